@@ -1,0 +1,54 @@
+"""The `satsegment` command: finds the sub-command, runs it, turns errors into exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from SATSegmentLib import __version__
+from SATSegmentLib.errors import Cancelled, SATSegmentError
+
+# Each name is a module beside this one with HELP, add_arguments(parser) and run(arguments) -> exit code.
+# Modules are imported only for the command that is called, so that `--help` does not wait for torch.
+_COMMANDS = {
+    "segment": "segment structures in a scan by their names",
+    "demo": "segment a real head scan with the embedded demonstration model, and draw it",
+    "convert": "turn a released SAT checkpoint into a model folder, once",
+    "models": "list the models that are installed, and those that could be",
+    "terms": "search the anatomy vocabulary, or resolve words to prompts",
+    "report": "find the anatomy that a radiology report mentions",
+}
+
+
+def build_parser(command: str | None) -> argparse.ArgumentParser:
+    """The whole parser; only `command`'s own arguments are filled in."""
+    parser = argparse.ArgumentParser(
+        prog="satsegment",
+        description="Text-prompted segmentation of CT, MRI and PET. Research use only; not a medical device.",
+    )
+    parser.add_argument("--version", action="version", version=f"satsegment {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, summary in _COMMANDS.items():
+        sub = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
+        if name == command:
+            module = importlib.import_module(f"SATSegmentLib.cli.{name}")
+            module.add_arguments(sub)
+            sub.set_defaults(run=module.run)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `satsegment`; returns the exit code (0 done, 1 cancelled, 2 error)."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    command = next((word for word in words if word in _COMMANDS), None)
+    arguments = build_parser(command).parse_args(words)
+    try:
+        return int(arguments.run(arguments))
+    except (KeyboardInterrupt, Cancelled):
+        print("satsegment: cancelled; nothing was written.", file=sys.stderr)
+        return 1
+    except SATSegmentError as error:
+        print(f"satsegment: {error}", file=sys.stderr)
+        return 2
