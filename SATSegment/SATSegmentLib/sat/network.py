@@ -1,0 +1,188 @@
+"""The SAT network: a U-Net that sees the image and a query decoder that sees the prompts.
+
+The two never mix before the last product, which is the seam everything here is built on:
+`encode` looks at the image once, `decode` answers any number of prompts from what it found.
+(Zhao et al., "Large-Vocabulary Segmentation for Medical Images with Text Prompts": a 3-D U-Net,
+image tokens pooled from all its encoder levels, a DETR-style decoder without self-attention, and
+masks as the product of mask embeddings with the finest feature map.)
+
+Module names follow the released checkpoints, so that a state dict loads without a table of renames.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from SATSegmentLib.sat.architecture import ATTENTION_HEADS, Architecture, Triple
+from SATSegmentLib.sat.unet import UNet
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """What the image encoder found in a batch of windows.
+
+    Attributes
+    ----------
+    tokens: (B, T, query_dim) float32, one token per cell of the coarsest grid, x slowest, z fastest.
+    voxels: (B, C, X, Y, Z) in the encoder's precision, one vector per voxel.
+    """
+
+    tokens: Tensor
+    voxels: Tensor
+
+
+class SATNetwork(nn.Module):
+    """One network of the SAT family, of any width and depth.
+
+    Parameters
+    ----------
+    architecture: widths and depths.
+    window: voxels of a window along the three axes of the oriented grid (R-L, P-A, I-S for RAS);
+        each a multiple of `architecture.downsampling`. The position code is built from it.
+    """
+
+    position_code: Tensor
+
+    def __init__(self, architecture: Architecture, window: Triple) -> None:
+        super().__init__()
+        if any(side % step or side < step for side, step in zip(window, architecture.downsampling, strict=True)):
+            raise ValueError(f"A window's sides must be multiples of {architecture.downsampling}, not {window}.")
+        self.architecture = architecture
+        self.window = window
+        dim = architecture.query_dim
+        self.backbone = UNet(architecture)
+        self.projection_layer = nn.Sequential(
+            nn.Linear(sum(architecture.features), architecture.projection_dim),
+            nn.GELU(),
+            nn.Linear(architecture.projection_dim, dim),
+            nn.GELU(),
+        )
+        self.transformer_decoder = QueryDecoder(dim, architecture.decoder_layers, architecture.feedforward_dim)
+        self.mask_embed_proj = nn.Sequential(
+            nn.Linear(dim, architecture.mask_dim),
+            nn.GELU(),
+            nn.Linear(architecture.mask_dim, architecture.features[0]),
+            nn.GELU(),
+        )
+        self.register_buffer("position_code", self.position_code_for(architecture, window), persistent=False)
+
+    @staticmethod
+    def position_code_for(architecture: Architecture, window: Triple) -> Tensor:
+        """(T, query_dim) position code of a window's tokens; it is in no checkpoint."""
+        x, y, z = (side // step for side, step in zip(window, architecture.downsampling, strict=True))
+        return sinusoidal_position_code(x, y, z, architecture.query_dim)
+
+    def set_encoder_precision(self, dtype: torch.dtype) -> None:
+        """Run the U-Net in `dtype`. The query decoder stays in float32: it is small, and it decides."""
+        self.backbone.to(dtype)
+
+    def encode(self, window: Tensor) -> Features:
+        """The features of a batch of windows. The prompts have no part in it.
+
+        Parameters
+        ----------
+        window: (B, 1, X, Y, Z), preprocessed intensities; X, Y, Z as the network's `window`.
+        """
+        if tuple(window.shape[1:]) != (1, *self.window):
+            raise ValueError(f"encode() takes (B, 1, {self.window}), not {tuple(window.shape)}.")
+        pooled, voxels = self.backbone(window.to(self.backbone.dtype))
+        tokens = pooled.float().flatten(2).transpose(1, 2)
+        return Features(tokens=self.projection_layer(tokens), voxels=voxels)
+
+    def embed_masks(self, tokens: Tensor, queries: Tensor) -> Tensor:
+        """The mask embedding of each query in each window.
+
+        Parameters
+        ----------
+        tokens: (B, T, query_dim), from `encode`.
+        queries: (N, query_dim) text queries; they do not influence each other.
+
+        Returns
+        -------
+        (B, N, C) float32, C the channels of `Features.voxels`.
+        """
+        tokens = tokens.float()
+        decoded = self.transformer_decoder(queries.float().expand(len(tokens), -1, -1), tokens, self.position_code)
+        return self.mask_embed_proj(decoded)
+
+    def decode(self, features: Features, queries: Tensor) -> Tensor:
+        """The logits of each query at each voxel: (B, N, X, Y, Z) float32.
+
+        Parameters
+        ----------
+        features: from `encode`.
+        queries: (N, query_dim) text queries.
+        """
+        return mask_logits(features.voxels, self.embed_masks(features.tokens, queries))
+
+
+def mask_logits(voxels: Tensor, mask_embeddings: Tensor) -> Tensor:
+    """Logits (B, N, X, Y, Z) float32 from voxel features (B, C, X, Y, Z) and mask embeddings (B, N, C).
+
+    The product is taken in float32 whatever the features' precision: in half precision logits near zero,
+    which decide a mask's border, would be rounded. Only one slab of features is widened at a time.
+    """
+    if voxels.dtype == torch.float32:
+        return torch.einsum("bnc,bcxyz->bnxyz", mask_embeddings, voxels)
+    slabs = [torch.einsum("bnc,bcxyz->bnxyz", mask_embeddings, slab.float()) for slab in voxels.split(16, dim=2)]
+    return torch.cat(slabs, dim=2)
+
+
+class QueryDecoder(nn.Module):
+    """Pre-norm DETR decoder layers without self-attention (Carion et al., 2020)."""
+
+    def __init__(self, dim: int, depth: int, feedforward_dim: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(QueryDecoderLayer(dim, feedforward_dim) for _ in range(depth))
+        self.norm = nn.LayerNorm(dim)
+
+    def forward(self, queries: Tensor, tokens: Tensor, position_code: Tensor) -> Tensor:
+        """(B, N, dim) queries that have looked at (B, T, dim) tokens."""
+        keys = tokens + position_code
+        for layer in self.layers:
+            queries = layer(queries, keys, tokens)
+        return self.norm(queries)
+
+
+class QueryDecoderLayer(nn.Module):
+    """Each query attends to the image tokens, then passes a feed-forward network."""
+
+    def __init__(self, dim: int, feedforward_dim: int, dropout: float = 0.1) -> None:
+        super().__init__()
+        self.multihead_attn = nn.MultiheadAttention(dim, ATTENTION_HEADS, dropout=dropout, batch_first=True)
+        self.linear1 = nn.Linear(dim, feedforward_dim)
+        self.linear2 = nn.Linear(feedforward_dim, dim)
+        # Released files also hold a norm1, made for a self-attention that was never used.
+        self.norm2 = nn.LayerNorm(dim)
+        self.norm3 = nn.LayerNorm(dim)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        """(B, N, dim) from queries (B, N, dim), keys and values (B, T, dim)."""
+        attended, _ = self.multihead_attn(self.norm2(queries), keys, values, need_weights=False)
+        queries = queries + self.dropout(attended)
+        hidden = self.dropout(F.relu(self.linear1(self.norm3(queries))))
+        return queries + self.dropout(self.linear2(hidden))
+
+
+def sinusoidal_position_code(cells_x: int, cells_y: int, cells_z: int, dim: int) -> Tensor:
+    """(T, dim) sine-cosine code of each cell, x slowest, z fastest.
+
+    A third of the channels for each axis, sine and cosine interleaved, wavelengths up to 10000 * 2 pi
+    (Vaswani et al., 2017, extended to three axes). Thirds are rounded up to an even number, and what
+    goes beyond `dim` is cut off.
+    """
+    per_axis = 2 * -(-dim // 6)
+    frequencies = 10000.0 ** (-torch.arange(0, per_axis, 2, dtype=torch.float32) / per_axis)
+    code = torch.zeros(cells_x, cells_y, cells_z, 3 * per_axis)
+    for axis, cells in enumerate((cells_x, cells_y, cells_z)):
+        angles = torch.arange(cells, dtype=torch.float32)[:, None] * frequencies
+        waves = torch.stack((angles.sin(), angles.cos()), dim=-1).flatten(1)
+        shape = [1, 1, 1, per_axis]
+        shape[axis] = cells
+        code[..., axis * per_axis : (axis + 1) * per_axis] = waves.view(shape)
+    return code[..., :dim].reshape(-1, dim)

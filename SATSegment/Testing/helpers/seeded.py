@@ -1,0 +1,43 @@
+"""Checkpoints made of nothing but their own keys, as the golden numbers were computed with."""
+
+from __future__ import annotations
+
+import json
+import math
+import zlib
+from pathlib import Path
+
+import numpy as np
+import torch
+
+GOLDEN = Path(__file__).parent.parent / "Data" / "golden"
+
+
+def manifest(name: str) -> dict:
+    """A golden manifest: key -> shape under "keys", and what else it says."""
+    return json.loads((GOLDEN / f"{name}_manifest.json").read_text(encoding="utf-8"))
+
+
+def seeded_tensor(key: str, shape: list[int]) -> torch.Tensor:
+    """The tensor that `key` (with its `module.` prefix) stands for; duplicates come out equal."""
+    seed = key.replace("all_modules.0.", "conv.").replace("all_modules.1.", "norm.")
+    x = np.random.Generator(np.random.PCG64(zlib.crc32(seed.encode()))).standard_normal(shape).astype(np.float32)
+    if len(shape) > 1:
+        x *= math.sqrt(2 / math.prod(shape[1:]))
+    else:
+        x = 1 + 0.1 * x if key.endswith("weight") else 0.1 * x
+    return torch.from_numpy(np.asarray(x, np.float32))
+
+
+def seeded_state(keys: dict[str, list[int]]) -> dict[str, torch.Tensor]:
+    """All tensors of a manifest."""
+    return {key: seeded_tensor(key, shape) for key, shape in keys.items()}
+
+
+def write_released(path: Path, keys: dict[str, list[int]]) -> Path:
+    """A file in the layout of a released checkpoint, with step and optimizer state."""
+    state = seeded_state(keys)
+    first = next(iter(state.values()))
+    optimizer = {"state": {0: {"step": torch.tensor(3.0), "exp_avg": torch.zeros_like(first)}}, "param_groups": []}
+    torch.save({"step": np.int64(200000), "model_state_dict": state, "optimizer_state_dict": optimizer}, path)
+    return path
