@@ -1,0 +1,123 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from SATSegmentLib.errors import OutputError
+
+
+@contextlib.contextmanager
+def atomic_path(target: str | os.PathLike[str], *, overwrite: bool = False, folder: bool = False) -> Iterator[Path]:
+    """A temporary path beside `target` that becomes `target` when the block ends without an error.
+
+    Whatever happens inside the block, an older file of that name stays as it was until the new
+    one is complete, and nothing half-written is left behind.
+
+        with atomic_path("brain.json") as temporary:
+            temporary.write_text("{}")
+
+    Parameters
+    ----------
+    target: where the file (or folder) is to be. `~` is expanded. The temporary name ends like
+        the target's, so that libraries which choose a format by suffix choose the same one.
+    overwrite: whether an existing target may be replaced.
+    folder: the target is a folder; the temporary path is then an empty folder.
+
+    Raises
+    ------
+    OutputError: the target exists and may not be replaced, its folder is missing or cannot be
+        written to, or the disk is full.
+    """
+    target = Path(target).expanduser()
+    _check_target(target, overwrite=overwrite, folder=folder)
+    # Beside the target, because only within one file system is a rename atomic.
+    temporary = target.with_name(f".{secrets.token_hex(6)}.{target.name}")
+    try:
+        if folder:
+            temporary.mkdir()
+        yield temporary
+        _flush_to_disk(temporary)
+        _move_into_place(temporary, target)
+    except OSError as error:
+        raise _output_error(error, target) from error
+    finally:
+        _remove(temporary)
+
+
+def write_report(path: str | os.PathLike[str], report: Mapping[str, Any], *, overwrite: bool = False) -> Path:
+    """Write `report` as JSON (UTF-8, indented), whole or not at all; returns the path.
+
+    Raises
+    ------
+    OutputError: as for `atomic_path`.
+    """
+    # Serialised first: a value that JSON does not know must not cost the older report.
+    text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    with atomic_path(path, overwrite=overwrite) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return Path(path).expanduser()
+
+
+def _check_target(target: Path, *, overwrite: bool, folder: bool) -> None:
+    parent = target.parent
+    if not parent.is_dir():
+        raise OutputError(f"The folder {parent} does not exist.", "Create it, or choose another place.")
+    if target.is_dir() and not folder:
+        raise OutputError(f"{target} is a folder.", "Give the name of a file inside it.")
+    if folder and target.exists() and not target.is_dir():
+        raise OutputError(f"{target} is a file.", "Give the name of a folder.")
+    if target.exists() and not overwrite:
+        raise OutputError(f"{target} exists already.", "Choose another name, or allow it to be overwritten.")
+    if not os.access(parent, os.W_OK):
+        raise OutputError(f"The folder {parent} cannot be written to.", "Choose a folder that you may write to.")
+
+
+def _flush_to_disk(temporary: Path) -> None:
+    # A full network share may say so only when the data is forced out.
+    files = [temporary] if temporary.is_file() else [p for p in temporary.rglob("*") if p.is_file()]
+    for file in files:
+        with file.open("rb+") as handle:
+            os.fsync(handle.fileno())
+
+
+def _move_into_place(temporary: Path, target: Path) -> None:
+    if not target.is_dir():
+        os.replace(temporary, target)
+        return
+    # A folder cannot replace a folder that has files in it: the old one steps aside first, and comes back on failure.
+    aside = target.with_name(f".{secrets.token_hex(6)}.{target.name}.old")
+    os.replace(target, aside)
+    try:
+        os.replace(temporary, target)
+    except OSError:
+        os.replace(aside, target)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+def _output_error(error: OSError, target: Path) -> OutputError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return OutputError(
+            f"The disk is full: {target} could not be written.",
+            "Free some space, or choose another disk. A file that was there before is unchanged.",
+        )
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return OutputError(f"{target} may not be written.", "Choose a folder that you may write to.")
+    return OutputError(f"{target} could not be written: {error.strerror or error}.", "Choose another place.")
