@@ -1,0 +1,219 @@
+"""Writing results as a segmentation file that opens in Slicer (.seg.nrrd)."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from SATSegmentLib.errors import OutputError
+from SATSegmentLib.storage.atomic import atomic_path
+from SATSegmentLib.storage.axes import lps_to_ras
+from SATSegmentLib.storage.layers import Layer, pack
+from SATSegmentLib.storage.style import SegmentStyle, segment_id, style_of
+from SATSegmentLib.types import Image, Prompt, SegmentResult
+
+_SUFFIX = ".seg.nrrd"
+# gzip's fast levels: masks are runs of equal bytes, and level 9 takes ten times as long for a tenth less.
+_COMPRESSION_LEVEL = 2
+
+
+@dataclass(frozen=True)
+class WrittenSegmentation:
+    """What went into the file.
+
+    Attributes
+    ----------
+    path: the file.
+    segment_ids: ids of the segments, in the order of the results.
+    not_found: texts of the prompts whose result was empty; they are no segments, but the header lists them.
+    layers: number of labelmaps the segments share.
+    """
+
+    path: Path
+    segment_ids: tuple[str, ...]
+    not_found: tuple[str, ...]
+    layers: int
+
+
+def write_segmentation(
+    path: str | os.PathLike[str],
+    image: Image,
+    results: Sequence[SegmentResult],
+    *,
+    style: Callable[[Prompt], SegmentStyle] = style_of,
+    algorithm: str = "SAT",
+    overwrite: bool = False,
+) -> WrittenSegmentation:
+    """Write `results` as a `.seg.nrrd` on the scan's grid, whole or not at all.
+
+        write_segmentation("brain.seg.nrrd", image, segmenter.segment(image, prompts))
+
+    Structures may overlap: those lie in different layers. The file holds the box around all masks
+    and says where in the scan's grid it lies.
+
+    Parameters
+    ----------
+    image: the scan; its voxels are not used, only its shape and its place.
+    style: colour and codes for a prompt.
+    algorithm: name of the model, kept on each segment for DICOM.
+    overwrite: whether an older file may be replaced.
+
+    Raises
+    ------
+    OutputError: see `atomic_path`; also for a name that does not end in .seg.nrrd.
+    """
+    target = Path(path).expanduser()
+    if not target.name.lower().endswith(_SUFFIX):
+        # Under another name Slicer would load it as a scan.
+        raise OutputError(f"{target.name} does not end in {_SUFFIX}.", f"Name the file something like brain{_SUFFIX}.")
+    found = [result for result in results if result.mask.any()]
+    not_found = tuple(result.prompt.text for result in results if not result.mask.any())
+    layers = pack(found)
+    with atomic_path(target, overwrite=overwrite) as temporary:
+        _write(temporary, _content(image, found, not_found, layers, style, algorithm))
+    ids = tuple(segment_id(result.prompt) for result in found)
+    return WrittenSegmentation(target, ids, not_found, len(layers))
+
+
+def _content(
+    image: Image,
+    found: Sequence[SegmentResult],
+    not_found: Sequence[str],
+    layers: Sequence[Layer],
+    style: Callable[[Prompt], SegmentStyle],
+    algorithm: str,
+) -> dict[str, Any]:
+    """The segmentation as slicerio's dictionary."""
+    low = np.min([layer.offset_kji for layer in layers], axis=0) if layers else np.zeros(3, int)
+    offset_ijk = low[::-1]
+    ijk_to_ras = np.array(image.ijk_to_ras, dtype=float)
+    ijk_to_ras[:3, 3] += ijk_to_ras[:3, :3] @ offset_ijk
+    content = {
+        "voxels": _voxels(layers, low),
+        "ijkToLPS": lps_to_ras(ijk_to_ras),
+        "containedRepresentationNames": ["Binary labelmap"],
+        "masterRepresentation": "Binary labelmap",
+        "referenceImageExtentOffset": [int(n) for n in offset_ijk],
+        "conversionParameters": [
+            {
+                "name": "Reference image geometry",
+                "value": _geometry(image),
+                # Slicer passes over a lone parameter that does not end with its divider.
+                "description": "Grid of the scan that was segmented.&",
+            }
+        ],
+        "segments": _segments(found, layers, low, style, algorithm),
+    }
+    if not_found:
+        content["SATSegment.NotFound"] = "|".join(_one_line(text) for text in not_found)
+    return content
+
+
+def _voxels(layers: Sequence[Layer], low: np.ndarray) -> np.ndarray:
+    """All layers in one array: IJK where there is one layer, else layer, I, J, K."""
+    if not layers:
+        return np.zeros((1, 1, 1), np.uint8)
+    high = np.max([np.add(layer.offset_kji, layer.labels.shape) for layer in layers], axis=0)
+    # NRRD keeps the layers of one voxel side by side, so they are the fastest axis here already.
+    stack = np.zeros((*(high - low), len(layers)), np.uint8)
+    for number, layer in enumerate(layers):
+        k, j, i = (slice(a, a + n) for a, n in zip(layer.offset_kji - low, layer.labels.shape, strict=True))
+        stack[k, j, i, number] = layer.labels
+    return stack[..., 0].T if len(layers) == 1 else stack.transpose(3, 2, 1, 0)
+
+
+def _segments(
+    found: Sequence[SegmentResult],
+    layers: Sequence[Layer],
+    low: np.ndarray,
+    style: Callable[[Prompt], SegmentStyle],
+    algorithm: str,
+) -> list[dict[str, Any]]:
+    from slicerio.segmentation import terminology_entry_from_string
+
+    places = {index: (number, value) for number, layer in enumerate(layers) for index, value in layer.members}
+    segments = []
+    for index, result in enumerate(found):
+        number, value = places[index]
+        first = (np.array(layers[number].offset_kji) - low)[::-1]
+        last = first + layers[number].labels.shape[::-1] - 1
+        look = style(result.prompt)
+        segment: dict[str, Any] = {
+            "id": segment_id(result.prompt),
+            "name": _one_line(result.prompt.text),
+            "nameAutoGenerated": False,
+            "color": [channel / 255 for channel in look.color],
+            "colorAutoGenerated": False,
+            "labelValue": value,
+            "layer": number,
+            # The extent of the whole layer: older Slicers crop all of a layer's segments to the first one's extent.
+            "extent": [int(n) for pair in zip(first, last, strict=True) for n in pair],
+            "tags": {
+                "DICOM.SegmentAlgorithmType": "AUTOMATIC",
+                "DICOM.SegmentAlgorithmName": _one_line(algorithm).replace("|", "/"),
+            },
+        }
+        if look.terminology:
+            segment["terminology"] = terminology_entry_from_string(look.terminology)
+        segments.append(segment)
+    return segments
+
+
+def _geometry(image: Image) -> str:
+    """The scan's grid in Slicer's words: the 4x4 affine row by row, then first and last I, J, K."""
+    k, j, i = image.array.shape
+    extent = (0, i - 1, 0, j - 1, 0, k - 1)
+    return ";".join([*(f"{float(v)!r}" for v in np.asarray(image.ijk_to_ras).ravel()), *map(str, extent)]) + ";"
+
+
+def _one_line(text: str) -> str:
+    # A line break in a header would begin another field.
+    return re.sub(r"[\x00-\x1f\x7f\u2028\u2029]+", " ", text).strip()
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    import slicerio
+
+    content, foreign = _ascii_only(content)
+    slicerio.write_segmentation(str(path), content, compression_level=_COMPRESSION_LEVEL)
+    if foreign:
+        _restore_in_header(path, foreign)
+
+
+def _ascii_only(content: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Names in other scripts replaced by marks: pynrrd writes ASCII only, while Slicer reads and writes UTF-8."""
+    foreign: dict[str, str] = {}
+
+    def marked(text: str) -> str:
+        if text.isascii():
+            return text
+        mark = f"@UTF8-{len(foreign)}@"
+        foreign[mark] = text
+        return mark
+
+    content = {key: marked(value) if isinstance(value, str) else value for key, value in content.items()}
+    content["segments"] = [{**segment, "name": marked(segment["name"])} for segment in content["segments"]]
+    return content, foreign
+
+
+def _restore_in_header(path: Path, foreign: dict[str, str]) -> None:
+    rewritten = path.with_name(f"{path.name}.utf8")
+    try:
+        with path.open("rb") as source, rewritten.open("wb") as sink:
+            for line in source:
+                for mark, text in foreign.items():
+                    line = line.replace(f":={mark}\n".encode(), f":={text}\n".encode())
+                sink.write(line)
+                if line == b"\n":  # the header ends with an empty line
+                    break
+            shutil.copyfileobj(source, sink, 1 << 20)
+        os.replace(rewritten, path)
+    finally:
+        rewritten.unlink(missing_ok=True)
