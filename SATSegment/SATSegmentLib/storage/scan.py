@@ -132,7 +132,7 @@ def _check_content(path: Path, reader: SimpleITK.ImageFileReader) -> None:
 
 def _is_list_of_frames(reader: SimpleITK.ImageFileReader) -> bool:
     # Slicer saves a sequence of volumes as an NRRD whose first axis is a "list"; ITK makes vectors of it.
-    key = "NRRD_kinds[0]"
+    key = "NRRD_kinds[pixel]"
     return reader.HasMetaDataKey(key) and reader.GetMetaData(key) == "list"
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from SATSegmentLib.errors import OutputError
 from SATSegmentLib.storage.atomic import atomic_path, write_report
 

@@ -9,10 +9,11 @@ import pytest
 import slicer
 import slicerio
 import vtk
+from vtk.util.numpy_support import vtk_to_numpy
+
 from SATSegmentLib.errors import OutputError
 from SATSegmentLib.storage import SegmentStyle, segment_id, write_segmentation
 from SATSegmentLib.types import Image, Prompt, SegmentResult
-from vtk.util.numpy_support import vtk_to_numpy
 
 SHAPE = (12, 14, 16)
 OBLIQUE = np.array([[0.0, -1.5, 0.3, 11.25], [0.0, 0.4, 1.8, -3.0], [-1.0, 0.0, 0.0, 40.0], [0, 0, 0, 1.0]])
