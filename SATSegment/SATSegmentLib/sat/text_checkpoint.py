@@ -1,0 +1,165 @@
+"""From a weight file to the tensors of a text encoder: what kind of file it is, and whether it is all there."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from torch import Tensor
+
+from SATSegmentLib.errors import IncompleteCheckpoint, WrongCheckpointKind
+from SATSegmentLib.sat.checkpoint_file import read_checkpoint_file
+from SATSegmentLib.types import Modality
+
+Transformer = Literal["mpnet", "bert"]
+
+# Row of each modality in the modality embedding. Row 2 is ultrasound, which the released weights never saw.
+MODALITY_ROWS: dict[Modality, int] = {"ct": 0, "mri": 1, "pet": 3}
+MODALITY_COUNT = 4
+
+_PREFIXES: dict[Transformer, str] = {"mpnet": "text_tower.biolord.", "bert": "model."}
+
+# In released files, but no part of the result: a table of 0, 1, 2, ... that old versions of transformers stored,
+# and the pooler, whose output SAT does not use.
+_NOT_NEEDED = ("embeddings.position_ids", "pooler.dense.weight", "pooler.dense.bias")
+
+_GET_AN_ENCODER = "Use the text encoder that was released with the network, such as nano_text_encoder.pth."
+
+
+@dataclass(frozen=True, eq=False)
+class TextWeights:
+    """A state dict that has the outline of a SAT text encoder; `check_complete` tells whether it is all there.
+
+    Attributes
+    ----------
+    transformer: "mpnet" (the encoder `ours`) or "bert" (`medcpt`, `basebert`).
+    backbone: the transformer's tensors, under the transformer's own names.
+    head: the other tensors: `modality_embed.weight`, and for `ours` the projection.
+    name: of the file, for messages.
+    sha256: of the released file.
+    """
+
+    transformer: Transformer
+    backbone: dict[str, Tensor]
+    head: dict[str, Tensor]
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class TransformerShape:
+    """Widths and depths of the transformer, read off its tensors.
+
+    Attributes
+    ----------
+    vocabulary, positions: rows of the word and position embeddings.
+    width, feedforward: hidden widths.
+    layers: number of layers.
+    heads: number of attention heads, where a tensor tells (MPNet's relative attention bias), else None.
+    """
+
+    vocabulary: int
+    positions: int
+    width: int
+    feedforward: int
+    layers: int
+    heads: int | None
+
+
+def read_text_weights(path: Path) -> TextWeights:
+    """Read a SAT text encoder in the released `.pth` layout or as safetensors.
+
+    Raises
+    ------
+    CheckpointError: one of its kinds, with the file's real nature and what to get instead.
+    """
+    tensors, sha256 = read_checkpoint_file(path)
+    return check_text_weights(tensors, Path(path).name, sha256)
+
+
+def check_text_weights(tensors: dict[str, Tensor], name: str, sha256: str) -> TextWeights:
+    """Find out what the state dict (names without `module.`) is, and take it apart.
+
+    Raises
+    ------
+    WrongCheckpointKind: a network, a pretraining file, or a text encoder of another family.
+    """
+    _refuse_other_kinds(tensors, name)
+    transformer: Transformer = "mpnet" if any(key.startswith(_PREFIXES["mpnet"]) for key in tensors) else "bert"
+    prefix = _PREFIXES[transformer]
+    backbone = {key.removeprefix(prefix): tensor for key, tensor in tensors.items() if key.startswith(prefix)}
+    head = {key: tensor for key, tensor in tensors.items() if not key.startswith(prefix)}
+    if not backbone:
+        raise WrongCheckpointKind(f"{name} is no SAT text encoder: it holds no language model.", _GET_AN_ENCODER)
+    for key in _NOT_NEEDED:
+        backbone.pop(key, None)
+    return TextWeights(transformer, backbone, head, name, sha256)
+
+
+def transformer_shape(weights: TextWeights) -> TransformerShape:
+    """The hyper-parameters that the tensors' shapes tell.
+
+    Raises
+    ------
+    IncompleteCheckpoint: a tensor that tells one is missing, or has the wrong number of axes.
+    """
+    vocabulary, width = _matrix(weights, "embeddings.word_embeddings.weight")
+    heads = _matrix(weights, "encoder.relative_attention_bias.weight")[1] if weights.transformer == "mpnet" else None
+    return TransformerShape(
+        vocabulary=vocabulary,
+        positions=_matrix(weights, "embeddings.position_embeddings.weight")[0],
+        width=width,
+        feedforward=_matrix(weights, "encoder.layer.0.intermediate.dense.weight")[0],
+        layers=len({match[1] for key in weights.backbone if (match := re.match(r"encoder\.layer\.(\d+)\.", key))}),
+        heads=heads,
+    )
+
+
+def check_complete(found: dict[str, Tensor], needed: dict[str, Tensor], name: str) -> None:
+    """Compare the tensors of a file with those a module needs.
+
+    Raises
+    ------
+    IncompleteCheckpoint: one is missing, unknown, of another shape, or holds values that are not finite.
+    """
+    problems = [f"{key} is missing" for key in needed if key not in found]
+    problems += [f"{key} is unknown" for key in found if key not in needed]
+    problems += [
+        f"{key} has the shape {tuple(found[key].shape)} instead of {tuple(tensor.shape)}"
+        for key, tensor in needed.items()
+        if key in found and found[key].shape != tensor.shape
+    ]
+    problems += [f"{key} holds values that are not finite" for key, t in found.items() if not t.isfinite().all()]
+    if problems:
+        more = f" and {len(problems) - 3} more such problems" if len(problems) > 3 else ""
+        raise IncompleteCheckpoint(f"In {name}: {'; '.join(problems[:3])}{more}.", _GET_AN_ENCODER)
+
+
+def _refuse_other_kinds(tensors: dict[str, Tensor], name: str) -> None:
+    rooms = {key.split(".")[0] for key in tensors}
+    if "backbone" in rooms:
+        raise WrongCheckpointKind(f"{name} is a segmentation network, not a text encoder.", _GET_AN_ENCODER)
+    if rooms & {"atlas_tower", "temperature"}:
+        raise WrongCheckpointKind(
+            f"{name} is a knowledge-pretraining file: the text encoder before it was paired with a network.",
+            _GET_AN_ENCODER,
+        )
+    embedding = tensors.get("modality_embed.weight")
+    if embedding is None:
+        raise WrongCheckpointKind(f"{name} is no SAT text encoder: it has no modality embedding.", _GET_AN_ENCODER)
+    if embedding.shape[:1] == (MODALITY_COUNT + 1,):
+        raise WrongCheckpointKind(
+            f"{name} belongs to the CVPR 2025 challenge family (five modalities), whose prompts and images are "
+            "prepared in another way.",
+            _GET_AN_ENCODER,
+        )
+
+
+def _matrix(weights: TextWeights, key: str) -> tuple[int, int]:
+    tensor = weights.backbone.get(key)
+    if tensor is None or tensor.ndim != 2:
+        what = "is missing" if tensor is None else f"has {tensor.ndim} axes instead of 2"
+        raise IncompleteCheckpoint(f"In {weights.name}: {key} {what}.", _GET_AN_ENCODER)
+    return tensor.shape[0], tensor.shape[1]

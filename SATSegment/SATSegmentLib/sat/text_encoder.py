@@ -1,0 +1,238 @@
+"""SAT's text encoders: a text and a modality in, a query vector out.
+
+Three were released. `ours` is BioLORD (an MPNet) with a projection, pretrained on anatomical knowledge; `medcpt` and
+`basebert` are plain BERTs whose first token is taken. Each adds a vector for the modality. All are built offline, from
+the checkpoint and a folder with the language model's config.json and tokenizer files.
+
+Sources: Zhao et al., "One Model to Rule them All: Towards Universal Segmentation for Medical Images with Text
+Prompts", 2023; Remy et al., "BioLORD-2023", 2024; Jin et al., "MedCPT", 2023.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from SATSegmentLib.errors import PairMismatch, PromptError, WrongCheckpointKind
+from SATSegmentLib.sat.text_checkpoint import (
+    MODALITY_COUNT,
+    MODALITY_ROWS,
+    TextWeights,
+    check_complete,
+    read_text_weights,
+)
+from SATSegmentLib.sat.text_transformer import build_transformer, fill_transformer
+from SATSegmentLib.sat.tokenizer import TextTokenizer, padded
+from SATSegmentLib.types import Modality
+
+EncoderKind = Literal["ours", "medcpt", "basebert"]
+
+# Longest text in tokens, with its frame; what is longer is cut, as in the reference.
+_MAX_TOKENS: dict[EncoderKind, int] = {"ours": 256, "medcpt": 64, "basebert": 64}
+
+# `medcpt` and `basebert` have equal tensor names and shapes; only the vocabulary tells them apart. This is the
+# SHA-256 of the vocab.txt that Google published with BERT-base-uncased.
+_BERT_UNCASED_VOCABULARY = "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3"
+
+# Texts that go through the transformer together: enough to be fast, few enough for a small machine.
+_BATCH = 32
+
+
+class QueryModule(nn.Module):
+    """Token ids to text features, and the modality's vector to add.
+
+    Parameters
+    ----------
+    transformer: gives `last_hidden_state`, shape (texts, tokens, width).
+    kind: decides the pooling: the mean over the tokens (`ours`), or the first token.
+    width: of the transformer.
+    projection: hidden and output width of `ours`'s projection.
+    """
+
+    def __init__(self, transformer: Any, kind: EncoderKind, width: int, projection: tuple[int, int]) -> None:
+        super().__init__()
+        self.transformer = transformer
+        self.kind = kind
+        hidden, self.query_dim = projection if kind == "ours" else (width, width)
+        self.head = nn.ModuleDict({"modality_embed": nn.Embedding(MODALITY_COUNT, self.query_dim)})
+        if kind == "ours":
+            self.head["projection_layer"] = nn.Sequential(
+                nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, self.query_dim)
+            )
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Features of the texts without their modality, shape (texts, query_dim); not normalised.
+
+        Parameters
+        ----------
+        input_ids, attention_mask: int64, shape (texts, tokens).
+        """
+        states = self.transformer(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        if self.kind != "ours":
+            return states[:, 0]
+        weight = attention_mask.unsqueeze(-1).to(states.dtype)
+        mean = (states * weight).sum(1) / weight.sum(1).clamp(min=1e-9)
+        return self.head["projection_layer"](mean)
+
+    def modality_vectors(self, rows: Tensor) -> Tensor:
+        """Vectors of the modalities in these rows (see `MODALITY_ROWS`), shape (len(rows), query_dim)."""
+        return self.head["modality_embed"](rows)
+
+
+class TextEncoder:
+    """A SAT text encoder, ready to turn prompts into queries. Runs on the CPU, in float32.
+
+        encoder = TextEncoder.load(Path("nano_text_encoder.pth"), Path("BioLORD-2023-C"))
+        queries = encoder.embed(["left kidney", "liver"], ["ct", "ct"])    # (2, 768)
+
+    Attributes
+    ----------
+    kind: "ours", "medcpt" or "basebert".
+    sha256: of the checkpoint; embedding banks are keyed by it.
+    query_dim: length of a query.
+    max_tokens: longest text in tokens, with its frame; longer ones are cut.
+    module: the torch module.
+    tokenizer: the tokenizer.
+    """
+
+    def __init__(self, module: QueryModule, tokenizer: TextTokenizer, sha256: str) -> None:
+        self.module = module.eval().requires_grad_(False)
+        self.tokenizer = tokenizer
+        self.sha256 = sha256
+        self.kind = module.kind
+        self.query_dim = module.query_dim
+        config = module.transformer.config
+        # MPNet counts positions from its padding row on.
+        positions = config.max_position_embeddings - (config.pad_token_id + 1 if self.kind == "ours" else 0)
+        self.max_tokens = min(_MAX_TOKENS[self.kind], positions)
+
+    @classmethod
+    def load(cls, checkpoint: Path, folder: Path, kind: EncoderKind | None = None) -> TextEncoder:
+        """Read a released text checkpoint.
+
+        Parameters
+        ----------
+        checkpoint: `.pth` or `.safetensors`.
+        folder: has the language model's config.json and tokenizer.json (or vocab.txt).
+        kind: what the checkpoint is known to be. Without it the file decides between `ours` and the BERTs, and
+            the vocabulary between these two.
+
+        Raises
+        ------
+        CheckpointError: one of its kinds: not a text encoder, incomplete, damaged, hostile.
+        ModelNotFound: the folder lacks a file.
+        PairMismatch: checkpoint and folder are of different language models.
+        """
+        return cls.from_weights(read_text_weights(checkpoint), folder, kind)
+
+    @classmethod
+    def from_weights(cls, weights: TextWeights, folder: Path, kind: EncoderKind | None = None) -> TextEncoder:
+        """As `load`, from a checkpoint that was read before."""
+        folder = Path(folder).expanduser()
+        tokenizer = TextTokenizer.from_folder(folder)
+        found = _kind(weights, tokenizer)
+        if kind is not None and kind != found:
+            raise WrongCheckpointKind(
+                f"{weights.name} with the vocabulary in {folder.name} is the text encoder '{found}', not '{kind}'.",
+                "Use the checkpoint of that encoder, and the tokenizer files of its own language model.",
+            )
+        return cls(_build(weights, tokenizer, folder, found), tokenizer, weights.sha256)
+
+    def features(self, texts: Sequence[str]) -> np.ndarray:
+        """Features of texts without modality, float32, shape (texts, query_dim); not normalised.
+
+        Raises
+        ------
+        PromptError: a text holds no word that the vocabulary knows.
+        """
+        rows = [self.tokenizer.token_ids(text, self.max_tokens) for text in texts]
+        for text, row in zip(texts, rows, strict=True):
+            if not self.tokenizer.says_something(row):
+                raise PromptError(f"The text encoder knows no word of the prompt '{text}'.", "Write it in English.")
+        result = np.empty((len(rows), self.query_dim), np.float32)
+        for chosen in _batches([len(row) for row in rows]):
+            batch = padded([rows[index] for index in chosen])
+            with torch.inference_mode():
+                result[chosen] = self.module(
+                    torch.from_numpy(batch.input_ids), torch.from_numpy(batch.attention_mask)
+                ).numpy()
+        return result
+
+    def modality_vectors(self, modalities: Sequence[Modality]) -> np.ndarray:
+        """What each modality adds to a text's features, float32, shape (modalities, query_dim).
+
+        Raises
+        ------
+        PromptError: a modality that SAT was not trained on.
+        """
+        for modality in modalities:
+            if modality not in MODALITY_ROWS:
+                raise PromptError(f"SAT knows no modality '{modality}'.", f"Choose one of {', '.join(MODALITY_ROWS)}.")
+        rows = torch.tensor([MODALITY_ROWS[modality] for modality in modalities], dtype=torch.long)
+        with torch.inference_mode():
+            return self.module.modality_vectors(rows).numpy()
+
+    def embed(self, texts: Sequence[str], modalities: Sequence[Modality]) -> np.ndarray:
+        """Queries for the network, float32, shape (texts, query_dim): features plus the modality's vector.
+
+        Parameters
+        ----------
+        texts: prompts; they are lower-cased.
+        modalities: one for each text.
+
+        Raises
+        ------
+        PromptError: a text without a known word, or an unknown modality.
+        """
+        if len(texts) != len(modalities):
+            raise ValueError(f"{len(texts)} texts, but {len(modalities)} modalities")
+        return self.features(texts) + self.modality_vectors(modalities)
+
+
+def _batches(lengths: Sequence[int]) -> list[list[int]]:
+    """Indices of texts that go through the transformer together: padding costs time and changes nothing."""
+    batches: list[list[int]] = []
+    for index in sorted(range(len(lengths)), key=lambda index: lengths[index]):
+        last = batches[-1] if batches else []
+        if last and len(last) < _BATCH and lengths[index] <= 2 * lengths[last[0]]:
+            last.append(index)
+        else:
+            batches.append([index])
+    return batches
+
+
+def _kind(weights: TextWeights, tokenizer: TextTokenizer) -> EncoderKind:
+    if weights.transformer == "mpnet":
+        return "ours"
+    return "basebert" if tokenizer.vocabulary_sha256() == _BERT_UNCASED_VOCABULARY else "medcpt"
+
+
+def _build(weights: TextWeights, tokenizer: TextTokenizer, folder: Path, kind: EncoderKind) -> QueryModule:
+    with torch.device("meta"):
+        transformer = build_transformer(weights, folder)
+        width = transformer.config.hidden_size
+        module = QueryModule(transformer, kind, width, _projection(weights, width))
+    rows = transformer.config.vocab_size
+    if tokenizer.vocabulary_size != rows:
+        raise PairMismatch(
+            f"{weights.name} has {rows} words, but the vocabulary in {folder.name} has {tokenizer.vocabulary_size}.",
+            "Use the tokenizer files of the language model that the text encoder is based on.",
+        )
+    check_complete(weights.backbone, transformer.state_dict(), weights.name)
+    check_complete(weights.head, module.head.state_dict(), weights.name)
+    fill_transformer(transformer, weights.backbone)
+    module.head.load_state_dict({key: tensor.float() for key, tensor in weights.head.items()}, assign=True)
+    return module
+
+
+def _projection(weights: TextWeights, width: int) -> tuple[int, int]:
+    """Hidden and output width of the projection; the transformer's own where the file does not tell."""
+    hidden, query_dim = (weights.head.get(f"projection_layer.{index}.weight") for index in (0, 2))
+    if hidden is None or query_dim is None or not hidden.ndim == query_dim.ndim == 2:
+        return width, width
+    return len(hidden), len(query_dim)

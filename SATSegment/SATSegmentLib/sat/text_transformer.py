@@ -1,0 +1,100 @@
+"""The language model inside a text encoder, built offline from its tensors' shapes and its config.json."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from SATSegmentLib.errors import ModelNotFound, PairMismatch, SATSegmentError
+from SATSegmentLib.sat.text_checkpoint import TextWeights, TransformerShape, transformer_shape
+
+_REMEDY = "Use the config.json of the language model that the text encoder is based on."
+
+
+def build_transformer(weights: TextWeights, folder: Path) -> Any:
+    """A transformer of the weights' own shape, without its pooler, and without values if built on the meta device.
+
+    Widths and depths come from the tensors. What they do not tell (the epsilon of the layer norms, the activation,
+    BERT's number of heads) comes from config.json: a wrong epsilon alone shifts embeddings by several thousandths.
+
+    Raises
+    ------
+    IncompleteCheckpoint: the tensors do not tell their shape.
+    ModelNotFound: no config.json.
+    PairMismatch: config.json describes another language model, or none.
+    SATSegmentError: transformers is not installed.
+    """
+    shape = transformer_shape(weights)
+    settings = _read_config(folder)
+    _check_pair(weights, shape, settings, folder)
+    heads = shape.heads or settings.get("num_attention_heads", 12)
+    if not isinstance(heads, int) or heads < 1 or shape.width % heads:
+        raise PairMismatch(f"In {weights.name}: {heads} heads do not divide the width {shape.width}.", _REMEDY)
+    common: dict[str, Any] = {
+        "vocab_size": shape.vocabulary,
+        "hidden_size": shape.width,
+        "num_hidden_layers": shape.layers,
+        "num_attention_heads": heads,
+        "intermediate_size": shape.feedforward,
+        "max_position_embeddings": shape.positions,
+    }
+    common.update((key, settings[key]) for key in ("layer_norm_eps", "hidden_act") if key in settings)
+    try:
+        # Here and not on top: slow to import, and known prompts need none of it.
+        from transformers import BertConfig, BertModel, MPNetConfig, MPNetModel
+    except ImportError as error:
+        raise SATSegmentError(
+            "Free text needs the package transformers, which is not installed.",
+            "Install it (pip install transformers), or use a trained label.",
+        ) from error
+    try:
+        if weights.transformer == "mpnet":
+            return MPNetModel(MPNetConfig(**common), add_pooling_layer=False)
+        return BertModel(BertConfig(**common), add_pooling_layer=False)
+    except (KeyError, TypeError, ValueError) as error:
+        raise PairMismatch(
+            f"config.json in {folder.name} holds a setting that no language model has.", _REMEDY
+        ) from error
+
+
+def fill_transformer(transformer: Any, tensors: dict[str, Tensor]) -> None:
+    """Give a transformer without values its tensors; they are copied, so that their file is let go."""
+    own = {key: tensor.to(torch.float32, copy=True) for key, tensor in tensors.items()}
+    transformer.load_state_dict(own, strict=True, assign=True)
+    # Constant tables that no file holds: positions count up, token types are all 0.
+    embeddings = transformer.embeddings
+    for name, table in dict(embeddings.named_buffers()).items():
+        row = torch.arange(table.shape[-1]) if name == "position_ids" else torch.zeros(table.shape[-1]).long()
+        setattr(embeddings, name, row[None])
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    path = folder / "config.json"
+    try:
+        settings = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ModelNotFound(f"There is no config.json in {folder.name}.", _REMEDY) from error
+    except ValueError as error:
+        raise PairMismatch(f"config.json in {folder.name} is damaged.", _REMEDY) from error
+    if not isinstance(settings, dict):
+        raise PairMismatch(f"config.json in {folder.name} describes no language model.", _REMEDY)
+    return settings
+
+
+def _check_pair(weights: TextWeights, shape: TransformerShape, settings: dict[str, Any], folder: Path) -> None:
+    stated = {
+        "model_type": weights.transformer,
+        "vocab_size": shape.vocabulary,
+        "hidden_size": shape.width,
+        "num_hidden_layers": shape.layers,
+        "intermediate_size": shape.feedforward,
+    }
+    for key, value in stated.items():
+        if settings.get(key, value) != value:
+            raise PairMismatch(
+                f"config.json in {folder.name} says {key} = {settings[key]}, but {weights.name} has {value}.", _REMEDY
+            )
