@@ -86,3 +86,7 @@ class Cancelled(SATSegmentError):
 
     def __init__(self) -> None:
         super().__init__("The run was cancelled.", "Nothing was changed.")
+
+
+class SATSegmentWarning(UserWarning):
+    """Something a user should look at before trusting the result; the run goes on."""

@@ -92,7 +92,7 @@ def _refuse_other_kinds(tensors: dict[str, Tensor], name: str) -> None:
         )
     if rooms & {"atlas_tower", "temperature"}:
         raise WrongCheckpointKind(f"{name} is a knowledge-pretraining file; it cannot segment.", _GET_A_NETWORK)
-    if "text_tower" in rooms or "backbone" not in rooms and "modality_embed" in rooms:
+    if "text_tower" in rooms or ("backbone" not in rooms and "modality_embed" in rooms):
         raise WrongCheckpointKind(f"{name} is a text encoder, not a segmentation network.", _GET_A_NETWORK)
     if not any(key.startswith("backbone.encoder.stages.") for key in tensors):
         kind = "another backbone (U-Mamba or SwinUNETR)" if "backbone" in rooms else "no SAT network"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from safetensors import safe_open
 from torch import Tensor
 
 from SATSegmentLib.errors import IncompleteCheckpoint, WrongCheckpointKind
@@ -14,6 +15,9 @@ from SATSegmentLib.sat.checkpoint_file import read_checkpoint_file
 from SATSegmentLib.types import Modality
 
 Transformer = Literal["mpnet", "bert"]
+
+# Metadata entry of a converted text encoder: SHA-256 of the checkpoint it was converted from.
+SOURCE_KEY = "source_sha256"
 
 # Row of each modality in the modality embedding. Row 2 is ultrasound, which the released weights never saw.
 MODALITY_ROWS: dict[Modality, int] = {"ct": 0, "mri": 1, "pet": 3}
@@ -38,7 +42,7 @@ class TextWeights:
     backbone: the transformer's tensors, under the transformer's own names.
     head: the other tensors: `modality_embed.weight`, and for `ours` the projection.
     name: of the file, for messages.
-    sha256: of the released file.
+    sha256: of the released file; a converted one names the file it came from.
     """
 
     transformer: Transformer
@@ -46,6 +50,11 @@ class TextWeights:
     head: dict[str, Tensor]
     name: str
     sha256: str
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All tensors that inference needs, under the released names (without `module.`)."""
+        prefix = _PREFIXES[self.transformer]
+        return {**{prefix + key: tensor for key, tensor in self.backbone.items()}, **self.head}
 
 
 @dataclass(frozen=True)
@@ -75,8 +84,12 @@ def read_text_weights(path: Path) -> TextWeights:
     ------
     CheckpointError: one of its kinds, with the file's real nature and what to get instead.
     """
+    path = Path(path).expanduser()
     tensors, sha256 = read_checkpoint_file(path)
-    return check_text_weights(tensors, Path(path).name, sha256)
+    if path.suffix == ".safetensors":
+        with safe_open(path, framework="np") as file:
+            sha256 = (file.metadata() or {}).get(SOURCE_KEY, sha256)
+    return check_text_weights(tensors, path.name, sha256)
 
 
 def check_text_weights(tensors: dict[str, Tensor], name: str, sha256: str) -> TextWeights:

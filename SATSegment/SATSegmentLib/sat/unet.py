@@ -65,7 +65,7 @@ class UNet(nn.Module):
     @property
     def dtype(self) -> torch.dtype:
         """The precision the convolutions run in."""
-        return self.encoder.stages[0][0].convs[0].conv.weight.dtype  # type: ignore[index, union-attr]
+        return self.encoder.stages[0][0].convs[0].conv.weight.dtype  # type: ignore[index]
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Pooled features of all levels (B, sum of features, cells...) and the finest map (B, C, X, Y, Z)."""
@@ -104,7 +104,7 @@ class Decoder(nn.Module):
         upwards = list(reversed(architecture.features))
         strides = list(reversed(architecture.strides))[:-1]
         self.transpconvs = nn.ModuleList(
-            nn.ConvTranspose3d(below, above, stride, stride)  # type: ignore[arg-type]
+            nn.ConvTranspose3d(below, above, stride, stride)
             for below, above, stride in zip(upwards, upwards[1:], strides, strict=False)
         )
         self.stages = nn.ModuleList(

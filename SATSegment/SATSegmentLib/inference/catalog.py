@@ -1,0 +1,100 @@
+"""The models that are known by name, and where converted models live on this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from platformdirs import user_data_path
+
+from SATSegmentLib.errors import ModelNotFound
+from SATSegmentLib.resources import resource_path
+from SATSegmentLib.sat.model_folder import DESCRIPTION_FILE
+
+MODELS_VARIABLE = "SATSEGMENT_MODELS"
+
+
+@dataclass(frozen=True)
+class CatalogEntry:
+    """A model that can be asked for by name.
+
+    Attributes
+    ----------
+    name: what to ask for ("sat-nano").
+    title, about: for people.
+    embedded: whether it comes with this project.
+    repository, network, text_encoder, tokenizer: where its authors publish it (Hugging Face);
+        empty for an embedded model.
+    """
+
+    name: str
+    title: str
+    about: str
+    embedded: bool = False
+    repository: str = ""
+    network: str = ""
+    text_encoder: str = ""
+    tokenizer: str = ""
+
+    @property
+    def folder(self) -> Path:
+        """Where the converted model is, or would be."""
+        return resource_path("Models") / self.name if self.embedded else models_home() / self.name
+
+    @property
+    def installed(self) -> bool:
+        """Whether a converted model is there."""
+        return (self.folder / DESCRIPTION_FILE).is_file()
+
+
+@cache
+def catalog() -> tuple[CatalogEntry, ...]:
+    """All models known by name, the embedded one first."""
+    content = json.loads(resource_path("Models/catalog.json").read_text(encoding="utf-8"))
+    return tuple(CatalogEntry(name, **entry) for name, entry in content.items())
+
+
+def models_home() -> Path:
+    """The folder of converted models: SATSEGMENT_MODELS where it is set, else the user's own data folder."""
+    chosen = os.environ.get(MODELS_VARIABLE)
+    return Path(chosen).expanduser() if chosen else user_data_path("SATSegment", appauthor=False) / "models"
+
+
+def installed_models() -> list[Path]:
+    """All model folders on this machine, the embedded one first."""
+    embedded = [entry.folder for entry in catalog() if entry.embedded and entry.installed]
+    home = models_home()
+    others = sorted(path.parent for path in home.glob(f"*/{DESCRIPTION_FILE}")) if home.is_dir() else []
+    return [*embedded, *others]
+
+
+def find_model(folder_or_name: str | Path) -> Path:
+    """The folder of a model that was asked for by name or by folder.
+
+    Raises
+    ------
+    ModelNotFound: neither a folder nor an installed model.
+    """
+    for entry in catalog():
+        if entry.name == str(folder_or_name).lower():
+            if entry.installed:
+                return entry.folder
+            raise ModelNotFound(
+                f"{entry.title} is not installed.",
+                f"Get {entry.network} and {entry.text_encoder} from {entry.repository} on Hugging Face, convert them "
+                f"with `satsegment convert`, and put the folder at {entry.name} in {models_home()}."
+                if entry.repository
+                else "Install SATSegment again.",
+            )
+    named = models_home() / str(folder_or_name)
+    for folder in (Path(folder_or_name).expanduser(), named):
+        if folder.is_dir():
+            return folder
+    names = ", ".join(entry.name for entry in catalog())
+    raise ModelNotFound(
+        f"There is no model {str(folder_or_name)!r}.",
+        f"Give the folder of a converted model, or one of these names: {names}.",
+    )

@@ -1,0 +1,72 @@
+"""Which device and precision to run on. What was asked for and is not there is an error, never replaced."""
+
+from __future__ import annotations
+
+import torch
+
+from SATSegmentLib.errors import DeviceError
+
+_PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+# Below this much work per window a CPU gains no noticeable time from bfloat16, and loses agreement by it:
+# SAT-Nano's window is 4,600 GMAC, the demonstration model's a hundredth of that.
+_WORTH_BFLOAT16_MACS = 200e9
+
+
+def choose_device(requested: str = "auto") -> torch.device:
+    """The device to run on: "auto", "cpu", "cuda", "cuda:1" or "mps".
+
+    "auto" takes the first that is there of CUDA, MPS and the processor.
+
+    Raises
+    ------
+    DeviceError: the device that was asked for is not there.
+    """
+    if requested == "auto":
+        requested = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        device = torch.device(requested)
+    except RuntimeError as error:
+        raise DeviceError(f"{requested!r} is not a device.", "Use auto, cpu, cuda, cuda:0 or mps.") from error
+    if device.type == "cuda":
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if (device.index or 0) >= count:
+            raise DeviceError(
+                f"The device {requested} was asked for, but PyTorch sees {count} CUDA devices.",
+                "Choose cpu, or install a PyTorch build with CUDA that fits the graphics card and its driver.",
+            )
+        return torch.device("cuda", device.index or 0)
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise DeviceError("The device mps was asked for, but there is no Apple GPU here.", "Choose cpu.")
+    if device.type not in ("cpu", "mps"):
+        raise DeviceError(f"Devices of the kind {device.type!r} are not supported.", "Use auto, cpu, cuda or mps.")
+    return device
+
+
+def choose_precision(requested: str, device: torch.device, window_macs: int) -> torch.dtype:
+    """The precision of the image encoder: "auto", "float32", "bfloat16" or "float16".
+
+    "auto" is float16 on CUDA; on a processor with bfloat16 instructions bfloat16, if a window is enough work
+    for it to matter; float32 otherwise.
+
+    Raises
+    ------
+    DeviceError: no such precision, or not on this device.
+    """
+    if requested == "auto":
+        if device.type == "cuda":
+            return torch.float16
+        worth_it = device.type == "cpu" and window_macs >= _WORTH_BFLOAT16_MACS and processor_has_bfloat16()
+        return torch.bfloat16 if worth_it else torch.float32
+    if requested not in _PRECISIONS:
+        raise DeviceError(f"{requested!r} is not a precision.", f"Use auto, {', '.join(_PRECISIONS)}.")
+    if device.type == "cpu" and requested == "float16":
+        raise DeviceError("float16 is for graphics cards.", "On the processor use bfloat16, float32 or auto.")
+    return _PRECISIONS[requested]
+
+
+def processor_has_bfloat16() -> bool:
+    """Whether the processor computes in bfloat16 by itself rather than emulating it."""
+    # Older PyTorch does not tell; float32 is always right.
+    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    return any(capabilities.get(name) for name in ("avx512_bf16", "amx_bf16", "arm_bf16"))

@@ -1,0 +1,96 @@
+"""From a scan to what the network was trained on: oriented, respaced, cropped, normalised."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from SATSegmentLib.errors import ScanError
+from SATSegmentLib.inference.geometry import NetworkGrid, interpolate_axis, network_grid
+from SATSegmentLib.inference.windows import Box, bounding_box
+from SATSegmentLib.types import Image, Modality, Orientation
+
+_CT_RANGE_HU = (-500.0, 1000.0)
+_PERCENTILES = (0.5, 99.5)
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedScan:
+    """The network's view of a scan.
+
+    Attributes
+    ----------
+    array: float32, normalised, axes as in `grid`.
+    grid: where its voxels lie in the scan.
+    """
+
+    array: np.ndarray
+    grid: NetworkGrid
+
+
+def prepare(
+    image: Image, modality: Modality, orientation: Orientation, spacing: tuple[float, float, float]
+) -> PreparedScan:
+    """Orient, respace, crop to the foreground and normalise, as SAT's training did.
+
+    Parameters
+    ----------
+    image: the scan.
+    modality: decides how intensities are clipped.
+    orientation: axis order of the network's grid.
+    spacing: millimetres along these axes.
+
+    Raises
+    ------
+    GeometryError: the scan's grid cannot be used.
+    ScanError: nothing above zero, or the same value everywhere.
+    """
+    array_ijk = image.array.transpose(2, 1, 0)
+    i, j, k = array_ijk.shape
+    grid = network_grid((i, j, k), image.ijk_to_ras, orientation, spacing)
+    respaced = _resample(array_ijk, grid)
+    box = _foreground_box(respaced)
+    return PreparedScan(normalise(respaced[box], modality), grid.cropped(box))
+
+
+def normalise(array: np.ndarray, modality: Modality) -> np.ndarray:
+    """Clip and standardise: zero mean, unit variance over the whole array.
+
+    CT is clipped to -500..1000 HU, everything else to its own 0.5th..99.5th percentile.
+
+    Raises
+    ------
+    ScanError: the clipped array is constant.
+    """
+    low, high = _CT_RANGE_HU if modality == "ct" else np.percentile(array, _PERCENTILES)
+    clipped = np.clip(array, low, high)
+    deviation = clipped.std(dtype=np.float64)
+    if not deviation > 0:
+        raise ScanError(
+            "The scan has the same intensity everywhere (within the range that counts for its modality).",
+            "Check that the right image and modality were chosen.",
+        )
+    clipped -= np.float32(clipped.mean(dtype=np.float64))
+    clipped /= np.float32(deviation)
+    return clipped
+
+
+def _resample(array_ijk: np.ndarray, grid: NetworkGrid) -> np.ndarray:
+    oriented = array_ijk.transpose([axis.source_axis for axis in grid.axes])
+    # The axis that loses most voxels first, so that the others have less to do.
+    order = sorted(range(3), key=lambda axis: grid.axes[axis].size / oriented.shape[axis])
+    for axis in order:
+        mapping = grid.axes[axis]
+        oriented = interpolate_axis(oriented, axis, mapping.to_source(np.arange(mapping.size)))
+    return np.ascontiguousarray(oriented)
+
+
+def _foreground_box(array: np.ndarray) -> Box:
+    box = bounding_box(array > 0)
+    if box is None:
+        raise ScanError(
+            "No voxel of the scan is above zero, so there is no foreground to segment.",
+            "For CT, check that the values are Hounsfield units (rescale slope and intercept applied).",
+        )
+    return box

@@ -1,0 +1,89 @@
+"""A model on disk: a folder with the network, the queries of known prompts, and a description.
+
+model.json            what the model is (`ModelDescription`)
+network.safetensors   the weights in half precision
+bank.safetensors      query vectors of the trained labels (optional)
+text/                 text encoder and tokenizer for free text (optional)
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from SATSegmentLib.errors import CheckpointError, ModelNotFound
+from SATSegmentLib.types import Orientation
+
+DESCRIPTION_FILE = "model.json"
+NETWORK_FILE = "network.safetensors"
+BANK_FILE = "bank.safetensors"
+TEXT_FOLDER = "text"
+
+FAMILY = "sat"
+_ORIENTATIONS: tuple[Orientation, ...] = ("RAS", "ASR", "IPL", "LPS", "native")
+
+
+@dataclass(frozen=True)
+class ModelDescription:
+    """What cannot be read off the tensors.
+
+    Attributes
+    ----------
+    name: for people ("SAT-Nano").
+    window: voxels of a window along the oriented axes.
+    spacing: millimetres of a voxel along the oriented axes.
+    orientations: axis orders the model was trained in.
+    network_sha256: of the checkpoint the network was converted from.
+    text_sha256: of the text checkpoint it was trained with; empty where none was given.
+    family: models of one family are prepared and prompted in the same way.
+    """
+
+    name: str
+    window: tuple[int, int, int] = (288, 288, 96)
+    spacing: tuple[float, float, float] = (1.0, 1.0, 3.0)
+    orientations: tuple[Orientation, ...] = _ORIENTATIONS
+    network_sha256: str = ""
+    text_sha256: str = ""
+    family: str = FAMILY
+
+    def to_json(self) -> str:
+        """The content of model.json."""
+        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+
+
+def read_description(folder: Path) -> ModelDescription:
+    """The description of a model folder.
+
+    Raises
+    ------
+    ModelNotFound: the folder is not a converted model.
+    CheckpointError: model.json is damaged, or of a family this code does not know.
+    """
+    path = folder / DESCRIPTION_FILE
+    if not path.is_file():
+        raise ModelNotFound(
+            f"{folder.name or folder} is not a model folder: it has no {DESCRIPTION_FILE}.",
+            "Make one from a released checkpoint with `satsegment convert`.",
+        )
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        description = ModelDescription(
+            **{
+                **content,
+                "window": tuple(int(side) for side in content["window"]),
+                "spacing": tuple(float(side) for side in content["spacing"]),
+                "orientations": tuple(content["orientations"]),
+            }
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"The {DESCRIPTION_FILE} of the model {folder.name} is damaged.", "Convert the checkpoint again."
+        ) from error
+    if description.family != FAMILY:
+        raise CheckpointError(
+            f"The model {folder.name} is of the family {description.family!r}, not {FAMILY!r}.",
+            "Update SATSegment, or convert a checkpoint of the main SAT family.",
+        )
+    return description

@@ -1,0 +1,50 @@
+"""The text encoder of a converted model: a folder with its weights, its configuration and its tokenizer.
+
+encoder.safetensors                the tensors inference needs, at full precision
+config.json                        of the language model
+tokenizer.json and/or vocab.txt    of the language model
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from SATSegmentLib.errors import ModelNotFound
+from SATSegmentLib.sat.text_checkpoint import SOURCE_KEY, TextWeights
+
+ENCODER_FILE = "encoder.safetensors"
+
+_LANGUAGE_MODEL_FILES = ("config.json", "tokenizer.json", "vocab.txt")
+
+
+def write_text_folder(weights: TextWeights, language_model: Path, target: Path) -> None:
+    """Write a text encoder into the existing folder `target`; `TextEncoder.load` reads it from there.
+
+    The weights keep their precision: halved, they would shift free text against the bank by about 0.01.
+    The SHA-256 of the source checkpoint goes along. Not atomic: call it inside `atomic_path(..., folder=True)`.
+
+    Parameters
+    ----------
+    weights: a checked text checkpoint.
+    language_model: folder with config.json and tokenizer.json or vocab.txt.
+    target: an existing folder.
+
+    Raises
+    ------
+    ModelNotFound: the language model's folder has none of its files.
+    OSError: a file cannot be read or written.
+    """
+    from safetensors.torch import save_file
+
+    sources = [Path(language_model).expanduser() / name for name in _LANGUAGE_MODEL_FILES]
+    found = [source for source in sources if source.is_file()]
+    if not found:
+        raise ModelNotFound(
+            f"The folder {Path(language_model).name} has no language model's files.",
+            f"Put {', '.join(_LANGUAGE_MODEL_FILES)} of the text encoder's language model into it.",
+        )
+    for source in found:
+        shutil.copyfile(source, target / source.name)
+    tensors = {name: tensor.contiguous() for name, tensor in weights.tensors().items()}
+    save_file(tensors, target / ENCODER_FILE, {SOURCE_KEY: weights.sha256})

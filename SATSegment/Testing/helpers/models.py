@@ -1,0 +1,72 @@
+"""Small models for tests: the golden tiny network, and one that answers with the image itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from helpers.seeded import manifest, seeded_state
+from SATSegmentLib.inference.segmenter import Segmenter
+from SATSegmentLib.sat.architecture import Architecture
+from SATSegmentLib.sat.checkpoint import NetworkWeights, build_network, check_network
+from SATSegmentLib.sat.model_folder import ModelDescription
+from SATSegmentLib.sat.network import SATNetwork
+
+TINY_WINDOW = (64, 64, 32)
+TINY_QUERY_DIM = 48
+
+
+def tiny_weights() -> NetworkWeights:
+    """The golden tiny network's weights, checked."""
+    state = seeded_state(manifest("tiny")["keys"])
+    return check_network({key.removeprefix("module."): value for key, value in state.items()}, "tiny", sha256="")
+
+
+def tiny_segmenter(window: tuple[int, int, int] = TINY_WINDOW, **options) -> Segmenter:
+    """A segmenter with the golden tiny network."""
+    return Segmenter(build_network(tiny_weights(), window), ModelDescription("tiny", window), device="cpu", **options)
+
+
+def identity_segmenter(window: tuple[int, int, int], spacing: tuple[float, float, float]) -> Segmenter:
+    """A segmenter whose mask is where the normalised image is above zero, whatever the query.
+
+    Real layers with chosen weights: the first channel carries |x| upwards through every convolution, and the mask
+    embedding is one; instance norm recentres it, which leaves a two-valued image two-valued and its border in place.
+    """
+    architecture = Architecture(
+        features=(1, 1),
+        strides=((1, 1, 1), (2, 2, 2)),
+        encoder_convs=(1, 1),
+        decoder_convs=(1,),
+        query_dim=8,
+        projection_dim=8,
+        decoder_layers=1,
+        feedforward_dim=8,
+        mask_dim=8,
+    )
+    network = SATNetwork(architecture, window)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.zero_()
+        centre = (0, 0, 1, 1, 1)
+        stem = network.backbone.encoder.stages[0][0].convs[0]
+        last = network.backbone.decoder.stages[0].convs[0]
+        for block, channel in ((stem, 0), (last, 1)):  # the decoder's second input channel is the skip
+            block.conv.weight[(0, channel, *centre[2:])] = 1
+            block.norm.weight.fill_(1)
+        network.mask_embed_proj[2].bias.fill_(100)
+    return Segmenter(network.eval(), ModelDescription("identity", window, spacing), device="cpu")
+
+
+def queries(count: int, seed: int = 3, dim: int = TINY_QUERY_DIM) -> np.ndarray:
+    """(count, dim) seeded query vectors."""
+    return np.random.default_rng(seed).standard_normal((count, dim)).astype(np.float32)
+
+
+def write_tiny_checkpoint(path: Path) -> Path:
+    """The tiny network in the released layout."""
+    from helpers.seeded import write_released
+
+    return write_released(path, manifest("tiny")["keys"])
