@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from SATSegmentLib.errors import PairMismatch, PromptError
 from SATSegmentLib.sat.embedding_bank import EmbeddingBank
+from SATSegmentLib.sat.model_folder import BANK_FILE, TEXT_FOLDER, ModelDescription
+from SATSegmentLib.sat.text_folder import ENCODER_FILE
 from SATSegmentLib.types import Prompt
 
 if TYPE_CHECKING:
     from SATSegmentLib.sat.text_encoder import TextEncoder
 
 
-class QueryEncoder:
+class QuerySource:
     """The text side of one model.
 
     Parameters
@@ -42,6 +45,37 @@ class QueryEncoder:
         self.bank = bank
         self._load_text_encoder = load_text_encoder
         self._text_encoder: TextEncoder | None = None
+
+    @classmethod
+    def of_model(cls, folder: Path, description: ModelDescription, query_dim: int) -> QuerySource | None:
+        """What a model folder has of bank and text encoder; None where it has neither.
+
+        Raises
+        ------
+        PairMismatch: the bank was made by another text encoder than the model was trained with.
+        CheckpointError: the bank is damaged.
+        """
+        bank = EmbeddingBank.load(folder / BANK_FILE) if (folder / BANK_FILE).is_file() else None
+        if bank is not None:
+            bank.require_source(description.text_sha256)
+        text = folder / TEXT_FOLDER
+        has_encoder = (text / ENCODER_FILE).is_file()
+        if bank is None and not has_encoder:
+            return None
+
+        def load() -> TextEncoder:
+            # Here and not on top: known prompts need neither torch nor transformers.
+            from SATSegmentLib.sat.text_encoder import TextEncoder
+
+            encoder = TextEncoder.load(text / ENCODER_FILE, text)
+            if encoder.sha256 != description.text_sha256:
+                raise PairMismatch(
+                    f"The text encoder in the model {folder.name} is not the one that the network was trained with.",
+                    "Convert the model again, with the text encoder that was released with the network.",
+                )
+            return encoder
+
+        return cls(query_dim, bank, load if has_encoder else None)
 
     def knows(self, prompt: Prompt) -> bool:
         """Whether the prompt needs no text encoder."""

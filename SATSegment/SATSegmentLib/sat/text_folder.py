@@ -10,58 +10,41 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from safetensors.torch import save_file
+from SATSegmentLib.errors import ModelNotFound
+from SATSegmentLib.sat.text_checkpoint import SOURCE_KEY, TextWeights
 
-from SATSegmentLib.errors import PairMismatch
-from SATSegmentLib.sat.text_checkpoint import SOURCE_KEY, read_text_weights
-from SATSegmentLib.sat.text_encoder import TextEncoder
-
-_ENCODER_FILE = "encoder.safetensors"
+ENCODER_FILE = "encoder.safetensors"
 
 _LANGUAGE_MODEL_FILES = ("config.json", "tokenizer.json", "vocab.txt")
 
 
-def write_text_folder(checkpoint: Path, language_model: Path, target: Path) -> None:
-    """Write a text encoder into the existing folder `target`, for `read_text_folder`.
+def write_text_folder(weights: TextWeights, language_model: Path, target: Path) -> None:
+    """Write a text encoder into the existing folder `target`; `TextEncoder.load` reads it from there.
 
     The weights keep their precision: halved, they would shift free text against the bank by about 0.01.
-    The SHA-256 of the checkpoint goes along. Not atomic: call it inside `atomic_path(..., folder=True)`.
+    The SHA-256 of the source checkpoint goes along. Not atomic: call it inside `atomic_path(..., folder=True)`.
 
     Parameters
     ----------
-    checkpoint: a released text checkpoint.
+    weights: a checked text checkpoint.
     language_model: folder with config.json and tokenizer.json or vocab.txt.
     target: an existing folder.
 
     Raises
     ------
-    CheckpointError: the checkpoint is not what it should be.
+    ModelNotFound: the language model's folder has none of its files.
     OSError: a file cannot be read or written.
     """
-    weights = read_text_weights(checkpoint)
-    for name in _LANGUAGE_MODEL_FILES:
-        if (language_model / name).is_file():
-            shutil.copyfile(language_model / name, target / name)
-    tensors = {name: tensor.contiguous() for name, tensor in weights.tensors().items()}
-    save_file(tensors, target / _ENCODER_FILE, {SOURCE_KEY: weights.sha256})
+    from safetensors.torch import save_file
 
-
-def read_text_folder(folder: Path, source_sha256: str) -> TextEncoder:
-    """The text encoder of a folder that `write_text_folder` wrote.
-
-    Parameters
-    ----------
-    source_sha256: of the text checkpoint that the network was trained with.
-
-    Raises
-    ------
-    PairMismatch: it was converted from another checkpoint.
-    CheckpointError, ModelNotFound: a file is missing or damaged.
-    """
-    encoder = TextEncoder.load(folder / _ENCODER_FILE, folder)
-    if encoder.sha256 != source_sha256:
-        raise PairMismatch(
-            "The text encoder of this model is not the one that its network was trained with.",
-            "Convert the model again, with the text encoder that was released with the network.",
+    sources = [Path(language_model).expanduser() / name for name in _LANGUAGE_MODEL_FILES]
+    found = [source for source in sources if source.is_file()]
+    if not found:
+        raise ModelNotFound(
+            f"The folder {Path(language_model).name} has no language model's files.",
+            f"Put {', '.join(_LANGUAGE_MODEL_FILES)} of the text encoder's language model into it.",
         )
-    return encoder
+    for source in found:
+        shutil.copyfile(source, target / source.name)
+    tensors = {name: tensor.contiguous() for name, tensor in weights.tensors().items()}
+    save_file(tensors, target / ENCODER_FILE, {SOURCE_KEY: weights.sha256})
