@@ -13,7 +13,6 @@ from SATSegmentLib.inference.catalog import find_model
 from SATSegmentLib.inference.checks import check_image, refuse_label_map, warn_about_modality
 from SATSegmentLib.inference.device import choose_device, choose_precision
 from SATSegmentLib.inference.geometry import NetworkGrid
-from SATSegmentLib.inference.model_queries import load_query_encoder
 from SATSegmentLib.inference.preprocess import prepare
 from SATSegmentLib.inference.progress import CancelCallback, ProgressCallback, Run
 from SATSegmentLib.inference.scan_pass import Ask, ScanPass
@@ -21,7 +20,7 @@ from SATSegmentLib.sat.checkpoint import build_network, read_network
 from SATSegmentLib.sat.cost import encode_macs
 from SATSegmentLib.sat.model_folder import NETWORK_FILE, ModelDescription, read_description
 from SATSegmentLib.sat.network import SATNetwork
-from SATSegmentLib.sat.queries import QueryEncoder
+from SATSegmentLib.sat.queries import QuerySource
 from SATSegmentLib.types import MODALITIES, Image, Modality, Orientation, Prompt, SegmentResult
 
 THRESHOLD = 0.5
@@ -45,7 +44,7 @@ class Segmenter:
         self,
         network: SATNetwork,
         description: ModelDescription,
-        queries: QueryEncoder | None = None,
+        queries: QuerySource | None = None,
         device: str = "auto",
         precision: str = "auto",
     ) -> None:
@@ -76,7 +75,7 @@ class Segmenter:
         folder = find_model(folder_or_name)
         description = read_description(folder)
         network = build_network(read_network(folder / NETWORK_FILE), description.window)
-        queries = load_query_encoder(folder, description, network.architecture.query_dim)
+        queries = QuerySource.of_model(folder, description, network.architecture.query_dim)
         return cls(network, description, queries, device, precision)
 
     def segment(

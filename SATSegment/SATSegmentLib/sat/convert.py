@@ -92,7 +92,7 @@ def convert(
                 )
             EmbeddingBank.build(encoder, labels, progress, cancel).save(folder / BANK_FILE)
             (folder / TEXT_FOLDER).mkdir()
-            write_text_folder(text_encoder, language_model, folder / TEXT_FOLDER)
+            write_text_folder(text_weights, language_model, folder / TEXT_FOLDER)
             description = dataclasses.replace(description, text_sha256=text_weights.sha256)
         (folder / DESCRIPTION_FILE).write_text(description.to_json(), encoding="utf-8")
     return description

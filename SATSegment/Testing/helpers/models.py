@@ -56,7 +56,7 @@ def identity_segmenter(window: tuple[int, int, int], spacing: tuple[float, float
         for block, channel in ((stem, 0), (last, 1)):  # the decoder's second input channel is the skip
             block.conv.weight[(0, channel, *centre[2:])] = 1
             block.norm.weight.fill_(1)
-        network.mask_embed_proj[2].bias.fill_(100)
+        network.mask_embed_proj[2].bias.fill_(1e4)  # steep enough for the leaky side too: a step, at zero
     return Segmenter(network.eval(), ModelDescription("identity", window, spacing), device="cpu")
 
 
