@@ -65,16 +65,14 @@ class WindowFeatures:
             self._write(window, features)
 
     def _write(self, window: int, features: Features) -> None:
-        if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="satsegment-features-")
-        path = Path(self._folder.name) / f"{window}.bin"
         voxels = features.voxels.contiguous().cpu()
         try:
+            if self._folder is None:
+                self._folder = tempfile.TemporaryDirectory(prefix="satsegment-features-")
             # As bytes, because NumPy, which writes the file, knows no bfloat16.
-            voxels.view(torch.uint8).numpy().tofile(path)
+            voxels.view(torch.uint8).numpy().tofile(Path(self._folder.name) / f"{window}.bin")
         except OSError:
-            path.unlink(missing_ok=True)  # No room: the window is encoded again when it is needed.
-            return
+            return  # No room: the window is encoded again when it is needed.
         self._spilled[window] = (features.tokens, voxels.shape, voxels.dtype)
 
     def _read(self, window: int) -> Features:

@@ -20,6 +20,10 @@ from torch import Tensor, nn
 from SATSegmentLib.sat.architecture import ATTENTION_HEADS, Architecture, Triple
 from SATSegmentLib.sat.unet import UNet
 
+# A matrix product's rounding depends on its number of rows. Queries are decoded in chunks of one fixed size, filled up
+# with zeros, so that a prompt's mask is the same to the last bit whatever other prompts come with it.
+_CHUNK = 16
+
 
 @dataclass(frozen=True, eq=False)
 class Features:
@@ -90,7 +94,7 @@ class SATNetwork(nn.Module):
         if tuple(window.shape[1:]) != (1, *self.window):
             raise ValueError(f"encode() takes (B, 1, {self.window}), not {tuple(window.shape)}.")
         pooled, voxels = self.backbone(window.to(self.backbone.dtype))
-        tokens = pooled.float().flatten(2).transpose(1, 2)
+        tokens = pooled.flatten(2).transpose(1, 2)
         return Features(tokens=self.projection_layer(tokens), voxels=voxels)
 
     def embed_masks(self, tokens: Tensor, queries: Tensor) -> Tensor:
@@ -105,9 +109,12 @@ class SATNetwork(nn.Module):
         -------
         (B, N, C) float32, C the channels of `Features.voxels`.
         """
-        tokens = tokens.float()
-        decoded = self.transformer_decoder(queries.float().expand(len(tokens), -1, -1), tokens, self.position_code)
-        return self.mask_embed_proj(decoded)
+        chunks = []
+        for chunk in queries.float().split(_CHUNK):
+            full = F.pad(chunk, (0, 0, 0, _CHUNK - len(chunk))).expand(len(tokens), -1, -1)
+            decoded = self.transformer_decoder(full, tokens, self.position_code)
+            chunks.append(self.mask_embed_proj(decoded)[:, : len(chunk)])
+        return torch.cat(chunks, dim=1)
 
     def decode(self, features: Features, queries: Tensor) -> Tensor:
         """The logits of each query at each voxel: (B, N, X, Y, Z) float32.
@@ -126,6 +133,9 @@ def mask_logits(voxels: Tensor, mask_embeddings: Tensor) -> Tensor:
     The product is taken in float32 whatever the features' precision: in half precision logits near zero,
     which decide a mask's border, would be rounded. Only one slab of features is widened at a time.
     """
+    if mask_embeddings.shape[1] == 1:
+        # One row alone would be rounded in another way than in company.
+        return mask_logits(voxels, mask_embeddings.expand(-1, 2, -1))[:, :1]
     if voxels.dtype == torch.float32:
         return torch.einsum("bnc,bcxyz->bnxyz", mask_embeddings, voxels)
     slabs = [torch.einsum("bnc,bcxyz->bnxyz", mask_embeddings, slab.float()) for slab in voxels.split(16, dim=2)]

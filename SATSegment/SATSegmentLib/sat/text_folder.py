@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from SATSegmentLib.errors import ModelNotFound
-from SATSegmentLib.sat.text_checkpoint import SOURCE_KEY, TextWeights
+
+if TYPE_CHECKING:
+    from SATSegmentLib.sat.text_checkpoint import TextWeights
 
 ENCODER_FILE = "encoder.safetensors"
 
@@ -35,7 +38,10 @@ def write_text_folder(weights: TextWeights, language_model: Path, target: Path) 
     ModelNotFound: the language model's folder has none of its files.
     OSError: a file cannot be read or written.
     """
+    # Here and not on top: who only asks for the file's name needs no torch.
     from safetensors.torch import save_file
+
+    from SATSegmentLib.sat.text_checkpoint import SOURCE_KEY
 
     sources = [Path(language_model).expanduser() / name for name in _LANGUAGE_MODEL_FILES]
     found = [source for source in sources if source.is_file()]

@@ -84,16 +84,19 @@ class Encoder(nn.Module):
         self._strides = architecture.strides
 
     def forward(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Maps of all stages, finest first, and their averages on the coarsest grid, concatenated."""
+        """Maps of all stages, finest first, and their averages on the coarsest grid, concatenated, in float32."""
         levels = []
         for stage in self.stages:
             x = stage(x)
             levels.append(x)
-        cells = x.shape[2:]
-        pooled = [
-            F.avg_pool3d(level, [n // c for n, c in zip(level.shape[2:], cells, strict=True)]) for level in levels
-        ]
-        return levels, torch.cat(pooled, dim=1)
+        return levels, torch.cat([_pool(level, x.shape[2:]) for level in levels], dim=1)
+
+
+def _pool(level: Tensor, cells: torch.Size) -> Tensor:
+    """Average over the voxels of each cell: (B, C, X, Y, Z) to (B, C, *cells), summed in float32."""
+    for axis, count in zip((2, 4, 6), cells, strict=True):
+        level = level.unflatten(axis, (count, -1))
+    return level.mean(dim=(3, 5, 7), dtype=torch.float32)
 
 
 class Decoder(nn.Module):

@@ -7,10 +7,10 @@ from itertools import permutations, product
 import nibabel
 import numpy as np
 import pytest
-from helpers.models import identity_segmenter, queries
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from helpers.models import identity_segmenter, queries
 from SATSegmentLib.errors import GeometryError
 from SATSegmentLib.inference.geometry import network_grid, orient
 from SATSegmentLib.types import Image

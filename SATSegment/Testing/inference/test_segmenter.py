@@ -1,0 +1,291 @@
+"""What a caller of the segmenter can rely on."""
+
+from __future__ import annotations
+
+import tracemalloc
+import warnings
+
+import numpy as np
+import pytest
+import torch
+
+from helpers.models import identity_segmenter, queries, tiny_segmenter
+from helpers.seeded import GOLDEN
+from SATSegmentLib import Image, Prompt
+from SATSegmentLib.errors import Cancelled, DeviceError, OutOfMemory, PromptError, SATSegmentWarning, ScanError
+from SATSegmentLib.inference import scan_pass
+from SATSegmentLib.inference.checks import refuse_label_map, warn_about_modality
+from SATSegmentLib.inference.device import choose_device, choose_precision
+from SATSegmentLib.inference.features import WindowFeatures
+from SATSegmentLib.sat.network import Features
+from SATSegmentLib.storage import read_scan
+
+
+@pytest.fixture(scope="module")
+def scan():
+    return read_scan(GOLDEN / "oblique.nii.gz")
+
+
+@pytest.fixture(scope="module")
+def segmenter():
+    return tiny_segmenter()
+
+
+def same(a, b) -> bool:
+    return (
+        a.status == b.status
+        and a.offset_kji == b.offset_kji
+        and np.array_equal(a.mask, b.mask)
+        and a.max_probability == pytest.approx(b.max_probability, abs=1e-5)
+    )
+
+
+@pytest.mark.parametrize("block", [1, 3, 7])
+def test_masks_do_not_depend_on_block_size_order_or_company(scan, segmenter, monkeypatch, block):
+    asked = queries(7)
+    together = segmenter.segment_queries(scan, asked, "ct")
+
+    monkeypatch.setattr(scan_pass, "_MOST_PROMPTS_IN_A_BLOCK", block)
+    backwards = segmenter.segment_queries(scan, asked[::-1], "ct")
+    alone = segmenter.segment_queries(scan, asked[4:5], "ct")
+
+    assert {result.status for result in together} == {"found"}
+    assert all(same(a, b) for a, b in zip(together, reversed(backwards), strict=True))
+    assert same(together[4], alone[0])
+
+
+def test_overlapping_structures_stay_separate_masks(scan, segmenter):
+    twice = np.repeat(queries(1), 2, axis=0)
+    first, second = segmenter.segment_queries(scan, twice, "ct", names=["kidney", "left kidney"])
+
+    assert first.voxels == second.voxels > 0
+    assert (first.prompt.text, second.prompt.text) == ("kidney", "left kidney")
+
+
+def test_each_orientation_gets_its_own_pass_and_is_written_in_the_result(scan, segmenter):
+    asked = queries(1)
+    ras = segmenter.segment_queries(scan, asked, "ct", "RAS")[0]
+    asr = segmenter.segment_queries(scan, asked, "ct", "ASR")[0]
+
+    assert (ras.orientation, asr.orientation) == ("RAS", "ASR")
+    assert not same(ras, asr)
+
+
+def test_statistics_describe_the_mask(scan, segmenter):
+    for result in segmenter.segment_queries(scan, queries(3), "mri"):
+        assert result.voxels == np.count_nonzero(result.mask)
+        assert result.volume_ml == pytest.approx(result.voxels * 1.3 * 1.3 * 2.5 / 1000, rel=1e-5)
+        assert 0.5 < result.mean_probability <= result.max_probability <= 1
+        assert (result.device, result.precision) == ("cpu", "float32")
+        # Cropped to where it is non-empty: each face of the box holds a voxel.
+        assert all(result.mask.take(end, axis).any() for axis in range(3) for end in (0, -1))
+
+
+def test_nothing_found_is_said_and_not_made_up(scan, segmenter):
+    (result,) = segmenter.segment_queries(scan, queries(1), "ct", threshold=1.0)
+
+    assert (result.status, result.voxels, result.mask.size, result.cut_by) == ("empty", 0, 0, ())
+    assert 0 < result.max_probability <= 1
+
+
+def test_progress_rises_to_one_and_names_stage_and_time_left(scan, segmenter):
+    seen = []
+    segmenter.segment_queries(scan, queries(2), "ct", progress=seen.append)
+
+    fractions = [step.fraction for step in seen]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == pytest.approx(1)
+    assert [step.stage for step in seen] == [f"window {n} of 4" for n in (1, 2, 3, 4)]
+    assert all(step.seconds_left is not None for step in seen)
+
+
+def test_cancel_is_honoured_before_the_next_window(scan, segmenter, monkeypatch):
+    encoded = []
+    encode = segmenter._network.encode
+    monkeypatch.setattr(segmenter._network, "encode", lambda window: encoded.append(1) or encode(window))
+
+    with pytest.raises(Cancelled):
+        segmenter.segment_queries(scan, queries(2), "ct", cancel=lambda: len(encoded) == 2)
+
+    assert len(encoded) == 2
+
+
+def test_encoder_runs_once_per_window_however_many_blocks(scan, segmenter, monkeypatch):
+    encoded = []
+    encode = segmenter._network.encode
+    monkeypatch.setattr(segmenter._network, "encode", lambda window: encoded.append(1) or encode(window))
+    monkeypatch.setattr(scan_pass, "_MOST_PROMPTS_IN_A_BLOCK", 2)
+
+    segmenter.segment_queries(scan, queries(9), "ct")
+
+    assert len(encoded) == 4
+
+
+def test_memory_does_not_grow_with_prompts_times_volume(monkeypatch):
+    # Blocks of two prompts: 24 prompts may not hold more than 4 do, beyond their own cropped masks.
+    monkeypatch.setattr(scan_pass, "_MOST_PROMPTS_IN_A_BLOCK", 2)
+    array = np.random.default_rng(0).normal(100, 30, (60, 120, 120)).astype(np.float32)
+    image = Image(array, np.diag((1.0, 1.0, 3.0, 1.0)))
+    segmenter = identity_segmenter((64, 64, 32), (1.0, 1.0, 3.0))
+
+    def peak(count: int) -> int:
+        tracemalloc.start()
+        results = segmenter.segment_queries(image, queries(count, dim=8), "mri")
+        kept = sum(result.mask.nbytes for result in results)
+        peak = tracemalloc.get_traced_memory()[1] - kept
+        tracemalloc.stop()
+        return peak
+
+    peak(1)
+    assert peak(24) <= 1.15 * peak(4)
+
+
+def test_features_beyond_the_budget_are_spilled_and_come_back_the_same(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    made = [Features(torch.rand(1, 4, 8), torch.rand(1, 3, 5, 6, 7).to(torch.bfloat16)) for _ in range(3)]
+    with WindowFeatures(lambda n: made[n], budget_bytes=made[0].voxels.nbytes) as features:
+        for _ in range(2):
+            for number in range(3):
+                found = features.get(number, keep=True)
+                assert torch.equal(found.voxels, made[number].voxels)
+                assert torch.equal(found.tokens, made[number].tokens)
+        assert len(list(tmp_path.rglob("*.bin"))) == 2
+    assert not list(tmp_path.iterdir()), "the spill folder must be gone"
+
+
+def test_full_disk_recomputes_features(tmp_path, monkeypatch):
+    def no_room(*_):
+        raise OSError(28, "No space left on device")
+
+    calls = []
+    features = Features(torch.rand(1, 4, 8), torch.rand(1, 3, 5, 6, 7))
+    with WindowFeatures(lambda n: calls.append(n) or features, budget_bytes=0) as kept:
+        monkeypatch.setattr("pathlib.Path.open", no_room)
+        monkeypatch.setattr("builtins.open", no_room)
+        monkeypatch.setattr("tempfile.mkdtemp", no_room)
+        assert torch.equal(kept.get(0, keep=True).voxels, features.voxels)
+        assert torch.equal(kept.get(0, keep=True).voxels, features.voxels)
+    assert calls == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("prompts", "message"),
+    [
+        ([], "No prompts"),
+        ([Prompt("  ", "ct")], "empty"),
+        ([Prompt("liver", "ct"), Prompt("Liver", "ct")], "twice"),
+        ([Prompt("liver", "ultrasound")], "not a modality"),
+        ([Prompt("liver", "ct", "LAS")], "trained with axes"),
+        ([Prompt("liver", "ct")], "no query vectors"),
+    ],
+)
+def test_prompts_that_cannot_run_are_refused(scan, segmenter, prompts, message):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SATSegmentWarning)
+        with pytest.raises(PromptError, match=message):
+            segmenter.segment(scan, prompts)
+
+
+@pytest.mark.parametrize("bad", [np.zeros((2, 7)), np.zeros((0, 48)), np.full((1, 48), np.nan), np.zeros(48)])
+def test_query_vectors_of_another_model_are_refused(scan, segmenter, bad):
+    with pytest.raises(PromptError, match="Query vectors"):
+        segmenter.segment_queries(scan, bad, "ct")
+
+
+def image_with(change) -> Image:
+    array = np.random.default_rng(0).normal(50, 20, (12, 14, 16)).astype(np.float32)
+    return Image(change(array), np.diag((1.0, 1.0, 3.0, 1.0)))
+
+
+def with_value(value):
+    def change(array):
+        array[3, 4, 5] = value
+        return array
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda a: a[0], "2 dimensions"),
+        (lambda a: a[None], "4 dimensions"),
+        (lambda a: a.astype(np.complex64), "type complex64"),
+        (lambda a: a[:0], "no voxels"),
+        (with_value(np.nan), "not numbers"),
+        (with_value(np.inf), "not numbers"),
+        (lambda a: np.full_like(a, 7), "same value"),
+        (lambda a: -np.abs(a), "above zero"),
+    ],
+)
+def test_scans_that_cannot_be_segmented_are_refused(segmenter, change, message):
+    with pytest.raises(ScanError, match=message):
+        segmenter.segment_queries(image_with(change), queries(1), "mri")
+
+
+def test_scan_that_is_constant_within_the_ct_range_is_refused(segmenter):
+    image = image_with(lambda a: np.where(a > 50, 3000, -3000).astype(np.int16))
+    image.array[image.array < 0] = 2000
+    with pytest.raises(ScanError, match="same intensity"):
+        segmenter.segment_queries(image, queries(1), "ct")
+
+
+def test_label_map_is_told_from_a_scan(scan):
+    labels = np.zeros((20, 40, 40), np.uint8)
+    labels[5:15, 5:20, 5:35] = 3
+    labels[8:12, 20:30, 5:35] = 17
+    with pytest.raises(ScanError, match="label map"):
+        refuse_label_map(Image(labels, np.eye(4)))
+    refuse_label_map(scan)
+    refuse_label_map(Image(np.random.default_rng(0).integers(0, 255, (20, 40, 40), np.uint8), np.eye(4)))
+
+
+def test_intensities_of_another_modality_are_warned_about(scan):
+    with pytest.warns(SATSegmentWarning, match="look like CT"):
+        warn_about_modality(image_with(with_value(-1000)), "mri")
+    with pytest.warns(SATSegmentWarning, match="do not look like CT"):
+        warn_about_modality(image_with(np.abs), "ct")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warn_about_modality(image_with(with_value(-1000)), "ct")
+        warn_about_modality(image_with(np.abs), "mri")
+
+
+@pytest.mark.parametrize("device", ["cuda:77", "mps", "tpu", "xla", "cuda:-5x"])
+def test_device_that_is_not_there_is_an_error_and_never_replaced(device):
+    if device == "mps" and torch.backends.mps.is_available():
+        pytest.skip("this machine has an Apple GPU")
+    with pytest.raises(DeviceError):
+        choose_device(device)
+
+
+def test_precision_follows_the_work_and_the_processor(monkeypatch):
+    cpu = torch.device("cpu")
+    monkeypatch.setattr("SATSegmentLib.inference.device.processor_has_bfloat16", lambda: True)
+    assert choose_precision("auto", cpu, int(4.6e12)) == torch.bfloat16
+    assert choose_precision("auto", cpu, int(10e9)) == torch.float32
+    monkeypatch.setattr("SATSegmentLib.inference.device.processor_has_bfloat16", lambda: False)
+    assert choose_precision("auto", cpu, int(4.6e12)) == torch.float32
+    assert choose_precision("auto", torch.device("cuda"), 1) == torch.float16
+    with pytest.raises(DeviceError):
+        choose_precision("float16", cpu, 1)
+    with pytest.raises(DeviceError):
+        choose_precision("float8", cpu, 1)
+
+
+def test_bfloat16_gives_nearly_the_same_masks(scan):
+    full = tiny_segmenter(precision="float32").segment_queries(scan, queries(3), "ct")
+    half = tiny_segmenter(precision="bfloat16").segment_queries(scan, queries(3), "ct")
+
+    assert {result.precision for result in half} == {"bfloat16"}
+    for a, b in zip(full, half, strict=True):
+        assert b.voxels == pytest.approx(a.voxels, rel=0.05)
+
+
+def test_running_out_of_memory_is_a_message(scan, segmenter, monkeypatch):
+    def encode(_):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(segmenter._network, "encode", encode)
+    with pytest.raises(OutOfMemory, match="Nothing was lost"):
+        segmenter.segment_queries(scan, queries(1), "ct")
