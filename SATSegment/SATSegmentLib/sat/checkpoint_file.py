@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -66,7 +68,10 @@ def _read_pickle(path: Path) -> Any:
             raise TruncatedCheckpoint(f"{path.name} is empty or was never filled.", _GET_AGAIN)
         raise CheckpointError(f"{path.name} is not a PyTorch weight file.", "Choose a .pth or .safetensors file.")
     try:
-        with torch.serialization.safe_globals(_numpy_scalars()):
+        with torch.serialization.safe_globals(_numpy_scalars()), warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore", UserWarning
+            )  # It doubts pickles of newer protocols; it reads or refuses them.
             return torch.load(path, map_location="cpu", weights_only=True, mmap=start == b"PK\x03\x04")
     except pickle.UnpicklingError as error:
         raise _refusal(path.name, str(error)) from error
@@ -74,13 +79,14 @@ def _read_pickle(path: Path) -> Any:
         raise TruncatedCheckpoint(f"{path.name} ends too early or is damaged.", _GET_AGAIN) from error
 
 
+# What PyTorch's restricted reader says of a pickle that calls functions, or is of a kind PyTorch never writes.
+_CALLS_CODE = re.compile("GLOBAL|Unsupported (operand|class)|REDUCE|Can only build|blocked", re.IGNORECASE)
+
+
 def _refusal(name: str, reason: str) -> CheckpointError:
-    asks_for_code = any(
-        word in reason for word in ("Unsupported global", "Unsupported class", "Can only build", "REDUCE")
-    )
-    if asks_for_code or "not allowed" in reason or "blocklist" in reason:
+    if _CALLS_CODE.search(reason):
         return HostileCheckpoint(
-            f"{name} wants to run code when it is opened, which a weight file has no need to. It was not opened.",
+            f"{name} could run code when it is opened, which a weight file has no need to. It was not opened.",
             "Do not use it. Get the weights from the authors' own page.",
         )
     return TruncatedCheckpoint(f"{name} ends too early or is damaged.", _GET_AGAIN)
