@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from SATSegmentLib.errors import ModelNotFound, PairMismatch, SATSegmentError
+from SATSegmentLib.errors import ModelNotFound, PairMismatch
 from SATSegmentLib.sat.text_checkpoint import TextWeights, TransformerShape, transformer_shape
 
 _REMEDY = "Use the config.json of the language model that the text encoder is based on."
@@ -26,7 +26,6 @@ def build_transformer(weights: TextWeights, folder: Path) -> Any:
     IncompleteCheckpoint: the tensors do not tell their shape.
     ModelNotFound: no config.json.
     PairMismatch: config.json describes another language model, or none.
-    SATSegmentError: transformers is not installed.
     """
     shape = transformer_shape(weights)
     settings = _read_config(folder)
@@ -43,14 +42,9 @@ def build_transformer(weights: TextWeights, folder: Path) -> Any:
         "max_position_embeddings": shape.positions,
     }
     common.update((key, settings[key]) for key in ("layer_norm_eps", "hidden_act") if key in settings)
-    try:
-        # Here and not on top: slow to import, and known prompts need none of it.
-        from transformers import BertConfig, BertModel, MPNetConfig, MPNetModel
-    except ImportError as error:
-        raise SATSegmentError(
-            "Free text needs the package transformers, which is not installed.",
-            "Install it (pip install transformers), or use a trained label.",
-        ) from error
+    # Here and not on top: slow to import, and known prompts need none of it.
+    from transformers import BertConfig, BertModel, MPNetConfig, MPNetModel
+
     try:
         if weights.transformer == "mpnet":
             return MPNetModel(MPNetConfig(**common), add_pooling_layer=False)

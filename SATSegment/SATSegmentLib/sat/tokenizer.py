@@ -10,12 +10,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from SATSegmentLib.errors import ModelNotFound, WrongCheckpointKind
+from SATSegmentLib.errors import ModelNotFound, SATSegmentError, WrongCheckpointKind
 
 _START, _END, _UNKNOWN = "[CLS]", "[SEP]", "[UNK]"
 
@@ -68,9 +69,11 @@ class TextTokenizer:
 
         Raises
         ------
+        SATSegmentError: the packages for free text are not installed.
         ModelNotFound: the folder has neither file.
         WrongCheckpointKind: the file is damaged, or of another kind of tokenizer.
         """
+        _require_package()
         folder = Path(folder).expanduser()
         for name, read in (("tokenizer.json", _read_json), ("vocab.txt", _build_from_vocabulary)):
             if (folder / name).is_file():
@@ -109,6 +112,17 @@ def padded(rows: Sequence[Sequence[int]]) -> TokenBatch:
     for index, row in enumerate(rows):
         input_ids[index, : len(row)] = row
     return TokenBatch(input_ids, (input_ids > 0).astype(np.int64))
+
+
+def _require_package() -> None:
+    try:
+        for package in ("tokenizers", "transformers"):
+            import_module(package)
+    except ImportError as error:
+        raise SATSegmentError(
+            "Free text needs the package transformers, which is not installed.",
+            "Install it (pip install transformers), or use one of the model's labels.",
+        ) from error
 
 
 def _read_json(path: Path) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -31,6 +32,7 @@ from SATSegmentLib.errors import (
     ModelNotFound,
     PairMismatch,
     PromptError,
+    SATSegmentError,
     TruncatedCheckpoint,
     WrongCheckpointKind,
 )
@@ -339,6 +341,16 @@ def test_a_folder_of_another_language_model_is_refused(tmp_path, case):
         TextEncoder.load(small_text_checkpoint(tmp_path / "text.pth"), folder)
 
     assert caught.value.remedy
+
+
+@pytest.mark.parametrize("package", ["tokenizers", "transformers"])
+def test_missing_packages_are_named_with_what_to_do(tmp_path, monkeypatch, package):
+    monkeypatch.setitem(sys.modules, package, None)  # importing it fails
+
+    with pytest.raises(SATSegmentError, match="transformers") as caught:
+        TextEncoder.load(small_text_checkpoint(tmp_path / "text.pth"), mpnet_folder(tmp_path / "mpnet"))
+
+    assert "pip install transformers" in caught.value.remedy
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(0.001, 0.999))
