@@ -1,0 +1,131 @@
+"""The names of the knowledge tree, searchable without building an index.
+
+All names lie in one string, one a line, well-known concepts first; a substring search over it takes well under a
+millisecond, while an index of 33,000 names would take longer to load than a person wants to wait.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from functools import cache
+
+from SATSegmentLib.anatomy.tree import AnatomyTree, Concept, load_tree
+from SATSegmentLib.anatomy.typos import Spellings
+from SATSegmentLib.anatomy.words import Words, read_words
+
+# So many lines are looked at for one query; what is beyond is too vague a query to answer from the tree.
+_MAX_LINES = 300
+
+
+class TreeNames:
+    """Names and synonyms of the concepts of the tree's default view."""
+
+    def __init__(self, tree: AnatomyTree) -> None:
+        self.tree = tree
+        shown = [concept for concept in tree.concepts.values() if concept.default_view]
+        # A code that radiology itself uses is the best sign that people type the name.
+        shown.sort(key=lambda concept: (-len(concept.codes), len(concept.name)))
+        lines: list[str] = []
+        self._owners: list[str] = []
+        for concept in shown:
+            lines += (concept.name, *concept.synonyms)
+            self._owners += [concept.id] * (1 + len(concept.synonyms))
+        self._names = lines
+        self._text = "\n" + "\n".join(lines).lower() + "\n"
+        self._starts = [0]
+        for line in lines:
+            self._starts.append(self._starts[-1] + len(line) + 1)
+        self._spellings: Spellings | None = None
+        # Lower-casing may change the length of exotic letters; then positions would be off.
+        assert len(self._text) == self._starts[-1] + 1
+
+    def exact(self, text: str, words: Words) -> Concept | None:
+        """The concept with this name or synonym: as typed, or in the one spelling, with or without its side."""
+        typed = " ".join(text.lower().split())
+        forms = [typed, " ".join(words.tokens)]
+        if words.side in ("left", "right"):
+            forms.insert(1, f"{words.side} {forms[-1]}")
+        for form in forms:
+            if len(form) < 2 or "\n" in form:
+                continue
+            position = self._text.find(f"\n{form}\n")
+            if position >= 0:
+                return self._concept_at(position + 1)
+        return None
+
+    def containing(self, tokens: tuple[str, ...], limit: int) -> list[tuple[Concept, str]]:
+        """Concepts with a name in which every token begins a word, each with that name; the closest first."""
+        found = self._lines_with(tokens)
+        if not found:
+            repaired = self._repaired(tokens)
+            found = self._lines_with(repaired) if repaired else []
+        typed = " ".join(tokens)
+        found.sort(key=lambda hit: (hit[1].lower() != typed, not hit[1].lower().startswith(tokens[0]), hit[0]))
+        unique: dict[str, tuple[Concept, str]] = {}
+        for index, name in found:
+            concept = self.tree.concepts[self._owners[index]]
+            unique.setdefault(concept.id, (concept, name))
+        return list(unique.values())[:limit]
+
+    def _lines_with(self, tokens: tuple[str, ...]) -> list[tuple[int, str]]:
+        text, rarest = self._text, max(tokens, key=len)
+        found: list[tuple[int, str]] = []
+        position = -1
+        for _ in range(_MAX_LINES):
+            position = text.find(rarest, position + 1)
+            if position < 0:
+                break
+            if text[position - 1].isalnum():
+                continue
+            end = text.index("\n", position)
+            start = text.rindex("\n", 0, position)
+            line = text[start:end]
+            if all(_begins_word(line, token) for token in tokens):
+                index = self._index_at(start + 1)
+                found.append((index, self._names[index]))
+                if len(found) >= 40:
+                    break
+            position = end - 1
+        return found
+
+    def _repaired(self, tokens: tuple[str, ...]) -> tuple[str, ...]:
+        """The tokens with those that no name has replaced by the nearest word; empty where there is none."""
+        if self._spellings is None:
+            words = {word for word in self._text.split() if word.isalpha()}
+            self._spellings = Spellings(sorted(words))
+        result = []
+        for token in tokens:
+            if f" {token}" in self._text or f"\n{token}" in self._text:
+                result.append(token)
+                continue
+            like = self._spellings.like(token, as_prefix=False)
+            if not like:
+                return ()
+            result.append(min(like, key=lambda word: (like[word], word)))
+        return tuple(result) if tuple(result) != tokens else ()
+
+    def _index_at(self, position: int) -> int:
+        return bisect_right(self._starts, position - 1) - 1
+
+    def _concept_at(self, position: int) -> Concept:
+        return self.tree.concepts[self._owners[self._index_at(position)]]
+
+
+def _begins_word(line: str, token: str) -> bool:
+    position = line.find(token)
+    while position >= 0:
+        if not line[position - 1].isalnum():
+            return True
+        position = line.find(token, position + 1)
+    return False
+
+
+@cache
+def load_tree_names() -> TreeNames:
+    """The names of the tree; made once and kept."""
+    return TreeNames(load_tree())
+
+
+def find_concept(text: str) -> Concept | None:
+    """The concept that a text names exactly, or None."""
+    return load_tree_names().exact(text, read_words(text))

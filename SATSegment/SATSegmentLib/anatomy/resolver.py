@@ -1,0 +1,415 @@
+"""Text to what SAT shall segment, without ever guessing silently.
+
+Only three things pass without a question: the exact trained string, a curated name that means one structure in this
+modality, and changes of spelling, plural, side or number that leave the name the same. Everything else comes back as
+a question, as a refusal with what is nearest, or as unknown.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from SATSegmentLib.anatomy.labels import find_label, load_labels
+from SATSegmentLib.anatomy.lexicon import Entry, Lexicon, Structure, load_lexicon
+from SATSegmentLib.anatomy.numbering import numbered_parts
+from SATSegmentLib.anatomy.ontology import load_tree_names
+from SATSegmentLib.anatomy.ranking import search, suggest_pair
+from SATSegmentLib.anatomy.suggestion import Suggestion, members_of, reason_of, suggest
+from SATSegmentLib.anatomy.tree import Concept
+from SATSegmentLib.anatomy.words import MAX_CHARACTERS, Side, Words, read_words
+from SATSegmentLib.errors import PromptError
+from SATSegmentLib.types import MODALITIES, Modality, Prompt
+
+MAX_CANDIDATES = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The text is one trained label."""
+
+    text: str
+    prompt: Prompt
+
+
+@dataclass(frozen=True, slots=True)
+class Composite:
+    """The text stands for several trained labels; `name` is what to call them together."""
+
+    text: str
+    name: str
+    prompts: tuple[Prompt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DidYouMean:
+    """The text may mean one of these, the likeliest first; each can be segmented in the modality. A person chooses."""
+
+    text: str
+    candidates: tuple[Suggestion, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NotSegmentable:
+    """Known anatomy that SAT cannot do here.
+
+    Attributes
+    ----------
+    concept: its name.
+    concept_id: its id in the knowledge tree; may be empty.
+    reason: why, for people: "MRI only", "not a SAT class", "trained without a side only".
+    nearest: what comes closest and was trained, best first: in this modality, else in another. May be empty.
+    """
+
+    text: str
+    concept: str
+    concept_id: str
+    reason: str
+    nearest: tuple[Prompt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Nothing that is known. Runs as free text only where the caller says so: `as_free_text`."""
+
+    text: str
+
+
+Resolution = Resolved | Composite | DidYouMean | NotSegmentable | Unknown
+
+
+def resolve(text: str, modality: Modality) -> Resolution:
+    """What `text` means for SAT in one modality; see the module.
+
+    Raises
+    ------
+    PromptError: the modality is not "ct", "mri" or "pet".
+    """
+    if modality not in MODALITIES:
+        raise PromptError(f'"{modality}" is no modality of SAT.', "Use ct, mri or pet.")
+    label = find_label(modality, " ".join(text[:MAX_CHARACTERS].split()))
+    if label is not None and len(text) <= MAX_CHARACTERS:
+        return Resolved(text, label.prompt())
+    return _Question(text, modality).answer()
+
+
+def as_free_text(unknown: Unknown, modality: Modality) -> Prompt:
+    """The prompt that runs unknown text all the same; marked as not trained, in it and in its result.
+
+    Raises
+    ------
+    PromptError: the text is empty.
+    """
+    text = " ".join(unknown.text.split())
+    if not text:
+        raise PromptError("The prompt is empty.", "Type the name of a structure.")
+    return Prompt(text, modality, trained=False)
+
+
+class _Question:
+    """One text in one modality, on its way through the steps of `answer`."""
+
+    def __init__(self, text: str, modality: Modality) -> None:
+        self.text = text
+        self.modality = modality
+        self.lexicon: Lexicon = load_lexicon()
+        self.words = read_words(text) if len(text) <= MAX_CHARACTERS else Words(())
+        if self.words.tokens and not self._entries_anywhere(self.words):
+            lower = read_words(text.lower())
+            if self._entries_anywhere(lower):
+                self.words = lower
+
+    def answer(self) -> Resolution:
+        if not self.words.tokens:
+            return Unknown(self.text)
+        return (
+            self._by_name()
+            or self._by_numbers()
+            or self._by_list()
+            or self._elsewhere()
+            or self._unsupported()
+            or self._in_tree()
+            or self._by_likeness()
+            or Unknown(self.text)
+        )
+
+    # --- names in this modality
+
+    def _by_name(self) -> Resolution | None:
+        """The answer from names that say exactly this, for the side that was said."""
+        words = self.words
+        if words.side == "conflict":
+            return None
+        if words.side == "both" or (words.plural and not words.side):
+            pair = self._both_sides()
+            if pair is not None:
+                return pair
+        if words.side == "both":
+            return self._one_for_both()
+        entries = self._here(self.lexicon.find(words, words.side))
+        if entries:
+            return self._choose([*entries, *self._only_sided(entries)])
+        if not words.side:
+            return self._both_sides(said=False)
+        return None
+
+    def _choose(self, entries: list[Entry]) -> Resolution:
+        own = [entry for entry in entries if entry.kind == "name"]
+        plural = [entry for entry in entries if entry.plural]
+        sure = plural or own or [entry for entry in entries if entry.kind != "near" and not entry.structure.near]
+        names = {entry.structure.name for entry in sure}
+        if len(names) != 1 or (not own and self._means_something_else(entries)):
+            return self._ask([*sure, *entries])
+        return self._take(sure[0].structure)
+
+    def _only_sided(self, entries: list[Entry]) -> list[Entry]:
+        """Entries of other structures that have sides only: "AG" is the angular gyrus as well as the adrenal gland."""
+        if self.words.side or any(entry.kind == "name" for entry in entries):
+            return []
+        bases = {_base(entry.structure) for entry in entries}
+        sided = [*self.lexicon.find(self.words, "left"), *self.lexicon.find(self.words, "right")]
+        return [e for e in self._here(tuple(sided)) if e.structure.what == "label" and _base(e.structure) not in bases]
+
+    def _means_something_else(self, entries: list[Entry]) -> bool:
+        """Whether the same words are also what SAT was not trained on."""
+        found = self.lexicon.find(self.words, self.words.side)
+        return any(entry.structure.what == "unsupported" for entry in found)
+
+    def _take(self, structure: Structure) -> Resolution:
+        labels = members_of(structure, self.modality)
+        if structure.what == "label":
+            return Resolved(self.text, labels[0].prompt())
+        return Composite(self.text, structure.name, tuple(label.prompt() for label in labels))
+
+    def _ask(self, entries: list[Entry]) -> DidYouMean:
+        structures = {entry.structure.name: (entry.structure, entry.text) for entry in reversed(entries)}
+        ordered = dict.fromkeys(entry.structure.name for entry in entries)
+        candidates = [suggest(structures[name][0], self.modality, structures[name][1]) for name in ordered]
+        return DidYouMean(self.text, tuple(candidates[:MAX_CANDIDATES]))
+
+    def _both_sides(self, said: bool = True) -> Resolution | None:
+        """Left and right, where both were trained; findings in the plural are many, not two."""
+        lefts = self._here(self.lexicon.find(self.words, "left"))
+        rights = self._here(self.lexicon.find(self.words, "right"))
+        if said and self.words.side != "both" and any(e.plural for e in self._here(self.lexicon.find(self.words, ""))):
+            return None
+        pairs: dict[str, tuple[Entry, Entry]] = {}
+        for left in lefts:
+            for right in rights:
+                one, other = left.structure, right.structure
+                if one.what == other.what == "label" and one is not other and _base(one) == _base(other):
+                    pairs.setdefault(left.structure.name, (left, right))
+        if not pairs:
+            return None
+        if self.words.side != "both" and any(_is_finding(pair[0].structure) for pair in pairs.values()):
+            return None
+        sure = [pair for pair in pairs.values() if pair[0].kind != "near"]
+        if len(sure) == 1 and not self._rivals_of(sure[0][0].structure):
+            left, right = sure[0][0].structure, sure[0][1].structure
+            prompts = tuple(one.labels[self.modality].prompt() for one in (left, right))
+            return Composite(self.text, f"left and right {_base(left)}", prompts)
+        chosen = sure or list(pairs.values())
+        candidates = [suggest_pair(left.structure, right.structure, self.modality) for left, right in chosen]
+        alone = [*self._here(self.lexicon.find(self.words, "")), *(entry for pair in chosen for entry in pair)]
+        first = {entry.structure.name: entry for entry in reversed(alone)}
+        ordered = [first[name] for name in dict.fromkeys(entry.structure.name for entry in alone)]
+        candidates += [suggest(entry.structure, self.modality, entry.text) for entry in ordered]
+        return DidYouMean(self.text, tuple(candidates[:MAX_CANDIDATES]))
+
+    def _rivals_of(self, structure: Structure) -> bool:
+        """Whether the words without a side name something else: "ventricles" are not only those of the heart."""
+        unsided = self._here(self.lexicon.find(self.words, ""))
+        if any(e.kind != "near" and _base(e.structure) == _base(structure) for e in unsided):
+            unsided = [entry for entry in unsided if entry.kind != "near"]
+        return any(_base(entry.structure) != _base(structure) for entry in unsided)
+
+    def _has_sides(self, structure: Structure) -> bool:
+        sides = self.lexicon.sides_of(structure.name) if structure.what == "label" else {}
+        return "left" in sides and self.modality in sides["left"].labels
+
+    def _one_for_both(self) -> Resolution | None:
+        """ "Both renal arteries" is the label "renal artery", which holds both and knows no sides."""
+        entries = self._here(self.lexicon.find(self.words, ""))
+        if entries and all(entry.structure.name in self.lexicon.bilateral for entry in entries):
+            return self._choose(entries)
+        composite = [entry for entry in entries if entry.structure.what == "composite"]
+        if composite:
+            return self._choose(composite)
+        return self._ask(entries) if entries else None
+
+    # --- numbers and lists
+
+    def _by_numbers(self) -> Resolution | None:
+        """ "L1-L5", "ribs 5 and 6": each member on its own."""
+        for name, parts in numbered_parts(self.words):
+            answers = [_Question(part, self.modality)._by_name() for part in parts]
+            prompts = _prompts_of(answers)
+            if prompts:
+                return Composite(self.text, name, prompts)
+            known = [p for answer in answers for p in _prompts_of([answer])]
+            if known or all(_Question(part, self.modality)._elsewhere() for part in parts):
+                reason = "only in part here" if known else "not in this modality"
+                return NotSegmentable(self.text, name, "", reason, tuple(dict.fromkeys(known)))
+        return None
+
+    def _by_list(self) -> Resolution | None:
+        """Several structures in one text, where each of them is certain by itself."""
+        parts = [part.strip() for part in _JOINTS.split(self.text) if part.strip()]
+        if len(parts) < 2 or len(parts) > 40:
+            return None
+        questions = [_Question(part, self.modality) for part in parts]
+        answers = [question._by_name() or question._by_numbers() for question in questions]
+        prompts = _prompts_of(answers)
+        if not prompts:
+            return None
+        sides = {question.words.side for question in questions}
+        if sides & {"left", "right"} and any(not q.words.side and q._sided_too() for q in questions):
+            # "left kidney and adrenal gland": is the gland of the left side meant, or are both?
+            candidates = [
+                suggest(self.lexicon.structures[prompt.text], self.modality, prompt.text) for prompt in prompts
+            ]
+            return DidYouMean(self.text, tuple(candidates[:MAX_CANDIDATES]))
+        return Composite(self.text, ", ".join(dict.fromkeys(p.text for p in prompts)), prompts)
+
+    def _sided_too(self) -> bool:
+        return any(self._has_sides(entry.structure) for entry in self._here(self.lexicon.find(self.words, "")))
+
+    # --- refusals
+
+    def _elsewhere(self) -> Resolution | None:
+        """Trained in another modality, or here without the side that was said."""
+        words = self.words
+        if words.side == "conflict":
+            return None
+        sided = list(self.lexicon.find(words, words.side)) if words.side != "both" else []
+        if not words.side or words.side == "both":
+            sided += [*self.lexicon.find(words, "left"), *self.lexicon.find(words, "right")]
+        unsided = self._here(self.lexicon.find(words, "")) if words.side else []
+        elsewhere = [entry for entry in sided if entry.structure.modalities and not self._is_here(entry)]
+        if not unsided and not elsewhere:
+            return None
+        if any(entry.structure.what == "unsupported" for entry in sided) and not unsided:
+            return None
+        nearest = [label.prompt() for entry in unsided for label in members_of(entry.structure, self.modality)[:1]]
+        nearest += self._whole_of(elsewhere)
+        for entry in elsewhere:
+            other = next((m for m in entry.structure.modalities if not entry.modality or m == entry.modality), "")
+            nearest += [label.prompt() for label in members_of(entry.structure, other)]
+        names = dict.fromkeys(entry.structure.name for entry in elsewhere or unsided)
+        name = " or ".join(list(names)[:3]) if elsewhere else f"{words.side} {next(iter(names))}"
+        modalities = dict.fromkeys(m for entry in elsewhere for m in entry.structure.modalities)
+        reason = reason_of(tuple(modalities)) if elsewhere else "trained without a side only"
+        if unsided and elsewhere:
+            reason = f"{reason} with a side"
+        first = (elsewhere or unsided)[0].structure
+        concept = next((label.concept for label in first.labels.values()), "")
+        return NotSegmentable(self.text, name, concept, reason, tuple(dict.fromkeys(nearest))[:8])
+
+    def _whole_of(self, entries: list[Entry]) -> list[Prompt]:
+        """Labels of this modality that are the same structure without its side."""
+        wholes = [self.lexicon.sides_of(entry.structure.name).get("") for entry in entries if entry.structure.labels]
+        return [w.labels[self.modality].prompt() for w in wholes if w and self.modality in w.labels]
+
+    def _unsupported(self) -> Resolution | None:
+        found = [*self.lexicon.find(self.words, self.words.side), *self.lexicon.find(self.words, "")]
+        entry = next((entry for entry in found if entry.structure.what == "unsupported"), None)
+        if entry is None:
+            return None
+        structure = entry.structure
+        side: Side = self.words.side if self.words.side in ("left", "right") else ""
+        nearest: list[Prompt] = []
+        for here in (True, False):
+            for text in structure.nearest:
+                sided = self.lexicon.sides_of(text)
+                target = sided.get(side) or self.lexicon.structures[text]
+                modality = self.modality if here else next(iter(target.labels))
+                if modality in target.labels and (here or not nearest):
+                    nearest.append(target.labels[modality].prompt())
+        name = structure.name if entry.text.isupper() else entry.text
+        concept = load_tree_names().exact(name, read_words(name))
+        name = f"{side} {name}" if side and not name.startswith(side) else name
+        return NotSegmentable(
+            self.text, name, concept.id if concept else "", "not a SAT class", tuple(dict.fromkeys(nearest))
+        )
+
+    def _in_tree(self) -> Resolution | None:
+        concept = load_tree_names().exact(self.text, self.words)
+        if concept is None:
+            return None
+        here = [label for label in load_labels() if label.concept == concept.id and label.modality == self.modality]
+        here = [label for label in here if _side_fits(label.laterality, self.words)]
+        if here:
+            structures = [self.lexicon.structures[label.text] for label in here]
+            candidates = [suggest(structure, self.modality, concept.name) for structure in structures]
+            return DidYouMean(self.text, tuple(candidates[:MAX_CANDIDATES]))
+        elsewhere = [label for label in load_labels() if label.concept == concept.id]
+        reason = reason_of(tuple(dict.fromkeys(label.modality for label in elsewhere)))
+        nearest = [label.prompt() for label in elsewhere] or self._above(concept)
+        return NotSegmentable(self.text, concept.name, concept.id, reason, tuple(nearest[:4]))
+
+    def _above(self, concept: Concept) -> list[Prompt]:
+        """Labels of the nearest broader concept that has any, here first; the side that was said is kept."""
+        labels = [label for label in load_labels() if _side_fits(label.laterality, self.words)]
+        for ancestor in load_tree_names().tree.ancestors(concept.id):
+            if ancestor.id in _TOO_BROAD:
+                continue
+            matching = [label for label in labels if label.concept == ancestor.id and not label.is_finding]
+            matching.sort(key=lambda label: label.modality != self.modality)
+            if matching:
+                return [label.prompt() for label in matching]
+        return []
+
+    # --- guesses, always as a question
+
+    def _by_likeness(self) -> Resolution | None:
+        found = [hit for hit in search(self.text, self.modality) if hit.status == "trained"]
+        fitting = [hit for hit in found if hit.match != "partial"]
+        if not fitting:
+            # A part of the words fits: only worth a question where the text is short.
+            fitting = found if len(self.words.tokens) <= 8 else []
+        return DidYouMean(self.text, tuple(fitting[:MAX_CANDIDATES])) if fitting else None
+
+    # --- entries
+
+    def _here(self, entries: tuple[Entry, ...]) -> list[Entry]:
+        return [entry for entry in entries if self._is_here(entry)]
+
+    def _is_here(self, entry: Entry) -> bool:
+        return entry.modality in ("", self.modality) and self.modality in entry.structure.modalities
+
+    def _entries_anywhere(self, words: Words) -> bool:
+        return any(self.lexicon.find(words, side) for side in ("", "left", "right"))
+
+
+_JOINTS = re.compile(r"\s*(?:[,;+&\n]|\band\b|\bplus\b|\bas well as\b|/)\s*", re.IGNORECASE)
+
+# Broader concepts that hold everything: the nearest thing to a nerve of the foot is not "bone" or "muscle".
+_TOO_BROAD: frozenset[str] = frozenset()
+
+
+def _prompts_of(answers: list[Resolution | None]) -> tuple[Prompt, ...]:
+    """All prompts, where every answer is certain; otherwise none."""
+    prompts: list[Prompt] = []
+    for answer in answers:
+        if isinstance(answer, Resolved):
+            prompts.append(answer.prompt)
+        elif isinstance(answer, Composite):
+            prompts += answer.prompts
+        else:
+            return ()
+    return tuple(dict.fromkeys(prompts))
+
+
+def _side_fits(laterality: str, words: Words) -> bool:
+    if words.side in ("left", "right"):
+        return laterality in ("", words.side)
+    return laterality == "" or words.side == "both"
+
+
+def _base(structure: Structure) -> str:
+    """The structure's name without its side."""
+    return re.sub(r"\b(left|right) ", "", structure.name)
+
+
+def _is_finding(structure: Structure) -> bool:
+    return any(label.is_finding for label in structure.labels.values())
