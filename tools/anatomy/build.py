@@ -30,7 +30,14 @@ def main() -> int:
     uberon, dicom, mesh = sources.read_uberon(), sources.read_dicom(), sources.read_mesh()
     curated = sat_names.read_curated(_HERE / "names.tsv")
     nodes = merge.merge(
-        uberon, dicom, mesh, sat_names.wanted(curated, uberon), read_pairs("human_names.tsv"), read_groups()
+        uberon,
+        dicom,
+        mesh,
+        wanted=sat_names.wanted(curated, uberon),
+        names=read_pairs("human_names.tsv"),
+        groups=read_groups(),
+        places=read_pairs("places.tsv"),
+        same=read_pairs("same.tsv"),
     )
     labels = sat_names.read_labels(RESOURCES / "sat_labels.csv")
     rows = sat_names.attach(

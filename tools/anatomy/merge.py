@@ -7,28 +7,46 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from filters import Verdict, judge_all
+from filters import Verdict, judge_all, speaks_of_animals
 from naming import comparable, human, one_sentence, uncapitalized
 from sources import DicomConcept, MeshDescriptor, UberonTerm
 
 ROOT = "SAT:human_body"
 FINDING = "SAT:finding"
+DEVELOPING = "SAT:developing"
 _LATERAL_STRUCTURE = "UBERON:0015212"
 
 # DICOM context groups that list anatomy.
 _ANATOMY_GROUPS = frozenset({4, 3014, 3015, 3827, 4018, 4019, 4029, 4042, 6300, 7140, 7166, 7192, 7600, 7710, 8134})
 _ANIMAL_GROUPS = frozenset({7480, 7482, 7483})
 _NOT_ANATOMY = re.compile(
-    r"\((disorder|finding|procedure|morphologic abnormality|physical object|observable entity|qualifier value|substance)\)|"
+    r"\((disorder|finding|procedure|morphologic abnormality|physical object|observable entity)\)|"
+    r"\((qualifier value|substance)\)|"
     r"\b(entire|supernumerary|surgical\w*|conduit|fistula|anastomosis|shunt|graft|metasta\w*|neoplasm|tumou?r|lesion|"
     r"necrosis|edema|cyst|nodule|mass|infarct\w*|bypass|fontan|glenn|baffle|rastelli|blalock|pathway|defect|congenital|"
-    r"primitive|embryo\w*|f(o)?etal|umbilical|common ventricle|common atrium|truncus arteriosus communis|waveform|normal|"
+    r"primitive|embryo\w*|f(o)?etal|umbilical|common ventricle|common atrium|"
+    r"truncus arteriosus communis|waveform|normal|"
     r"unknown|collateral|juxtaposed|double outlet|malposed|accessory|pleural effusion|prosthe\w+|device|blood clot|"
     r"bursa of fabricius|wing|udder|hock|tail|fetlock|pastern|hoof|stifle|animal|bile|urine|feces|fluid|gas|"
+    r"phantom|vascular sclerosis|tributary|^lumen$|both eyes|all legs|anomalous|cor triatriatum|"
+    r"patent|^(abdominal|body|body part|"
+    r"thoracic|parasternal|subcostal|submental|subxiphoid|intra-articular|media|intima|nerve part|"
+    r"lumbar region|ventricle|"
+    r"airway structure|body organ|calyx)$|endo-\w+|vitreous only|suprapulmonic|stump|^trans-|^intra-|^via |"
     r"systemic venous atrium|pulmonary venous atrium|and/or|combined|calcification|cassettes?|implant)\b",
     re.I,
 )
 # Branches of MeSH's anatomy tree that are not gross human anatomy: cells, animals, embryo, plants, fungi, bacteria.
+_NOT_GROSS = re.compile(
+    r"\b(milk|buttermilk|kefir|koumiss|whey|\w*interface|margins|secretome|abdominal core|network|axis|"
+    r"microphysiological|"
+    r"keloid|cicatrix|stumps?|callus|melena|organoids|surgical\w*|flaps?|\w*grafts?|transplants?|"
+    r"landmarks|trigger points|"
+    r"at risk|axial length|acellular|donor|dander|generators|fluids?|exudates|reservoirs|gastric stump|surgically|"
+    r"stomas?|analyzers|pellicle|secretions|ventricle, skeletal|skeletal muscle ventricle|pituitary-adrenal|hyalin|"
+    r"nerve net|dental fissures|pouches|acid|tertiary lymphoid|superficial back muscles|afferent|efferent|pathways)\b",
+    re.I,
+)
 _MESH_LEFT_OUT = ("A11", "A13", "A16", "A18", "A19", "A20", "A21", "A12.207", "A15.145.229", "A15.378.316")
 
 
@@ -58,7 +76,9 @@ def is_anatomy(concept: DicomConcept) -> bool:
 
 def is_gross_anatomy(descriptor: MeshDescriptor) -> bool:
     """Whether a MeSH descriptor is gross human anatomy."""
-    return not any(number.startswith(_MESH_LEFT_OUT) for number in descriptor.tree_numbers)
+    if any(number.startswith(_MESH_LEFT_OUT) for number in descriptor.tree_numbers):
+        return False
+    return not _NOT_GROSS.search(descriptor.label)
 
 
 def merge(
@@ -68,6 +88,8 @@ def merge(
     wanted: Iterable[str],
     names: Mapping[str, str],
     groups: Mapping[int, str],
+    places: Mapping[str, str],
+    same: Mapping[str, str],
 ) -> dict[str, Node]:
     """The tree without SAT's own concepts.
 
@@ -76,17 +98,29 @@ def merge(
     wanted: Uberon ids that SAT's names need, kept whatever the filters say.
     names: Uberon id to the preferred name, where Uberon's is not what people say.
     groups: DICOM context group to the Uberon id its codes hang under when no name tells.
+    places: id to the parent set by hand, or "-" to leave the concept out.
+    same: "SCT:..." or "MSH:..." to the Uberon id that is the same structure, set by hand.
     """
-    codes = {code: concept for code, concept in dicom.items() if is_anatomy(concept)}
-    descriptors = {key: descriptor for key, descriptor in mesh.items() if is_gross_anatomy(descriptor)}
-    by_name = _index(uberon)
-    code_of = _match({code: _dicom_names(concept) for code, concept in codes.items()}, by_name)
-    descriptor_of = _match({k: (d.label, *d.entry_terms) for k, d in descriptors.items()}, by_name)
+    left_out = {identifier for identifier, place in places.items() if place == "-"}
+    codes = {code: c for code, c in dicom.items() if is_anatomy(c) and f"SCT:{code}" not in left_out}
+    descriptors = {k: d for k, d in mesh.items() if is_gross_anatomy(d) and f"MSH:{k}" not in left_out}
+    by_name = _index(uberon, set(wanted))
+    for key in same:
+        if key.startswith("SCT:"):
+            codes[key[4:]] = dicom[key[4:]]
+    known = {scheme: {u: k[4:] for k, u in same.items() if k.startswith(scheme)} for scheme in ("SCT:", "MSH:")}
+    code_of = _match({c: _dicom_names(concept) for c, concept in codes.items()}, by_name, known["SCT:"])
+    descriptor_of = _match({k: (d.label, *d.entry_terms) for k, d in descriptors.items()}, by_name, known["MSH:"])
     verdicts = judge_all(uberon, set(code_of) | set(descriptor_of) | set(wanted))
     for identifier in wanted:
         verdicts[identifier] = Verdict.HUMAN
+    for identifier in left_out & verdicts.keys():
+        verdicts[identifier] = Verdict.GROUPING
 
-    nodes = {ROOT: Node(ROOT, "human body", "SAT", definition="Everything that human anatomy names.")}
+    nodes = {
+        ROOT: Node(ROOT, "human body", "SAT", definition="Everything that human anatomy names."),
+        DEVELOPING: Node(DEVELOPING, "developing structures", "SAT", parents={ROOT: ""}, default_view=False),
+    }
     nodes.update(_uberon_nodes(uberon, verdicts, names))
     for identifier, code in code_of.items():
         if identifier in nodes:
@@ -99,29 +133,40 @@ def merge(
     used_descriptors = {node.codes.get("MSH") for node in nodes.values()}
     _add_mesh_only(nodes, {k: d for k, d in descriptors.items() if k not in used_descriptors}, descriptors)
     _add_dicom_only(nodes, {c: d for c, d in codes.items() if c not in used_codes}, groups)
+    for identifier, place in places.items():
+        if identifier in nodes and place in nodes:
+            nodes[identifier].parents = {place: ""}
     for node in nodes.values():
         _tidy(node)
     return nodes
 
 
-def _index(uberon: Mapping[str, UberonTerm]) -> dict[str, list[str]]:
-    """Comparable name to Uberon ids, those whose label it is before those that have it as a synonym."""
-    by_label: dict[str, list[str]] = defaultdict(list)
-    by_synonym: dict[str, list[str]] = defaultdict(list)
+def _index(uberon: Mapping[str, UberonTerm], wanted: set[str]) -> dict[str, list[str]]:
+    """Comparable name to Uberon ids: SAT's own first, then those whose label it is, then those with such a synonym.
+
+    An animal's or embryo's structure answers to its label only: its synonyms ("carina" for a bird's sternal keel)
+    are other structures of people.
+    """
+    verdicts = judge_all(uberon, set())
+    ranked: dict[str, list[tuple[bool, int, bool, str]]] = defaultdict(list)
     for key, term in uberon.items():
-        by_label[comparable(human(term.label))].append(key)
-        for synonym in term.synonyms:
-            by_synonym[comparable(synonym)].append(key)
-    return {
-        name: list(dict.fromkeys(by_label.get(name, []) + by_synonym.get(name, [])))
-        for name in by_label.keys() | by_synonym.keys()
-    }
+        label = comparable(human(term.label))
+        adult = verdicts[key] in (Verdict.HUMAN, Verdict.GROUPING)
+        tiers = [(0, label), (1, comparable(term.label))]
+        if adult or key in wanted:
+            tiers += [(2, comparable(synonym)) for synonym in term.synonyms]
+            tiers += [(3, label.removesuffix(suffix)) for suffix in (" bone", " muscle") if label.endswith(suffix)]
+        for tier, name in tiers:
+            ranked[name].append((key not in wanted, tier, not adult, key))
+    return {name: list(dict.fromkeys(key for *_, key in sorted(entries))) for name, entries in ranked.items()}
 
 
-def _match(names_of: Mapping[str, Iterable[str]], by_name: Mapping[str, list[str]]) -> dict[str, str]:
+def _match(
+    names_of: Mapping[str, Iterable[str]], by_name: Mapping[str, list[str]], known: Mapping[str, str]
+) -> dict[str, str]:
     """Uberon id to the key of the other source that has it under the same name; each key and each id once."""
-    pairs: dict[str, str] = {}
-    taken: set[str] = set()
+    pairs = dict(known)
+    taken = set(known.values())
     for position in range(64):
         # First names first: a descriptor's own label outranks its entry terms.
         for key, names in names_of.items():
@@ -145,6 +190,7 @@ def _uberon_nodes(
 ) -> dict[str, Node]:
     kept = {key for key, verdict in verdicts.items() if verdict in (Verdict.HUMAN, Verdict.DEVELOPMENTAL)}
     kept.discard(_LATERAL_STRUCTURE)
+    adult = {key for key in kept if verdicts[key] is Verdict.HUMAN}
     by_label = {term.label: key for key, term in uberon.items()}
     depth = _depths(uberon)
     nodes = {}
@@ -152,9 +198,14 @@ def _uberon_nodes(
         term = uberon[key]
         name = names.get(key) or human(term.label)
         node = Node(key, name, "UBERON", synonyms=[term.label, *term.synonyms], codes={"UBERON": key.partition(":")[2]})
-        node.definition = one_sentence(human(term.definition))
+        sentence = one_sentence(human(term.definition))
+        node.definition = "" if speaks_of_animals(sentence) else sentence
         node.default_view = verdicts[key] is Verdict.HUMAN
-        node.parents = _parents(term, uberon, kept, by_label, verdicts, depth)
+        # Adult anatomy does not hang under what it developed from.
+        above = adult if node.default_view else kept
+        node.parents = _parents(term, uberon, above, by_label, verdicts, depth)
+        if ROOT in node.parents and not node.default_view:
+            node.parents = {DEVELOPING: ""}
         node.laterality = _side(name) or ("p" if _LATERAL_STRUCTURE in term.ancestors else "")
         nodes[key] = node
     return nodes
@@ -210,6 +261,7 @@ def _add_dicom(node: Node, concept: DicomConcept, named: bool) -> None:
     node.codes["SCT"] = concept.code
     plain = [_TAGGED.sub("", m) for m in _dicom_names(concept) if not _TAGGED.search(m)]
     matching = {comparable(n) for n in (node.name, *node.synonyms)}
+    named = named or bool(_SHORTENED.fullmatch(node.name))
     if not named and plain and comparable(node.name) not in {comparable(p) for p in plain}:
         # Uberon has a clinical name as a synonym only ("anterior vena cava"): say what clinicians say.
         better = next((p for p in plain if comparable(p) in matching), None)
@@ -219,6 +271,8 @@ def _add_dicom(node: Node, concept: DicomConcept, named: bool) -> None:
     node.synonyms += _plain(*plain)
 
 
+# Names that DICOM only shortens or splits.
+_SHORTENED = re.compile(r".* (gland|body|tissue)|brainstem")
 _TAGGED = re.compile(r" \(body structure\)$")
 
 
@@ -254,15 +308,41 @@ def _add_dicom_only(nodes: dict[str, Node], left: Mapping[str, DicomConcept], gr
     for code, name in fresh.items():
         by_name.setdefault(comparable(name), f"SCT:{code}")
     for code, name in fresh.items():
-        identifier = by_name[comparable(name)]
-        if identifier != f"SCT:{code}":
-            # Another concept goes by this name already; a second code for it would be a second truth.
+        identifier = f"SCT:{code}"
+        called = {by_name.get(comparable(meaning), identifier) for meaning in (name, *left[code].meanings)}
+        if called != {identifier}:
+            # Another concept goes by one of its names already; a second code for it would be a second truth.
             continue
         node = Node(identifier, name, "DICOM", codes={"SCT": code}, laterality=_side(name))
         node.synonyms = _plain(*(_TAGGED.sub("", m) for m in left[code].meanings))
-        parent = _broader(name, identifier, by_name) or _group_place(left[code], groups)
-        node.parents = {parent or ROOT: ""}
+        parent = _broader(name, identifier, by_name)
+        head = next((place for word, place in _HEADS.items() if word in comparable(name)), None)
+        if head and (parent is None or not _same_head(comparable(name), parent, nodes, fresh)):
+            parent = head
+        node.parents = {parent or _group_place(left[code], groups) or ROOT: ""}
         nodes[identifier] = node
+    for node in nodes.values():
+        # What was hung under a code that turned out to be another concept's second one.
+        node.parents = {p if p in nodes else ROOT: kind for p, kind in node.parents.items()}
+
+
+# A structure of such a kind hangs under one of the same kind: skin of the temple under skin, not under the temple.
+_HEADS = {
+    "lymph node": "UBERON:0000029",
+    "skin": "UBERON:0002097",
+    "mucosa": "UBERON:0000344",
+    "nail unit": "UBERON:0001705",
+    "artery": "UBERON:0001637",
+    "vein": "UBERON:0001638",
+    "tooth": "UBERON:0001091",
+    "muscle": "UBERON:0001630",
+    "disc": "UBERON:0001066",
+}
+
+
+def _same_head(name: str, parent: str, nodes: Mapping[str, Node], fresh: Mapping[str, str]) -> bool:
+    other = comparable(nodes[parent].name if parent in nodes else fresh[parent.removeprefix("SCT:")])
+    return all(word in other for word in _HEADS if word in name)
 
 
 def _dicom_name(concept: DicomConcept) -> str:

@@ -103,7 +103,9 @@ def wanted(curated: Mapping[str, Row], uberon: Mapping[str, UberonTerm]) -> set[
     missing = named - set(uberon)
     if missing:
         raise ValueError(f"not in this Uberon: {sorted(missing)}")
-    sided = {key for key, term in uberon.items() if _side(term.label) and named & set(term.parents)}
+    # "left lung", "upper lobe of left lung"; not "liver left medial lobe", which people do not have.
+    sided = {k for k, t in uberon.items() if re.search(r"(^|\bof )(left|right) ", t.label) and named & set(t.parents)}
+    sided = {k for k in sided if "vena cava" not in uberon[k].label}
     return named | sided
 
 
@@ -148,7 +150,18 @@ def _row(name: str, side: str, entry: Row, concept: str, book: Codebook) -> Row:
 
 def _own_color(row: Row, book: Codebook) -> colors.Rgb | None:
     scheme, value, meaning = row["type"].split("^")
-    return None if row["region"] else book.color((scheme, value, meaning))
+    if row["region"]:
+        return None
+    return book.color((scheme, value, meaning)) or book.color(_kind(meaning))
+
+
+def _kind(meaning: str) -> Code:
+    """The general type whose colour a vessel takes when it has none of its own; any code where there is none."""
+    if re.search(r"\b(artery|trunk|aorta)\b", meaning, re.I):
+        return "SCT", "51114001", "Artery"
+    if re.search(r"\b(vein|vena)\b", meaning, re.I):
+        return "SCT", "29092000", "Vein"
+    return "", "", ""
 
 
 def _concept(name: str, side: str, entry: Row, nodes: dict[str, Node]) -> str:
@@ -189,8 +202,9 @@ def _sided(base: str, side: str, base_name: str, nodes: dict[str, Node]) -> str:
         return base
     names = {_folded(n) for n in (nodes[base].name, *nodes[base].synonyms, base_name)}
     for node in nodes.values():
-        if node.source == "UBERON" and node.laterality == side[0] and base in node.parents:
-            if {_folded(_without_side(n)) for n in (node.name, *node.synonyms) if _side(n) == side} & names:
+        if node.source in ("UBERON", "DICOM") and node.laterality == side[0] and base in node.parents:
+            own = {_folded(_without_side(n)) for n in (node.name, *node.synonyms) if _side(n) == side}
+            if own & names:
                 return node.id
     identifier = f"SAT:{side}_{_slug(base_name)}"
     if identifier not in nodes:
