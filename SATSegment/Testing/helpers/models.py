@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,9 @@ from helpers.seeded import manifest, seeded_state
 from SATSegmentLib.inference.segmenter import Segmenter
 from SATSegmentLib.sat.architecture import Architecture
 from SATSegmentLib.sat.checkpoint import NetworkWeights, build_network, check_network
-from SATSegmentLib.sat.model_folder import ModelDescription
+from SATSegmentLib.sat.convert import convert
+from SATSegmentLib.sat.embedding_bank import EmbeddingBank
+from SATSegmentLib.sat.model_folder import BANK_FILE, ModelDescription
 from SATSegmentLib.sat.network import SATNetwork
 
 TINY_WINDOW = (64, 64, 32)
@@ -58,6 +62,15 @@ def identity_segmenter(window: tuple[int, int, int], spacing: tuple[float, float
             block.norm.weight.fill_(1)
         network.mask_embed_proj[2].bias.fill_(1e4)  # steep enough for the leaky side too: a step, at zero
     return Segmenter(network.eval(), ModelDescription("identity", window, spacing), device="cpu")
+
+
+def write_model(folder: Path, labels: Sequence[tuple[str, str]]) -> Path:
+    """A model folder with the golden tiny network and seeded queries for these (text, modality) labels."""
+    with tempfile.TemporaryDirectory() as scratch:
+        network = write_tiny_checkpoint(Path(scratch) / "tiny.pth")
+        convert(network, folder, ModelDescription("tiny", TINY_WINDOW, text_sha256="seeded"))
+    EmbeddingBank(labels, queries(len(labels)), "seeded", "seeded").save(folder / BANK_FILE)
+    return folder
 
 
 def queries(count: int, seed: int = 3, dim: int = TINY_QUERY_DIM) -> np.ndarray:

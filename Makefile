@@ -1,0 +1,42 @@
+# `make demo` and `make test` are all a newcomer needs; both make .venv first if it is missing.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ENGINE := anatomy sat inference storage cli worker
+# One thread per test worker: two workers with two threads each would only get in each other's way.
+TEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal
+
+.PHONY: demo test test-long lint anatomy clean
+
+demo: $(VENV)/.ready
+	$(BIN)/satsegment demo --out demo --overwrite
+
+test: lint
+	$(TEST) -m "not long and not timing"
+	$(BIN)/pytest -m timing
+
+test-long: $(VENV)/.ready
+	$(TEST) -m long
+
+lint: $(VENV)/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	MYPYPATH=SATSegment $(BIN)/mypy $(addprefix -p SATSegmentLib.,$(ENGINE))
+	$(BIN)/lint-imports
+
+# Rebuild the knowledge tree from its sources; needs packages of its own (requirements/anatomy-build.txt).
+anatomy:
+	$(PYTHON) -m venv build/anatomy-venv
+	build/anatomy-venv/bin/pip install -q -r requirements/anatomy-build.txt
+	build/anatomy-venv/bin/python tools/anatomy/build.py
+
+$(VENV)/.ready: requirements/runtime.txt requirements/dev.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "SATSegment needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet -r requirements/dev.txt
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+clean:
+	rm -rf $(VENV) build demo

@@ -1,0 +1,172 @@
+"""`satsegment segment`: structures of a scan by their names, as a segmentation that Slicer opens."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from SATSegmentLib.types import MODALITIES, Modality, Prompt, SegmentResult
+
+if TYPE_CHECKING:
+    from SATSegmentLib.inference.segmenter import Segmenter
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.epilog = (
+        "Example: satsegment segment chest.nii.gz --modality ct --model sat-nano "
+        "--prompt liver --prompt 'left kidney' --prompt IVC --out chest.seg.nrrd"
+    )
+    parser.add_argument("scan", type=Path, help="NIfTI, NRRD or MHA file, or a folder with a DICOM series")
+    parser.add_argument(
+        "--prompt",
+        action="append",
+        required=True,
+        metavar="NAME",
+        help="structure to segment; give it several times, or several names divided by semicolons",
+    )
+    parser.add_argument("--modality", required=True, choices=MODALITIES, help="of the scan")
+    parser.add_argument("--model", default="demo", help="model folder or name (see `satsegment models`; default: demo)")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE.seg.nrrd", help="segmentation to write")
+    parser.add_argument("--report", type=Path, metavar="FILE.json", help="write what was found as JSON, too")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps (default: auto)")
+    parser.add_argument("--precision", default="auto", help="auto, float32, bfloat16 or float16 (default: auto)")
+    parser.add_argument("--threshold", type=_probability, default=0.5, help="probability a voxel needs (default: 0.5)")
+    parser.add_argument("--free-text", action="store_true", help="run names that are unknown as free text")
+    parser.add_argument("--frame", type=int, help="frame of a 4-D file, counted from 0")
+    parser.add_argument("--series", type=_series, help="series of a DICOM folder with several: its number, or its UID")
+    parser.add_argument("--overwrite", action="store_true", help="replace files that are there")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Segment; returns the exit code."""
+    from SATSegmentLib.errors import OutputError
+
+    for target in (arguments.out, arguments.report):
+        # Asked before the work, because nobody wants to hear it after it.
+        if target is not None and target.expanduser().exists() and not arguments.overwrite:
+            raise OutputError(f"{target} exists already.", "Choose another name, or add --overwrite.")
+    prompts = resolve_prompts(arguments.prompt, arguments.modality, arguments.free_text)
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_: print(f"Warning: {message}", file=sys.stderr)
+        _segment(arguments, prompts)
+    return 0
+
+
+def resolve_prompts(texts: Sequence[str], modality: Modality, free_text: bool) -> list[Prompt]:
+    """What the words mean, each structure once; says on standard error where that is not what was written.
+
+    Raises
+    ------
+    PromptError: a name is unknown, ambiguous, or not to be had in this modality.
+    """
+    prompts: dict[str, Prompt] = {}
+    for text in (part.strip() for given in texts for part in given.split(";")):
+        found = _resolve(text, modality, free_text)
+        names = ", ".join(prompt.text for prompt in found)
+        if names != text:
+            print(f"{text}: {names}", file=sys.stderr)
+        prompts.update((prompt.text, prompt) for prompt in found)
+    return list(prompts.values())
+
+
+def _resolve(text: str, modality: Modality, free_text: bool) -> tuple[Prompt, ...]:
+    from SATSegmentLib import anatomy
+    from SATSegmentLib.errors import PromptError
+
+    match anatomy.resolve(text, modality):
+        case anatomy.Resolved(prompt=prompt):
+            return (prompt,)
+        case anatomy.Composite(prompts=prompts):
+            return prompts
+        case anatomy.DidYouMean(candidates=candidates):
+            names = ", ".join(repr(candidate.name) for candidate in candidates)
+            raise PromptError(f"{text!r} can mean more than one thing.", f"Did you mean one of these: {names}?")
+        case anatomy.NotSegmentable(reason=reason, nearest=nearest):
+            names = ", ".join(f"{prompt.text!r} ({prompt.modality})" for prompt in nearest)
+            raise PromptError(f"{text!r} cannot be segmented here: {reason}.", f"Nearest: {names}." if names else "")
+        case unknown:
+            if not text.strip():
+                raise PromptError("A prompt is empty.", "Name a structure, or remove the prompt.")
+            if not free_text:
+                raise PromptError(
+                    f"{text!r} is not a known structure.",
+                    "Look for it with `satsegment terms`, or add --free-text to run it as it is.",
+                )
+            return (anatomy.as_free_text(unknown, modality),)
+
+
+def _segment(arguments: argparse.Namespace, prompts: list[Prompt]) -> None:
+    from SATSegmentLib.cli.progress import progress_bar
+    from SATSegmentLib.inference.segmenter import Segmenter
+    from SATSegmentLib.storage import read_scan, write_report, write_segmentation
+
+    image = read_scan(arguments.scan, frame=arguments.frame, series=arguments.series)
+    segmenter = Segmenter.load(arguments.model, arguments.device, arguments.precision)
+    with progress_bar("Segmenting") as progress:
+        results = segmenter.segment(image, prompts, progress=progress, threshold=arguments.threshold)
+    write_segmentation(
+        arguments.out, image, results, algorithm=segmenter.description.name, overwrite=arguments.overwrite
+    )
+    if arguments.report is not None:
+        write_report(arguments.report, _report(segmenter, results, arguments.threshold), overwrite=arguments.overwrite)
+    print_results(results)
+    print(f"{arguments.out}: {segmenter.description.name} on {segmenter.device}, {segmenter.precision}")
+    print("Research use only. Not a medical device.")
+
+
+def print_results(results: Sequence[SegmentResult]) -> None:
+    """A table of what was found."""
+    width = max(len(result.prompt.text) for result in results)
+    print(f"{'structure':<{width}}  status      mL  probability")
+    for result in results:
+        notes = [f"cut by the scan's border: {' '.join(result.cut_by)}"] if result.cut_by else []
+        notes += [] if result.prompt.trained else ["free text: the model was never trained on it"]
+        numbers = f"{result.volume_ml:7.1f}  {result.mean_probability:11.2f}"
+        print(f"{result.prompt.text:<{width}}  {result.status:<6} {numbers}  {'; '.join(notes)}".rstrip())
+
+
+def _report(segmenter: Segmenter, results: Sequence[SegmentResult], threshold: float) -> dict[str, object]:
+    from SATSegmentLib import __version__
+
+    description = segmenter.description
+    return {
+        "software": f"SATSegment {__version__}",
+        "model": description.name,
+        "network_sha256": description.network_sha256,
+        "text_sha256": description.text_sha256,
+        "device": str(segmenter.device),
+        "precision": segmenter.precision,
+        "threshold": threshold,
+        "results": [
+            {
+                "structure": result.prompt.text,
+                "modality": result.prompt.modality,
+                "trained": result.prompt.trained,
+                "status": result.status,
+                "voxels": result.voxels,
+                "volume_ml": round(result.volume_ml, 4),
+                "mean_probability": round(result.mean_probability, 4),
+                "max_probability": round(result.max_probability, 4),
+                "cut_by": list(result.cut_by),
+                "orientation": result.orientation,
+                "seconds": round(result.seconds, 3),
+            }
+            for result in results
+        ],
+    }
+
+
+def _series(text: str) -> str | int:
+    return int(text) if text.isdecimal() else text
+
+
+def _probability(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError("must lie between 0 and 1")
+    return value
