@@ -25,6 +25,7 @@ _PREPOSITIONS = words("prepositions")
 _EVIDENCE = words("evidence")
 _DETERMINERS = words("determiners")
 _CONJUNCTIONS = words("conjunctions")
+_PRESENT = words("present")
 _PHRASE_ENDS = _FINITE | _PREPOSITIONS | _ENDS | words("phrase_ends")
 
 
@@ -119,6 +120,8 @@ def _begins_clause(tokens: Sequence[Token], begin: int, joint: int, stop: int, w
     if word == "there":
         return joint > begin and left
     verb = next((index for index, token in enumerate(right) if token.word in _FINITE), None)
+    if verb == 0 and word != "and":
+        return False  # ", has resolved" goes on with the same subject
     if verb is None:
         return word != "with" and bool(right) and _lists_new_thing(tokens, right, stop)
     if word == "with":
@@ -212,8 +215,11 @@ def _ends_noun_phrase(tokens: Sequence[Token], target: Target, targets: Sequence
         index = by_first[index].last + 1 if index in by_first else index + 1
     if index >= len(tokens):
         return tokens[-1].word not in _CONJUNCTIONS
-    joined = tokens[index - 1].word in _CONJUNCTIONS
-    return tokens[index].word in _PHRASE_ENDS and not joined
+    if tokens[index - 1].word in _CONJUNCTIONS:
+        return False
+    if tokens[index].word in _FINITE:  # "no left kidney is seen", but "neither liver nor spleen is enlarged"
+        return any(token.word in _EXISTENTIAL for token in tokens[index + 1 : index + 4])
+    return tokens[index].word in _PHRASE_ENDS
 
 
 def _negates_back(tokens: Sequence[Token], trigger: _Trigger, target: Target, targets: Sequence[Target]) -> bool:
@@ -244,6 +250,7 @@ def _has_head_noun(tokens: Sequence[Token], target: Target, targets: Sequence[Ta
 
 def _same_list(tokens: Sequence[Token], trigger: _Trigger, target: Target) -> bool:
     """The past reaches up to a comma; beyond it only over findings and operations, which come in lists."""
+    between = [token.word for token in tokens[trigger.last + 1 : target.first]]
     if target.is_finding or target.is_operation:
-        return True
-    return all(token.word != "," for token in tokens[trigger.last + 1 : target.first])
+        return not any(word in _PRESENT for word in between)
+    return "," not in between

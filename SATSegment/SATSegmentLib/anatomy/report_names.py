@@ -92,9 +92,15 @@ class Names:
         """
         if key in self._never:
             return Named((), False, False)
-        for rule in self._in_context.get(key, ()):
-            if (not rule.needs or rule.needs.search(report)) and not (rule.unless and rule.unless.search(sentence)):
-                return self._of_structure(rule.structure, side, plural, exact=rule.needs is None)
+        rules = self._in_context.get(key, ())
+        chosen = self._of_entries(key, side, plural)
+        for rule in rules:
+            if rule.holds(report, sentence):
+                told = self._of_structure(rule.structure, side, plural, exact=False)
+                return chosen if chosen and told and chosen.labels == told.labels else told
+        return None if rules and not side else chosen
+
+    def _of_entries(self, key: str, side: str, plural: bool) -> Named | None:
         entries = [entry for entry in self._entries.get(key, ()) if plural or not entry.plural]
         said = [entry for entry in entries if entry.side == side]
         if not any(self.modality in entry.structure.modalities for entry in said):

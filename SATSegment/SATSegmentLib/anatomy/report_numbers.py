@@ -27,6 +27,7 @@ SIDES = {
     "bilateral": "both", "bilat": "both", "bilaterally": "both",
 }  # fmt: skip
 _RIB_ADJECTIVES = words("rib_adjectives")
+_NEVER_FIRST = frozenset(("the", "old", "healed", "healing", "true", "false"))
 _LEVEL = re.compile(r"(th|[ctdls])[.\-]?0?(\d{1,2})\Z")
 _COUNTS = {"c": 7, "t": 12, "l": 6, "s": 5}
 _SPINE_ORDER = [
@@ -38,6 +39,7 @@ _VERTEBRA_WORDS = words("vertebra_words")
 _VERTEBRA_CONTEXT = words("vertebra_context")
 _DISC_WORDS = words("disc_words")
 _DISC_CONTEXT = words("disc_context")
+_BEFORE_LEVELS = _VERTEBRA_WORDS | _DISC_WORDS | frozenset(("intervertebral", *_REGION_WORDS))
 _NOT_LEVELS_BEFORE = frozenset(("stage", "pt", "ct", "grade", "category"))
 _ROOT = re.compile(r"nerve|root|radicul|dermatom|myotom")
 _SEQUENCE = re.compile(
@@ -82,6 +84,8 @@ class Counted:
 def read_counted(tokens: Sequence[Token], index: int, modality: str) -> Counted | None:
     """The counted structures that begin at a token, or None. Empty `labels`: read, but nothing SAT knows."""
     word = tokens[index].word
+    if word in _NEVER_FIRST:
+        return None
     may_count = word in SIDES or word in _ORDINALS or word in _RIB_ADJECTIVES or word[0].isdigit()
     if (may_count or word in ("rib", "ribs")) and (found := _ribs(tokens, index) or _ordinal_vertebrae(tokens, index)):
         return found
@@ -89,7 +93,7 @@ def read_counted(tokens: Sequence[Token], index: int, modality: str) -> Counted 
         return _lung_lobes(tokens, index)
     if word in _SEGMENT_WORDS or word in ("hepatic", "liver", "couinaud"):
         return _liver_segments(tokens, index)
-    if _LEVEL.match(word) or word in _VERTEBRA_WORDS or word in _DISC_WORDS or word == "intervertebral":
+    if _LEVEL.match(word) or word in _BEFORE_LEVELS:
         return _levels(tokens, index, modality)
     return None
 
@@ -219,7 +223,7 @@ def _levels(tokens: Sequence[Token], index: int, modality: str) -> Counted | Non
     while (
         start < len(tokens)
         and start - index < 4
-        and (tokens[start].word in _VERTEBRA_WORDS | _DISC_WORDS | {"intervertebral", "of", "at", "space", "spaces"})
+        and (tokens[start].word in _BEFORE_LEVELS or tokens[start].word in ("of", "at", "space", "spaces"))
     ):
         start += 1
     if start >= len(tokens) or not _LEVEL.match(tokens[start].word):
@@ -232,7 +236,7 @@ def _levels(tokens: Sequence[Token], index: int, modality: str) -> Counted | Non
     last = _last_of(tokens, after, _VERTEBRA_WORDS | _DISC_WORDS | {"intervertebral"}, after - 1)
     named = {token.word for token in (*tokens[index:start], *tokens[after : last + 1])}
     labels = _labels_of_levels(groups, named, {token.word for token in tokens}, modality)
-    return Counted(index if named else start, last, tuple(dict.fromkeys(labels)))
+    return Counted(index if index < start and named else start, last, tuple(dict.fromkeys(labels)))
 
 
 def _are_no_levels(tokens: Sequence[Token], start: int, after: int, groups: Sequence[_Levels]) -> bool:

@@ -39,6 +39,7 @@ class Phrase:
     is_operation: whether the words are an operation that took the labels' structures away.
     core: the name's own tokens, without the side in front and behind.
     counted: whether it was read as ribs, vertebrae, segments or lobes.
+    reach: last token that was used up by reading it, where that is beyond `last`.
     """
 
     first: int
@@ -50,6 +51,7 @@ class Phrase:
     is_operation: bool = False
     core: tuple[int, int] = (0, -1)
     counted: bool = False
+    reach: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ class _Reader:
                 index += 1
                 continue
             found.append(phrase)
-            index = phrase.last + 1
+            index = max(phrase.last, phrase.reach) + 1
         return found
 
     def _at(self, index: int) -> Phrase | None:
@@ -127,7 +129,8 @@ class _Reader:
                     break
         if phrase is None:
             return None
-        phrase = replace(phrase, first=index)
+        if phrase.core[0] == start:
+            phrase = replace(phrase, first=index)
         return phrase if phrase.side else self._with_side_behind(phrase)
 
     def _leading_side(self, index: int) -> tuple[str, int]:
@@ -224,7 +227,7 @@ class _Reader:
                     continue
                 organ = self.names.find(key, side or inner, plural, self.sentence.report, self.sentence.text)
                 if organ and organ.labels and not organ.is_finding and _is_of(organ.labels, named.fallback):
-                    return replace(self._phrase(start, last, side or inner, organ), exact=False)
+                    return replace(self._phrase(first, end, side or inner, organ), exact=False, reach=last)
         return Phrase(start, last, (), side, core=(start, last))
 
     def _with_side_behind(self, phrase: Phrase) -> Phrase:
@@ -238,35 +241,31 @@ class _Reader:
     # -- operations ---------------------------------------------------------------------------------------------
 
     def _operation(self, index: int) -> Phrase | None:
-        """ "nephrectomy" with a side anywhere close, "right upper lobectomy"."""
-        word = canonical_word(self.tokens[index].word)[0]
+        """ "nephrectomy" with a side in front or behind, "right upper lobectomy"."""
+        side, start = self._leading_side(index)
+        while side and start < len(self.tokens) and start - index < _OPERATION_REACH:
+            if self.tokens[start].word not in _MODIFIERS and self.tokens[start].word not in ("-", "/", "middle"):
+                break
+            start += 1
+        if start >= len(self.tokens):
+            return None
+        word = canonical_word(self.tokens[start].word)[0]
         if word in ("lobectomy", "bilobectomy"):
-            return self._lobectomy(index)
+            return self._lobectomy(index, start, side)
         organs = operations().get(word)
         if not organs:
             return None
-        side = self._side_before(index)
-        last = index
+        last = start
         if not side:
-            side, after = side_behind(self.tokens, index + 1)
-            last = after - 1 if side else index
+            side, after = side_behind(self.tokens, start + 1)
+            last = after - 1 if side else start
         labels: list[str] = []
         for organ in organs:
             labels.extend(_on_side(self.modality, (organ,), side) if find_label(self.modality, organ) else ())
         return Phrase(index, last, tuple(dict.fromkeys(labels)), side, is_operation=True, core=(index, last))
 
-    def _side_before(self, index: int) -> str:
-        for position in range(index - 1, max(-1, index - 1 - _OPERATION_REACH), -1):
-            word = self.tokens[position].word
-            if word in SIDES and len(word) > 1:
-                return SIDES[word]
-            if word not in _MODIFIERS and word not in ("-", "/"):
-                return ""
-        return ""
-
-    def _lobectomy(self, index: int) -> Phrase | None:
-        before = [token.word for token in self.tokens[max(0, index - _OPERATION_REACH) : index]]
-        side = next((SIDES[word] for word in reversed(before) if word in SIDES), "")
+    def _lobectomy(self, first: int, last: int, side: str) -> Phrase | None:
+        before = [token.word for token in self.tokens[max(0, last - _OPERATION_REACH) : last]]
         places = [word for word in before if word in ("upper", "middle", "lower")]
         if "hepatic" in before or "liver" in before:
             lobes = [f"{side} lobe of liver"]
@@ -275,7 +274,7 @@ class _Reader:
         else:
             lobes = [f"{side} lung {place} lobe" for place in places]
         labels = tuple(label for label in lobes if find_label(self.modality, label))
-        return Phrase(index, index, labels, side, is_operation=True, core=(index, index))
+        return Phrase(first, last, labels, side, is_operation=True, core=(first, last))
 
     # -- what two names share -----------------------------------------------------------------------------------
 

@@ -65,12 +65,21 @@ def never_names() -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class InContext:
-    """Names that mean `structure` where the report has `needs` and the sentence has not `unless`."""
+    """Names that mean `structure` where the report has `needs`, and the sentence has `says` and not `unless`."""
 
     names: tuple[str, ...]
     structure: str
     needs: re.Pattern[str] | None
+    says: re.Pattern[str] | None
     unless: re.Pattern[str] | None
+
+    def holds(self, report: str, sentence: str) -> bool:
+        """Whether the name means the structure here; both texts in small letters."""
+        return (
+            (self.needs is None or self.needs.search(report) is not None)
+            and (self.says is None or self.says.search(sentence) is not None)
+            and (self.unless is None or self.unless.search(sentence) is None)
+        )
 
 
 @cache
@@ -78,7 +87,11 @@ def names_in_context() -> tuple[InContext, ...]:
     """The names whose meaning the rest of the report tells."""
     return tuple(
         InContext(
-            tuple(row["names"].split("|")), row["structure"], _words_of(row.get("needs")), _words_of(row.get("unless"))
+            tuple(row["names"].split("|")),
+            row["structure"],
+            _words_of(row.get("needs")),
+            _words_of(row.get("says")),
+            _words_of(row.get("unless")),
         )
         for row in _rules()["names"]["in_context"]
     )
