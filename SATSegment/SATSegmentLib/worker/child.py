@@ -1,0 +1,147 @@
+"""The worker process: it alone loads torch, keeps one model warm, and answers until its parent goes."""
+
+from __future__ import annotations
+
+import os
+import queue
+import shutil
+import sys
+import threading
+import traceback
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
+
+from SATSegmentLib.errors import OutOfMemory, OutputError, SATSegmentError, SATSegmentWarning
+from SATSegmentLib.types import Progress
+from SATSegmentLib.worker import protocol
+from SATSegmentLib.worker.protocol import WorkerError
+
+if TYPE_CHECKING:
+    from SATSegmentLib.inference.segmenter import Segmenter
+
+
+class Child:
+    """Reads requests from one pipe and answers on another.
+
+    A thread reads, so that a cancel is heard during a run, and the end of the parent at any time.
+    """
+
+    def __init__(self, requests: BinaryIO, answers: BinaryIO) -> None:
+        self._requests = requests
+        self._answers = answers
+        self._queue: queue.Queue[dict[str, Any]] = queue.Queue()
+        self._cancelled: set[int] = set()
+        self._folder: Path | None = None
+        self._segmenter: Segmenter | None = None
+        self._loaded: tuple[str, str, str] | None = None
+
+    def serve(self) -> None:
+        """Answer until the parent closes the pipe; then the process ends, whatever it is doing."""
+        threading.Thread(target=self._listen, daemon=True).start()
+        while True:
+            self._answer(self._queue.get())
+
+    def _listen(self) -> None:
+        for line in self._requests:
+            message = protocol.decode(line)
+            if message["type"] == "cancel":
+                self._cancelled.add(message["run"])
+            else:
+                self._queue.put(message)
+        # The parent is gone, or wants no more. Nobody else would remove the folder of a run that is on.
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        os._exit(0)
+
+    def _answer(self, message: dict[str, Any]) -> None:
+        run = message["run"]
+        self._folder = Path(message["folder"])
+        try:
+            answer = {"type": "done", "run": run, **self._segment(message)}
+        except SATSegmentError as error:
+            answer = {"type": "failed", "run": run, "error": error.as_dict()}
+        except Exception as error:
+            traceback.print_exc()
+            answer = {"type": "failed", "run": run, "error": _unforeseen(error).as_dict()}
+        self._folder = None
+        self._cancelled.discard(run)
+        self._send(answer)
+
+    def _segment(self, message: dict[str, Any]) -> dict[str, Any]:
+        run = message["run"]
+        image, prompts = protocol.read_request(message)
+
+        def tell(progress: Progress) -> None:
+            self._send(
+                {
+                    "type": "progress",
+                    "run": run,
+                    "fraction": progress.fraction,
+                    "stage": progress.stage,
+                    "seconds_left": progress.seconds_left,
+                }
+            )
+
+        def warn(
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
+            if issubclass(category, SATSegmentWarning):
+                self._send({"type": "warning", "run": run, "text": str(message)})
+            else:
+                print(warnings.formatwarning(message, category, filename, lineno, line), file=sys.stderr)
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", SATSegmentWarning)
+            warnings.showwarning = warn
+            tell(Progress(0.0, "loading the model"))
+            segmenter = self._load(message["model"], message["device"], message["precision"])
+            results = segmenter.segment(image, prompts, progress=tell, cancel=lambda: run in self._cancelled)
+        description = segmenter.description
+        return {
+            "results": protocol.write_results(Path(message["folder"]), results),
+            "model": {"name": description.name, "sha256": description.network_sha256},
+        }
+
+    def _load(self, model: str, device: str, precision: str) -> Segmenter:
+        wanted = (model, device, precision)
+        if self._segmenter is None or self._loaded != wanted:
+            # Let go of the old one first: two at once may not fit.
+            self._segmenter = self._loaded = None
+            from SATSegmentLib.inference.segmenter import Segmenter
+
+            self._segmenter = Segmenter.load(model, device=device, precision=precision)
+            self._loaded = wanted
+        return self._segmenter
+
+    def _send(self, message: dict[str, Any]) -> None:
+        self._answers.write(protocol.encode(message))
+        self._answers.flush()
+
+
+def _unforeseen(error: Exception) -> SATSegmentError:
+    if isinstance(error, ModuleNotFoundError):
+        return WorkerError(
+            f"The Python package {error.name} is not installed in {sys.executable}.", "Install it, then run again."
+        )
+    if isinstance(error, MemoryError):
+        return OutOfMemory("The computer ran out of memory. Nothing was lost.", "Close other programs.")
+    if isinstance(error, OSError):
+        return OutputError(f"A temporary file could not be used: {error.strerror or error}.", "Free some disk space.")
+    return WorkerError(
+        f"The segmentation failed in a way that was not foreseen: {type(error).__name__}: {error}.",
+        "Please report it with the log.",
+    )
+
+
+def main() -> None:
+    """Entry point of the process."""
+    # The answers get a pipe of their own: what libraries print must not come between the messages.
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    Child(sys.stdin.buffer, answers).serve()

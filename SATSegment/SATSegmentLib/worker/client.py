@@ -1,0 +1,311 @@
+"""Slicer's side of the worker: starts it, asks it, and outlives it."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import itertools
+import os
+import queue
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import warnings
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from SATSegmentLib.errors import Cancelled, OutputError, SATSegmentWarning
+from SATSegmentLib.types import Image, Progress, Prompt, SegmentResult
+from SATSegmentLib.worker import protocol
+from SATSegmentLib.worker.protocol import ModelRecord, WorkerError
+
+# A worker that was told to stop and is still in a window of the network is ended after this.
+CANCEL_GRACE_SECONDS = 1.5
+_POLL_SECONDS = 0.05
+_LOG_LINES = 200
+_LIBRARY = str(Path(__file__).resolve().parents[2])
+# The path is handed over as an argument: Slicer's launcher sets PYTHONPATH itself.
+_START = "import sys; sys.path.insert(0, sys.argv[1]); from SATSegmentLib.worker.child import main; main()"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of a run: one result per prompt, in their order, and the model that gave them."""
+
+    results: list[SegmentResult]
+    model: ModelRecord
+
+
+class Worker:
+    """One child process that keeps a model warm between runs.
+
+        worker = Worker()
+        answer = worker.segment(image, [Prompt("left hippocampus", "mri")], model="demo")
+
+    It is started at the first run, and again at the next run after it crashed or was killed.
+
+    Parameters
+    ----------
+    python: the interpreter to run it with; in Slicer, PythonSlicer.
+    environment: its environment; this process's own by default.
+    """
+
+    def __init__(self, python: str = sys.executable, environment: Mapping[str, str] | None = None) -> None:
+        self._python = python
+        self._environment = None if environment is None else dict(environment)
+        self._child: _Child | None = None
+        self._busy = threading.Lock()
+        self._runs = itertools.count(1)
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the child, or None where none is running."""
+        return self._child.process.pid if self._child is not None and self._child.alive else None
+
+    @property
+    def log(self) -> list[str]:
+        """The last lines that the child printed."""
+        return list(self._child.log) if self._child is not None else []
+
+    def segment(
+        self,
+        image: Image,
+        prompts: Sequence[Prompt],
+        model: str,
+        device: str = "auto",
+        precision: str = "auto",
+        progress: Callable[[Progress], None] | None = None,
+        cancel: Callable[[], bool] | None = None,
+    ) -> Answer:
+        """Segment the prompts in a scan; returns when it is done.
+
+        Parameters
+        ----------
+        model, device, precision: as `Segmenter.load` takes them.
+        progress: called in this thread with each `Progress`.
+        cancel: asked 20 times a second; where it answers True, the run ends with `Cancelled`
+            within two seconds, if need be with the end of the child.
+
+        Raises
+        ------
+        SATSegmentError: what the engine raised, of the same type; `WorkerError` where the child
+            itself failed. The next call gets a fresh child.
+        Warns SATSegmentWarning for what the engine warned of.
+        """
+        if not self._busy.acquire(blocking=False):
+            raise WorkerError("A segmentation is running already.", "Wait for it, or cancel it.")
+        try:
+            with _temporary_folder() as folder:
+                with _disk_errors():
+                    request = protocol.write_request(
+                        folder, next(self._runs), image, list(prompts), str(model), device, precision
+                    )
+                return self._ask(request, folder, progress, cancel)
+        finally:
+            self._busy.release()
+
+    def close(self) -> None:
+        """End the child, if there is one. A later run starts another."""
+        if self._child is not None:
+            self._child.kill()
+            self._child = None
+
+    def _ask(
+        self,
+        request: dict[str, Any],
+        folder: Path,
+        progress: Callable[[Progress], None] | None,
+        cancel: Callable[[], bool] | None,
+    ) -> Answer:
+        try:
+            try:
+                message = self._follow(self._reach(request), request["run"], progress, cancel)
+            except _Unheard:
+                # The child had gone since the last run, and the pipe did not know yet.
+                self.close()
+                message = self._follow(self._reach(request), request["run"], progress, cancel)
+        except BaseException:
+            # Cancelled too late for an answer, a callback that failed, Ctrl+C: the run must not go on unseen.
+            self.close()
+            raise
+        if message["type"] == "failed":
+            raise protocol.error_from(message["error"])
+        with _disk_errors():
+            results = protocol.read_results(folder, message["results"])
+        return Answer(results, ModelRecord(**message["model"]))
+
+    def _reach(self, request: dict[str, Any]) -> _Child:
+        """The child, started where there is none, with the request on its way."""
+        if self._child is None or not self._child.alive:
+            self.close()
+            self._child = _Child(self._python, self._environment)
+        self._child.send(request)
+        return self._child
+
+    def _follow(
+        self,
+        child: _Child,
+        run: int,
+        progress: Callable[[Progress], None] | None,
+        cancel: Callable[[], bool] | None,
+    ) -> dict[str, Any]:
+        """Pass on what the child says until it is done or has failed."""
+        give_up_at = None
+        heard = False
+        while True:
+            if give_up_at is None and cancel is not None and cancel():
+                child.send({"type": "cancel", "run": run})
+                give_up_at = time.monotonic() + CANCEL_GRACE_SECONDS
+            if give_up_at is not None and time.monotonic() > give_up_at:
+                raise Cancelled
+            try:
+                message = child.messages.get(timeout=_POLL_SECONDS)
+            except queue.Empty:
+                continue
+            if message is None:
+                if give_up_at is not None:
+                    raise Cancelled
+                raise child.ended() if heard or child.is_new else _Unheard
+            child.is_new = False
+            if message["run"] != run:
+                continue
+            heard = True
+            if message["type"] == "progress":
+                if progress is not None and give_up_at is None:
+                    progress(protocol.progress_from(message))
+            elif message["type"] == "warning":
+                warnings.warn(message["text"], SATSegmentWarning, stacklevel=4)
+            else:
+                return message
+
+
+class _Unheard(Exception):
+    """The child ended before it said a word about the run."""
+
+
+class _Child:
+    """A running worker process, and the threads that listen to it."""
+
+    def __init__(self, python: str, environment: dict[str, str] | None) -> None:
+        try:
+            self.process = subprocess.Popen(
+                [python, "-u", "-c", _START, _LIBRARY],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=environment,
+                **_own_group(),
+            )
+        except OSError as error:
+            raise WorkerError(f"{python} cannot be started: {error.strerror}.", "Check the installation.") from error
+        self.is_new = True  # it has said nothing yet
+        self.messages: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        self.log: deque[str] = deque(maxlen=_LOG_LINES)
+        # The threads know the pipes only, not this object: it must be able to go, and the child with it.
+        threading.Thread(target=_listen, args=(self.process.stdout, self.messages, self.log), daemon=True).start()
+        threading.Thread(target=_listen_to_log, args=(self.process.stderr, self.log), daemon=True).start()
+        # Also at the end of this interpreter; and were it killed itself, the child sees its pipe close.
+        self._finalizer = weakref.finalize(self, _kill_tree, self.process)
+
+    @property
+    def alive(self) -> bool:
+        return self.process.poll() is None
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Where the child is gone, that is seen when it is listened to."""
+        assert self.process.stdin is not None
+        with contextlib.suppress(OSError):
+            self.process.stdin.write(protocol.encode(message))
+            self.process.stdin.flush()
+
+    def kill(self) -> None:
+        self._finalizer()
+
+    def ended(self) -> WorkerError:
+        """Why the child is gone, as far as that can be told."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(timeout=5)
+        code = self.process.returncode
+        if code in (-signal.SIGTERM, -9, 137):
+            return WorkerError(
+                "The segmentation process was ended from outside; most often the computer ran out of memory."
+                " Nothing was lost.",
+                "Close other programs, or choose a smaller model, and run it again.",
+            )
+        last = next((line for line in reversed(self.log) if line.strip()), "")
+        return WorkerError(
+            f"The segmentation process ended unexpectedly (exit code {code}). Nothing was lost. {last}".strip(),
+            "Run it again; if it happens again, report it with the log.",
+        )
+
+
+def _listen(pipe: IO[bytes], messages: queue.Queue[dict[str, Any] | None], log: deque[str]) -> None:
+    for line in pipe:
+        try:
+            messages.put(protocol.decode(line))
+        except WorkerError:
+            # Printed by the interpreter's own start-up, before the child had taken its output over.
+            log.append(_text(line))
+    messages.put(None)
+
+
+def _listen_to_log(pipe: IO[bytes], log: deque[str]) -> None:
+    for line in pipe:
+        log.append(_text(line))
+
+
+def _text(line: bytes) -> str:
+    return line.decode("utf-8", "replace").rstrip()
+
+
+def _own_group() -> dict[str, Any]:
+    """So that the whole tree can be ended, and Ctrl+C in a terminal reaches this process only."""
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}
+    return {"start_new_session": True}
+
+
+def _kill_tree(process: subprocess.Popen[bytes]) -> None:
+    """End a process and its children. On Windows PythonSlicer is a launcher; its child must go as well."""
+    if process.poll() is None:
+        if sys.platform == "win32":
+            subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], capture_output=True, check=False)
+        else:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    if process.stdin is not None:
+        # A request that could not be sent may still be in its buffer.
+        with contextlib.suppress(OSError):
+            process.stdin.close()
+
+
+@contextlib.contextmanager
+def _temporary_folder() -> Iterator[Path]:
+    with _disk_errors():
+        folder = Path(tempfile.mkdtemp(prefix="satsegment-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _disk_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        place = tempfile.gettempdir()
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise OutputError(f"The disk of the temporary folder {place} is full.", "Free some space.") from error
+        raise OutputError(
+            f"The temporary folder {place} cannot be used: {error.strerror or error}.", "Set TMPDIR to another folder."
+        ) from error

@@ -1,0 +1,133 @@
+"""The words that Slicer's side and the worker exchange: one JSON object per line, arrays as .npy files beside it.
+
+To the worker      segment {run, folder, ijk_to_ras, prompts, model, device, precision}, cancel {run}
+From the worker    progress {run, fraction, stage, seconds_left}, warning {run, text},
+                   done {run, results, model}, failed {run, error}
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from SATSegmentLib import errors
+from SATSegmentLib.types import Image, Progress, Prompt, SegmentResult
+
+IMAGE_FILE = "image.npy"
+
+
+class WorkerError(errors.SATSegmentError):
+    """The worker process could not be started, ended on its own, or met an error nobody foresaw."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelRecord:
+    """Which model answered: its name, and the SHA-256 of the checkpoint it was converted from."""
+
+    name: str
+    sha256: str
+
+
+def encode(message: dict[str, Any]) -> bytes:
+    """One line."""
+    return json.dumps(message, default=_plain).encode() + b"\n"
+
+
+def decode(line: bytes) -> dict[str, Any]:
+    """The message of one line.
+
+    Raises
+    ------
+    WorkerError: it is none.
+    """
+    try:
+        message = json.loads(line)
+    except ValueError:
+        message = None
+    if not isinstance(message, dict) or "type" not in message:
+        raise WorkerError("The segmentation process sent something that is no message.", "Run it again.")
+    return message
+
+
+def write_request(
+    folder: Path, run: int, image: Image, prompts: list[Prompt], model: str, device: str, precision: str
+) -> dict[str, Any]:
+    """Put the scan into `folder`; returns the message that asks for its segmentation."""
+    np.save(folder / IMAGE_FILE, image.array, allow_pickle=False)
+    return {
+        "type": "segment",
+        "run": run,
+        "folder": str(folder),
+        "ijk_to_ras": np.asarray(image.ijk_to_ras, dtype=float).tolist(),
+        "prompts": [dataclasses.asdict(prompt) for prompt in prompts],
+        "model": model,
+        "device": device,
+        "precision": precision,
+    }
+
+
+def read_request(message: dict[str, Any]) -> tuple[Image, list[Prompt]]:
+    """Scan (memory-mapped) and prompts of a `segment` message."""
+    array = np.load(Path(message["folder"]) / IMAGE_FILE, mmap_mode="r", allow_pickle=False)
+    prompts = [Prompt(**prompt) for prompt in message["prompts"]]
+    return Image(array, np.array(message["ijk_to_ras"], dtype=float)), prompts
+
+
+def write_results(folder: Path, results: list[SegmentResult]) -> list[dict[str, Any]]:
+    """Put the masks into `folder`; returns all else that the results say."""
+    written = []
+    for number, result in enumerate(results):
+        np.save(folder / _mask_file(number), result.mask, allow_pickle=False)
+        fields = {field.name: getattr(result, field.name) for field in dataclasses.fields(result)}
+        del fields["mask"]
+        written.append({**fields, "prompt": dataclasses.asdict(result.prompt)})
+    return written
+
+
+def read_results(folder: Path, written: list[dict[str, Any]]) -> list[SegmentResult]:
+    """The results of a `done` message. The masks are in memory: the folder may go."""
+    results = []
+    for number, fields in enumerate(written):
+        k, j, i = fields["offset_kji"]
+        results.append(
+            SegmentResult(
+                **{
+                    **fields,
+                    "prompt": Prompt(**fields["prompt"]),
+                    "mask": np.load(folder / _mask_file(number), allow_pickle=False),
+                    "offset_kji": (k, j, i),
+                    "cut_by": tuple(fields["cut_by"]),
+                }
+            )
+        )
+    return results
+
+
+def progress_from(message: dict[str, Any]) -> Progress:
+    """The `Progress` of a progress message."""
+    return Progress(message["fraction"], message["stage"], message["seconds_left"])
+
+
+def error_from(data: dict[str, str]) -> errors.SATSegmentError:
+    """The error that `SATSegmentError.as_dict` described, of the same type."""
+    kind = getattr(errors, data["kind"], WorkerError)
+    if kind is errors.Cancelled:
+        return errors.Cancelled()
+    if not (isinstance(kind, type) and issubclass(kind, errors.SATSegmentError)):
+        kind = WorkerError
+    return kind(data["message"], data["remedy"])
+
+
+def _mask_file(number: int) -> str:
+    return f"mask_{number}.npy"
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's numbers as JSON's."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} cannot be sent")

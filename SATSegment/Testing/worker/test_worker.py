@@ -1,0 +1,261 @@
+"""The worker gives what the engine gives, and whatever happens to it costs an error message and nothing else."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from worker.small_model import LABELS, headLikeImage, makeModel
+
+import SATSegmentLib
+from SATSegmentLib.errors import Cancelled, DeviceError, ModelNotFound, PromptError, SATSegmentWarning, ScanError
+from SATSegmentLib.types import Image, Prompt
+from SATSegmentLib.worker.client import Worker
+from SATSegmentLib.worker.protocol import WorkerError
+
+HEAD = [Prompt(text, modality) for text, modality in LABELS[:3]]
+LIBRARY = Path(SATSegmentLib.__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(makeModel(tmp_path_factory.mktemp("model")))
+
+
+@pytest.fixture(autouse=True)
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A temporary folder of our own, to see what is left in it."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    yield folder
+    assert list(folder.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def shared_worker() -> Worker:
+    worker = Worker(environment={**os.environ, "OMP_NUM_THREADS": "1"})
+    yield worker
+    worker.close()
+
+
+@pytest.fixture
+def worker(shared_worker: Worker) -> Worker:
+    return shared_worker
+
+
+def long_image() -> Image:
+    """Several hundred windows of the small model: longer than any test waits."""
+    image = headLikeImage()
+    return Image(np.tile(image.array, (4, 7, 7)), image.ijk_to_ras)
+
+
+def gone(pid: int, within: float = 5.0) -> bool:
+    until = time.monotonic() + within
+    while time.monotonic() < until:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_the_answer_is_the_engines(worker: Worker, model: str) -> None:
+    from SATSegmentLib.inference.segmenter import Segmenter
+
+    image = headLikeImage()
+    stages = []
+    answer = worker.segment(image, HEAD, model, device="cpu", precision="float32", progress=stages.append)
+    expected = Segmenter.load(model, device="cpu", precision="float32").segment(image, HEAD)
+    assert answer.model.name == "Tiny"
+    assert len(answer.model.sha256) == 64
+    for ours, theirs in zip(answer.results, expected, strict=True):
+        for field in ("prompt", "status", "offset_kji", "voxels", "cut_by", "orientation", "device", "precision"):
+            assert getattr(ours, field) == getattr(theirs, field)
+        assert ours.volume_ml == pytest.approx(theirs.volume_ml)
+        assert ours.mean_probability == pytest.approx(theirs.mean_probability, abs=1e-6)
+        np.testing.assert_array_equal(ours.mask, theirs.mask)
+    assert any(result.voxels for result in answer.results)
+    fractions = [progress.fraction for progress in stages]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1.0
+
+
+def test_the_model_stays_warm_in_one_process(worker: Worker, model: str) -> None:
+    worker.segment(headLikeImage(), HEAD[:1], model)
+    first = worker.pid
+    worker.segment(headLikeImage(), HEAD[1:2], model)
+    assert worker.pid == first is not None
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        ({"prompts": [Prompt("spleen", "ct")]}, PromptError),
+        ({"prompts": []}, PromptError),
+        ({"prompts": [HEAD[0], HEAD[0]]}, PromptError),
+        ({"model": "no-such-model"}, ModelNotFound),
+        ({"device": "cuda:7"}, DeviceError),
+        ({"image": Image(np.zeros((8, 8, 8), np.float32), np.eye(4))}, ScanError),
+    ],
+)
+def test_errors_keep_their_type_and_the_worker_goes_on(worker: Worker, model: str, change: dict, kind: type) -> None:
+    worker.segment(headLikeImage(), HEAD[:1], model)
+    pid = worker.pid
+    arguments = {"image": headLikeImage(), "prompts": HEAD[:1], "model": model, **change}
+    with pytest.raises(kind) as caught, warnings.catch_warnings(action="ignore", category=SATSegmentWarning):
+        worker.segment(**arguments)
+    assert caught.value.message
+    assert caught.value.remedy
+    assert worker.pid == pid
+
+
+def test_warnings_of_the_engine_arrive(worker: Worker, model: str) -> None:
+    with pytest.warns(SATSegmentWarning, match=r"(?i)ct"):
+        worker.segment(headLikeImage(), [Prompt("liver", "ct")], model)
+
+
+def test_a_killed_run_is_a_clear_error_and_the_next_run_works(model: str) -> None:
+    worker = Worker(environment={**os.environ, "OMP_NUM_THREADS": "1"})
+    worker.segment(headLikeImage(), HEAD[:1], model)
+    pid = worker.pid
+
+    def kill(progress) -> None:
+        if 0 < progress.fraction < 1:
+            os.kill(pid, signal.SIGKILL)
+
+    with pytest.raises(WorkerError, match="ended from outside") as caught:
+        worker.segment(long_image(), HEAD, model, progress=kill)
+    assert "Nothing was lost" in caught.value.message
+    assert worker.pid is None
+    assert worker.segment(headLikeImage(), HEAD[:1], model).results
+    assert worker.pid not in (None, pid)
+    worker.close()
+
+
+def test_a_worker_that_was_killed_between_runs_is_replaced_in_silence(worker: Worker, model: str) -> None:
+    worker.segment(headLikeImage(), HEAD[:1], model)
+    pid = worker.pid
+    os.kill(pid, signal.SIGKILL)
+    assert worker.segment(headLikeImage(), HEAD[:1], model).results
+    assert worker.pid != pid
+
+
+def test_cancel_is_heard_within_a_window_and_keeps_the_model_warm(worker: Worker, model: str) -> None:
+    worker.segment(headLikeImage(), HEAD[:1], model)
+    pid = worker.pid
+    started = []
+
+    def begun(progress) -> None:
+        if progress.fraction > 0:
+            started.append(time.monotonic())
+
+    with pytest.raises(Cancelled):
+        worker.segment(long_image(), HEAD, model, progress=begun, cancel=lambda: bool(started))
+    assert time.monotonic() - started[0] < 2.0
+    assert worker.pid == pid
+    assert worker.segment(headLikeImage(), HEAD[:1], model).results
+
+
+def test_cancel_ends_a_worker_that_does_not_hear(worker: Worker, model: str) -> None:
+    worker.segment(headLikeImage(), HEAD[:1], model)
+    pid = worker.pid
+    asked = []
+
+    def cancel() -> bool:
+        if not asked:
+            os.kill(pid, signal.SIGSTOP)
+            asked.append(time.monotonic())
+        return True
+
+    with pytest.raises(Cancelled):
+        worker.segment(long_image(), HEAD, model, cancel=cancel)
+    assert time.monotonic() - asked[0] < 2.0
+    assert gone(pid)
+    assert worker.segment(headLikeImage(), HEAD[:1], model).results
+
+
+def test_a_callback_that_fails_stops_the_run(worker: Worker, model: str) -> None:
+    worker.segment(headLikeImage(), HEAD[:1], model)
+    pid = worker.pid
+
+    def fail(progress) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        worker.segment(long_image(), HEAD, model, progress=fail)
+    assert gone(pid)
+
+
+def test_the_worker_and_its_files_go_when_the_parent_is_killed(model: str, temporary: Path) -> None:
+    script = (
+        "import sys, os\n"
+        f"sys.path[:0] = [{str(LIBRARY)!r}, {str(LIBRARY / 'Testing')!r}]\n"
+        "from worker.test_worker import HEAD, long_image\n"
+        "from SATSegmentLib.worker.client import Worker\n"
+        "worker = Worker()\n"
+        "def begun(progress):\n"
+        "    if progress.fraction > 0: print(worker.pid, flush=True)\n"
+        f"worker.segment(long_image(), HEAD, {model!r}, progress=begun)\n"
+    )
+    environment = {**os.environ, "TMPDIR": str(temporary), "OMP_NUM_THREADS": "1"}
+    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, env=environment)
+    pid = int(parent.stdout.readline())
+    assert any(temporary.iterdir())
+    parent.kill()
+    parent.wait()
+    assert gone(pid)
+
+
+def test_what_libraries_print_does_not_disturb(model: str, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, threading, time\n"
+        "def noise():\n"
+        "    while True:\n"
+        "        print('{\"noise\"', flush=True); os.write(1, b'more noise\\n'); time.sleep(0.01)\n"
+        "threading.Thread(target=noise, daemon=True).start()\n"
+    )
+    worker = Worker(environment={**os.environ, "PYTHONPATH": str(tmp_path), "OMP_NUM_THREADS": "1"})
+    assert len(worker.segment(headLikeImage(), HEAD, model).results) == 3
+    assert "more noise" in worker.log
+    worker.close()
+
+
+def test_a_python_without_torch_says_what_is_missing(tmp_path: Path, model: str) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['torch'] = None\n")
+    worker = Worker(environment={**os.environ, "PYTHONPATH": str(tmp_path)})
+    with pytest.raises(WorkerError, match="torch is not installed"):
+        worker.segment(headLikeImage(), HEAD[:1], model)
+    worker.close()
+
+
+def test_a_python_that_is_not_there_is_said() -> None:
+    with pytest.raises(WorkerError, match="cannot be started"):
+        Worker(python="no-such-python").segment(headLikeImage(), HEAD[:1], "demo")
+
+
+def test_a_worker_that_is_forgotten_goes(model: str) -> None:
+    worker = Worker()
+    worker.segment(headLikeImage(), HEAD[:1], model)
+    pid = worker.pid
+    del worker
+    assert gone(pid)
+
+
+def test_slicers_side_imports_no_torch() -> None:
+    code = (
+        f"import sys; sys.path.insert(0, {str(LIBRARY)!r}); import SATSegmentLib.worker.client; "
+        "assert not {'torch', 'SimpleITK', 'transformers'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
