@@ -87,7 +87,7 @@ def writeResults(
         or keeps its segments as surfaces; nothing was changed.
     """
     checkVolume(volumeNode)
-    _checkTarget(segmentationNode, volumeNode)
+    checkTarget(segmentationNode, volumeNode)
     _registerConverters()
     found = [result for result in results if result.mask.any()]
     # Whatever can fail is done before the scene is touched.
@@ -99,6 +99,7 @@ def writeResults(
     removed = tuple(i for i in emptyIds if i not in ids and segmentation.GetSegment(i) is not None)
     with _batch(segmentationNode), _surfaceSetAside(segmentationNode):
         _attachToVolume(segmentationNode, volumeNode)
+        segmentation.SetSourceRepresentationName(LABELMAP)
         _release(segmentation, [i for i in [*ids, *removed] if segmentation.GetSegment(i) is not None])
         for identifier in removed:
             segmentation.RemoveSegment(identifier)
@@ -120,10 +121,15 @@ def _registerConverters() -> None:
         slicer.vtkSlicerSegmentationsModuleLogic().SetMRMLScene(slicer.vtkMRMLScene())
 
 
-def _checkTarget(segmentationNode, volumeNode) -> None:
+def checkTarget(segmentationNode, volumeNode) -> None:
+    """Refuse a segmentation that results of the volume cannot be written to.
+
+    Raises
+    ------
+    GeometryError: it has segments and lies under another transform than the volume, or keeps them as surfaces.
+    """
     segmentation = segmentationNode.GetSegmentation()
     if segmentation.GetNumberOfSegments() == 0:
-        segmentation.SetSourceRepresentationName(LABELMAP)
         return
     name = segmentationNode.GetName()
     if segmentation.GetSourceRepresentationName() != LABELMAP:
