@@ -77,6 +77,12 @@ _NON_HUMAN_ROOTS = frozenset(
     }
 )
 
+# Hidden even where DICOM or MeSH list it: fetal echocardiography and obstetrics do.
+_BEFORE_BIRTH = re.compile(
+    r"\b(ductus (venosus|arteriosus)|umbilical (artery|vein|cord|vesicle)|placenta\w*|chorion|chorionic|amnio\w*|"
+    r"amnion|f(o)?etal|embryo\w*|yolk|allantois|primary palate)\b",
+    re.I,
+)
 # What only serves to sort other terms goes first, so that nothing hangs under it.
 _ORGANISING_NAME = re.compile(
     r"-derived structure$|^structure with developmental|^developing anatomical|^life cycle|"
@@ -114,6 +120,8 @@ def judge(term: UberonTerm, named_elsewhere: bool) -> Verdict:
     name = human(term.label)
     if _ORGANISING_NAME.search(name):
         return Verdict.GROUPING
+    if _BEFORE_BIRTH.search(name):
+        return Verdict.DEVELOPMENTAL
     if term.ancestors & _DEVELOPMENTAL_ROOTS or term.id in _DEVELOPMENTAL_ROOTS:
         return _animal(term, named_elsewhere) or Verdict.DEVELOPMENTAL
     if named_elsewhere:

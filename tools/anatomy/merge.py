@@ -24,7 +24,7 @@ _NOT_ANATOMY = re.compile(
     r"\((qualifier value|substance)\)|"
     r"\b(entire|supernumerary|surgical\w*|conduit|fistula|anastomosis|shunt|graft|metasta\w*|neoplasm|tumou?r|lesion|"
     r"necrosis|edema|cyst|nodule|mass|infarct\w*|bypass|fontan|glenn|baffle|rastelli|blalock|pathway|defect|congenital|"
-    r"primitive|embryo\w*|f(o)?etal|umbilical|common ventricle|common atrium|"
+    r"primitive|embryo\w*|f(o)?etal|umbilical|vitelline|common ventricle|common atrium|"
     r"truncus arteriosus communis|waveform|normal|"
     r"unknown|collateral|juxtaposed|double outlet|malposed|accessory|pleural effusion|prosthe\w+|device|blood clot|"
     r"bursa of fabricius|wing|udder|hock|tail|fetlock|pastern|hoof|stifle|animal|bile|urine|feces|fluid|gas|"
@@ -32,7 +32,7 @@ _NOT_ANATOMY = re.compile(
     r"patent|^(abdominal|body|body part|"
     r"thoracic|parasternal|subcostal|submental|subxiphoid|intra-articular|media|intima|nerve part|"
     r"lumbar region|ventricle|"
-    r"airway structure|body organ|calyx)$|endo-\w+|vitreous only|suprapulmonic|stump|^trans-|^intra-|^via |"
+    r"airway structure|body organ|calyx)$|vitreous only|suprapulmonic|stump|"
     r"systemic venous atrium|pulmonary venous atrium|and/or|combined|calcification|cassettes?|implant)\b",
     re.I,
 )
@@ -180,9 +180,13 @@ def _match(
     return pairs
 
 
+_WAY_OF_LOOKING = re.compile(r"^(endo|intra|trans|peri)-?\w+$|^via |^Intracranial$", re.I)
+
+
 def _dicom_names(concept: DicomConcept) -> tuple[str, ...]:
-    """The meanings, formal ones ("... (body structure)") last."""
-    return tuple(sorted(concept.meanings, key=lambda m: ("(body structure)" in m, m)))
+    """The meanings, formal ones ("... (body structure)") last, without those of views ("Endo-renal")."""
+    names = [m for m in concept.meanings if not (len(concept.meanings) > 1 and _WAY_OF_LOOKING.match(m))]
+    return tuple(sorted(names or concept.meanings, key=lambda m: ("(body structure)" in m, m)))
 
 
 def _uberon_nodes(
@@ -399,7 +403,7 @@ def _tidy(node: Node) -> None:
     kept = []
     for synonym in node.synonyms:
         key = _folded(_turned(synonym)) if re.fullmatch(r"[^,]+, [^,]+", synonym) else _folded(synonym)
-        if key not in seen and "|" not in synonym:
+        if key not in seen and not set("|[]") & set(synonym):
             seen.add(key)
             kept.append(uncapitalized(_turned(synonym) if re.fullmatch(r"[^,]+, [^,]+", synonym) else synonym))
     node.synonyms = sorted(kept, key=lambda s: (s.casefold(), s))

@@ -94,7 +94,7 @@ def _stays(word: str) -> bool:
 
 def one_sentence(definition: str) -> str:
     """The first sentence of a definition, without its references in square brackets."""
-    text = re.sub(r"\s*\[[^\]]*\]", "", definition).strip().lstrip(". ")
+    text = re.sub(r"\s*\[[^\]]*\]", "", definition).strip().lstrip(". ").replace("[", "").replace("]", "")
     text = re.sub(r"\s+([.,;])", r"\1", re.sub(r"\.\.+", ".", text))
     if text.startswith("Missing definition"):
         return ""
