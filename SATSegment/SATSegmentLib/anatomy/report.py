@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from SATSegmentLib.anatomy.report_context import Target, judge
-from SATSegmentLib.anatomy.report_phrases import Phrase, find_phrases
+from SATSegmentLib.anatomy.report_names import load_names
+from SATSegmentLib.anatomy.report_phrases import Phrase, SentenceWords
+from SATSegmentLib.anatomy.report_sharing import find_phrases
 from SATSegmentLib.anatomy.report_text import sentences, tokens
 from SATSegmentLib.types import MODALITIES, Modality
 
@@ -77,9 +79,10 @@ def read_report(text: str, modality: Modality) -> list[Mention]:
         raise ValueError(f"Modality must be one of {', '.join(MODALITIES)}, not {modality!r}.")
     lowered = _lower(text)
     mentions: list[Mention] = []
+    names = load_names(modality)
     for sentence in sentences(text):
-        words = tokens(text, sentence)
-        phrases = find_phrases(words, text, lowered, modality)
+        words = tokens(lowered, sentence)
+        phrases = find_phrases(SentenceWords(words, text, lowered), names) if words else []
         contexts = judge(lowered, words, [_target(phrase) for phrase in phrases], sentence.section)
         for phrase, context in zip(phrases, contexts, strict=True):
             start, end = words[phrase.first].start, words[phrase.last].end

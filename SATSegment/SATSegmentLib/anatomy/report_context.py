@@ -8,25 +8,30 @@ negated finding does not negate its place: "no lesion in the spleen" leaves the 
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from SATSegmentLib.anatomy.report_rules import triggers as load_triggers
+from SATSegmentLib.anatomy.report_clauses import (
+    CLAUSE_ENDS,
+    CONJUNCTIONS,
+    EXISTENTIAL,
+    FINITE_VERBS,
+    Trigger,
+    clause_ends,
+    find_triggers,
+)
 from SATSegmentLib.anatomy.report_rules import words
-from SATSegmentLib.anatomy.report_text import Token
+from SATSegmentLib.anatomy.report_text import Section, Token
 
-# A verb's forms and the words around it that tell where a clause and a noun phrase end.
-_ENDS = words("clause_ends")
-_FINITE = words("finite_verbs")
-_EXISTENTIAL = words("existential")
-_ASSERTIVE = words("assertive")
 _PREPOSITIONS = words("prepositions")
 _EVIDENCE = words("evidence")
 _DETERMINERS = words("determiners")
-_CONJUNCTIONS = words("conjunctions")
 _PRESENT = words("present")
-_PHRASE_ENDS = _FINITE | _PREPOSITIONS | _ENDS | words("phrase_ends")
+_PHRASE_ENDS = FINITE_VERBS | _PREPOSITIONS | CLAUSE_ENDS | words("phrase_ends")
+_BETWEEN_NO_AND_ORGAN = _DETERMINERS | CONJUNCTIONS | _EVIDENCE | {"of"}
+# A trigger further away than this many tokens says nothing of a mention.
+_REACH = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +59,7 @@ class Target:
     is_operation: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Trigger:
-    first: int
-    last: int
-    kind: str
-
-
-def judge(text: str, tokens: Sequence[Token], targets: Sequence[Target], section: str) -> list[Context]:
+def judge(text: str, tokens: Sequence[Token], targets: Sequence[Target], section: Section) -> list[Context]:
     """The context of each target in one sentence.
 
     Parameters
@@ -73,113 +71,11 @@ def judge(text: str, tokens: Sequence[Token], targets: Sequence[Target], section
     """
     if not targets:
         return []
-    triggers = _triggers(text, tokens, targets)
-    ends = _clause_ends(tokens, triggers)
-    return [_context(tokens, target, targets, triggers, ends, section) for target in targets]
+    sentence = _Sentence(text, tokens, targets)
+    return [_by_section(sentence.context(target), target, section) for target in targets]
 
 
-def _triggers(text: str, tokens: Sequence[Token], targets: Sequence[Target]) -> list[_Trigger]:
-    starts = [token.start for token in tokens]
-    inside = {index for target in targets for index in range(target.first, target.last + 1)}
-    found = []
-    expression, kinds = load_triggers()
-    for match in expression.finditer(text, tokens[0].start, tokens[-1].end):
-        first = bisect_right(starts, match.start()) - 1
-        last = bisect_right(starts, match.end() - 1) - 1
-        kind = "question" if match["question"] else kinds[int(str(match.lastgroup)[1:])]
-        if first not in inside and kind != "pseudo":
-            found.append(_Trigger(first, last, kind))
-    return found
-
-
-def _clause_ends(tokens: Sequence[Token], triggers: Sequence[_Trigger]) -> list[int]:
-    """Indices of the tokens at which the words before stop acting on the words after, in order; the length last."""
-    within = {index for trigger in triggers for index in range(trigger.first, trigger.last + 1)}
-    joints = [
-        index
-        for index, token in enumerate(tokens)
-        if index not in within and (token.word in _ENDS or token.word in (",", "and", "with") or token.word == "there")
-    ]
-    ends: list[int] = []
-    begin = 0
-    for number, joint in enumerate(joints):
-        word = tokens[joint].word
-        stop = joints[number + 1] if number + 1 < len(joints) else len(tokens)
-        if stop == joint + 1 and stop < len(tokens) and number + 2 <= len(joints):  # ", and the heart is": one joint
-            stop = joints[number + 2] if number + 2 < len(joints) else len(tokens)
-        if word in _ENDS or _begins_clause(tokens, begin, joint, stop, word):
-            ends.append(joint)
-            begin = joint
-    return [*ends, len(tokens)]
-
-
-def _begins_clause(tokens: Sequence[Token], begin: int, joint: int, stop: int, word: str) -> bool:
-    """Whether what follows a comma or "and" stands on its own."""
-    left = any(token.word in _FINITE for token in tokens[begin:joint])
-    right = tokens[joint + 1 : stop]
-    if word == "there":
-        return joint > begin and left
-    verb = next((index for index, token in enumerate(right) if token.word in _FINITE), None)
-    if verb == 0 and word != "and":
-        return False  # ", has resolved" goes on with the same subject
-    if verb is None:
-        return word != "with" and bool(right) and _lists_new_thing(tokens, right, stop)
-    if word == "with":
-        return False
-    rest = [token.word for token in right[verb + 1 : verb + 4]]
-    return left or not any(item in _EXISTENTIAL for item in rest)
-
-
-def _lists_new_thing(tokens: Sequence[Token], right: Sequence[Token], stop: int) -> bool:
-    """ "No embolism, small effusion": a list without a verb whose next item says how it is."""
-    first = next((token.word for token in right if token.word not in _CONJUNCTIONS), "")
-    if first not in _ASSERTIVE:
-        return False
-    ahead = [token.word for token in right] + [token.word for token in tokens[stop : stop + 2]]
-    return not any(word in ("or", "nor") for word in ahead)
-
-
-def _context(
-    tokens: Sequence[Token],
-    target: Target,
-    targets: Sequence[Target],
-    triggers: Sequence[_Trigger],
-    ends: Sequence[int],
-    section: str,
-) -> Context:
-    place = bisect_right(ends, target.first)
-    clause = (ends[place - 1] if place else 0, ends[place] if place < len(ends) else len(tokens))
-    after_colon = clause[1] < len(tokens) and tokens[clause[1]].word == ":" and clause[1] - target.last <= 2
-    negated = uncertain = historical = False
-    for trigger in triggers:
-        if trigger.first >= clause[0] and trigger.last < target.first:
-            if trigger.kind == "negated":
-                negated |= _negates_forward(tokens, trigger, target, targets)
-            elif trigger.kind == "uncertain":
-                uncertain |= target.is_finding
-            elif trigger.kind == "historical":
-                historical |= _same_list(tokens, trigger, target)
-            elif trigger.kind == "question":
-                uncertain |= trigger.last == target.first - 1
-        elif trigger.first > target.last and (
-            trigger.first < clause[1] or (after_colon and trigger.first - clause[1] <= 2)
-        ):
-            if trigger.kind in ("negated_back", "removed_back"):
-                subject = _negates_back(tokens, trigger, target, targets)
-                negated |= subject
-                historical |= subject and trigger.kind == "removed_back"
-            elif trigger.kind == "uncertain_back":
-                uncertain |= target.is_finding and not _is_place(tokens, target)
-            elif trigger.kind == "historical_back":
-                historical |= target.is_finding or trigger.first - target.last <= 4
-            elif trigger.kind == "question":
-                uncertain |= target.is_finding
-            elif after_colon and trigger.kind == "negated" and trigger.last >= len(tokens) - 2:
-                negated = True  # "Pulmonary embolism: no."
-    return _by_section(Context(negated, uncertain and not negated, historical or target.is_operation), target, section)
-
-
-def _by_section(context: Context, target: Target, section: str) -> Context:
+def _by_section(context: Context, target: Target, section: Section) -> Context:
     if section in ("history", "comparison"):
         return Context(context.negated, context.uncertain, True)
     if section == "question" and target.is_finding and not context.historical:
@@ -187,70 +83,117 @@ def _by_section(context: Context, target: Target, section: str) -> Context:
     return context
 
 
-def _negates_forward(tokens: Sequence[Token], trigger: _Trigger, target: Target, targets: Sequence[Target]) -> bool:
-    if target.is_operation:
-        return True
-    between = [token.word for token in tokens[trigger.last + 1 : target.first]]
-    if target.is_finding:
-        governed = [index for index, word in enumerate(between) if word in _PREPOSITIONS]
-        return all(_follows_evidence(between, index) for index in governed[:1])
-    # The organ itself: "no left kidney", but not "no left kidney stone" and not "no stone in the left kidney".
-    others = {index for item in targets for index in range(item.first, item.last + 1)}
-    plain = all(
-        word in _DETERMINERS or word in _CONJUNCTIONS or word in _EVIDENCE or word == "of" or index in others
-        for index, word in enumerate(between, trigger.last + 1)
-    )
-    return plain and _ends_noun_phrase(tokens, target, targets)
+class _Sentence:
+    """One sentence's triggers and clauses, and what they say of its targets."""
 
+    def __init__(self, text: str, tokens: Sequence[Token], targets: Sequence[Target]) -> None:
+        self.words = [token.word for token in tokens]
+        self.by_first = {target.first: target for target in targets}
+        self.taken = {index for target in targets for index in range(target.first, target.last + 1)}
+        self.triggers = find_triggers(text, tokens, self.taken)
+        self.starts = [trigger.first for trigger in self.triggers]
+        self.ends = clause_ends(self.words, self.triggers)
 
-def _follows_evidence(between: Sequence[str], preposition: int) -> bool:
-    return preposition > 0 and any(word in _EVIDENCE for word in between[max(0, preposition - 2) : preposition])
+    def context(self, target: Target) -> Context:
+        """What the triggers of its clause say of a target, the nearest ones first."""
+        place = bisect_right(self.ends, target.first)
+        begin = max(self.ends[place - 1] if place else 0, target.first - _REACH)
+        end = self.ends[place] if place < len(self.ends) else len(self.words)
+        said: set[str] = set()
+        middle = bisect_left(self.starts, target.first)
+        for trigger in reversed(self.triggers[bisect_left(self.starts, begin) : middle]):
+            said |= self._ahead(trigger, target, said)
+        behind = self._end_behind(target, end)
+        for trigger in self.triggers[middle : bisect_left(self.starts, min(behind, target.last + _REACH))]:
+            if trigger.first > target.last:
+                said |= self._back(trigger, target, trigger.first > end)
+        negated = "negated" in said
+        return Context(negated, "uncertain" in said and not negated, "historical" in said or target.is_operation)
 
+    def _end_behind(self, target: Target, end: int) -> int:
+        """Where the words behind a target stop acting on it: "Pulmonary embolism: none" reaches over the colon."""
+        over = end < len(self.words) and self.words[end] == ":" and end - target.last <= 2
+        return end + 4 if over else end
 
-def _ends_noun_phrase(tokens: Sequence[Token], target: Target, targets: Sequence[Target]) -> bool:
-    """Whether the target, or the list it begins, is followed by no further noun."""
-    index = target.last + 1
-    by_first = {item.first: item for item in targets}
-    while index < len(tokens) and (tokens[index].word in _CONJUNCTIONS or index in by_first):
-        index = by_first[index].last + 1 if index in by_first else index + 1
-    if index >= len(tokens):
-        return tokens[-1].word not in _CONJUNCTIONS
-    if tokens[index - 1].word in _CONJUNCTIONS:
-        return False
-    if tokens[index].word in _FINITE:  # "no left kidney is seen", but "neither liver nor spleen is enlarged"
-        return any(token.word in _EXISTENTIAL for token in tokens[index + 1 : index + 4])
-    return tokens[index].word in _PHRASE_ENDS
+    def _ahead(self, trigger: Trigger, target: Target, said: set[str]) -> set[str]:
+        """What a trigger in front of a target says of it; `said` is what nearer ones have said already."""
+        kind = trigger.kind
+        if kind == "negated" and "negated" not in said:
+            return {"negated"} if self._denies(trigger, target) else set()
+        if kind == "uncertain":
+            return {"uncertain"} if target.is_finding else set()
+        if kind == "historical" and "historical" not in said:
+            return {"historical"} if self._same_list(trigger, target) else set()
+        if kind == "question":
+            return {"uncertain"} if trigger.last == target.first - 1 else set()
+        return set()
 
+    def _back(self, trigger: Trigger, target: Target, over_colon: bool) -> set[str]:
+        """What a trigger behind a target says of it."""
+        kind = trigger.kind
+        if kind in ("negated_back", "removed_back") and self._is_subject(trigger, target):
+            return {"negated", "historical"} if kind == "removed_back" else {"negated"}
+        if kind == "uncertain_back" and target.is_finding and not self._is_place(target):
+            return {"uncertain"}
+        if kind == "historical_back" and (target.is_finding or trigger.first - target.last <= 4):
+            return {"historical"}
+        if kind == "question" and target.is_finding:
+            return {"uncertain"}
+        if kind == "negated" and over_colon and trigger.last >= len(self.words) - 2:
+            return {"negated"}
+        return set()
 
-def _negates_back(tokens: Sequence[Token], trigger: _Trigger, target: Target, targets: Sequence[Target]) -> bool:
-    """A verb negates its subject: what it comes after, with the rest of that list, but not the subject's place."""
-    if target.is_operation:
-        return False
-    between = [token.word for token in tokens[target.last + 1 : trigger.first]]
-    if not target.is_finding and (_is_place(tokens, target) or _has_head_noun(tokens, target, targets, trigger)):
-        return False
-    return not any(word in _FINITE for word in between)
+    def _denies(self, trigger: Trigger, target: Target) -> bool:
+        """Whether a negation in front of a target is about it, and not about what is in it or comes of it."""
+        between = self.words[trigger.last + 1 : target.first]
+        if target.is_operation:
+            return True
+        if target.is_finding:
+            place = next((index for index, word in enumerate(between) if word in _PREPOSITIONS), None)
+            return place is None or any(word in _EVIDENCE for word in between[max(0, place - 2) : place])
+        # The organ itself: "no left kidney", but not "no left kidney stone" and not "no stone in the left kidney".
+        if not all(
+            word in _BETWEEN_NO_AND_ORGAN or index in self.taken for index, word in enumerate(between, trigger.last + 1)
+        ):
+            return False
+        return self._ends_noun_phrase(target)
 
+    def _ends_noun_phrase(self, target: Target) -> bool:
+        """Whether the target, or the list it begins, is followed by no further noun."""
+        index = target.last + 1
+        while index < len(self.words) and (index in self.by_first or self.words[index] in CONJUNCTIONS):
+            index = self.by_first[index].last + 1 if index in self.by_first else index + 1
+        if self.words[index - 1] in CONJUNCTIONS:
+            return False
+        if index >= len(self.words):
+            return True
+        if self.words[index] in FINITE_VERBS:  # "no left kidney is seen", but "neither liver nor spleen is enlarged"
+            return any(word in EXISTENTIAL for word in self.words[index + 1 : index + 4])
+        return self.words[index] in _PHRASE_ENDS
 
-def _is_place(tokens: Sequence[Token], target: Target) -> bool:
-    """Whether the target is where something else is: "a mass in the pancreas"."""
-    index = target.first - 1
-    while index >= 0 and tokens[index].word in _DETERMINERS:
-        index -= 1
-    return index > 0 and tokens[index].word in _PREPOSITIONS
+    def _is_subject(self, trigger: Trigger, target: Target) -> bool:
+        """Whether the verb of a trigger is said of the target: not of a stone in it, nor of a mass named after it."""
+        if target.is_operation or any(word in FINITE_VERBS for word in self.words[target.last + 1 : trigger.first]):
+            return False
+        return target.is_finding or not (self._is_place(target) or self._has_head_noun(trigger, target))
 
+    def _is_place(self, target: Target) -> bool:
+        """Whether the target is where something else is: "a mass in the pancreas"."""
+        index = target.first - 1
+        while index >= 0 and self.words[index] in _DETERMINERS:
+            index -= 1
+        return index > 0 and self.words[index] in _PREPOSITIONS
 
-def _has_head_noun(tokens: Sequence[Token], target: Target, targets: Sequence[Target], trigger: _Trigger) -> bool:
-    """Whether the target only says which: "an adrenal mass is not seen"."""
-    following = target.last + 1
-    if following >= trigger.first or any(item.first == following for item in targets):
-        return False
-    return tokens[following].word not in _PHRASE_ENDS
+    def _has_head_noun(self, trigger: Trigger, target: Target) -> bool:
+        """Whether the target only says which: "an adrenal mass is not seen"."""
+        following = target.last + 1
+        if following >= trigger.first or following in self.by_first:
+            return False
+        return self.words[following] not in _PHRASE_ENDS
 
-
-def _same_list(tokens: Sequence[Token], trigger: _Trigger, target: Target) -> bool:
-    """The past reaches up to a comma; beyond it only over findings and operations, which come in lists."""
-    between = [token.word for token in tokens[trigger.last + 1 : target.first]]
-    if target.is_finding or target.is_operation:
-        return not any(word in _PRESENT for word in between)
-    return "," not in between
+    def _same_list(self, trigger: Trigger, target: Target) -> bool:
+        """The past reaches up to a comma; beyond it only over findings and operations, which come in lists."""
+        between = self.words[trigger.last + 1 : target.first]
+        if target.is_finding or target.is_operation:
+            return not any(word in _PRESENT for word in between)
+        return "," not in between

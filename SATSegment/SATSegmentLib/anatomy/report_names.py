@@ -49,6 +49,8 @@ class Names:
         self._entries: dict[str, list[Entry]] = {}
         self._never: set[str] = {read_words(name).key for name in never_names()}
         self._in_context: dict[str, list[InContext]] = {}
+        # A few thousand at most: keys are names, so the table does not grow with what is read.
+        self._chosen: dict[tuple[str, str, bool], Named | None] = {}
         rejected = {read_words(name).key for name in rejected_names()}
         rejected_codes = words("rejected_codes")
         for entry in load_lexicon().entries:
@@ -93,7 +95,10 @@ class Names:
         if key in self._never:
             return Named((), False, False)
         rules = self._in_context.get(key, ())
-        chosen = self._of_entries(key, side, plural)
+        asked = (key, side, plural)
+        if asked not in self._chosen:
+            self._chosen[asked] = self._of_entries(key, side, plural)
+        chosen = self._chosen[asked]
         for rule in rules:
             if rule.holds(report, sentence):
                 told = self._of_structure(rule.structure, side, plural, exact=False)

@@ -17,7 +17,7 @@ from SATSegmentLib.anatomy.spelling import fold
 Section = Literal["", "history", "comparison", "question", "technique", "findings"]
 
 # A "sentence" without any stop is cut here, so that the work per sentence stays bounded.
-MAX_SENTENCE_CHARACTERS = 1200
+MAX_SENTENCE_CHARACTERS = 800
 # A line this much shorter than the longest one did not end because it was full.
 _FULL_LINE = 0.7
 
@@ -47,6 +47,7 @@ _LIST_MARK = re.compile(r"[ \t]*(?:[-*•·‣▪–>]|\(?\d{1,2}[.)]|\(?[a-z][.
 _ABBREVIATIONS = words("abbreviations")
 _SOFT_ABBREVIATIONS = words("soft_abbreviations")
 _STOP = re.compile(r"[.!?]+[\"')\]]*|\n")
+_LETTER = re.compile(r"[^\W_]")
 _FREE_LINE = re.compile(r"\n[ \t\r]*\n")
 _LAST_WORD = re.compile(r"(?:[^\W\d_]+\.)*[^\W\d_]+\Z")
 
@@ -54,9 +55,9 @@ _TOKEN = re.compile(
     r"\d{1,4}(?:st|nd|rd|th)(?![^\W_])"
     r"|\d+(?:[.,]\d+)*"
     r"|(?:th|[ctdls])[.\-]?\d{1,2}(?![^\W_])"
-    r"|[^\W\d_]+(?:['’]s)?"
-    r"|[^\s\w]",
-    re.IGNORECASE,
+    r"|[^\W\d_]+"
+    r"|['’]s(?![^\W_])"
+    r"|[^\s\w]"
 )
 
 
@@ -109,7 +110,7 @@ def _block(text: str, start: int, end: int, section: Section) -> Iterator[Senten
 
 
 def _pieces(text: str, start: int, end: int, longest: int) -> Iterator[tuple[int, int]]:
-    """Places of the sentences between two headings, without the space around them."""
+    """Places of the sentences between two headings, without the space around them; nothing that has no letter."""
     first = start
     for stop in _STOP.finditer(text, start, end):
         ends = (
@@ -132,7 +133,7 @@ def _cut(text: str, first: int, last: int) -> Iterator[tuple[int, int]]:
 
 def _trim(text: str, first: int, last: int) -> Iterator[tuple[int, int]]:
     piece = text[first:last]
-    if stripped := piece.strip():
+    if (stripped := piece.strip()) and _LETTER.search(stripped):
         first += len(piece) - len(piece.lstrip())
         yield first, first + len(stripped)
 
@@ -140,16 +141,19 @@ def _trim(text: str, first: int, last: int) -> Iterator[tuple[int, int]]:
 def _stops(text: str, stop: re.Match[str], end: int) -> bool:
     """Whether a full stop, question or exclamation mark ends the sentence."""
     following = text[stop.end() : min(stop.end() + 3, end)]
-    before = _LAST_WORD.search(text, max(0, stop.start() - 24), stop.start())
+    before = None
+    if stop.start() and text[stop.start() - 1].isalpha():
+        before = _LAST_WORD.search(text, max(0, stop.start() - 24), stop.start())
     word = before[0].lower() if before else ""
     if following and not following[0].isspace():
         # "normal.The spleen": a missing space; "1.5", "e.g." and "L.kidney" go on.
         return stop[0] == "." and len(word) > 2 and following[0].isupper() and following[1:2].islower()
     if stop[0].strip("\"')]") != ".":
         return True
-    line_start = text.rfind("\n", 0, stop.start()) + 1
-    if not before and _LIST_MARK.match(text[line_start : stop.end() + 1]):
-        return False  # "2." in front of an item
+    if not before and stop.start() and text[stop.start() - 1].isdigit():
+        line_start = text.rfind("\n", 0, stop.start()) + 1
+        if _LIST_MARK.match(text[line_start : stop.end() + 1]):
+            return False  # "2." in front of an item
     if word in _ABBREVIATIONS or (len(word) == 1 and word.isalpha()):
         return False
     after = text[stop.end() : min(stop.end() + 12, end)].lstrip()
@@ -169,9 +173,7 @@ def _line_ends_sentence(text: str, first: int, newline: int, end: int, longest: 
     return following.lstrip()[:1].isupper() and len(line) < _FULL_LINE * longest
 
 
-def tokens(text: str, sentence: Sentence) -> list[Token]:
-    """The words, numbers, levels and marks of a sentence."""
-    return [
-        Token(match.start(), match.end(), fold(match[0]).replace("’", "'").removesuffix("'s"))
-        for match in _TOKEN.finditer(text, sentence.start, sentence.end)
-    ]
+def tokens(lowered: str, sentence: Sentence) -> list[Token]:
+    """The words, numbers, levels and marks of a sentence; `lowered` is the report in small letters, place by place."""
+    found = [(match.start(), match.end(), match[0]) for match in _TOKEN.finditer(lowered, sentence.start, sentence.end)]
+    return [Token(start, end, word if word.isascii() else fold(word)) for start, end, word in found]
