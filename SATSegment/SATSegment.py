@@ -147,15 +147,19 @@ class SATSegmentLogic(ScriptedLoadableModuleLogic):
 
         prompts = promptsFor(structures, modality)
         image = volumes.imageFromVolume(volumeNode)
-        if segmentationNode is not None:
-            # Before the run: nobody should wait for masks that have no place to go.
-            segmentations.checkTarget(segmentationNode, volumeNode)
+        # Before the run: nobody should wait for masks that have no place to go.
+        segmentations.checkTarget(segmentationNode, volumeNode)
         answer = sharedWorker().segment(
             image, prompts, model, device=device, precision=precision, progress=onProgress, cancel=isCancelled
         )
         target = segmentationNode or segmentations.createSegmentation(volumeNode)
         algorithm = f"{answer.model.name} {answer.model.sha256[:12]}".strip()
-        self.written = segmentations.writeResults(target, volumeNode, answer.results, algorithm=algorithm)
+        try:
+            self.written = segmentations.writeResults(target, volumeNode, answer.results, algorithm=algorithm)
+        except BaseException:
+            if segmentationNode is None:
+                volumeNode.GetScene().RemoveNode(target)
+            raise
         self.results = answer.results
         if self.written.notFound:
             logging.info(f"Not found: {', '.join(self.written.notFound)}")

@@ -45,8 +45,6 @@ def createSegmentation(volumeNode, name: str = ""):
     name: "<volume> segmentation" by default.
     """
     scene = volumeNode.GetScene()
-    if scene is None:
-        raise ScanError(f"{volumeNode.GetName()} is in no scene.", "Add the volume to a scene first.")
     _registerConverters()
     segmentationNode = slicer.vtkMRMLSegmentationNode()
     segmentationNode.SetName(scene.GenerateUniqueName(name or f"{volumeNode.GetName()} segmentation"))
@@ -122,15 +120,18 @@ def _registerConverters() -> None:
 
 
 def checkTarget(segmentationNode, volumeNode) -> None:
-    """Refuse a segmentation that results of the volume cannot be written to.
+    """Refuse a segmentation that results of the volume cannot be written to; None stands for a new one.
 
     Raises
     ------
+    ScanError: the volume is in no scene.
     GeometryError: it has segments and lies under another transform than the volume, or keeps them as surfaces.
     """
-    segmentation = segmentationNode.GetSegmentation()
-    if segmentation.GetNumberOfSegments() == 0:
+    if volumeNode.GetScene() is None:
+        raise ScanError(f"{volumeNode.GetName()} is in no scene.", "Add the volume to a scene first.")
+    if segmentationNode is None or segmentationNode.GetSegmentation().GetNumberOfSegments() == 0:
         return
+    segmentation = segmentationNode.GetSegmentation()
     name = segmentationNode.GetName()
     if segmentation.GetSourceRepresentationName() != LABELMAP:
         raise GeometryError(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import slicer
 from mrml.mrml_phantom import addLinearTransform, addVolume, expectedPoints, worldPoints
 from mrml.slicer_module import PATH, SATSegment
 from worker.small_model import headLikeImage, makeModel
@@ -95,6 +96,7 @@ def nodes(scene) -> list[str]:
         ({"structures": []}, PromptError, "Name"),
         ({"structures": ["brainstem", "Brainstem"]}, PromptError, "Remove"),
         ({"volumeNode": None}, ScanError, "Choose"),
+        ({"volumeNode": slicer.vtkMRMLScalarVolumeNode()}, ScanError, "Load"),
         ({"isCancelled": lambda: True}, Cancelled, "Nothing"),
     ],
 )
@@ -105,6 +107,14 @@ def test_what_goes_wrong_is_said_and_the_scene_stays(scene, model: str, change: 
         SATSegment.SATSegmentLogic().segment(**arguments)
     assert words in caught.value.remedy
     assert nodes(scene) == before
+
+
+def test_a_volume_outside_any_scene_is_refused_before_the_run(model: str) -> None:
+    scene = slicer.vtkMRMLScene()
+    volumeNode = head(scene)
+    scene.RemoveNode(volumeNode)
+    with pytest.raises(ScanError, match="in no scene"):
+        SATSegment.SATSegmentLogic().segment(volumeNode, NAMES, modality="mri", model=model)
 
 
 def test_a_target_under_another_transform_is_refused_before_the_run(scene, model: str) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import time
+
 import numpy as np
 import pytest
 import slicer
@@ -342,3 +345,34 @@ def test_whatever_the_runs_each_segment_is_what_was_last_found_for_it(runs) -> N
     for identifier, full in expected.items():
         np.testing.assert_array_equal(voxels(segmentationNode, identifier), full)
     scene.Clear(1)
+
+
+def ball(number: int, shape: tuple[int, int, int], random: np.random.Generator):
+    """A ball somewhere in the grid, cropped as the engine crops."""
+    centre = random.uniform(0.15, 0.85, 3) * shape
+    radius = random.uniform(15, 90)
+    low = np.maximum(np.floor(centre - radius), 0).astype(int)
+    high = np.minimum(np.ceil(centre + radius) + 1, shape).astype(int)
+    axes = np.ogrid[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
+    mask = sum((axis - c) ** 2 for axis, c in zip(axes, centre, strict=True)) < radius**2
+    empty = result(f"structure {number}", NOTHING, "ct", trained=False)
+    return dataclasses.replace(
+        empty, status="found", mask=mask, offset_kji=tuple(int(n) for n in low), voxels=int(mask.sum())
+    )
+
+
+@pytest.mark.long
+def test_a_hundred_overlapping_segments_of_a_body_scan_are_written_within_ten_seconds(scene) -> None:
+    shape = (300, 512, 512)
+    random = np.random.default_rng(0)
+    results = [ball(number, shape, random) for number in range(100)]
+    volumeNode = addVolume(scene, np.zeros(shape, np.int16), grid("oblique"))
+    segmentationNode = createSegmentation(volumeNode)
+    for _ in range(2):
+        started = time.monotonic()
+        written = writeResults(segmentationNode, volumeNode, results)
+        assert time.monotonic() - started <= 10
+    for identifier, one in zip(written.segmentIds, results, strict=True):
+        labelmap = slicer.vtkOrientedImageData()
+        assert segmentationNode.GetBinaryLabelmapRepresentation(identifier, labelmap)
+        assert np.count_nonzero(vtk_to_numpy(labelmap.GetPointData().GetScalars())) == one.voxels
