@@ -72,7 +72,12 @@ def _list_series(folder: Path) -> list[_Series]:
     import SimpleITK
 
     found = []
-    for uid in SimpleITK.ImageSeriesReader.GetGDCMSeriesIDs(str(folder)):
+    try:
+        uids = SimpleITK.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
+    except RuntimeError as error:
+        # One damaged file is enough for GDCM to give up on the folder.
+        raise _damaged(folder) from error
+    for uid in uids:
         files = tuple(SimpleITK.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), uid))
         try:
             header = _header(files[0])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,14 +51,29 @@ def read_scan(path: str | os.PathLike[str], frame: int | None = None, series: st
     if path.is_dir():
         if frame is not None:
             raise ScanError("A DICOM folder has no frames to pick from.", "Choose one of its series instead.")
-        return dicom.read_series(path, series)
+        with _quiet():
+            return dicom.read_series(path, series)
     if series is not None:
         raise ScanError(f"{path} is a file, not a folder with DICOM series.", "Leave the series out.")
     if not os.access(path, os.R_OK):
         raise ScanError(f"{path} may not be read.", "Ask its owner for the right to read it.")
     if nifti.is_nifti(path):
         nifti.check(path)
-    return _read_file(path, frame)
+    with _quiet():
+        return _read_file(path, frame)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without ITK's own warnings: what matters of them is checked here, and said in the user's terms."""
+    import SimpleITK
+
+    shown = SimpleITK.ProcessObject.GetGlobalWarningDisplay()
+    SimpleITK.ProcessObject.SetGlobalWarningDisplay(False)
+    try:
+        yield
+    finally:
+        SimpleITK.ProcessObject.SetGlobalWarningDisplay(shown)
 
 
 def _read_file(path: Path, frame: int | None) -> Image:

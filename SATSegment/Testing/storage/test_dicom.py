@@ -139,3 +139,20 @@ def test_a_folder_takes_no_frame_and_a_file_no_series(tmp_path: Path) -> None:
         read_scan(tmp_path / "ct", frame=0)
     with pytest.raises(ScanError, match="not a folder"):
         read_scan(next((tmp_path / "ct").glob("*.dcm")), series=1)
+
+
+def test_files_that_only_look_like_dicom_are_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "ct"
+    write_series(folder, stack(4, NORMAL * 2))
+    for number, file in enumerate(sorted(folder.glob("*.dcm"))):
+        file.write_bytes(file.read_bytes()[: 140 + 40 * number])
+    with pytest.raises(ScanError) as caught:
+        read_scan(folder)
+    assert caught.value.remedy
+
+
+def test_nothing_is_printed_over_the_users_terminal(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ScanError):
+        read_scan(tmp_path / "empty")
+    assert capfd.readouterr() == ("", "")
