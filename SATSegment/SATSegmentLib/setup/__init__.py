@@ -1,0 +1,1 @@
+"""What must be there before a run: Python packages and weights. Nothing here imports torch."""
