@@ -14,6 +14,7 @@ from typing import Any
 from SATSegmentLib.anatomy.report_context import Target, judge
 from SATSegmentLib.anatomy.report_names import load_names
 from SATSegmentLib.anatomy.report_phrases import Phrase, SentenceWords
+from SATSegmentLib.anatomy.report_rules import Surroundings
 from SATSegmentLib.anatomy.report_sharing import find_phrases
 from SATSegmentLib.anatomy.report_text import sentences, tokens
 from SATSegmentLib.types import MODALITIES, Modality
@@ -80,9 +81,10 @@ def read_report(text: str, modality: Modality) -> list[Mention]:
     lowered = _lower(text)
     mentions: list[Mention] = []
     names = load_names(modality)
+    around = Surroundings(lowered)
     for sentence in sentences(text):
         words = tokens(lowered, sentence)
-        phrases = find_phrases(SentenceWords(words, text, lowered), names) if words else []
+        phrases = find_phrases(SentenceWords(words, text, around), names) if words else []
         contexts = judge(lowered, words, [_target(phrase) for phrase in phrases], sentence.section)
         for phrase, context in zip(phrases, contexts, strict=True):
             start, end = words[phrase.first].start, words[phrase.last].end

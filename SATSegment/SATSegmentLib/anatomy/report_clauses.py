@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence, Set
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from SATSegmentLib.anatomy.report_rules import triggers as load_triggers
 from SATSegmentLib.anatomy.report_rules import words
@@ -18,8 +18,7 @@ _ASSERTIVE = words("assertive")
 _JOINTS = CLAUSE_ENDS | {",", "and", "with", "there"}
 
 
-@dataclass(frozen=True, slots=True)
-class Trigger:
+class Trigger(NamedTuple):
     """Tokens `first` to `last` (inclusive) that act on what is mentioned; `kind` as in report_rules.toml."""
 
     first: int

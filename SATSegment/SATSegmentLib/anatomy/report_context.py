@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from SATSegmentLib.anatomy.report_clauses import (
     CLAUSE_ENDS,
@@ -34,8 +34,7 @@ _BETWEEN_NO_AND_ORGAN = _DETERMINERS | CONJUNCTIONS | _EVIDENCE | {"of"}
 _REACH = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """How something is mentioned; the three are independent of each other."""
 
     negated: bool = False
@@ -43,8 +42,7 @@ class Context:
     historical: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """A mention to judge: tokens `first` to `last` (inclusive) of the sentence.
 
     Attributes

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from SATSegmentLib.anatomy.report_levels import BEFORE_LEVELS, LEVEL, read_levels, read_ordinal_vertebrae
+from SATSegmentLib.anatomy.report_levels import (
+    BEFORE_LEVELS,
+    LEVEL,
+    read_disc_between,
+    read_levels,
+    read_ordinal_vertebrae,
+)
 from SATSegmentLib.anatomy.report_lobes import (
     LIVER_WORDS,
     POSITIONS,
@@ -44,7 +50,7 @@ class CountReader:
 
     @staticmethod
     def _starts_levels(word: str) -> bool:
-        return word in BEFORE_LEVELS or (len(word) <= 4 and LEVEL.match(word) is not None)
+        return word in BEFORE_LEVELS or (word[-1].isdigit() and LEVEL.match(word) is not None)
 
     def read(self, index: int) -> Counted | None:
         """What is counted from a token on, or None. Without labels: read, but nothing that SAT knows."""
@@ -59,5 +65,5 @@ class CountReader:
         if self._segments and (word in SEGMENT_WORDS or word in LIVER_WORDS):
             return read_liver_segments(self.tokens, index)
         if self._starts_levels(word):
-            return read_levels(self.tokens, index, self.modality, self.around)
+            return read_disc_between(self.tokens, index) or read_levels(self.tokens, index, self.modality, self.around)
         return None

@@ -23,6 +23,7 @@ _VERTEBRA_CONTEXT = words("vertebra_context")
 _DISC_WORDS = words("disc_words")
 _DISC_CONTEXT = words("disc_context")
 BEFORE_LEVELS = _VERTEBRA_WORDS | _DISC_WORDS | frozenset(("intervertebral", *_REGION_WORDS))
+_BETWEEN_LEVELS = frozenset(("and", "the", "(", ")", "of"))
 _NOT_LEVELS_BEFORE = frozenset(("stage", "pt", "ct", "grade", "category"))
 _ROOT = re.compile(r"nerve|root|radicul|dermatom|myotom")
 _SEQUENCE = re.compile(
@@ -74,6 +75,33 @@ def read_levels(tokens: Sequence[Token], index: int, modality: str, around: Set[
     named = {token.word for token in (*tokens[index:start], *tokens[after : last + 1])}
     labels = _labels_of_levels(groups, named, around, modality)
     return Counted(index if index < start and named else start, last, tuple(dict.fromkeys(labels)))
+
+
+def read_disc_between(tokens: Sequence[Token], index: int) -> Counted | None:
+    """ "disc between L3 and L4", also as SAT's labels spell it, from the word "disc" on; or None."""
+    start = index + 1 if tokens[index].word == "intervertebral" else index
+    if start + 1 >= len(tokens) or tokens[start].word not in _DISC_WORDS or tokens[start + 1].word != "between":
+        return None
+    levels: list[str] = []
+    for position in range(start + 2, min(start + 18, len(tokens))):
+        word = tokens[position].word
+        if match := LEVEL.match(word):
+            levels.append(_level_name(match))
+        elif word == "sacrum":
+            levels.append("s1")
+        elif not (word in _BETWEEN_LEVELS or word in BEFORE_LEVELS or word.isdigit()):
+            return None
+        if len(levels) == 2:
+            closed = position + 1 < len(tokens) and tokens[position + 1].word == ")"
+            labels = (disc(*levels),) if _are_next(*levels) else ()
+            return Counted(index, position + 1 if closed else position, labels)
+    return None
+
+
+def _are_next(upper: str, lower: str) -> bool:
+    if upper not in _SPINE_ORDER or lower not in _SPINE_ORDER:
+        return False
+    return _SPINE_ORDER.index(lower) == _SPINE_ORDER.index(upper) + 1
 
 
 def _are_no_levels(

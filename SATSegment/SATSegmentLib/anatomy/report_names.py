@@ -13,7 +13,14 @@ from functools import cache
 
 from SATSegmentLib.anatomy.labels import find_label
 from SATSegmentLib.anatomy.lexicon import Entry, Structure, load_lexicon
-from SATSegmentLib.anatomy.report_rules import InContext, names_in_context, never_names, rejected_names, words
+from SATSegmentLib.anatomy.report_rules import (
+    InContext,
+    Surroundings,
+    names_in_context,
+    never_names,
+    rejected_names,
+    words,
+)
 from SATSegmentLib.anatomy.words import read_words
 
 # Words of the longest name that is looked for.
@@ -82,7 +89,7 @@ class Names:
         entries = self._entries.get(key, ())
         return all(entry.text.isupper() for entry in entries) if entries else key in ("pe",)
 
-    def find(self, key: str, side: str, plural: bool, report: str, sentence: str) -> Named | None:
+    def find(self, key: str, side: str, plural: bool, around: Surroundings, sentence: str) -> Named | None:
         """The labels of a name; None where it is none here, or could be several.
 
         Parameters
@@ -90,7 +97,7 @@ class Names:
         key: the words, as in `has`.
         side: "left", "right", "both" or "".
         plural: whether one of the words was a plural.
-        report, sentence: text in small letters, for names whose meaning the rest of the report tells.
+        around, sentence: the report and the sentence in small letters, for names whose meaning they tell.
         """
         if key in self._never:
             return Named((), False, False)
@@ -100,7 +107,7 @@ class Names:
             self._chosen[asked] = self._of_entries(key, side, plural)
         chosen = self._chosen[asked]
         for rule in rules:
-            if rule.holds(report, sentence):
+            if around.hold(rule, sentence):
                 told = self._of_structure(rule.structure, side, plural, exact=False)
                 return chosen if chosen and told and chosen.labels == told.labels else told
         return None if rules and not side else chosen

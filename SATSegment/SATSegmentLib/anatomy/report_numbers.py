@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from SATSegmentLib.anatomy.report_text import Token
 
@@ -21,15 +21,11 @@ SIDES = {
 # Words of the longest list or range that is read.
 LONGEST_LIST = 40
 _DIGITS = re.compile(r"\d{1,2}(?=st\Z|nd\Z|rd\Z|th\Z|\Z)")
-_SIDE_PATTERNS = (
-    ("on", "the", "?"), ("to", "the", "?"), ("at", "the", "?"), ("(", "?", ")"), ("on", "?"), (",", "?"), ("?",),
-)  # fmt: skip
 _BEFORE_SIDE = frozenset(("on", "to", "at", "(", ",", *SIDES))
 _BEHIND_SIDE = frozenset(("and", "or", "with", "is", "are", "was", "were", "side", "without", "but"))
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
+class Counted(NamedTuple):
     """Tokens `first` to `last` (inclusive) that name counted structures; `labels` may be untrained in a modality."""
 
     first: int
@@ -75,17 +71,21 @@ def _next_is_number(tokens: Sequence[Token], index: int) -> bool:
 
 
 def side_behind(tokens: Sequence[Token], index: int) -> tuple[str, int]:
-    """A side said right after something ("on the left", "(left)", "bilaterally"), and the index after it."""
+    """A side said right after something ("on the left", "(left)", ", right", "bilaterally"), and the index after it."""
     if index >= len(tokens) or tokens[index].word not in _BEFORE_SIDE:
         return "", index
-    words = [token.word for token in tokens[index : index + 4]]
-    for pattern in _SIDE_PATTERNS:
-        size = len(pattern)
-        if len(words) < size or any(want not in ("?", word) for want, word in zip(pattern, words, strict=False)):
-            continue
-        side = SIDES.get(words[pattern.index("?")], "")
-        behind = tokens[index + size].word if index + size < len(tokens) else "."
-        ends = pattern[0] == "(" or not behind[0].isalnum() or behind in _BEHIND_SIDE
-        if side and ends and behind not in ("-", "/"):
-            return side, index + size
-    return "", index
+    place = index
+    if tokens[place].word not in SIDES:
+        place += 1
+        if place < len(tokens) and tokens[place].word == "the" and tokens[index].word in ("on", "to", "at"):
+            place += 1
+    side = SIDES.get(tokens[place].word) if place < len(tokens) else None
+    if not side:
+        return "", index
+    after = place + 1
+    behind = tokens[after].word if after < len(tokens) else "."
+    if tokens[index].word == "(":
+        return (side, after + 1) if behind == ")" else ("", index)
+    # "on the left lung": the side is the next structure's.
+    ends = not behind[0].isalnum() or behind in _BEHIND_SIDE
+    return (side, after) if ends and behind not in ("-", "/", "(") else ("", index)

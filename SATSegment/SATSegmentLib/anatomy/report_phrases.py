@@ -6,13 +6,13 @@ Read from left to right; the longest name wins, and nothing is read twice.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from SATSegmentLib.anatomy.labels import find_label
 from SATSegmentLib.anatomy.report_counted import CountReader
 from SATSegmentLib.anatomy.report_names import MAX_NAME_WORDS, Named, Names
 from SATSegmentLib.anatomy.report_numbers import SIDES, side_behind
-from SATSegmentLib.anatomy.report_rules import operations, words
+from SATSegmentLib.anatomy.report_rules import Surroundings, operations, words
 from SATSegmentLib.anatomy.report_text import Token
 from SATSegmentLib.anatomy.spelling import canonical_word
 
@@ -35,8 +35,7 @@ _NUMBER_WORDS = {
 _REACH = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Phrase:
+class Phrase(NamedTuple):
     """Tokens `first` to `last` (inclusive) of a sentence, and the labels they name.
 
     Attributes
@@ -70,15 +69,16 @@ class SentenceWords:
     ----------
     tokens: with places in the report.
     canonical: each token's word in the one spelling that names are looked up in, and whether it was a plural.
-    sentence, report: their text in small letters.
+    sentence: their text in small letters.
+    around: the report they stand in.
     """
 
-    def __init__(self, tokens: Sequence[Token], original: str, report: str) -> None:
+    def __init__(self, tokens: Sequence[Token], original: str, around: Surroundings) -> None:
         start, end = tokens[0].start, tokens[-1].end
         self.tokens = tokens
         self.canonical = [canonical_word(_NUMBER_WORDS.get(token.word, token.word)) for token in tokens]
-        self.sentence = report[start:end]
-        self.report = report
+        self.sentence = around.report[start:end]
+        self.around = around
         self._original = original
         letters = original[start:end]
         self.is_shouted = len(letters) > 20 and letters.isupper()
@@ -124,9 +124,9 @@ class PhraseReader:
 
     def _at(self, index: int) -> Phrase | None:
         counted = self.counts.read(index)
-        named = self._named(index) or self._operation(index)
+        labels = tuple(label for label in counted.labels if find_label(self.modality, label)) if counted else ()
+        named = None if labels else self._named(index) or self._operation(index)
         if counted and (named is None or counted.last >= named.last):
-            labels = tuple(label for label in counted.labels if find_label(self.modality, label))
             core = (counted.first, counted.last)
             return Phrase(counted.first, counted.last, labels, counted.side, core, is_counted=True)
         return named
@@ -145,7 +145,7 @@ class PhraseReader:
         if phrase is None:
             return None
         if phrase.core[0] == start:
-            phrase = replace(phrase, first=index)
+            phrase = phrase._replace(first=index)
         return phrase if phrase.side or phrase.reach >= 0 else self._with_side_behind(phrase)
 
     def leading_side(self, index: int) -> tuple[str, int]:
@@ -216,7 +216,7 @@ class PhraseReader:
                 yield position, key, inner, plural
 
     def _find(self, key: str, side: str, plural: bool) -> Named | None:
-        return self.names.find(key, side, plural, self.words.report, self.words.sentence)
+        return self.names.find(key, side, plural, self.words.around, self.words.sentence)
 
     def _is_written_as_name(self, start: int, last: int, key: str) -> bool:
         """Whether "and" belongs to the name, and short forms of two letters stand in capitals."""
@@ -246,7 +246,7 @@ class PhraseReader:
             return phrase
         labels = on_side(self.modality, phrase.labels, side)
         exact = phrase.exact and (labels != phrase.labels or side == "both")
-        return replace(phrase, last=after - 1, side=side, labels=labels, exact=exact)
+        return phrase._replace(last=after - 1, side=side, labels=labels, exact=exact)
 
     # -- operations ---------------------------------------------------------------------------------------------
 

@@ -63,7 +63,7 @@ def never_names() -> tuple[str, ...]:
     return tuple(name for line in _rules()["names"]["never"] for name in line.split("|"))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class InContext:
     """Names that mean `structure` where the report has `needs`, and the sentence has `says` and not `unless`."""
 
@@ -73,13 +73,26 @@ class InContext:
     says: re.Pattern[str] | None
     unless: re.Pattern[str] | None
 
-    def holds(self, report: str, sentence: str) -> bool:
-        """Whether the name means the structure here; both texts in small letters."""
-        return (
-            (self.needs is None or self.needs.search(report) is not None)
-            and (self.says is None or self.says.search(sentence) is not None)
-            and (self.unless is None or self.unless.search(sentence) is None)
-        )
+
+class Surroundings:
+    """What a report and its sentences say around a name; each question is answered once."""
+
+    def __init__(self, report: str) -> None:
+        self.report = report
+        self._needs: dict[InContext, bool] = {}
+        self._sentence = ""
+        self._here: dict[InContext, bool] = {}
+
+    def hold(self, rule: InContext, sentence: str) -> bool:
+        """Whether a name means the rule's structure in this sentence; both texts in small letters."""
+        if rule not in self._needs:
+            self._needs[rule] = rule.needs is None or rule.needs.search(self.report) is not None
+        if sentence is not self._sentence:
+            self._sentence, self._here = sentence, {}
+        if rule not in self._here:
+            says = rule.says is None or rule.says.search(sentence) is not None
+            self._here[rule] = says and (rule.unless is None or rule.unless.search(sentence) is None)
+        return self._needs[rule] and self._here[rule]
 
 
 @cache

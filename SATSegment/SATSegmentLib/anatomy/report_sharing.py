@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from SATSegmentLib.anatomy.report_names import Named, Names
 from SATSegmentLib.anatomy.report_numbers import SIDES
@@ -111,7 +110,7 @@ class _Sharing:
         if not self.names.has(key):
             return None
         plural = side == "" and any(is_plural for _, is_plural in canonical)
-        named = self.names.find(key, side, plural, self.words.report, self.words.sentence)
+        named = self.names.find(key, side, plural, self.words.around, self.words.sentence)
         return named if named and named.labels else None
 
 
@@ -127,7 +126,7 @@ def _with_shared_side(words: SentenceWords, names: Names, found: Sequence[Phrase
     if words.canonical[phrase.last][1]:  # "left kidney and adrenal glands"
         return phrase
     labels = on_side(names.modality, phrase.labels, before.side)
-    return replace(phrase, labels=labels, side=before.side) if labels != phrase.labels else phrase
+    return phrase._replace(labels=labels, side=before.side) if labels != phrase.labels else phrase
 
 
 def _without_general_discs(found: Sequence[Phrase]) -> list[Phrase]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from SATSegmentLib.anatomy.report_rules import words
 from SATSegmentLib.anatomy.spelling import fold
@@ -61,8 +61,7 @@ _TOKEN = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):  # made by the thousand, and a tuple is made three times as fast as a frozen dataclass
     """A word, number, vertebral level or mark: its place in the report, and its text in small letters."""
 
     start: int

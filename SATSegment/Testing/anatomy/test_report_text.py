@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from SATSegmentLib.anatomy.report_text import sentences
 
 
@@ -41,7 +42,8 @@ def test_sentences_lines_and_items_are_taken_apart(text: str, parts: list[str]) 
 
 
 def test_headings_give_their_section_and_are_no_sentence() -> None:
-    text = "CLINICAL HISTORY: Cough.\nIndication: embolism?\nCOMPARISON: None.\n\nFindings\nNormal.\nIMPRESSION: Normal."
+    text = "CLINICAL HISTORY: Cough.\nIndication: embolism?\nCOMPARISON: None.\n\nFindings\nNormal.\n"
+    text += "IMPRESSION: Normal."
     assert [(sentence.section, text[sentence.start : sentence.end]) for sentence in sentences(text)] == [
         ("history", "Cough."),
         ("question", "embolism?"),
