@@ -9,11 +9,12 @@ import numpy as np
 import torch
 
 from SATSegmentLib.errors import OutOfMemory, PromptError
+from SATSegmentLib.inference.cache import FeatureCache, default_cache
 from SATSegmentLib.inference.catalog import find_model
 from SATSegmentLib.inference.checks import check_image, refuse_label_map, warn_about_modality
 from SATSegmentLib.inference.device import choose_device, choose_precision
 from SATSegmentLib.inference.geometry import NetworkGrid
-from SATSegmentLib.inference.preprocess import prepare
+from SATSegmentLib.inference.preprocess import PreparedScan, prepare
 from SATSegmentLib.inference.progress import CancelCallback, ProgressCallback, Run
 from SATSegmentLib.inference.scan_pass import Ask, ScanPass
 from SATSegmentLib.sat.checkpoint import build_network, read_network
@@ -37,6 +38,7 @@ class Segmenter:
     Attributes
     ----------
     description: window, spacing and provenance of the model.
+    cache: image features of the scans seen last; prompts that come later find them there.
     device, precision: what the network runs on.
     """
 
@@ -47,17 +49,26 @@ class Segmenter:
         queries: QuerySource | None = None,
         device: str = "auto",
         precision: str = "auto",
+        cache: FeatureCache | None = None,
     ) -> None:
         self.description = description
+        self.cache = cache or default_cache()
         self.device = choose_device(device)
         dtype = choose_precision(precision, self.device, encode_macs(network.architecture, network.window))
         self.precision = str(dtype).removeprefix("torch.")
         network.set_encoder_precision(dtype)
         self._network = network.to(self.device).eval()
         self._queries = queries
+        self._identity = f"{description.network_sha256} {id(network)} {self.precision}"
 
     @classmethod
-    def load(cls, folder_or_name: str | Path, device: str = "auto", precision: str = "auto") -> Segmenter:
+    def load(
+        cls,
+        folder_or_name: str | Path,
+        device: str = "auto",
+        precision: str = "auto",
+        cache: FeatureCache | None = None,
+    ) -> Segmenter:
         """Load a converted model.
 
         Parameters
@@ -65,6 +76,7 @@ class Segmenter:
         folder_or_name: a model folder, or a name of the catalog ("demo", "sat-nano", "sat-pro").
         device: "auto", "cpu", "cuda", "cuda:1" or "mps".
         precision: "auto", "float32", "bfloat16" or "float16"; of the image encoder.
+        cache: where image features are kept; by default half of the free memory and as much of the disk.
 
         Raises
         ------
@@ -76,7 +88,7 @@ class Segmenter:
         description = read_description(folder)
         network = build_network(read_network(folder / NETWORK_FILE), description.window)
         queries = QuerySource.of_model(folder, description, network.architecture.query_dim)
-        return cls(network, description, queries, device, precision)
+        return cls(network, description, queries, device, precision, cache)
 
     def segment(
         self,
@@ -171,7 +183,7 @@ class Segmenter:
 
         def maps() -> Iterator[np.ndarray]:
             with torch.inference_mode():
-                one = ScanPass(self._network, self.description.window, scan, asks)
+                one = self._pass(scan, asks, threshold=0)
                 for answer in one.answers(Run(one.work, None, None)):
                     yield answer.probability
 
@@ -215,10 +227,10 @@ class Segmenter:
                 for (modality, orientation), group in groups.items():
                     run.check()
                     scan = prepare(image, modality, orientation, self.description.spacing)
-                    passes.append(ScanPass(self._network, self.description.window, scan, group))
+                    passes.append(self._pass(scan, group, threshold))
                 run = Run(sum(one.work for one in passes), progress, cancel)
                 for one in passes:
-                    results.update(one.results(run, threshold))
+                    results.update(one.results(run))
         except (torch.OutOfMemoryError, MemoryError) as error:
             raise _out_of_memory(self.device) from error
         except RuntimeError as error:
@@ -226,6 +238,9 @@ class Segmenter:
                 raise _out_of_memory(self.device) from error
             raise
         return [results[index] for index in range(len(asks))]
+
+    def _pass(self, scan: PreparedScan, asks: list[Ask], threshold: float) -> ScanPass:
+        return ScanPass(self._network, self._identity, scan, asks, self.cache, threshold)
 
 
 def _out_of_memory(device: torch.device) -> OutOfMemory:

@@ -23,6 +23,12 @@ def cover(shape: tuple[int, int, int], window: tuple[int, int, int]) -> list[Box
     ]
 
 
+def intersection(a: Box, b: Box) -> Box | None:
+    """What two boxes share; None where that is nothing."""
+    x, y, z = (slice(max(s.start, t.start), min(s.stop, t.stop)) for s, t in zip(a, b, strict=True))
+    return (x, y, z) if all(side.start < side.stop for side in (x, y, z)) else None
+
+
 def bounding_box(mask: np.ndarray) -> Box | None:
     """The smallest box around the true voxels of a 3-D mask; None where there are none."""
     box = []

@@ -14,10 +14,9 @@ from helpers.seeded import GOLDEN
 from SATSegmentLib import Image, Prompt
 from SATSegmentLib.errors import Cancelled, DeviceError, OutOfMemory, PromptError, SATSegmentWarning, ScanError
 from SATSegmentLib.inference import scan_pass
+from SATSegmentLib.inference.cache import FeatureCache
 from SATSegmentLib.inference.checks import refuse_label_map, warn_about_modality
 from SATSegmentLib.inference.device import choose_device, choose_precision
-from SATSegmentLib.inference.features import WindowFeatures
-from SATSegmentLib.sat.network import Features
 from SATSegmentLib.storage import read_scan
 
 
@@ -40,12 +39,16 @@ def same(a, b) -> bool:
     )
 
 
-@pytest.mark.parametrize("block", [1, 3, 7])
-def test_masks_do_not_depend_on_block_size_order_or_company(scan, segmenter, monkeypatch, block):
+@pytest.mark.parametrize("block_bytes", [1, 2_000_000])
+@pytest.mark.parametrize("cache_bytes", [0, 1 << 30])
+def test_masks_do_not_depend_on_block_size_cache_order_or_company(
+    scan, segmenter, monkeypatch, block_bytes, cache_bytes
+):
     asked = queries(7)
     together = segmenter.segment_queries(scan, asked, "ct")
 
-    monkeypatch.setattr(scan_pass, "_MOST_PROMPTS_IN_A_BLOCK", block)
+    monkeypatch.setattr(scan_pass, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(segmenter, "cache", FeatureCache(cache_bytes, 0))
     backwards = segmenter.segment_queries(scan, asked[::-1], "ct")
     alone = segmenter.segment_queries(scan, asked[4:5], "ct")
 
@@ -88,47 +91,75 @@ def test_nothing_found_is_said_and_not_made_up(scan, segmenter):
     assert 0 < result.max_probability <= 1
 
 
-def test_progress_rises_to_one_and_names_stage_and_time_left(scan, segmenter):
+def test_progress_rises_to_one_and_names_stage_and_time_left(scan):
     seen = []
-    segmenter.segment_queries(scan, queries(2), "ct", progress=seen.append)
+    tiny_segmenter().segment_queries(scan, queries(2), "ct", progress=seen.append)
 
     fractions = [step.fraction for step in seen]
     assert fractions == sorted(fractions)
     assert fractions[-1] == pytest.approx(1)
-    assert [step.stage for step in seen] == [f"window {n} of 4" for n in (1, 2, 3, 4)]
+    assert [step.stage for step in seen[:4]] == [f"window {n} of 4" for n in (1, 2, 3, 4)]
     assert all(step.seconds_left is not None for step in seen)
 
 
-def test_cancel_is_honoured_before_the_next_window(scan, segmenter, monkeypatch):
-    encoded = []
+@pytest.fixture
+def encoded(segmenter, monkeypatch):
+    """A fresh cache, and a list that grows with each window that is encoded."""
+    calls = []
     encode = segmenter._network.encode
-    monkeypatch.setattr(segmenter._network, "encode", lambda window: encoded.append(1) or encode(window))
+    monkeypatch.setattr(segmenter, "cache", FeatureCache(1 << 30, 0))
+    monkeypatch.setattr(segmenter._network, "encode", lambda window: calls.append(1) or encode(window))
+    return calls
 
+
+def test_cancel_is_honoured_before_the_next_window(scan, segmenter, encoded):
     with pytest.raises(Cancelled):
         segmenter.segment_queries(scan, queries(2), "ct", cancel=lambda: len(encoded) == 2)
 
     assert len(encoded) == 2
 
 
-def test_encoder_runs_once_per_window_however_many_blocks(scan, segmenter, monkeypatch):
-    encoded = []
-    encode = segmenter._network.encode
-    monkeypatch.setattr(segmenter._network, "encode", lambda window: encoded.append(1) or encode(window))
-    monkeypatch.setattr(scan_pass, "_MOST_PROMPTS_IN_A_BLOCK", 2)
+def test_encoder_runs_once_per_window_however_many_prompts_thresholds_and_runs(scan, segmenter, encoded, monkeypatch):
+    monkeypatch.setattr(scan_pass, "BLOCK_BYTES", 1)
+    first = segmenter.segment_queries(scan, queries(5), "ct")
+    again = segmenter.segment_queries(scan, queries(9), "ct")
+    segmenter.segment_queries(scan, queries(2), "ct", threshold=0.7)
 
-    segmenter.segment_queries(scan, queries(9), "ct")
+    assert len(encoded) == 4
+    assert all(same(a, b) for a, b in zip(first, again, strict=False))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda image: Image(image.array + (image.array == image.array.max()), image.ijk_to_ras),
+        lambda image: Image(image.array, image.ijk_to_ras @ np.diag((1.1, 1, 1, 1))),
+        lambda image: Image(image.array, image.ijk_to_ras @ np.diag((-1, 1, 1, 1))),
+    ],
+)
+def test_another_scan_or_grid_never_gets_cached_features(scan, segmenter, encoded, change):
+    segmenter.segment_queries(scan, queries(1), "ct")
+    segmenter.segment_queries(change(scan), queries(1), "ct")
+
+    assert len(encoded) >= 7  # four windows each, or three for a narrower grid
+
+
+def test_features_that_cannot_be_kept_are_not_made_twice_for_few_prompts(scan, segmenter, encoded, monkeypatch):
+    monkeypatch.setattr(segmenter, "cache", FeatureCache(0, 0))
+    segmenter.segment_queries(scan, queries(3), "ct")
 
     assert len(encoded) == 4
 
 
 def test_memory_does_not_grow_with_prompts_times_volume(monkeypatch):
-    # Blocks of two prompts: 24 prompts may not hold more than 4 do, beyond their own cropped masks.
-    monkeypatch.setattr(scan_pass, "_MOST_PROMPTS_IN_A_BLOCK", 2)
+    # A block holds one prompt here: 24 prompts may not hold more than 4 do, beyond their own cropped masks.
+    monkeypatch.setattr(scan_pass, "BLOCK_BYTES", 1)
     array = np.random.default_rng(0).normal(100, 30, (60, 120, 120)).astype(np.float32)
     image = Image(array, np.diag((1.0, 1.0, 3.0, 1.0)))
     segmenter = identity_segmenter((64, 64, 32), (1.0, 1.0, 3.0))
 
     def peak(count: int) -> int:
+        segmenter.cache.clear()
         tracemalloc.start()
         results = segmenter.segment_queries(image, queries(count, dim=8), "mri")
         kept = sum(result.mask.nbytes for result in results)
@@ -138,34 +169,6 @@ def test_memory_does_not_grow_with_prompts_times_volume(monkeypatch):
 
     peak(1)
     assert peak(24) <= 1.15 * peak(4)
-
-
-def test_features_beyond_the_budget_are_spilled_and_come_back_the_same(tmp_path, monkeypatch):
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    made = [Features(torch.rand(1, 4, 8), torch.rand(1, 3, 5, 6, 7).to(torch.bfloat16)) for _ in range(3)]
-    with WindowFeatures(lambda n: made[n], budget_bytes=made[0].voxels.nbytes) as features:
-        for _ in range(2):
-            for number in range(3):
-                found = features.get(number, keep=True)
-                assert torch.equal(found.voxels, made[number].voxels)
-                assert torch.equal(found.tokens, made[number].tokens)
-        assert len(list(tmp_path.rglob("*.bin"))) == 2
-    assert not list(tmp_path.iterdir()), "the spill folder must be gone"
-
-
-def test_full_disk_recomputes_features(tmp_path, monkeypatch):
-    def no_room(*_):
-        raise OSError(28, "No space left on device")
-
-    calls = []
-    features = Features(torch.rand(1, 4, 8), torch.rand(1, 3, 5, 6, 7))
-    with WindowFeatures(lambda n: calls.append(n) or features, budget_bytes=0) as kept:
-        monkeypatch.setattr("pathlib.Path.open", no_room)
-        monkeypatch.setattr("builtins.open", no_room)
-        monkeypatch.setattr("tempfile.mkdtemp", no_room)
-        assert torch.equal(kept.get(0, keep=True).voxels, features.voxels)
-        assert torch.equal(kept.get(0, keep=True).voxels, features.voxels)
-    assert calls == [0, 0]
 
 
 @pytest.mark.parametrize(
@@ -283,6 +286,8 @@ def test_bfloat16_gives_nearly_the_same_masks(scan):
 
 
 def test_running_out_of_memory_is_a_message(scan, segmenter, monkeypatch):
+    monkeypatch.setattr(segmenter, "cache", FeatureCache(0, 0))
+
     def encode(_):
         raise torch.OutOfMemoryError("CUDA out of memory")
 

@@ -1,0 +1,153 @@
+"""Image features, kept for the prompts that are still to come.
+
+Features do not depend on prompts, and making them is nearly all of the work: a prompt that is added later should
+find them ready. They are large (SAT-Nano: 1 GB a window in half precision), so they live under a byte budget, the
+least recently used leaving first: from memory to disk, from disk to nowhere.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import torch
+from torch import Tensor
+
+from SATSegmentLib.sat.network import Features
+
+# A spilled file is summed up block by block, so that a damaged one is noticed before it is believed.
+_SUM_BLOCK_BYTES = 1 << 20
+
+Key = tuple[str, int]
+
+
+@dataclass(frozen=True, eq=False)
+class _Spilled:
+    """Features whose voxels are in a file."""
+
+    tokens: Tensor
+    path: Path
+    shape: torch.Size
+    dtype: torch.dtype
+    nbytes: int
+    sums: Tensor
+
+    def read(self) -> Features | None:
+        """The features again, mapped from the file; None where the file is gone or damaged."""
+        try:
+            if self.path.stat().st_size != self.nbytes:
+                return None
+            mapped = torch.from_file(str(self.path), shared=False, size=self.shape.numel(), dtype=self.dtype)
+        except (OSError, RuntimeError):
+            return None
+        if not torch.equal(_block_sums(mapped), self.sums):
+            return None
+        return Features(self.tokens, mapped.view(self.shape).to(self.tokens.device))
+
+
+class FeatureCache:
+    """Features by (scan and model, window), least recently used first to go.
+
+    Parameters
+    ----------
+    memory_bytes: how much may stay in the computer's memory.
+    disk_bytes: how much more may be written to a temporary folder; the folder goes with the cache.
+    """
+
+    def __init__(self, memory_bytes: int, disk_bytes: int) -> None:
+        self.memory_bytes = memory_bytes
+        self.disk_bytes = disk_bytes
+        self._kept: OrderedDict[Key, Features] = OrderedDict()
+        self._spilled: OrderedDict[Key, _Spilled] = OrderedDict()
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._files = 0
+
+    def __contains__(self, key: Key) -> bool:
+        return key in self._kept or key in self._spilled
+
+    def get(self, key: Key, encode: Callable[[], Features]) -> Features:
+        """The features under `key`; encoded, and kept if there is room, where they are not here or damaged."""
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            kept = self._kept[key]
+            return Features(kept.tokens, kept.voxels.to(kept.tokens.device))
+        if key in self._spilled:
+            found = self._spilled[key].read()
+            if found is not None:
+                self._spilled.move_to_end(key)
+                return found
+            self._forget(key)
+        features = encode()
+        self._keep(key, features)
+        return features
+
+    def can_hold(self, needed_bytes: int) -> bool:
+        """Whether features of this size fit, with everything else gone."""
+        return needed_bytes <= self.memory_bytes + self.disk_bytes
+
+    @property
+    def memory_used(self) -> int:
+        """Bytes in memory."""
+        return sum(features.voxels.nbytes for features in self._kept.values())
+
+    @property
+    def disk_used(self) -> int:
+        """Bytes on disk."""
+        return sum(spilled.nbytes for spilled in self._spilled.values())
+
+    def clear(self) -> None:
+        """Forget everything and remove the folder."""
+        self._kept.clear()
+        self._spilled.clear()
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
+
+    def _keep(self, key: Key, features: Features) -> None:
+        if features.voxels.nbytes > self.memory_bytes:
+            self._spill(key, features)
+            return
+        while self.memory_used + features.voxels.nbytes > self.memory_bytes:
+            self._spill(*self._kept.popitem(last=False))
+        # In the computer's memory: a graphics card needs its own for the next window, and copying back is quick.
+        self._kept[key] = Features(features.tokens, features.voxels.cpu())
+
+    def _spill(self, key: Key, features: Features) -> None:
+        needed = features.voxels.nbytes
+        if needed > self.disk_bytes:
+            return
+        while self.disk_used + needed > self.disk_bytes:
+            self._forget(next(iter(self._spilled)))
+        voxels = features.voxels.contiguous().cpu()
+        try:
+            if self._folder is None:
+                self._folder = tempfile.TemporaryDirectory(prefix="satsegment-features-")
+            self._files += 1
+            path = Path(self._folder.name) / f"{self._files}.bin"
+            # As bytes, because NumPy, which writes the file, knows no bfloat16.
+            voxels.view(torch.uint8).numpy().tofile(path)
+        except OSError:
+            return  # No room: the window is encoded again when it is needed.
+        self._spilled[key] = _Spilled(features.tokens, path, voxels.shape, voxels.dtype, needed, _block_sums(voxels))
+
+    def _forget(self, key: Key) -> None:
+        self._spilled.pop(key).path.unlink(missing_ok=True)
+
+
+def default_cache() -> FeatureCache:
+    """Half of the free memory, and a quarter of the free space where temporary files go."""
+    disk = shutil.disk_usage(tempfile.gettempdir()).free
+    return FeatureCache(psutil.virtual_memory().available // 2, disk // 4)
+
+
+def _block_sums(voxels: Tensor) -> Tensor:
+    """The sum of each block's bytes as integers: at memory speed, and different after nearly any damage."""
+    content = voxels.reshape(-1).view(torch.uint8)
+    whole = content.numel() // _SUM_BLOCK_BYTES * _SUM_BLOCK_BYTES
+    blocks = content[:whole].view(torch.int64).view(-1, _SUM_BLOCK_BYTES // 8).sum(dim=1)
+    return torch.cat((blocks, content[whole:].sum(dtype=torch.int64)[None]))
