@@ -18,6 +18,7 @@ from SATSegmentLib.anatomy.families import family_names
 from SATSegmentLib.anatomy.labels import Label, load_labels
 from SATSegmentLib.anatomy.words import Side, Words, read_words
 from SATSegmentLib.resources import resource_path
+from SATSegmentLib.types import MODALITIES
 
 ALIASES_FILE = "Anatomy/aliases.tsv"
 UNSUPPORTED_FILE = "Anatomy/aliases_unsupported.tsv"
@@ -65,6 +66,7 @@ class Entry:
     ----------
     text: the name as it is shown.
     tokens: its words without the side (`words.read_words`).
+    key: the same for every order of the words.
     side: the side that the name says.
     kind: how sure the name is; "near" and "ontology" are suggested, never taken silently.
     modality: the only one in which the name is used so; empty for all.
@@ -74,6 +76,7 @@ class Entry:
 
     text: str
     tokens: tuple[str, ...]
+    key: str
     side: Side
     structure: Structure
     kind: Kind
@@ -92,7 +95,7 @@ class Lexicon:
         self._by_key: dict[tuple[str, str], list[Entry]] = defaultdict(list)
         self._by_joined: dict[tuple[str, str], list[Entry]] = defaultdict(list)
         for entry in entries:
-            self._by_key[entry.side, _key(entry.tokens)].append(entry)
+            self._by_key[entry.side, entry.key].append(entry)
             joined = "".join(entry.tokens)
             if joined.isalpha():
                 # Numbers must stay apart: "rib 1 2" is not rib 12.
@@ -161,11 +164,11 @@ class _Builder:
                 self._append(said, Words(words.tokens, side, words.plural), structure, kind, modality)
 
     def add_composite(self, row: dict[str, Any]) -> None:
-        sided = any("{side}" in text for modality in ("ct", "mri", "pet") for text in row.get(modality, ()))
+        sided = any("{side}" in text for modality in MODALITIES for text in row.get(modality, ()))
         sides: tuple[Side, ...] = ("", "left", "right") if sided else ("",)
         for side in sides:
             name = f"{side} {row['name']}".strip()
-            members = {m: tuple(_expand(row[m], side)) for m in ("ct", "mri", "pet") if m in row}
+            members: dict[str, tuple[str, ...]] = {m: tuple(_expand(row[m], side)) for m in MODALITIES if m in row}
             structure = Structure(name, "composite", side, members=members, near=row.get("near", False))
             self.others[name] = structure
             for text in (row["name"], *row["also"]):
@@ -183,12 +186,13 @@ class _Builder:
     def _append(
         self, text: str, words: Words, structure: Structure, kind: str, modality: str = "", plural: bool = False
     ) -> None:
-        once = (structure.name, words.side, _key(words.tokens), modality)
+        key = words.key
+        once = (structure.name, words.side, key, modality)
         if once in self._seen or not words.tokens:
             return
         self._seen.add(once)
         self.entries.append(
-            Entry(text, words.tokens, words.side, structure, cast(Kind, kind), modality, plural, len(self.entries))
+            Entry(text, words.tokens, key, words.side, structure, cast(Kind, kind), modality, plural, len(self.entries))
         )
 
 
@@ -234,7 +238,3 @@ def _rows(file: str) -> Iterator[list[str]]:
     """Rows of a hand-written table: comments and the row of titles left out."""
     lines = resource_path(file).read_text(encoding="utf-8").splitlines()
     yield from (line.split("\t") for line in [line for line in lines if not line.startswith("#")][1:])
-
-
-def _key(tokens: tuple[str, ...]) -> str:
-    return " ".join(sorted(set(tokens)))

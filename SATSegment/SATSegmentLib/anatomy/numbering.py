@@ -33,6 +33,9 @@ def numbered_parts(words: Words) -> Iterator[tuple[str, list[str]]]:
     if not 2 <= len(members) <= _MAX_MEMBERS or words.side == "conflict":
         return
     levels = all(_LEVEL.fullmatch(member) for member in members)
+    if not levels and any(_LEVEL.fullmatch(member) for member in members):
+        # "Thoracic vertebra 9 (t9)" says one number twice.
+        return
     if not levels and not (set(rest) & {"rib", "segment", "couinaud", "vertebra"}):
         return
     kinds = [word for word in rest if not levels or word not in ("vertebra", "body", "spine")]

@@ -6,40 +6,62 @@ millisecond, while an index of 33,000 names would take longer to load than a per
 
 from __future__ import annotations
 
+import gzip
 from bisect import bisect_right
 from functools import cache
+from typing import NamedTuple
 
-from SATSegmentLib.anatomy.tree import AnatomyTree, Concept, load_tree
+from SATSegmentLib.anatomy.tree import CONCEPTS_FILE
 from SATSegmentLib.anatomy.typos import Spellings
 from SATSegmentLib.anatomy.words import Words, read_words
+from SATSegmentLib.resources import resource_path
 
 # So many lines are looked at for one query; what is beyond is too vague a query to answer from the tree.
-_MAX_LINES = 300
+_MAX_LINES = 1500
+
+
+class NamedConcept(NamedTuple):
+    """What a list of suggestions needs to know of a concept; `load_tree().concepts[id]` has the rest."""
+
+    id: str
+    name: str
+    synonyms: tuple[str, ...]
+    codes: tuple[str, ...]
 
 
 class TreeNames:
-    """Names and synonyms of the concepts of the tree's default view."""
+    """Names and synonyms of the concepts of the tree's default view.
 
-    def __init__(self, tree: AnatomyTree) -> None:
-        self.tree = tree
-        shown = [concept for concept in tree.concepts.values() if concept.default_view]
+    Parameters
+    ----------
+    rows: lines of the concepts' table, without its comments.
+    """
+
+    def __init__(self, rows: list[str]) -> None:
+        # Only names, codes and view are read: building all concepts takes longer than a first keystroke may wait.
+        shown = [columns for row in rows if (columns := row.split("\t"))[7] == "1"]
         # A code that radiology itself uses is the best sign that people type the name.
-        shown.sort(key=lambda concept: (-len(concept.codes), len(concept.name)))
+        shown.sort(key=lambda columns: (-columns[5].count("|"), len(columns[1])))
+        self._rows = shown
         lines: list[str] = []
-        self._owners: list[str] = []
-        for concept in shown:
-            lines += (concept.name, *concept.synonyms)
-            self._owners += [concept.id] * (1 + len(concept.synonyms))
+        self._owners: list[int] = []
+        for number, columns in enumerate(shown):
+            names = [columns[1], *columns[2].split("|")] if columns[2] else [columns[1]]
+            lines += names
+            self._owners += [number] * len(names)
         self._names = lines
-        self._text = "\n" + "\n".join(lines).lower() + "\n"
+        text = "\n" + "\n".join(lines) + "\n"
+        lowered = text.lower()
+        # Lower-casing makes some exotic letters longer; then positions would be off.
+        self._text = lowered if len(lowered) == len(text) else text
         self._starts = [0]
+        position = 0
         for line in lines:
-            self._starts.append(self._starts[-1] + len(line) + 1)
+            position += len(line) + 1
+            self._starts.append(position)
         self._spellings: Spellings | None = None
-        # Lower-casing may change the length of exotic letters; then positions would be off.
-        assert len(self._text) == self._starts[-1] + 1
 
-    def exact(self, text: str, words: Words) -> Concept | None:
+    def exact(self, text: str, words: Words) -> NamedConcept | None:
         """The concept with this name or synonym: as typed, or in the one spelling, with or without its side."""
         typed = " ".join(text.lower().split())
         forms = [typed, " ".join(words.tokens)]
@@ -50,10 +72,10 @@ class TreeNames:
                 continue
             position = self._text.find(f"\n{form}\n")
             if position >= 0:
-                return self._concept_at(position + 1)
+                return self._concept(self._owners[self._index_at(position + 1)])
         return None
 
-    def containing(self, tokens: tuple[str, ...], limit: int) -> list[tuple[Concept, str]]:
+    def containing(self, tokens: tuple[str, ...], limit: int) -> list[tuple[NamedConcept, str]]:
         """Concepts with a name in which every token begins a word, each with that name; the closest first."""
         found = self._lines_with(tokens)
         if not found:
@@ -61,9 +83,9 @@ class TreeNames:
             found = self._lines_with(repaired) if repaired else []
         typed = " ".join(tokens)
         found.sort(key=lambda hit: (hit[1].lower() != typed, not hit[1].lower().startswith(tokens[0]), hit[0]))
-        unique: dict[str, tuple[Concept, str]] = {}
+        unique: dict[str, tuple[NamedConcept, str]] = {}
         for index, name in found:
-            concept = self.tree.concepts[self._owners[index]]
+            concept = self._concept(self._owners[index])
             unique.setdefault(concept.id, (concept, name))
         return list(unique.values())[:limit]
 
@@ -107,8 +129,11 @@ class TreeNames:
     def _index_at(self, position: int) -> int:
         return bisect_right(self._starts, position - 1) - 1
 
-    def _concept_at(self, position: int) -> Concept:
-        return self.tree.concepts[self._owners[self._index_at(position)]]
+    def _concept(self, number: int) -> NamedConcept:
+        columns = self._rows[number]
+        synonyms = tuple(columns[2].split("|")) if columns[2] else ()
+        codes = tuple(columns[5].replace("=", ":").split("|")) if columns[5] else ()
+        return NamedConcept(columns[0], columns[1], synonyms, codes)
 
 
 def _begins_word(line: str, token: str) -> bool:
@@ -123,9 +148,10 @@ def _begins_word(line: str, token: str) -> bool:
 @cache
 def load_tree_names() -> TreeNames:
     """The names of the tree; made once and kept."""
-    return TreeNames(load_tree())
+    with gzip.open(resource_path(CONCEPTS_FILE), "rt", encoding="utf-8") as stream:
+        return TreeNames([line for line in stream.read().split("\n") if line and not line.startswith("#")])
 
 
-def find_concept(text: str) -> Concept | None:
+def find_concept(text: str) -> NamedConcept | None:
     """The concept that a text names exactly, or None."""
     return load_tree_names().exact(text, read_words(text))

@@ -19,9 +19,9 @@ from functools import cache, lru_cache
 
 from SATSegmentLib.anatomy.highlight import spans_of
 from SATSegmentLib.anatomy.lexicon import Entry, Structure, load_lexicon
-from SATSegmentLib.anatomy.ontology import load_tree_names
+from SATSegmentLib.anatomy.numbering import numbered_parts
+from SATSegmentLib.anatomy.ontology import NamedConcept, load_tree_names
 from SATSegmentLib.anatomy.suggestion import Match, Suggestion, suggest
-from SATSegmentLib.anatomy.tree import Concept
 from SATSegmentLib.anatomy.typos import Spellings
 from SATSegmentLib.anatomy.words import MAX_CHARACTERS, Words, read_words
 from SATSegmentLib.types import Modality
@@ -64,7 +64,7 @@ def _ranked(words: Words, text: str, modality: Modality, limit: int) -> tuple[Su
         known = scored.get(entry.structure.name)
         if known is None or score > known[0]:
             scored[entry.structure.name] = (score, entry, match)
-    pairs = _pair_suggestions(words, modality)
+    pairs = [*_counted(words, modality), *_pair_suggestions(words, modality)]
     found = [
         suggest(entry.structure, modality, entry.text, match, (), score) for score, entry, match in scored.values()
     ]
@@ -129,7 +129,9 @@ def _pair_suggestions(words: Words, modality: Modality) -> list[Suggestion]:
     for left in lexicon.find(words, "left"):
         name = left.structure.name
         right = lexicon.structures.get(name.replace("left ", "right ", 1))
-        if right is None or right is left.structure or "left " not in name or left.modality not in ("", modality):
+        if right is None or right is left.structure or left.structure.what != "label":
+            continue
+        if left.modality not in ("", modality):
             continue
         if modality not in left.structure.modalities:
             continue
@@ -138,6 +140,27 @@ def _pair_suggestions(words: Words, modality: Modality) -> list[Suggestion]:
         pair = suggest_pair(left.structure, right, modality)
         unique.setdefault(pair.name, replace(pair, score=1100.0 if left.kind != "near" else 900.0))
     return list(unique.values())
+
+
+def _counted(words: Words, modality: Modality) -> list[Suggestion]:
+    """ "L1-L5" or "ribs 5 and 6" as one suggestion, where each member was trained."""
+    suggestions = []
+    for name, parts in numbered_parts(words):
+        members = [_certain(read_words(part), modality) for part in parts]
+        hits = [suggest(member, modality, member.name) for member in members if member]
+        if len(hits) == len(parts):
+            prompts = tuple(prompt for hit in hits for prompt in hit.prompts)
+            weakest = min(hits, key=lambda hit: hit.scans)
+            whole = replace(weakest, name=name, what="composite", matched=name, prompts=prompts, codes=(), concept="")
+            suggestions.append(replace(whole, score=1100.0))
+    return suggestions
+
+
+def _certain(words: Words, modality: Modality) -> Structure | None:
+    """The one label that these words certainly name."""
+    entries = [e for e in load_lexicon().find(words, words.side) if e.modality in ("", modality) and not _unsure(e)]
+    structures = {e.structure.name: e.structure for e in entries if modality in e.structure.labels}
+    return next(iter(structures.values())) if len(structures) == 1 else None
 
 
 def suggest_pair(left: Structure, right: Structure, modality: Modality) -> Suggestion:
@@ -324,7 +347,7 @@ def _concepts(words: Words, text: str, modality: Modality, limit: int, any_found
     """Concepts of the knowledge tree that SAT has no label for, greyed; labels' own concepts lead to their labels."""
     names = load_tree_names()
     concept = names.exact(text, words)
-    hits: Iterable[tuple[Concept, str]] = ()
+    hits: Iterable[tuple[NamedConcept, str]] = ()
     if max(map(len, words.tokens)) >= 3 and len(words.tokens) <= _MAX_TOKENS:
         hits = names.containing(words.tokens, limit)
     suggestions: dict[str, Suggestion] = {}
@@ -340,7 +363,7 @@ def _concepts(words: Words, text: str, modality: Modality, limit: int, any_found
     return list(suggestions.values())
 
 
-def _greyed(concept: Concept, matched: str, match: Match, place: int) -> Suggestion:
+def _greyed(concept: NamedConcept, matched: str, match: Match, place: int) -> Suggestion:
     return Suggestion(
         name=concept.name,
         what="concept",
@@ -355,7 +378,7 @@ def _greyed(concept: Concept, matched: str, match: Match, place: int) -> Suggest
         scans=0,
         finding=False,
         concept=concept.id,
-        codes=tuple(f"{scheme}:{value}" for scheme, value in concept.codes.items()),
+        codes=concept.codes,
         score=-30.0 - place,
     )
 
@@ -383,3 +406,9 @@ def preload(modality: Modality) -> None:
     """Load all that search needs, so that the first keystroke does not wait for it."""
     load_index(modality)
     load_tree_names()
+
+
+def forget() -> None:
+    """Drop what was kept from earlier keystrokes; for measurements."""
+    _ranked.cache_clear()
+    _matches_cache.clear()

@@ -15,8 +15,8 @@ from SATSegmentLib.anatomy.lexicon import Entry, Lexicon, Structure, load_lexico
 from SATSegmentLib.anatomy.numbering import numbered_parts
 from SATSegmentLib.anatomy.ontology import load_tree_names
 from SATSegmentLib.anatomy.ranking import search, suggest_pair
-from SATSegmentLib.anatomy.suggestion import Suggestion, members_of, reason_of, suggest
-from SATSegmentLib.anatomy.tree import Concept
+from SATSegmentLib.anatomy.suggestion import Suggestion, members_of, reason_of, shown_name, suggest
+from SATSegmentLib.anatomy.tree import load_tree
 from SATSegmentLib.anatomy.words import MAX_CHARACTERS, Side, Words, read_words
 from SATSegmentLib.errors import PromptError
 from SATSegmentLib.types import MODALITIES, Modality, Prompt
@@ -120,13 +120,14 @@ class _Question:
                 self.words = lower
 
     def answer(self) -> Resolution:
-        if not self.words.tokens:
+        if not self.words.name_something:
             return Unknown(self.text)
         return (
             self._by_name()
             or self._by_numbers()
             or self._by_list()
             or self._elsewhere()
+            or self._by_abbreviation()
             or self._unsupported()
             or self._in_tree()
             or self._by_likeness()
@@ -196,18 +197,18 @@ class _Question:
         pairs: dict[str, tuple[Entry, Entry]] = {}
         for left in lefts:
             for right in rights:
-                one, other = left.structure, right.structure
-                if one.what == other.what == "label" and one is not other and _base(one) == _base(other):
+                if _are_sides(left.structure, right.structure):
                     pairs.setdefault(left.structure.name, (left, right))
         if not pairs:
             return None
         if self.words.side != "both" and any(_is_finding(pair[0].structure) for pair in pairs.values()):
             return None
+        if said and self.words.side != "both" and self._names_one_without_sides():
+            return None
         sure = [pair for pair in pairs.values() if pair[0].kind != "near"]
         if len(sure) == 1 and not self._rivals_of(sure[0][0].structure):
-            left, right = sure[0][0].structure, sure[0][1].structure
-            prompts = tuple(one.labels[self.modality].prompt() for one in (left, right))
-            return Composite(self.text, f"left and right {_base(left)}", prompts)
+            prompts = tuple(entry.structure.labels[self.modality].prompt() for entry in sure[0])
+            return Composite(self.text, f"left and right {_base(sure[0][0].structure)}", prompts)
         chosen = sure or list(pairs.values())
         candidates = [suggest_pair(left.structure, right.structure, self.modality) for left, right in chosen]
         alone = [*self._here(self.lexicon.find(self.words, "")), *(entry for pair in chosen for entry in pair)]
@@ -215,6 +216,11 @@ class _Question:
         ordered = [first[name] for name in dict.fromkeys(entry.structure.name for entry in alone)]
         candidates += [suggest(entry.structure, self.modality, entry.text) for entry in ordered]
         return DidYouMean(self.text, tuple(candidates[:MAX_CANDIDATES]))
+
+    def _names_one_without_sides(self) -> bool:
+        """ "Livers" are livers, though "left liver" and "right liver" are names of its lobes."""
+        own = [e for e in self._here(self.lexicon.find(self.words, "")) if e.kind == "name"]
+        return any(not self._has_sides(entry.structure) for entry in own)
 
     def _rivals_of(self, structure: Structure) -> bool:
         """Whether the words without a side name something else: "ventricles" are not only those of the heart."""
@@ -317,20 +323,37 @@ class _Question:
             return None
         structure = entry.structure
         side: Side = self.words.side if self.words.side in ("left", "right") else ""
-        nearest: list[Prompt] = []
-        for here in (True, False):
-            for text in structure.nearest:
-                sided = self.lexicon.sides_of(text)
-                target = sided.get(side) or self.lexicon.structures[text]
-                modality = self.modality if here else next(iter(target.labels))
-                if modality in target.labels and (here or not nearest):
-                    nearest.append(target.labels[modality].prompt())
-        name = structure.name if entry.text.isupper() else entry.text
+        targets = [target for text in structure.nearest for target in self._sided(text, side)]
+        nearest = [t.labels[self.modality].prompt() for t in targets if self.modality in t.labels]
+        nearest = nearest or [label.prompt() for t in targets for label in list(t.labels.values())[:1]]
+        name = shown_name(structure, entry.text)
         concept = load_tree_names().exact(name, read_words(name))
         name = f"{side} {name}" if side and not name.startswith(side) else name
         return NotSegmentable(
             self.text, name, concept.id if concept else "", "not a SAT class", tuple(dict.fromkeys(nearest))
         )
+
+    def _sided(self, text: str, side: Side) -> list[Structure]:
+        """The label `text`, on the side that was said where it has one; both sides where it has nothing else."""
+        sides = self.lexicon.sides_of(text)
+        if side in sides:
+            return [sides[side]]
+        return [sides[""]] if "" in sides else list(sides.values())
+
+    def _by_abbreviation(self) -> Resolution | None:
+        """ "Main PA" is asked as "main pulmonary artery": one short form among other words, written out."""
+        tokens = self.words.tokens
+        for place, token in enumerate(tokens if len(tokens) > 1 else ()):
+            known = [e for e in self.lexicon.find(Words((token,)), "") if e.kind == "abbreviation"]
+            if len({entry.structure.name for entry in known}) != 1:
+                continue
+            written = read_words(known[0].structure.name)
+            side = self.words.side or written.side
+            words = Words((*tokens[:place], *written.tokens, *tokens[place + 1 :]), side, self.words.plural)
+            entries = self._here(self.lexicon.find(words, side))
+            if entries:
+                return self._ask(entries)
+        return None
 
     def _in_tree(self) -> Resolution | None:
         concept = load_tree_names().exact(self.text, self.words)
@@ -344,15 +367,13 @@ class _Question:
             return DidYouMean(self.text, tuple(candidates[:MAX_CANDIDATES]))
         elsewhere = [label for label in load_labels() if label.concept == concept.id]
         reason = reason_of(tuple(dict.fromkeys(label.modality for label in elsewhere)))
-        nearest = [label.prompt() for label in elsewhere] or self._above(concept)
+        nearest = [label.prompt() for label in elsewhere] or self._above(concept.id)
         return NotSegmentable(self.text, concept.name, concept.id, reason, tuple(nearest[:4]))
 
-    def _above(self, concept: Concept) -> list[Prompt]:
+    def _above(self, concept_id: str) -> list[Prompt]:
         """Labels of the nearest broader concept that has any, here first; the side that was said is kept."""
         labels = [label for label in load_labels() if _side_fits(label.laterality, self.words)]
-        for ancestor in load_tree_names().tree.ancestors(concept.id):
-            if ancestor.id in _TOO_BROAD:
-                continue
+        for ancestor in load_tree().ancestors(concept_id):
             matching = [label for label in labels if label.concept == ancestor.id and not label.is_finding]
             matching.sort(key=lambda label: label.modality != self.modality)
             if matching:
@@ -383,9 +404,6 @@ class _Question:
 
 _JOINTS = re.compile(r"\s*(?:[,;+&\n]|\band\b|\bplus\b|\bas well as\b|/)\s*", re.IGNORECASE)
 
-# Broader concepts that hold everything: the nearest thing to a nerve of the foot is not "bone" or "muscle".
-_TOO_BROAD: frozenset[str] = frozenset()
-
 
 def _prompts_of(answers: list[Resolution | None]) -> tuple[Prompt, ...]:
     """All prompts, where every answer is certain; otherwise none."""
@@ -409,6 +427,11 @@ def _side_fits(laterality: str, words: Words) -> bool:
 def _base(structure: Structure) -> str:
     """The structure's name without its side."""
     return re.sub(r"\b(left|right) ", "", structure.name)
+
+
+def _are_sides(one: Structure, other: Structure) -> bool:
+    """Whether these are the left and the right of one structure."""
+    return one.what == other.what == "label" and one is not other and _base(one) == _base(other)
 
 
 def _is_finding(structure: Structure) -> bool:

@@ -74,15 +74,15 @@ _BRITISH = (
     (re.compile("(?<=isch)ae(?=m)"), "e"),
     (re.compile("(?<=c)ae(?=c[aiuo])"), "e"),
     (re.compile("(?<=p)ae(?=di)"), "e"),
-    (re.compile("(?<=l)eio(?=my)"), "eio"),
     (re.compile("umour"), "umor"),
     (re.compile("umou$"), "umo"),
     (re.compile("^centre"), "center"),
     (re.compile("fibre"), "fiber"),
     (re.compile("orrhage|orhage|orrage"), "orrhage"),
     (re.compile("^chiasma$"), "chiasm"),
-    (re.compile("^orifice"), "orifice"),
 )
+
+_MAYBE_BRITISH = re.compile("ae|oe|umou|^centre|fibre|rage|^chiasma")
 
 _LIGATURES = str.maketrans({"æ": "ae", "œ": "oe", "ß": "ss", "ø": "o", "ł": "l", "đ": "d", "ı": "i"})
 
@@ -100,8 +100,9 @@ def canonical_word(word: str) -> tuple[str, bool]:
     """The one spelling of a lower-case word, and whether it was a plural."""
     if len(word) < 2:
         return word, False
-    for pattern, replacement in _BRITISH:
-        word = pattern.sub(replacement, word)
+    if _MAYBE_BRITISH.search(word):
+        for pattern, replacement in _BRITISH:
+            word = pattern.sub(replacement, word)
     if word in _PLURALS:
         return _PLURALS[word], True
     if word in _WORDS:
@@ -113,10 +114,12 @@ def canonical_word(word: str) -> tuple[str, bool]:
 
 
 def _without_s(word: str) -> str:
-    if len(word) < 4 or not word.endswith("s") or word in _SINGULAR_S or word.endswith(("ss", "us", "is", "as")):
+    if len(word) > 4 and word.endswith("ae"):
+        return word[:-1]
+    if len(word) < 4 or not word.endswith("s") or word in _SINGULAR_S or word.endswith(("ss", "us", "is")):
         return word
     if word.endswith("ies"):
         return word[:-3] + "y"
-    if word.endswith(("ches", "shes", "xes", "sses")):
+    if word.endswith(("ches", "shes", "xes", "sses", "uses", "ises", "reases")):
         return word[:-2]
     return word[:-1]

@@ -69,7 +69,7 @@ def suggest(
     weakest = min(shown, key=lambda label: label.scans, default=None)
     single = shown[0] if structure.what == "label" else None
     return Suggestion(
-        name=structure.name,
+        name=shown_name(structure, matched),
         what="concept" if structure.what == "unsupported" else structure.what,
         status="trained" if labels else "other modality" if structure.modalities else "not a SAT class",
         reason="" if labels else reason_of(structure.modalities),
@@ -85,6 +85,15 @@ def suggest(
         codes=_codes(single) if single else (),
         score=score,
     )
+
+
+def shown_name(structure: Structure, matched: str) -> str:
+    """What to call a structure that was found under the name `matched`.
+
+    Rows of what SAT cannot do hold neighbours as well as synonyms, so there the found name itself is shown,
+    and the row's first one only in place of an abbreviation.
+    """
+    return structure.name if structure.what != "unsupported" or matched.isupper() else matched
 
 
 def members_of(structure: Structure, modality: str) -> list[Label]:

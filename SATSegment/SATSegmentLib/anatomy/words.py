@@ -58,6 +58,8 @@ FILLERS = frozenset(
 _ORDINALS = {
     "first": "1", "second": "2", "third": "3", "fourth": "4", "fifth": "5", "sixth": "6", "seventh": "7",
     "eighth": "8", "ninth": "9", "tenth": "10", "eleventh": "11", "twelfth": "12",
+    "prima": "1", "secunda": "2", "tertia": "3", "quarta": "4", "quinta": "5", "sexta": "6", "septima": "7",
+    "octava": "8", "nona": "9", "decima": "10", "undecima": "11", "duodecima": "12",
 }  # fmt: skip
 _ROMAN = {
     "i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5", "vi": "6", "vii": "7", "viii": "8", "ix": "9", "x": "10",
@@ -84,6 +86,10 @@ _VERB = re.compile(
     re.IGNORECASE,
 )
 _RIB = re.compile(r"(?<![a-z])ribs?(?![a-z])")
+# Words that start no order ("segment the liver") and hold nothing else that needs care.
+_PLAIN = re.compile(
+    r"(?!segment |show |find |outline |contour |delineate |highlight |mask |label |please )(?!.* on the )[a-z][a-z -]*"
+)
 _DASHES = str.maketrans(
     {c: "-" for c in "‐‑‒–—―−﹘﹣-"} | {"_": " ", "’": "'", "∕": "/", "⁄": "/", "\u200b": "", "\u00ad": ""}
 )
@@ -110,6 +116,11 @@ class Words:
     plural: bool = False
 
     @property
+    def name_something(self) -> bool:
+        """Whether there is more than sides and fillers: "the left" names nothing."""
+        return any(token not in _NOT_NAMES for token in self.tokens)
+
+    @property
     def key(self) -> str:
         """The words in alphabetical order, each once: the same for every order of words."""
         return " ".join(sorted(set(self.tokens)))
@@ -118,12 +129,16 @@ class Words:
 def read_words(text: str) -> Words:
     """Split a text into words; any text at all, never an error."""
     raw = text[:MAX_CHARACTERS].strip()
+    if _PLAIN.fullmatch(raw):
+        # Most names are nothing but lower-case words; the tables hold thousands of them.
+        return _assemble(raw.replace("-", " ").split()[:MAX_WORDS])
     raw = _VERB.sub("", raw, count=1)
     raw = _PREFIX.sub(lambda match: _PREFIX_WORDS[match[1]], raw)
     raw = _CAMEL.sub(" ", raw)
     folded = fold(raw).translate(_DASHES)
     folded = _POSSESSIVE.sub("", folded)
     folded = _JOINED_SIDES.sub(" and ", folded)
+    folded = folded.replace(" on the ", " ")
     return _assemble(_tokens(folded))
 
 

@@ -1,0 +1,174 @@
+"""`satsegment terms`: search the vocabulary, resolve words to prompts, or look into the knowledge tree."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from SATSegmentLib import anatomy
+from SATSegmentLib.anatomy.ontology import find_concept, load_tree_names
+from SATSegmentLib.errors import PromptError
+from SATSegmentLib.types import MODALITIES, Prompt
+
+_ANSWERS = {
+    anatomy.Resolved: "resolved",
+    anatomy.Composite: "composite",
+    anatomy.DidYouMean: "did you mean",
+    anatomy.NotSegmentable: "not segmentable",
+    anatomy.Unknown: "unknown",
+}
+_GRADES = {3: "good", 2: "fair", 1: "weak", 0: ""}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("search", nargs="?", help='words to search for, e.g. "lt kidn"; may be incomplete or misspelt')
+    what.add_argument("--resolve", metavar="TEXT", help="what TEXT means as a prompt: never a silent guess")
+    what.add_argument("--tree", metavar="NAME", help="where a structure stands in the knowledge tree")
+    parser.add_argument("--modality", choices=MODALITIES, help="modality of the scan; needed but for --tree")
+    parser.add_argument("--limit", type=int, default=12, help="how many suggestions at most (default: %(default)s)")
+    parser.add_argument("--json", action="store_true", help="print JSON for programs")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    if arguments.tree is not None:
+        answer, lines = _tree(arguments.tree, arguments.modality)
+    elif arguments.modality is None:
+        raise PromptError("The modality is missing.", "Add --modality ct, mri or pet.")
+    elif arguments.resolve is not None:
+        answer, lines = _resolve(arguments.resolve, arguments.modality)
+    else:
+        answer, lines = _search(arguments.search, arguments.modality, arguments.limit)
+    if arguments.json:
+        print(json.dumps(answer, indent=2, ensure_ascii=False))
+    else:
+        print("\n".join(lines))
+    return 0
+
+
+def _search(text: str, modality: Any, limit: int) -> tuple[dict[str, Any], Iterator[str]]:
+    if limit < 1:
+        raise PromptError(f"--limit {limit} leaves nothing to show.", "Use 1 or more.")
+    hits = anatomy.search(text, modality, limit)
+    answer = {"text": text, "modality": modality, "suggestions": [_suggestion(hit) for hit in hits]}
+    return answer, _lines(hits) if hits else iter(["Nothing fits."])
+
+
+def _lines(hits: list[anatomy.Suggestion] | tuple[anatomy.Suggestion, ...]) -> Iterator[str]:
+    width = min(60, max(len(hit.name) for hit in hits))
+    for hit in hits:
+        alias = "" if hit.matched.lower() == hit.name.lower() else f'as "{_marked(hit)}"'
+        state = hit.reason or f"{_GRADES[hit.grade]} evidence, {hit.scans:,} scans"
+        members = f"{len(hit.prompts)} labels" if len(hit.prompts) > 1 else ""
+        code = hit.codes[-1] if hit.codes else ""
+        yield "  ".join(filter(None, (hit.name.ljust(width), state, members, code, alias))).rstrip()
+
+
+def _marked(hit: anatomy.Suggestion) -> str:
+    """The matched name with the met parts in capitals, as a terminal has no bold that survives a pipe."""
+    letters = list(hit.matched.lower())
+    for start, end in hit.spans:
+        letters[start:end] = [letter.upper() for letter in letters[start:end]]
+    return "".join(letters)
+
+
+def _suggestion(hit: anatomy.Suggestion) -> dict[str, Any]:
+    return {
+        "label": hit.name if hit.what == "label" else None,
+        "name": hit.name,
+        "what": hit.what,
+        "status": hit.status,
+        "reason": hit.reason,
+        "matched": hit.matched,
+        "spans": [list(span) for span in hit.spans],
+        "match": hit.match,
+        "prompts": [_prompt(prompt) for prompt in hit.prompts],
+        "modalities": list(hit.modalities),
+        "grade": hit.grade,
+        "scans": hit.scans,
+        "finding": hit.finding,
+        "concept": hit.concept,
+        "codes": list(hit.codes),
+    }
+
+
+def _prompt(prompt: Prompt) -> dict[str, Any]:
+    return {
+        "text": prompt.text,
+        "modality": prompt.modality,
+        "orientation": prompt.orientation,
+        "concept": prompt.concept,
+        "trained": prompt.trained,
+    }
+
+
+def _resolve(text: str, modality: Any) -> tuple[dict[str, Any], Iterator[str]]:
+    resolution = anatomy.resolve(text, modality)
+    answer: dict[str, Any] = {"text": text, "modality": modality, "answer": _ANSWERS[type(resolution)]}
+    if isinstance(resolution, anatomy.Resolved):
+        answer |= {"label": resolution.prompt.text, "prompts": [_prompt(resolution.prompt)]}
+        return answer, iter([resolution.prompt.text])
+    if isinstance(resolution, anatomy.Composite):
+        answer |= {"name": resolution.name, "prompts": [_prompt(prompt) for prompt in resolution.prompts]}
+        return answer, iter([f"{resolution.name}:", *(f"  {prompt.text}" for prompt in resolution.prompts)])
+    if isinstance(resolution, anatomy.DidYouMean):
+        answer["candidates"] = [_suggestion(hit) for hit in resolution.candidates]
+        return answer, iter(["Did you mean", *(f"  {line}" for line in _lines(resolution.candidates))])
+    if isinstance(resolution, anatomy.NotSegmentable):
+        nearest = [_prompt(prompt) for prompt in resolution.nearest]
+        answer |= {"concept": resolution.concept, "concept_id": resolution.concept_id, "reason": resolution.reason}
+        answer["nearest"] = nearest
+        near = [f"  nearest: {prompt.text} ({prompt.modality})" for prompt in resolution.nearest]
+        return answer, iter([f"{resolution.concept}: {resolution.reason}", *near])
+    return answer, iter(["Unknown. Free text runs only where you ask for it."])
+
+
+def _tree(name: str, modality: str | None) -> tuple[dict[str, Any], Iterator[str]]:
+    tree = anatomy.load_tree()
+    found = find_concept(name)
+    if found is None:
+        close = (
+            [concept.name for concept, _ in load_tree_names().containing((name.lower(),), 5)] if name.strip() else []
+        )
+        raise PromptError(f'The knowledge tree has no "{name}".', f"Try {', '.join(close)}." if close else "")
+    concept = tree.concepts[found.id]
+    answer = {
+        **_concept(concept, modality),
+        "definition": concept.definition,
+        "synonyms": list(concept.synonyms),
+        "laterality": concept.laterality,
+        "source": concept.source,
+        "parents": [
+            {**_concept(tree.concepts[parent.id], modality), "relation": parent.relation or None}
+            for parent in concept.parents
+        ],
+        "path": [step.name for step in tree.path(concept.id)],
+        "children": [_concept(child, modality) for child in tree.children(concept.id) if child.default_view],
+    }
+    return answer, _tree_lines(answer)
+
+
+def _concept(concept: anatomy.Concept, modality: str | None) -> dict[str, Any]:
+    labels = [
+        {"label": label.text, "modality": label.modality}
+        for label in anatomy.load_labels()
+        if label.concept == concept.id and modality in (None, label.modality)
+    ]
+    codes = [f"{scheme}:{value}" for scheme, value in concept.codes.items()]
+    return {"id": concept.id, "name": concept.name, "codes": codes, "labels": labels}
+
+
+def _tree_lines(answer: dict[str, Any]) -> Iterator[str]:
+    yield " > ".join(answer["path"])
+    yield f"{answer['name']}  {' '.join(answer['codes'])}".rstrip()
+    if answer["definition"]:
+        yield f"  {answer['definition']}"
+    if answer["synonyms"]:
+        yield f"  also: {', '.join(answer['synonyms'])}"
+    for label in answer["labels"]:
+        yield f"  SAT: {label['label']} ({label['modality']})"
+    for child in answer["children"]:
+        names = dict.fromkeys(label["label"] for label in child["labels"])
+        yield f"    {child['name']}" + (f"  [SAT: {', '.join(names)}]" if names else "")
