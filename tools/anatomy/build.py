@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import merge
 import sat_names
 import sources
+from node import Node
 
 RESOURCES = Path(__file__).resolve().parents[2] / "SATSegment" / "Resources" / "Anatomy"
 _HERE = Path(__file__).parent
@@ -62,14 +63,14 @@ def read_groups() -> dict[int, str]:
     return {int(group): place for group, place in read_pairs("groups.tsv").items()}
 
 
-def render_concepts(nodes: dict[str, merge.Node]) -> str:
+def render_concepts(nodes: dict[str, Node]) -> str:
     """The tree's table, sorted by id; the columns that `SATSegmentLib.anatomy.tree` reads."""
     header = "# id\tname\tsynonyms\tparents\tlaterality\tcodes\tsource\tdefault_view\tdefinition"
     lines = [_line(nodes[key]) for key in sorted(nodes)]
     return "\n".join([header, *lines]) + "\n"
 
 
-def _line(node: merge.Node) -> str:
+def _line(node: Node) -> str:
     parents = [f"{kind}>{parent}" if kind else parent for parent, kind in node.parents.items()]
     codes = [f"{scheme}={code}" for scheme, code in sorted(node.codes.items())]
     view = "1" if node.default_view else "0"

@@ -69,11 +69,12 @@ _NON_HUMAN_ROOTS = frozenset(
         "UBERON:0002535",  # gill
         "UBERON:0002536",  # arthropod sensillum
         "UBERON:0000162",  # cloaca
-        "UBERON:0010188",  # protuberance of arthropods
-        "UBERON:0014400",  # hindlimb zeugopod skin of animals
         "UBERON:0000023",  # wing
         "UBERON:0007365",  # rumen
-        "UBERON:0010222",  # anatomical surface of shell
+        "UBERON:0002542",  # scale
+        "UBERON:0005094",  # beak
+        "UBERON:0006971",  # antler
+        "UBERON:0011579",  # venom gland
     }
 )
 

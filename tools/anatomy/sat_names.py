@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import colors
-from merge import FINDING, ROOT, Node
+from node import FINDING, ROOT, Node
 from sources import DicomConcept, SlicerEntry, UberonTerm
 
 PRIVATE_SCHEME = "99SATSEGMENT"

@@ -7,7 +7,7 @@ import io
 import json
 import re
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
@@ -52,15 +52,6 @@ class SlicerEntry:
     type: tuple[str, str, str]
     modifier: tuple[str, str, str] | None
     rgb: tuple[int, int, int] | None
-
-
-@dataclass(slots=True)
-class Sources:
-    """Everything the build reads."""
-
-    uberon: dict[str, UberonTerm] = field(default_factory=dict)
-    dicom: dict[str, DicomConcept] = field(default_factory=dict)
-    mesh: dict[str, MeshDescriptor] = field(default_factory=dict)
 
 
 def read_uberon() -> dict[str, UberonTerm]:
