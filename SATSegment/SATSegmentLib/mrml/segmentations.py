@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import slicer
 import vtk
-from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
+from vtk.util.numpy_support import vtk_to_numpy
 
 from SATSegmentLib.errors import GeometryError, ScanError
 from SATSegmentLib.mrml.volumes import checkVolume
@@ -228,8 +228,10 @@ def _labelmap(layer: Layer, ijkToRas):
     k, j, i = layer.offset_kji
     labelmap = slicer.vtkOrientedImageData()
     labelmap.SetExtent(i, i + columns - 1, j, j + rows - 1, k, k + slices - 1)
-    scalars = numpy_to_vtk(layer.labels.ravel(), deep=True)
+    scalars = vtk.vtkUnsignedCharArray()
     scalars.SetName("ImageScalars")
+    scalars.SetNumberOfTuples(layer.labels.size)
+    vtk_to_numpy(scalars).reshape(layer.labels.shape)[...] = layer.labels
     labelmap.GetPointData().SetScalars(scalars)
     labelmap.SetGeometryFromImageToWorldMatrix(ijkToRas)
     return labelmap

@@ -22,7 +22,7 @@ class Layer:
 
     Attributes
     ----------
-    labels: uint8, KJI, 0 where no segment is.
+    labels: uint8, KJI, 0 where no segment is; a view, not contiguous in memory.
     offset_kji: index of its first voxel in the scan's array.
     members: index of each segment in the packed sequence, and its value in `labels`.
     """
@@ -80,7 +80,8 @@ def pack(results: Sequence[SegmentResult]) -> list[Layer]:
             canvases.append(np.zeros(shape, np.uint8))
             members.append([])
         members[number].append((index, box))
-        np.putmask(canvases[number][place], result.mask, len(members[number]))
+        # Not putmask, which copies a region that is not contiguous in memory there and back.
+        np.copyto(canvases[number][place], np.uint8(len(members[number])), where=result.mask)
     return [_cropped(canvas, whole, one) for canvas, one in zip(canvases, members, strict=True)]
 
 
@@ -99,5 +100,5 @@ def _fits(mask: np.ndarray, box: _Box, region: np.ndarray, members: list[tuple[i
 
 def _cropped(canvas: np.ndarray, whole: _Box, members: list[tuple[int, _Box]]) -> Layer:
     box = union([one for _, one in members])
-    labels = np.ascontiguousarray(canvas[box.slices(whole.low)])
+    labels = canvas[box.slices(whole.low)]
     return Layer(labels, box.low, tuple((index, value) for value, (index, _) in enumerate(members, start=1)))
