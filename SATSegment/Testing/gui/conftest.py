@@ -1,0 +1,53 @@
+"""Fixtures of the tests that run the panel's real widgets: see rig/README.md."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rig.start import settingsFolder, start
+
+start()
+
+
+@pytest.fixture(autouse=True)
+def _settings(tmp_path: Path) -> None:
+    settingsFolder(str(tmp_path / "settings"))
+
+
+@pytest.fixture(autouse=True)
+def _slotErrors() -> Iterator[None]:
+    """An exception in a slot is printed by Qt and lost; here it fails the test."""
+    errors: list[BaseException] = []
+    hook = sys.excepthook
+    sys.excepthook = lambda kind, error, trace: errors.append(error)
+    yield
+    sys.excepthook = hook
+    if errors:
+        raise AssertionError(f"{len(errors)} exception(s) in slots") from errors[0]
+
+
+@pytest.fixture(autouse=True)
+def _noWidgetLeft() -> Iterator[None]:
+    """What a test shows does not stay for the next one."""
+    from PySide6 import QtWidgets
+    from rig.hands import settle
+
+    yield
+    for widget in QtWidgets.QApplication.topLevelWidgets():
+        widget.hide()
+        widget.deleteLater()
+    settle()
+
+
+@pytest.fixture
+def scene() -> Iterator[Any]:
+    """slicer.mrmlScene, fresh."""
+    from rig.slicer_app import newScene
+
+    scene = newScene()
+    yield scene
+    scene.Clear(1)
