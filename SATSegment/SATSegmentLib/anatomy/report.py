@@ -13,8 +13,8 @@ from typing import Any
 
 from SATSegmentLib.anatomy.report_context import Target, judge
 from SATSegmentLib.anatomy.report_names import load_names
-from SATSegmentLib.anatomy.report_phrases import Phrase, SentenceWords
 from SATSegmentLib.anatomy.report_rules import Surroundings
+from SATSegmentLib.anatomy.report_sentence import Phrase, SentenceWords
 from SATSegmentLib.anatomy.report_sharing import find_phrases
 from SATSegmentLib.anatomy.report_text import sentences, tokens
 from SATSegmentLib.types import MODALITIES, Modality

@@ -44,6 +44,7 @@ def clause_ends(words: Sequence[str], triggers: Sequence[Trigger]) -> list[int]:
     within = {index for trigger in triggers for index in range(trigger.first, trigger.last + 1)}
     joints = [index for index, word in enumerate(words) if word in _JOINTS and index not in within]
     verbs = [index for index, word in enumerate(words) if word in FINITE_VERBS]
+    acting = [trigger.first for trigger in triggers]
     ends: list[int] = []
     begin = 0
     for number, joint in enumerate(joints):
@@ -51,24 +52,28 @@ def clause_ends(words: Sequence[str], triggers: Sequence[Trigger]) -> list[int]:
         while following < len(joints) and joints[following] == joint + following - number:
             following += 1  # ", and the heart is": one joint
         stop = joints[following] if following < len(joints) else len(words)
-        left = bisect_left(verbs, begin) < bisect_left(verbs, joint)
-        if words[joint] in CLAUSE_ENDS or _begins_clause(words, left, joint, stop):
+        has_verb = bisect_left(verbs, begin) < bisect_left(verbs, joint)
+        has_trigger = bisect_left(acting, begin) < bisect_left(acting, joint)
+        if words[joint] in CLAUSE_ENDS or _begins_clause(words, has_verb, has_trigger, joint, stop):
             ends.append(joint)
             begin = joint
     return [*ends, len(words)]
 
 
-def _begins_clause(words: Sequence[str], left: bool, joint: int, stop: int) -> bool:
-    """Whether what follows a comma, "and", "with" or "there" stands on its own; `left`: a verb stands before it."""
+def _begins_clause(words: Sequence[str], has_verb: bool, has_trigger: bool, joint: int, stop: int) -> bool:
+    """Whether what follows a comma, "and", "with" or "there" stands on its own.
+
+    `has_verb` and `has_trigger` are of the words before: "uterus and ovaries are absent" has neither and stays one.
+    """
     if words[joint] == "there":
-        return left
+        return has_verb
     right = words[joint + 1 : stop]
     verb = next((index for index, word in enumerate(right) if word in FINITE_VERBS), None)
     if verb is None:
         return _lists_new_thing(right, words[stop : stop + 2])
     if words[joint] == "with" or (verb == 0 and words[joint] == ","):
         return False  # ", has resolved" goes on with the same subject
-    return left or not any(word in EXISTENTIAL for word in right[verb + 1 : verb + 4])
+    return has_verb or (has_trigger and not any(word in EXISTENTIAL for word in right[verb + 1 : verb + 4]))
 
 
 def _lists_new_thing(right: Sequence[str], ahead: Sequence[str]) -> bool:

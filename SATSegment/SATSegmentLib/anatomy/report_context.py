@@ -124,6 +124,12 @@ class _Sentence:
             return {"historical"} if self._same_list(trigger, target) else set()
         if kind == "question":
             return {"uncertain"} if trigger.last == target.first - 1 else set()
+        if (
+            kind == "removed_back"
+            and trigger.last == target.first - 1
+            and self.words[trigger.first] not in FINITE_VERBS
+        ):
+            return {"negated", "historical"}  # "surgically absent uterus"
         return set()
 
     def _back(self, trigger: Trigger, target: Target, over_colon: bool) -> set[str]:
@@ -148,7 +154,7 @@ class _Sentence:
             return True
         if target.is_finding:
             place = next((index for index, word in enumerate(between) if word in _PREPOSITIONS), None)
-            return place is None or any(word in _EVIDENCE for word in between[max(0, place - 2) : place])
+            return place is None or any(word in _EVIDENCE for word in between[max(0, place - 2) : place + 2])
         # The organ itself: "no left kidney", but not "no left kidney stone" and not "no stone in the left kidney".
         if not all(
             word in _BETWEEN_NO_AND_ORGAN or index in self.taken for index, word in enumerate(between, trigger.last + 1)
@@ -194,4 +200,4 @@ class _Sentence:
         between = self.words[trigger.last + 1 : target.first]
         if target.is_finding or target.is_operation:
             return not any(word in _PRESENT for word in between)
-        return "," not in between
+        return "," not in between and "with" not in between

@@ -8,8 +8,8 @@ could be several, is not.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 from SATSegmentLib.anatomy.labels import find_label
 from SATSegmentLib.anatomy.lexicon import Entry, Structure, load_lexicon
@@ -30,8 +30,7 @@ _LIKE_FINDINGS = frozenset(("lymph node", "nasopharyngeal lymph node"))
 _EXACT_KINDS = frozenset(("name", "synonym", "abbreviation", "latin", "dataset"))
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(NamedTuple):
     """What words name.
 
     Attributes
@@ -39,12 +38,16 @@ class Named:
     labels: exact trained strings; empty where the words name something SAT cannot do in this modality.
     exact: False where the label only holds what was named, or is the nearest kind of it.
     is_finding: whether the labels are lesions.
-    fallback: label texts that may be taken from shorter words inside, where `labels` is empty.
+    is_like_finding: whether they are anatomy that is mentioned like a lesion ("no lymph nodes").
+    is_of_organ: whether an organ may be named by shorter words inside, where `labels` is empty.
+    fallback: label texts nearest to it, where `labels` is empty.
     """
 
     labels: tuple[str, ...]
     exact: bool
     is_finding: bool
+    is_like_finding: bool = False
+    is_of_organ: bool = False
     fallback: tuple[str, ...] = ()
 
 
@@ -148,9 +151,9 @@ class Names:
         Of a lesion the organ remains, of a part the whole, where the words name it.
         """
         if structure.what == "unsupported":
-            return Named((), False, False, structure.nearest)
+            return Named((), False, False, is_of_organ=True, fallback=structure.nearest)
         is_finding = any(label.is_finding for label in structure.labels.values())
-        return Named((), False, is_finding, ("*",) if is_finding else ())
+        return Named((), False, is_finding, is_of_organ=is_finding)
 
     def _of_structure(self, base: str, side: str, plural: bool, exact: bool) -> Named | None:
         """A structure's labels on a side, as far as they were trained."""
@@ -165,7 +168,8 @@ class Names:
             return Named((left.text, right.text), exact, left.is_finding)
         if one:
             # The label of both sides stands for the one side that was not trained.
-            return Named((one.text,), exact and side == "", one.is_finding or one.text in _LIKE_FINDINGS)
+            is_like_finding = one.text in _LIKE_FINDINGS
+            return Named((one.text,), exact and side == "", one.is_finding or is_like_finding, is_like_finding)
         return None
 
 

@@ -12,6 +12,11 @@ ORDINALS = {
     "first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8, "ninth": 9,
     "tenth": 10, "eleventh": 11, "twelfth": 12,
 }  # fmt: skip
+# Only behind "ribs" and within a list: "two ribs" is not the second one.
+_CARDINALS = {
+    "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
+    "eleven": 11, "twelve": 12,
+}  # fmt: skip
 JOINS = frozenset((",", "and", "&", "or", "/", "as", "well"))
 RANGES = frozenset(("-", "–", "—", "‑", "through", "to", "thru", "until", "till"))
 SIDES = {
@@ -42,16 +47,20 @@ def number_of(word: str) -> int | None:
     return int(digits[0]) if digits else None
 
 
-def number_list(tokens: Sequence[Token], index: int, side: str, highest: int) -> tuple[list[tuple[str, int]], int]:
+def number_list(
+    tokens: Sequence[Token], index: int, side: str, highest: int, cardinals: bool = False
+) -> tuple[list[tuple[str, int]], int]:
     """Numbers with the side each of them is on, ranges written out, and the index after the last one.
 
-    "5th, 6th and right 7th" counts on with the side that was said last.
+    "5th, 6th and right 7th" counts on with the side that was said last; `cardinals` takes "four" for 4.
     """
     items: list[tuple[str, int]] = []
     position, ranging, after = index, False, index
     while position < len(tokens) and position - index < LONGEST_LIST:
         word = tokens[position].word
         number = number_of(word)
+        if number is None and cardinals:
+            number = _CARDINALS.get(word)
         if number is not None and 1 <= number <= highest:
             first = items[-1][1] + 1 if ranging and items and items[-1][1] < number else number
             items.extend((side, n) for n in range(first, number + 1))

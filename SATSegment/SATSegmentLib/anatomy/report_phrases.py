@@ -6,87 +6,21 @@ Read from left to right; the longest name wins, and nothing is read twice.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from SATSegmentLib.anatomy.labels import find_label
 from SATSegmentLib.anatomy.report_counted import CountReader
 from SATSegmentLib.anatomy.report_names import MAX_NAME_WORDS, Named, Names
 from SATSegmentLib.anatomy.report_numbers import SIDES, side_behind
-from SATSegmentLib.anatomy.report_rules import Surroundings, operations, words
-from SATSegmentLib.anatomy.report_text import Token
-from SATSegmentLib.anatomy.spelling import canonical_word
+from SATSegmentLib.anatomy.report_rules import operations, words
+from SATSegmentLib.anatomy.report_sentence import Phrase, SentenceWords
 
 _MODIFIERS = words("modifiers")
 _FILLERS = words("name_fillers") | {"-", "‐", "‑", "/"}
 _OTHER_NOUNS = words("other_nouns")
 _OPERATIONS = operations()
 _AND = frozenset(("and", "&"))
-_NUMBER_WORDS = {
-    "first": "1",
-    "second": "2",
-    "third": "3",
-    "fourth": "4",
-    "1st": "1",
-    "2nd": "2",
-    "3rd": "3",
-    "4th": "4",
-}
 # Words between a side and what it belongs to: "left laparoscopic radical nephrectomy".
 _REACH = 4
-
-
-class Phrase(NamedTuple):
-    """Tokens `first` to `last` (inclusive) of a sentence, and the labels they name.
-
-    Attributes
-    ----------
-    labels: exact trained strings; empty where what is named is not trained in this modality.
-    side: "left", "right", "both" or "".
-    core: first and last token of the name itself, without the side in front of it and behind it.
-    exact: whether the labels are what the words say, not the nearest to it.
-    is_finding: whether the labels are lesions.
-    is_operation: whether the words are an operation that took the labels' structures away.
-    is_counted: whether it was read as ribs, vertebrae, segments or lobes.
-    reach: last token that was used up by reading it, where that is beyond `last`.
-    """
-
-    first: int
-    last: int
-    labels: tuple[str, ...]
-    side: str
-    core: tuple[int, int]
-    exact: bool = True
-    is_finding: bool = False
-    is_operation: bool = False
-    is_counted: bool = False
-    reach: int = -1
-
-
-class SentenceWords:
-    """A sentence's tokens, with what is asked of them again and again.
-
-    Attributes
-    ----------
-    tokens: with places in the report.
-    canonical: each token's word in the one spelling that names are looked up in, and whether it was a plural.
-    sentence: their text in small letters.
-    around: the report they stand in.
-    """
-
-    def __init__(self, tokens: Sequence[Token], original: str, around: Surroundings) -> None:
-        start, end = tokens[0].start, tokens[-1].end
-        self.tokens = tokens
-        self.canonical = [canonical_word(_NUMBER_WORDS.get(token.word, token.word)) for token in tokens]
-        self.sentence = around.report[start:end]
-        self.around = around
-        self._original = original
-        letters = original[start:end]
-        self.is_shouted = len(letters) > 20 and letters.isupper()
-
-    def is_capital(self, index: int) -> bool:
-        """Whether a token is written in capitals, a plural's "s" apart, in a sentence that is not."""
-        token = self.tokens[index]
-        return not self.is_shouted and self._original[token.start : token.end].removesuffix("s").isupper()
 
 
 class PhraseReader:
@@ -179,7 +113,7 @@ class PhraseReader:
             named = self._find(key, said, plural)
             if named is None:
                 continue
-            if not named.labels and named.fallback:
+            if not named.labels and named.is_of_organ:
                 return self._organ_inside(start, last, said, named)
             if named.labels and not named.is_finding and self._goes_on(last):
                 return Phrase(start, last, (), said, (start, last))
@@ -216,7 +150,15 @@ class PhraseReader:
                 yield position, key, inner, plural
 
     def _find(self, key: str, side: str, plural: bool) -> Named | None:
-        return self.names.find(key, side, plural, self.words.around, self.words.sentence)
+        """The name on its side; where that is no name, the name without it, unless that is the other side's."""
+        named = self.names.find(key, side, plural, self.words.around, self.words.sentence)
+        if named is None and side in ("left", "right"):
+            named = self.names.find(key, "", False, self.words.around, self.words.sentence)
+            other = "right " if side == "left" else "left "
+            if named is None or any(other in f"{label} " for label in named.labels):
+                return None
+            named = named._replace(exact=False)
+        return named
 
     def _is_written_as_name(self, start: int, last: int, key: str) -> bool:
         """Whether "and" belongs to the name, and short forms of two letters stand in capitals."""
@@ -228,16 +170,26 @@ class PhraseReader:
         """Whether the next noun makes it another structure: "thyroid cartilage"."""
         return last + 1 < len(self.tokens) and self.tokens[last + 1].word in _OTHER_NOUNS
 
-    def _organ_inside(self, start: int, last: int, side: str, named: Named) -> Phrase:
-        """What is left of a name that SAT cannot do: "kidney" of "upper pole of the kidney" and of "kidney stone"."""
+    def _organ_inside(self, start: int, last: int, side: str, named: Named) -> Phrase | None:
+        """What is left of a name that SAT cannot do: "kidney" of "kidney stone".
+
+        None where the organ comes later. Another structure's name leaves nothing, even where it is called after an
+        organ: "splenic artery".
+        """
+        is_other = any(self.tokens[index].word in _OTHER_NOUNS for index in range(start, last + 1))
         for first in range(start, last + 1):
             for end, key, inner, plural in reversed([window for window in self._windows(first) if window[0] <= last]):
                 if (first, end) == (start, last):
                     continue
                 said = side or inner
                 organ = self._find(key, said, plural)
-                if organ and organ.labels and not organ.is_finding and _is_of(organ.labels, named.fallback):
-                    return Phrase(first, end, organ.labels, said, (first, end), exact=False, reach=last)
+                if organ is None or not organ.labels or (organ.is_finding and not organ.is_like_finding):
+                    continue
+                if is_other and not organ.is_like_finding and not _is_of(organ.labels, named.fallback):
+                    continue
+                if first > start:
+                    return None  # read when its turn comes: "fracture of ribs 3 and 4"
+                return Phrase(first, end, organ.labels, said, (first, end), False, organ.is_finding, reach=last)
         return Phrase(start, last, (), side, (start, last))
 
     def _with_side_behind(self, phrase: Phrase) -> Phrase:
@@ -284,8 +236,8 @@ def _lobes(said: Sequence[str], side: str) -> tuple[str, ...]:
 
 
 def _is_of(labels: Sequence[str], fallback: Sequence[str]) -> bool:
-    """Whether labels are among those that may stand for a whole; "*" allows any."""
-    return "*" in fallback or not {_unsided(label) for label in labels}.isdisjoint(map(_unsided, fallback))
+    """Whether labels are among those nearest to a name, whatever their side."""
+    return not {_unsided(label) for label in labels}.isdisjoint(map(_unsided, fallback))
 
 
 def _unsided(label: str) -> str:

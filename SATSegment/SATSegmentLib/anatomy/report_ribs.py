@@ -26,7 +26,7 @@ def read_ribs(tokens: Sequence[Token], index: int) -> Counted | None:
         start = position + 1
         while start < len(tokens) and tokens[start].word in ("number", "numbers", "no", "nos", "nr", "#", ".", "("):
             start += 1
-        items, after = number_list(tokens, start, side, 12)
+        items, after = number_list(tokens, start, side, 12, cardinals=True)
         if not items or (after < len(tokens) and tokens[after].word in ("mm", "cm")):
             return None
     else:  # "left 5th through 7th ribs"

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 
 from SATSegmentLib.anatomy.report_names import Named, Names
 from SATSegmentLib.anatomy.report_numbers import SIDES
-from SATSegmentLib.anatomy.report_phrases import Phrase, PhraseReader, SentenceWords, on_side
+from SATSegmentLib.anatomy.report_phrases import PhraseReader, on_side
 from SATSegmentLib.anatomy.report_rules import words as rule_words
+from SATSegmentLib.anatomy.report_sentence import Phrase, SentenceWords
 from SATSegmentLib.anatomy.spelling import canonical_word
 
 _FILLERS = rule_words("name_fillers")
@@ -23,7 +24,7 @@ def find_phrases(words: SentenceWords, names: Names) -> list[Phrase]:
         return []
     found = _Sharing(words, names, reader, found).with_shared_nouns()
     found = [_with_shared_side(words, names, found, index) for index in range(len(found))]
-    return [phrase for phrase in _without_general_discs(found) if phrase.labels]
+    return [phrase for phrase in _without_general(found) if phrase.labels]
 
 
 class _Sharing:
@@ -39,12 +40,18 @@ class _Sharing:
 
     def with_shared_nouns(self) -> list[Phrase]:
         """All phrases with the leaning ones, in order."""
-        extra: list[Phrase] = []
+        result: list[Phrase] = []
         for phrase in self.found:
-            if phrase.labels and not phrase.is_counted:
-                for leaning in (*self._before(phrase), *self._behind(phrase)):
-                    extra.append(leaning)
-        return sorted([*self.found, *extra], key=lambda phrase: phrase.first)
+            if not phrase.labels or phrase.is_counted:
+                result.append(phrase)
+                continue
+            before = list(self._before(phrase))
+            sides = {leaning.side for leaning in before}
+            if not phrase.side and len(sides) == 1 and (side := sides.pop()) in ("left", "right"):
+                # "left superior and middle frontal gyri": the side is shared as well.
+                phrase = phrase._replace(side=side, labels=on_side(self.names.modality, phrase.labels, side))
+            result.extend((*before, phrase, *self._behind(phrase)))
+        return sorted(result, key=lambda phrase: phrase.first)
 
     def _before(self, phrase: Phrase) -> Iterator[Phrase]:
         """Names in front of "and" that end in the last words of the phrase: "femoral and tibial cartilage"."""
@@ -129,8 +136,13 @@ def _with_shared_side(words: SentenceWords, names: Names, found: Sequence[Phrase
     return phrase._replace(labels=labels, side=before.side) if labels != phrase.labels else phrase
 
 
-def _without_general_discs(found: Sequence[Phrase]) -> list[Phrase]:
-    """ "Disc protrusion at L4/5" is about one disc, not about all of them."""
-    if not any(label.startswith("intervertebral disc ") for phrase in found for label in phrase.labels):
-        return list(found)
-    return [phrase for phrase in found if phrase.labels != ("intervertebral discs",)]
+def _without_general(found: Sequence[Phrase]) -> list[Phrase]:
+    """Drops what only says of which kind its neighbour is: "gluteus medius muscle", "disc protrusion at L4/5"."""
+    names_disc = any(label.startswith("intervertebral disc ") for phrase in found for label in phrase.labels)
+    result: list[Phrase] = []
+    for phrase in found:
+        is_disc = names_disc and phrase.labels == ("intervertebral discs",)
+        follows = bool(result) and result[-1].last == phrase.first - 1
+        if not is_disc and not (follows and phrase.labels in (("muscle",), ("bone",))):
+            result.append(phrase)
+    return result

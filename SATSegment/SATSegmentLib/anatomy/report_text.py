@@ -113,7 +113,9 @@ def _pieces(text: str, start: int, end: int, longest: int) -> Iterator[tuple[int
     first = start
     for stop in _STOP.finditer(text, start, end):
         ends = (
-            _line_ends_sentence(text, first, stop.start(), end, longest) if stop[0] == "\n" else _stops(text, stop, end)
+            _line_ends_sentence(text, first, stop.start(), end, longest)
+            if stop[0] == "\n"
+            else _stops(text, first, stop, end)
         )
         if ends:
             yield from _cut(text, first, stop.end())
@@ -137,7 +139,7 @@ def _trim(text: str, first: int, last: int) -> Iterator[tuple[int, int]]:
         yield first, first + len(stripped)
 
 
-def _stops(text: str, stop: re.Match[str], end: int) -> bool:
+def _stops(text: str, first: int, stop: re.Match[str], end: int) -> bool:
     """Whether a full stop, question or exclamation mark ends the sentence."""
     following = text[stop.end() : min(stop.end() + 3, end)]
     before = None
@@ -148,7 +150,7 @@ def _stops(text: str, stop: re.Match[str], end: int) -> bool:
         # "normal.The spleen": a missing space; "1.5", "e.g." and "L.kidney" go on.
         return stop[0] == "." and len(word) > 2 and following[0].isupper() and following[1:2].islower()
     if stop[0].strip("\"')]") != ".":
-        return True
+        return not text[first : stop.start()].isspace() and first != stop.start()  # "? embolism" asks for it
     if not before and stop.start() and text[stop.start() - 1].isdigit():
         line_start = text.rfind("\n", 0, stop.start()) + 1
         if _LIST_MARK.match(text[line_start : stop.end() + 1]):
