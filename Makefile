@@ -28,7 +28,7 @@ lint: $(VENV)/.ready
 # Rebuild the knowledge tree from its sources; needs packages of its own (requirements/anatomy-build.txt).
 anatomy:
 	$(PYTHON) -m venv build/anatomy-venv
-	build/anatomy-venv/bin/pip install -q -r requirements/anatomy-build.txt
+	build/anatomy-venv/bin/pip install -q --no-deps -r requirements/anatomy-build.txt
 	build/anatomy-venv/bin/python tools/anatomy/build.py
 
 $(VENV)/.ready: requirements/runtime.txt requirements/dev.txt pyproject.toml
