@@ -9,12 +9,14 @@ import sys
 import threading
 import traceback
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 from SATSegmentLib.errors import OutOfMemory, OutputError, SATSegmentError, SATSegmentWarning
 from SATSegmentLib.types import Progress
-from SATSegmentLib.worker import protocol
+from SATSegmentLib.worker import protocol, tasks
+from SATSegmentLib.worker.memory import feature_cache, free_memory, segment_in_what_memory_there_is
 from SATSegmentLib.worker.protocol import WorkerError
 
 if TYPE_CHECKING:
@@ -25,22 +27,39 @@ class Child:
     """Reads requests from one pipe and answers on another.
 
     A thread reads, so that a cancel is heard during a run, and the end of the parent at any time.
+
+    Parameters
+    ----------
+    idle_seconds: after so long without a request the model is let go, and the device's memory with it.
+    scratch: the folder of this process's temporary files; removed when the parent goes.
     """
 
-    def __init__(self, requests: BinaryIO, answers: BinaryIO) -> None:
+    def __init__(self, requests: BinaryIO, answers: BinaryIO, idle_seconds: float, scratch: str) -> None:
+        self._idle_seconds = idle_seconds
+        self._scratch = scratch
         self._requests = requests
         self._answers = answers
         self._queue: queue.Queue[dict[str, Any]] = queue.Queue()
         self._cancelled: set[int] = set()
         self._folder: Path | None = None
         self._segmenter: Segmenter | None = None
-        self._loaded: tuple[str, str, str] | None = None
+        self._loaded: tuple[str, str, str, int | None] | None = None
 
     def serve(self) -> None:
         """Answer until the parent closes the pipe; then the process ends, whatever it is doing."""
         threading.Thread(target=self._listen, daemon=True).start()
         while True:
-            self._answer(self._queue.get())
+            try:
+                # Without a model there is nothing to let go, and no reason to wake up.
+                message = self._queue.get(timeout=self._idle_seconds if self._segmenter is not None else None)
+            except queue.Empty:
+                self._let_go()
+            else:
+                self._answer(message)
+
+    def _let_go(self) -> None:
+        self._forget_model()
+        print(f"The model was let go after {self._idle_seconds:.0f} s without a run.", file=sys.stderr, flush=True)
 
     def _listen(self) -> None:
         for line in self._requests:
@@ -52,13 +71,14 @@ class Child:
         # The parent is gone, or wants no more. Nobody else would remove the folder of a run that is on.
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self._scratch, ignore_errors=True)
         os._exit(0)
 
     def _answer(self, message: dict[str, Any]) -> None:
         run = message["run"]
         self._folder = Path(message["folder"])
         try:
-            answer = {"type": "done", "run": run, **self._segment(message)}
+            answer = {"type": "done", "run": run, **self._do(message)}
         except SATSegmentError as error:
             answer = {"type": "failed", "run": run, "error": error.as_dict()}
         except Exception as error:
@@ -68,9 +88,8 @@ class Child:
         self._cancelled.discard(run)
         self._send(answer)
 
-    def _segment(self, message: dict[str, Any]) -> dict[str, Any]:
+    def _do(self, message: dict[str, Any]) -> dict[str, Any]:
         run = message["run"]
-        image, prompts = protocol.read_request(message)
 
         def tell(progress: Progress) -> None:
             self._send(
@@ -99,25 +118,40 @@ class Child:
         with warnings.catch_warnings():
             warnings.simplefilter("always", SATSegmentWarning)
             warnings.showwarning = warn
-            tell(Progress(0.0, "loading the model"))
-            segmenter = self._load(message["model"], message["device"], message["precision"])
-            results = segmenter.segment(image, prompts, progress=tell, cancel=lambda: run in self._cancelled)
+            if message["type"] == "segment":
+                return self._segment(message, tell, lambda: run in self._cancelled)
+            return {"answer": tasks.run(message, tell, lambda: run in self._cancelled)}
+
+    def _segment(
+        self, message: dict[str, Any], tell: Callable[[Progress], None], cancel: Callable[[], bool]
+    ) -> dict[str, Any]:
+        image, prompts = protocol.read_request(message)
+        tell(Progress(0.0, "loading the model"))
+        segmenter = self._load(message["model"], message["device"], message["precision"], message["cache_bytes"])
+        results = segment_in_what_memory_there_is(segmenter, image, prompts, tell, cancel, message["threshold"])
         description = segmenter.description
         return {
             "results": protocol.write_results(Path(message["folder"]), results),
             "model": {"name": description.name, "sha256": description.network_sha256},
         }
 
-    def _load(self, model: str, device: str, precision: str) -> Segmenter:
-        wanted = (model, device, precision)
+    def _load(self, model: str, device: str, precision: str, cache_bytes: int | None) -> Segmenter:
+        wanted = (model, device, precision, cache_bytes)
         if self._segmenter is None or self._loaded != wanted:
             # Let go of the old one first: two at once may not fit.
-            self._segmenter = self._loaded = None
+            self._forget_model()
             from SATSegmentLib.inference.segmenter import Segmenter
 
-            self._segmenter = Segmenter.load(model, device=device, precision=precision)
+            cache = feature_cache(cache_bytes)
+            self._segmenter = Segmenter.load(model, device=device, precision=precision, cache=cache)
             self._loaded = wanted
         return self._segmenter
+
+    def _forget_model(self) -> None:
+        if self._segmenter is not None:
+            self._segmenter.cache.clear()
+        self._segmenter = self._loaded = None
+        free_memory()
 
     def _send(self, message: dict[str, Any]) -> None:
         self._answers.write(protocol.encode(message))
@@ -144,4 +178,4 @@ def main() -> None:
     # The answers get a pipe of their own: what libraries print must not come between the messages.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    Child(sys.stdin.buffer, answers).serve()
+    Child(sys.stdin.buffer, answers, float(sys.argv[2]), sys.argv[3]).serve()

@@ -29,6 +29,9 @@ from SATSegmentLib.worker.protocol import ModelRecord, WorkerError
 
 # A worker that was told to stop and is still in a window of the network is ended after this.
 CANCEL_GRACE_SECONDS = 1.5
+# Loading a model again takes seconds; a graphics card that others wait for is blocked for no longer than this.
+IDLE_SECONDS = 600.0
+SCRATCH_PREFIX = "satsegment-worker-"
 _POLL_SECONDS = 0.05
 _LOG_LINES = 200
 _LIBRARY = str(Path(__file__).resolve().parents[2])
@@ -56,12 +59,21 @@ class Worker:
     ----------
     python: the interpreter to run it with; in Slicer, PythonSlicer.
     environment: its environment; this process's own by default.
+    idle_seconds: after so long without a run the child lets the model go, and the device's memory with it.
     """
 
-    def __init__(self, python: str = sys.executable, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        python: str = sys.executable,
+        environment: Mapping[str, str] | None = None,
+        idle_seconds: float = IDLE_SECONDS,
+    ) -> None:
         self._python = python
         self._environment = None if environment is None else dict(environment)
+        self._idle_seconds = idle_seconds
         self._child: _Child | None = None
+        # Kept when a child is gone: the last words of one that crashed are what a report needs.
+        self._log: deque[str] = deque(maxlen=_LOG_LINES)
         self._busy = threading.Lock()
         self._runs = itertools.count(1)
 
@@ -73,7 +85,7 @@ class Worker:
     @property
     def log(self) -> list[str]:
         """The last lines that the child printed."""
-        return list(self._child.log) if self._child is not None else []
+        return list(self._log)
 
     def segment(
         self,
@@ -84,6 +96,8 @@ class Worker:
         precision: str = "auto",
         progress: Callable[[Progress], None] | None = None,
         cancel: Callable[[], bool] | None = None,
+        threshold: float = 0.5,
+        cache_bytes: int | None = None,
     ) -> Answer:
         """Segment the prompts in a scan; returns when it is done.
 
@@ -93,6 +107,8 @@ class Worker:
         progress: called in this thread with each `Progress`.
         cancel: asked 20 times a second; where it answers True, the run ends with `Cancelled`
             within two seconds, if need be with the end of the child.
+        threshold: a voxel belongs to a structure where its probability exceeds this.
+        cache_bytes: memory for the scans' image features; half of what is free by default.
 
         Raises
         ------
@@ -100,15 +116,57 @@ class Worker:
             itself failed. The next call gets a fresh child.
         Warns SATSegmentWarning for what the engine warned of.
         """
+
+        def request(folder: Path, run: int) -> dict[str, Any]:
+            options = {"model": str(model), "device": device, "precision": precision, "threshold": threshold}
+            return protocol.write_request(folder, run, image, list(prompts), {**options, "cache_bytes": cache_bytes})
+
+        with self._run(request, progress, cancel) as (folder, message):
+            with _disk_errors():
+                results = protocol.read_results(folder, message["results"])
+            return Answer(results, ModelRecord(**message["model"]))
+
+    def call(
+        self,
+        task: str,
+        fields: Mapping[str, Any],
+        progress: Callable[[Progress], None] | None = None,
+        cancel: Callable[[], bool] | None = None,
+    ) -> Any:
+        """Let the child do something else than segment (`worker.tasks`); returns what it answered.
+
+        Parameters
+        ----------
+        task: its name.
+        fields: its arguments, as JSON takes them.
+        progress, cancel: as `segment`.
+
+        Raises
+        ------
+        SATSegmentError: as `segment`.
+        """
+
+        def request(folder: Path, run: int) -> dict[str, Any]:
+            return {**fields, "type": task, "run": run, "folder": str(folder)}
+
+        with self._run(request, progress, cancel) as (_, message):
+            return message["answer"]
+
+    @contextlib.contextmanager
+    def _run(
+        self,
+        request: Callable[[Path, int], dict[str, Any]],
+        progress: Callable[[Progress], None] | None,
+        cancel: Callable[[], bool] | None,
+    ) -> Iterator[tuple[Path, dict[str, Any]]]:
+        """The temporary folder of a run and the child's answer; the folder goes when the block ends."""
         if not self._busy.acquire(blocking=False):
-            raise WorkerError("A segmentation is running already.", "Wait for it, or cancel it.")
+            raise WorkerError("A run is on already.", "Wait for it, or cancel it.")
         try:
             with _temporary_folder() as folder:
                 with _disk_errors():
-                    request = protocol.write_request(
-                        folder, next(self._runs), image, list(prompts), str(model), device, precision
-                    )
-                return self._ask(request, folder, progress, cancel)
+                    message = request(folder, next(self._runs))
+                yield folder, self._ask(message, progress, cancel)
         finally:
             self._busy.release()
 
@@ -121,10 +179,9 @@ class Worker:
     def _ask(
         self,
         request: dict[str, Any],
-        folder: Path,
         progress: Callable[[Progress], None] | None,
         cancel: Callable[[], bool] | None,
-    ) -> Answer:
+    ) -> dict[str, Any]:
         try:
             try:
                 message = self._follow(self._reach(request), request["run"], progress, cancel)
@@ -138,15 +195,13 @@ class Worker:
             raise
         if message["type"] == "failed":
             raise protocol.error_from(message["error"])
-        with _disk_errors():
-            results = protocol.read_results(folder, message["results"])
-        return Answer(results, ModelRecord(**message["model"]))
+        return message
 
     def _reach(self, request: dict[str, Any]) -> _Child:
         """The child, started where there is none, with the request on its way."""
         if self._child is None or not self._child.alive:
             self.close()
-            self._child = _Child(self._python, self._environment)
+            self._child = _Child(self._python, self._environment, self._idle_seconds, self._log)
         self._child.send(request)
         return self._child
 
@@ -194,26 +249,31 @@ class _Unheard(Exception):
 class _Child:
     """A running worker process, and the threads that listen to it."""
 
-    def __init__(self, python: str, environment: dict[str, str] | None) -> None:
+    def __init__(self, python: str, environment: dict[str, str] | None, idle_seconds: float, log: deque[str]) -> None:
+        with _disk_errors():
+            # Whatever the child writes, spilled features above all, is in here, and goes with it however it ends.
+            scratch = tempfile.mkdtemp(prefix=SCRATCH_PREFIX)
+        own = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), scratch)
         try:
             self.process = subprocess.Popen(
-                [python, "-u", "-c", _START, _LIBRARY],
+                [python, "-u", "-c", _START, _LIBRARY, str(idle_seconds), scratch],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env=environment,
+                env={**(os.environ if environment is None else environment), **own},
                 **_own_group(),
             )
         except OSError as error:
+            shutil.rmtree(scratch, ignore_errors=True)
             raise WorkerError(f"{python} cannot be started: {error.strerror}.", "Check the installation.") from error
         self.is_new = True  # it has said nothing yet
         self.messages: queue.Queue[dict[str, Any] | None] = queue.Queue()
-        self.log: deque[str] = deque(maxlen=_LOG_LINES)
+        self.log = log
         # The threads know the pipes only, not this object: it must be able to go, and the child with it.
         threading.Thread(target=_listen, args=(self.process.stdout, self.messages, self.log), daemon=True).start()
         threading.Thread(target=_listen_to_log, args=(self.process.stderr, self.log), daemon=True).start()
         # Also at the end of this interpreter; and were it killed itself, the child sees its pipe close.
-        self._finalizer = weakref.finalize(self, _kill_tree, self.process)
+        self._finalizer = weakref.finalize(self, _end, self.process, scratch)
 
     @property
     def alive(self) -> bool:
@@ -271,6 +331,11 @@ def _own_group() -> dict[str, Any]:
     if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}
     return {"start_new_session": True}
+
+
+def _end(process: subprocess.Popen[bytes], scratch: str) -> None:
+    _kill_tree(process)
+    shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _kill_tree(process: subprocess.Popen[bytes]) -> None:

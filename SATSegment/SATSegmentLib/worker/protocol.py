@@ -1,8 +1,9 @@
 """The words that Slicer's side and the worker exchange: one JSON object per line, arrays as .npy files beside it.
 
-To the worker      segment {run, folder, ijk_to_ras, prompts, model, device, precision}, cancel {run}
+To the worker      segment {run, folder, ijk_to_ras, prompts, model, device, precision, threshold,
+                   cache_bytes}, cancel {run}, a task of `worker.tasks` {run, folder, its own fields}
 From the worker    progress {run, fraction, stage, seconds_left}, warning {run, text},
-                   done {run, results, model}, failed {run, error}
+                   done {run, results, model} or, after a task, {run, answer}; failed {run, error}
 """
 
 from __future__ import annotations
@@ -54,9 +55,14 @@ def decode(line: bytes) -> dict[str, Any]:
 
 
 def write_request(
-    folder: Path, run: int, image: Image, prompts: list[Prompt], model: str, device: str, precision: str
+    folder: Path, run: int, image: Image, prompts: list[Prompt], options: dict[str, Any]
 ) -> dict[str, Any]:
-    """Put the scan into `folder`; returns the message that asks for its segmentation."""
+    """Put the scan into `folder`; returns the message that asks for its segmentation.
+
+    Parameters
+    ----------
+    options: model, device, precision, threshold, cache_bytes.
+    """
     np.save(folder / IMAGE_FILE, image.array, allow_pickle=False)
     return {
         "type": "segment",
@@ -64,9 +70,7 @@ def write_request(
         "folder": str(folder),
         "ijk_to_ras": np.asarray(image.ijk_to_ras, dtype=float).tolist(),
         "prompts": [dataclasses.asdict(prompt) for prompt in prompts],
-        "model": model,
-        "device": device,
-        "precision": precision,
+        **options,
     }
 
 
@@ -114,12 +118,18 @@ def progress_from(message: dict[str, Any]) -> Progress:
 
 def error_from(data: dict[str, str]) -> errors.SATSegmentError:
     """The error that `SATSegmentError.as_dict` described, of the same type."""
-    kind = getattr(errors, data["kind"], WorkerError)
+    kind = _kinds(errors.SATSegmentError).get(data["kind"], WorkerError)
     if kind is errors.Cancelled:
         return errors.Cancelled()
-    if not (isinstance(kind, type) and issubclass(kind, errors.SATSegmentError)):
-        kind = WorkerError
     return kind(data["message"], data["remedy"])
+
+
+def _kinds(base: type[errors.SATSegmentError]) -> dict[str, type[errors.SATSegmentError]]:
+    """All kinds of errors that this process knows, by name."""
+    found = {base.__name__: base}
+    for kind in base.__subclasses__():
+        found.update(_kinds(kind))
+    return found
 
 
 def _mask_file(number: int) -> str:

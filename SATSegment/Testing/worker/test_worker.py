@@ -18,7 +18,7 @@ from worker.small_model import LABELS, headLikeImage, makeModel
 import SATSegmentLib
 from SATSegmentLib.errors import Cancelled, DeviceError, ModelNotFound, PromptError, SATSegmentWarning, ScanError
 from SATSegmentLib.types import Image, Prompt
-from SATSegmentLib.worker.client import Worker
+from SATSegmentLib.worker.client import SCRATCH_PREFIX, Worker
 from SATSegmentLib.worker.protocol import WorkerError
 
 HEAD = [Prompt(text, modality) for text, modality in LABELS[:3]]
@@ -37,7 +37,8 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     yield folder
-    assert list(folder.iterdir()) == []
+    # The one of the worker that all tests share goes with that worker.
+    assert [path for path in folder.iterdir() if not path.name.startswith(SCRATCH_PREFIX)] == []
 
 
 @pytest.fixture(scope="module")
@@ -216,6 +217,53 @@ def test_the_worker_and_its_files_go_when_the_parent_is_killed(model: str, tempo
     parent.kill()
     parent.wait()
     assert gone(pid)
+
+
+def test_what_the_worker_wrote_goes_with_it(model: str, temporary: Path) -> None:
+    worker = Worker(environment={**os.environ, "OMP_NUM_THREADS": "1"})
+    # Room for one byte in memory: all features are spilled to disk.
+    worker.segment(headLikeImage(), HEAD, model, cache_bytes=1)
+    spilled = [path for path in temporary.rglob("*.bin") if path.stat().st_size]
+    assert spilled
+    worker.close()
+    assert not [path for path in spilled if path.exists()]
+    assert not list(temporary.glob(f"{SCRATCH_PREFIX}*/*features*"))
+
+
+def test_an_idle_worker_lets_the_model_go_and_comes_back(model: str) -> None:
+    worker = Worker(environment={**os.environ, "OMP_NUM_THREADS": "1"}, idle_seconds=0.3)
+    first = worker.segment(headLikeImage(), HEAD[:1], model)
+    pid = worker.pid
+    until = time.monotonic() + 10
+    while not any("let go" in line for line in worker.log) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert any("let go" in line for line in worker.log)
+    again = worker.segment(headLikeImage(), HEAD[:1], model)
+    assert worker.pid == pid
+    np.testing.assert_array_equal(again.results[0].mask, first.results[0].mask)
+    worker.close()
+
+
+def test_a_later_prompt_or_threshold_finds_the_scans_features(worker: Worker, model: str) -> None:
+    """What makes the threshold slider quick: the windows are not encoded again."""
+    image = headLikeImage(64)
+    started = time.monotonic()
+    base = worker.segment(image, HEAD[:1], model, device="cpu").results[0]
+    first = time.monotonic() - started
+    started = time.monotonic()
+    strict = worker.segment(image, HEAD[:1], model, device="cpu", threshold=0.6).results[0]
+    second = time.monotonic() - started
+    loose = worker.segment(image, HEAD[:1], model, device="cpu", threshold=0.4).results[0]
+    assert strict.voxels < base.voxels < loose.voxels
+    assert second < first
+
+
+def test_the_log_outlives_a_worker_that_crashed(model: str, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import sys; print('last words', file=sys.stderr); sys.exit(3)\n")
+    worker = Worker(environment={**os.environ, "PYTHONPATH": str(tmp_path)})
+    with pytest.raises(WorkerError, match="exit code"):
+        worker.segment(headLikeImage(), HEAD[:1], model)
+    assert any("last words" in line for line in worker.log)
 
 
 def test_what_libraries_print_does_not_disturb(model: str, tmp_path: Path) -> None:

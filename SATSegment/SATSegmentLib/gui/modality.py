@@ -1,0 +1,94 @@
+"""Which modality a volume is: from its DICOM tags, else from its intensities, and always with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import slicer
+from slicer.i18n import tr as _
+
+from SATSegmentLib.mrml.volumes import imageFromVolume
+from SATSegmentLib.types import Modality, Prompt
+
+NAMES: dict[Modality, str] = {"ct": "CT", "mri": "MRI", "pet": "PET"}
+
+_OF_DICOM: dict[str, Modality] = {"CT": "ct", "MR": "mri", "PT": "pet"}
+_MODALITY_TAG = "0008,0060"
+# Air is -1000 HU; nothing in MRI or PET goes far below zero. The padding of a CT (-2000, -3024) is further down.
+_BELOW_ONLY_CT = -200
+_SAMPLES = 200_000
+
+
+@dataclass(frozen=True)
+class Guess:
+    """What a volume seems to be.
+
+    Attributes
+    ----------
+    modality: or None where it cannot be told, or is one that SAT does not know.
+    reason: for people.
+    certain: whether it was read and not guessed.
+    """
+
+    modality: Modality | None
+    reason: str
+    certain: bool = False
+
+
+def guessModality(volumeNode: Any) -> Guess:
+    """The modality of a volume that `checkVolume` accepts."""
+    tag = _dicomModality(volumeNode)
+    if tag in _OF_DICOM:
+        return Guess(_OF_DICOM[tag], _("from DICOM"), certain=True)
+    if tag:
+        return Guess(
+            None, _("DICOM says {modality}, which SAT does not know; choose what comes closest").format(modality=tag)
+        )
+    return _fromIntensities(imageFromVolume(volumeNode).array)
+
+
+def mismatch(volumeNode: Any, guess: Guess, modality: Modality, prompts: Sequence[Prompt]) -> str:
+    """What does not fit together, to be read before a run; empty where all does."""
+    name = volumeNode.GetName()
+    if guess.modality is not None and guess.modality != modality:
+        said = _("{volume} is {found} by its DICOM tags") if guess.certain else _("{volume} looks like {found}")
+        return (said + _(", but {chosen} is chosen. Masks would be wrong.")).format(
+            volume=name, found=NAMES[guess.modality], chosen=NAMES[modality]
+        )
+    others = [prompt for prompt in prompts if prompt.modality != modality]
+    if others:
+        return _("{structures}: SAT knows it in {other} only, and {chosen} is chosen.").format(
+            structures=", ".join(prompt.text for prompt in others[:3]),
+            other=NAMES[others[0].modality],
+            chosen=NAMES[modality],
+        )
+    return ""
+
+
+def _dicomModality(volumeNode: Any) -> str:
+    """The DICOM modality, upper case; empty where none is known."""
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(volumeNode.GetScene())
+    if hierarchy is not None:
+        item = hierarchy.GetItemByDataNode(volumeNode)
+        said = hierarchy.GetItemAttribute(item, "DICOM.Modality") if item else ""
+        if said:
+            return said.strip().upper()
+    uids = (volumeNode.GetAttribute("DICOM.instanceUIDs") or "").split()
+    database = getattr(slicer, "dicomDatabase", None)
+    if uids and database is not None and database.isOpen:
+        return (database.instanceValue(uids[0], _MODALITY_TAG) or "").strip().upper()
+    return ""
+
+
+def _fromIntensities(array: np.ndarray) -> Guess:
+    # Every n-th voxel of the whole scan: a slice alone may be all air.
+    flat = array.reshape(-1)
+    sample = flat[:: max(flat.size // _SAMPLES, 1)]
+    low = float(np.nanmin(sample))
+    if low < _BELOW_ONLY_CT:
+        return Guess("ct", _("guessed: values down to {low:.0f}, as Hounsfield units have").format(low=low))
+    # MRI and PET cannot be told apart by their values; MRI is what is far more often segmented.
+    return Guess("mri", _("guessed: no air at -1000, so not CT; choose PET if it is"))

@@ -1,0 +1,296 @@
+"""The released models on this machine: get them, import them, delete them.
+
+The engine's own process does the work (`worker.client.Worker`); nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from SATSegmentLib.errors import ModelNotFound, OutputError, SATSegmentError
+from SATSegmentLib.inference.catalog import MODELS_VARIABLE, CatalogEntry, catalog, models_home
+from SATSegmentLib.sat.model_folder import DESCRIPTION_FILE, read_description
+from SATSegmentLib.setup.fetch import Wanted
+from SATSegmentLib.setup.offline import download_environment, offline_environment
+from SATSegmentLib.storage.atomic import atomic_path
+from SATSegmentLib.types import Progress
+from SATSegmentLib.worker.client import Worker
+
+ProgressCallback = Callable[[Progress], None]
+CancelCallback = Callable[[], bool]
+
+# config.json says what the language model is; either of the other two holds its words.
+_TOKENIZER_FILES = ("config.json", "tokenizer.json", "vocab.txt")
+# Where downloads wait until they are whole; inside the models' folder, so that it is on the disk the user chose.
+_STAGING = ".downloads"
+# Share of the progress bar for the download; the rest is the conversion.
+_DOWNLOAD_SHARE = 0.9
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Bytes to download, and bytes on disk once converted; for people, the hub says it exactly."""
+
+    download: float
+    converted: float
+
+
+# As the files' listing shows them; the converted ones are the network in half and the text encoder in full precision.
+_SIZES = {"sat-nano": Sizes(1.9e9, 0.7e9), "sat-pro": Sizes(6.3e9, 1.4e9)}
+
+
+class ConsentError(SATSegmentError):
+    """The user has not agreed to a download."""
+
+
+def released_models() -> tuple[CatalogEntry, ...]:
+    """The models of the catalog that can be downloaded."""
+    return tuple(entry for entry in catalog() if entry.repository)
+
+
+def sizes(entry: CatalogEntry) -> Sizes:
+    """How much a released model takes."""
+    return _SIZES[entry.name]
+
+
+def notice(entry: CatalogEntry) -> str:
+    """What a user must have read before a download."""
+    size = sizes(entry)
+    return (
+        f"{entry.title}: about {size.download / 1e9:.1f} GB are downloaded from the repository {entry.repository} on "
+        f"Hugging Face, where its authors published it, and its tokenizer from {entry.tokenizer}. "
+        f"Afterwards it takes about {size.converted / 1e9:.1f} GB.\n\n"
+        "The authors state no licence for these weights. Without one, you may not have the right to use or to pass "
+        "them on; ask the authors, or your institution. They are for research only and are not a medical device.\n\n"
+        "No scan and nothing about you is sent: only files are fetched."
+    )
+
+
+def site_folder() -> str:
+    """The folder of models that the site has set (SATSEGMENT_MODELS), or nothing."""
+    return os.environ.get(MODELS_VARIABLE, "")
+
+
+def staging_folder(entry: CatalogEntry) -> Path:
+    """Where the downloaded parts of a model wait."""
+    return models_home() / _STAGING / entry.name
+
+
+def started_bytes(entry: CatalogEntry) -> int:
+    """How much of an unfinished download is here already."""
+    return sum(path.stat().st_size for path in staging_folder(entry).rglob("*") if path.is_file())
+
+
+class Installer:
+    """Downloads and converts models in child processes.
+
+    Parameters
+    ----------
+    python: the interpreter to run them with; in Slicer, PythonSlicer.
+    environment: their environment without what switches downloads on or off; this process's own by default.
+    """
+
+    def __init__(self, python: str, environment: Mapping[str, str] | None = None) -> None:
+        self._python = python
+        self._environment = environment
+
+    def download(
+        self,
+        entry: CatalogEntry,
+        *,
+        consent: bool,
+        progress: ProgressCallback | None = None,
+        cancel: CancelCallback | None = None,
+    ) -> Path:
+        """Download a released model, check it, convert it; returns its folder.
+
+        Blocks, so Slicer calls it in a thread. A download that was cut, cancelled, or ran out of disk goes on
+        where it stopped when it is called again.
+
+        Parameters
+        ----------
+        consent: whether the user has read `notice` and agreed. There is no default on purpose.
+
+        Raises
+        ------
+        ConsentError: without consent; nothing was fetched.
+        DownloadError, OutputError, CheckpointError, Cancelled, WorkerError: the model is not installed.
+        """
+        if not consent:
+            raise ConsentError(f"{entry.title} was not downloaded.", "Read the notice and agree to it first.")
+        if not entry.repository:
+            raise ModelNotFound(f"{entry.title} comes with SATSegment; there is nothing to download.")
+        staging = staging_folder(entry)
+        _make(staging)
+        files = [Wanted(entry.repository, entry.network), Wanted(entry.repository, entry.text_encoder)]
+        files += [Wanted(entry.tokenizer, name, optional=name != "config.json") for name in _TOKENIZER_FILES]
+        worker = Worker(self._python, download_environment(self._environment))
+        try:
+            worker.call(
+                "download",
+                {
+                    "wanted": [dataclasses.asdict(one) for one in files],
+                    "target": str(staging),
+                    "spare_bytes": int(sizes(entry).converted),
+                },
+                progress=_part(progress, 0.0, _DOWNLOAD_SHARE, "downloading: "),
+                cancel=cancel,
+            )
+        finally:
+            worker.close()
+        released = staging / entry.repository
+        folder = self._convert(
+            entry,
+            released / entry.network,
+            released / entry.text_encoder,
+            staging / entry.tokenizer,
+            _part(progress, _DOWNLOAD_SHARE, 1.0, ""),
+            cancel,
+        )
+        shutil.rmtree(staging, ignore_errors=True)
+        return folder
+
+    def import_folder(
+        self,
+        entry: CatalogEntry,
+        source: Path,
+        progress: ProgressCallback | None = None,
+        cancel: CancelCallback | None = None,
+    ) -> Path:
+        """Install a model from a folder that was carried in; returns its folder. No network is used.
+
+        Parameters
+        ----------
+        source: a folder with the released files and the tokenizer's files anywhere below it, or a model folder
+            that another machine has converted. It is only read.
+
+        Raises
+        ------
+        ModelNotFound: files are missing; the message names them.
+        CheckpointError, OutputError, Cancelled, WorkerError: the model is not installed.
+        """
+        converted = _find_converted(source, entry)
+        if converted is not None:
+            _make(entry.folder.parent)
+            with atomic_path(entry.folder, overwrite=True, folder=True) as folder:
+                shutil.copytree(converted, folder, dirs_exist_ok=True)
+            return entry.folder
+        network, text_encoder = (_find(source, Path(path).name) for path in (entry.network, entry.text_encoder))
+        tokenizer = _find_tokenizer(source)
+        parts = {Path(entry.network).name: network, Path(entry.text_encoder).name: text_encoder}
+        parts["config.json with tokenizer.json or vocab.txt"] = tokenizer
+        if network is None or text_encoder is None or tokenizer is None:
+            absent = ", ".join(name for name, path in parts.items() if path is None)
+            raise ModelNotFound(
+                f"The folder {source.name} lacks {absent}.",
+                f"{entry.title} needs {entry.network} and {entry.text_encoder} of {entry.repository}, and config.json, "
+                f"tokenizer.json and vocab.txt of {entry.tokenizer}; or a model folder with {DESCRIPTION_FILE}.",
+            )
+        return self._convert(entry, network, text_encoder, tokenizer, progress, cancel)
+
+    def check_device(self, device: str = "auto") -> dict[str, Any]:
+        """Run a tensor operation on the device, in a child process.
+
+        Returns
+        -------
+        {"device", "name", "torch", "memory_bytes"}: what it ran on.
+
+        Raises
+        ------
+        DeviceError: the device does not compute; WorkerError: PyTorch is missing.
+        """
+        worker = Worker(self._python, offline_environment(self._environment))
+        try:
+            return worker.call("check_device", {"device": device})
+        finally:
+            worker.close()
+
+    def _convert(
+        self,
+        entry: CatalogEntry,
+        network: Path,
+        text_encoder: Path,
+        tokenizer: Path,
+        progress: ProgressCallback | None,
+        cancel: CancelCallback | None,
+    ) -> Path:
+        _make(entry.folder.parent)
+        worker = Worker(self._python, offline_environment(self._environment))
+        try:
+            worker.call(
+                "convert",
+                {
+                    "network": str(network),
+                    "text_encoder": str(text_encoder),
+                    "language_model": str(tokenizer),
+                    "out": str(entry.folder),
+                    "name": entry.title,
+                },
+                progress=_part(progress, 0.0, 1.0, "converting: "),
+                cancel=cancel,
+            )
+        finally:
+            worker.close()
+        return entry.folder
+
+
+def delete(entry: CatalogEntry) -> None:
+    """Remove a downloaded model and what is left of an unfinished download.
+
+    Raises
+    ------
+    OutputError: it comes with SATSegment, or may not be removed.
+    """
+    if entry.embedded:
+        raise OutputError(f"{entry.title} comes with SATSegment and stays.")
+    for folder in (entry.folder, staging_folder(entry)):
+        try:
+            if folder.exists():
+                shutil.rmtree(folder)
+        except OSError as error:
+            raise OutputError(
+                f"{folder} cannot be removed: {error.strerror or error}.", "Ask whoever looks after that folder."
+            ) from error
+
+
+def _part(progress: ProgressCallback | None, start: float, end: float, prefix: str) -> ProgressCallback | None:
+    if progress is None:
+        return None
+
+    def tell(one: Progress) -> None:
+        progress(Progress(start + (end - start) * one.fraction, f"{prefix}{one.stage}", one.seconds_left))
+
+    return tell
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"The folder {folder} cannot be made: {error.strerror or error}.",
+            "Choose another folder for the weights in Settings.",
+        ) from error
+
+
+def _find(source: Path, name: str) -> Path | None:
+    return next((path for path in sorted(source.rglob("*")) if path.name.lower() == name.lower()), None)
+
+
+def _find_tokenizer(source: Path) -> Path | None:
+    folders = (path.parent for path in sorted(source.rglob("config.json")))
+    return next((one for one in folders if any((one / name).is_file() for name in _TOKENIZER_FILES[1:])), None)
+
+
+def _find_converted(source: Path, entry: CatalogEntry) -> Path | None:
+    """A model folder of this very model: a name alone must not make one model pass for another."""
+    for path in sorted(source.rglob(DESCRIPTION_FILE)):
+        if read_description(path.parent).name == entry.title:
+            return path.parent
+    return None

@@ -1,0 +1,231 @@
+"""Weights: asked for, fetched, checked, converted, imported, deleted; and no network unless the user wants it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from setup.hub_server import Hub, tree
+from worker.small_model import headLikeImage, makeModel
+
+from helpers.language_models import mpnet_folder, small_keys
+from helpers.models import write_tiny_checkpoint
+from helpers.seeded import write_released
+from SATSegmentLib.errors import Cancelled, ModelNotFound, OutputError
+from SATSegmentLib.inference.catalog import CatalogEntry, catalog
+from SATSegmentLib.sat.model_folder import read_description
+from SATSegmentLib.setup import weights
+from SATSegmentLib.setup.fetch import DownloadError
+from SATSegmentLib.setup.offline import download_environment, offline_environment
+from SATSegmentLib.setup.weights import ConsentError, Installer
+from SATSegmentLib.types import Progress, Prompt
+from SATSegmentLib.worker.client import Worker
+
+NANO = next(entry for entry in catalog() if entry.name == "sat-nano")
+DEMO = next(entry for entry in catalog() if entry.embedded)
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Small files in the released layout, under the released names."""
+    folder = tmp_path_factory.mktemp("released")
+    write_tiny_checkpoint(folder / "nano.pth")
+    write_released(folder / "nano_text_encoder.pth", small_keys("ours", query_dim=48))
+    mpnet_folder(folder / "words", hidden_size=16, num_attention_heads=4)
+    return folder
+
+
+@pytest.fixture
+def hub(released: Path) -> Iterator[Hub]:
+    hub = Hub(
+        {
+            f"{NANO.repository}/{NANO.network}": (released / "nano.pth").read_bytes(),
+            f"{NANO.repository}/{NANO.text_encoder}": (released / "nano_text_encoder.pth").read_bytes(),
+            f"{NANO.tokenizer}/config.json": (released / "words" / "config.json").read_bytes(),
+            f"{NANO.tokenizer}/vocab.txt": (released / "words" / "vocab.txt").read_bytes(),
+        }
+    )
+    yield hub
+    hub.close()
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A models' folder of our own, with room for small files only in what a download asks to remain free."""
+    folder = tmp_path / "models"
+    monkeypatch.setenv("SATSEGMENT_MODELS", str(folder))
+    monkeypatch.setitem(weights._SIZES, "sat-nano", weights.Sizes(1e6, 1e6))
+    return folder
+
+
+def installer(hub: Hub) -> Installer:
+    return Installer(sys.executable, {**os.environ, "HF_ENDPOINT": hub.address, "OMP_NUM_THREADS": "1"})
+
+
+def test_a_model_is_downloaded_converted_and_ready(hub: Hub, home: Path) -> None:
+    seen: list[Progress] = []
+    folder = installer(hub).download(NANO, consent=True, progress=seen.append)
+    assert folder == home / "sat-nano"
+    assert NANO.installed
+    description = read_description(folder)
+    assert description.name == "SAT-Nano"
+    assert description.network_sha256
+    assert description.text_sha256
+    assert (folder / "bank.safetensors").is_file()
+    assert not weights.staging_folder(NANO).exists()
+    fractions = [one.fraction for one in seen]
+    assert fractions == sorted(fractions)
+    assert any(one.stage.startswith("downloading") and "/s" in one.stage for one in seen)
+    assert any(one.stage.startswith("converting") for one in seen)
+
+
+def test_without_consent_nothing_is_asked_of_the_network(hub: Hub, home: Path) -> None:
+    with pytest.raises(ConsentError):
+        installer(hub).download(NANO, consent=False)
+    assert hub.requests == []
+    assert not home.exists()
+
+
+def test_the_notice_says_size_source_and_that_there_is_no_licence() -> None:
+    for entry in weights.released_models():
+        text = weights.notice(entry)
+        assert "GB" in text
+        assert entry.repository in text
+        assert "no licence" in text
+
+
+def test_cancel_is_quick_and_the_next_try_goes_on(hub: Hub, home: Path) -> None:
+    hub.bytes_per_second = 500_000
+    started: list[float] = []
+
+    def begun(progress: Progress) -> None:
+        if progress.fraction > 0:
+            started.append(time.monotonic())
+
+    with pytest.raises(Cancelled):
+        installer(hub).download(NANO, consent=True, progress=begun, cancel=lambda: bool(started))
+    assert time.monotonic() - started[0] < 3.0
+    assert not NANO.installed
+    there = weights.started_bytes(NANO)
+    assert there > 0
+    hub.bytes_per_second = None
+    hub.requests.clear()
+    installer(hub).download(NANO, consent=True)
+    assert NANO.installed
+    assert any(asked and asked != "bytes=0-" for _, _, asked in hub.requests)
+
+
+def test_a_server_that_hangs_does_not_hold_the_user(hub: Hub) -> None:
+    hub.bytes_per_second = 1.0
+    begun = time.monotonic()
+    asked: list[float] = []
+
+    def cancel() -> bool:
+        if time.monotonic() - begun > 4 and not asked:
+            asked.append(time.monotonic())
+        return bool(asked)
+
+    with pytest.raises(Cancelled):
+        installer(hub).download(NANO, consent=True, cancel=cancel)
+    assert time.monotonic() - asked[0] < 2.0
+
+
+def test_a_damaged_download_installs_nothing(hub: Hub) -> None:
+    hub.corrupt = True
+    with pytest.raises(DownloadError, match="checksum"):
+        installer(hub).download(NANO, consent=True)
+    assert not NANO.installed
+
+
+def test_a_failed_conversion_keeps_an_older_model(hub: Hub, home: Path) -> None:
+    installer(hub).download(NANO, consent=True)
+    before = tree(home / "sat-nano")
+    hub.files[f"{NANO.repository}/{NANO.network}"] = b"no checkpoint at all"
+    with pytest.raises(Exception, match=r"nano\.pth"):
+        installer(hub).download(NANO, consent=True)
+    assert tree(home / "sat-nano") == before
+
+
+def test_a_folder_that_was_carried_in_needs_no_network(hub: Hub, released: Path, home: Path) -> None:
+    folder = installer(hub).import_folder(NANO, released)
+    assert read_description(folder).name == "SAT-Nano"
+    assert hub.requests == []
+    assert {"nano.pth", "nano_text_encoder.pth"} <= set(tree(released))
+
+
+def test_a_converted_model_can_be_carried_in(hub: Hub, released: Path, home: Path, tmp_path: Path) -> None:
+    folder = installer(hub).import_folder(NANO, released)
+    carried = tmp_path / "stick" / "any name"
+    carried.parent.mkdir()
+    folder.rename(carried)
+    assert not NANO.installed
+    assert tree(installer(hub).import_folder(NANO, carried.parent)) == tree(carried)
+
+
+def test_another_model_is_not_taken_for_this_one(hub: Hub, released: Path, home: Path, tmp_path: Path) -> None:
+    other = CatalogEntry("sat-pro", "SAT-Pro", "", False, "a/b", "Pro/SAT_Pro.pth", "Pro/text_encoder.pth", "c/d")
+    carried = installer(hub).import_folder(NANO, released).rename(tmp_path / "carried")
+    with pytest.raises(ModelNotFound, match=r"SAT_Pro.pth.*text_encoder.pth"):
+        installer(hub).import_folder(other, carried)
+
+
+def test_what_a_folder_lacks_is_named(hub: Hub, tmp_path: Path) -> None:
+    write_tiny_checkpoint(tmp_path / "nano.pth")
+    with pytest.raises(ModelNotFound, match=r"lacks nano_text_encoder.pth, config.json") as caught:
+        installer(hub).import_folder(NANO, tmp_path)
+    assert NANO.repository in caught.value.remedy
+
+
+def test_delete_removes_the_model_and_the_unfinished_download(hub: Hub, released: Path, home: Path) -> None:
+    installer(hub).import_folder(NANO, released)
+    weights.staging_folder(NANO).mkdir(parents=True)
+    weights.delete(NANO)
+    assert not NANO.installed
+    assert not weights.staging_folder(NANO).exists()
+    with pytest.raises(OutputError):
+        weights.delete(DEMO)
+
+
+def test_the_self_check_computes_on_the_device_and_names_it(hub: Hub) -> None:
+    found = installer(hub).check_device("cpu")
+    assert found["device"] == "cpu"
+    assert found["name"]
+    assert found["torch"]
+
+
+_NO_NETWORK = """
+import pathlib, socket
+def refuse(*arguments, **_):
+    pathlib.Path({log!r}).open("a").write(repr(arguments[1:]) + "\\n")
+    raise OSError("the network was used")
+socket.socket.connect = refuse
+socket.getaddrinfo = refuse
+"""
+
+
+def test_a_run_and_an_import_never_touch_the_network(hub: Hub, released: Path, tmp_path: Path) -> None:
+    log, site = tmp_path / "network.log", tmp_path / "site"
+    site.mkdir()
+    (site / "sitecustomize.py").write_text(_NO_NETWORK.format(log=str(log)))
+    environment = {**os.environ, "PYTHONPATH": str(site), "HF_ENDPOINT": hub.address, "OMP_NUM_THREADS": "1"}
+    Installer(sys.executable, environment).import_folder(NANO, released)
+    worker = Worker(sys.executable, offline_environment(environment))
+    model = makeModel(tmp_path)
+    # Free text goes through the text encoder and its tokenizer, whose library would look for updates.
+    prompts = [Prompt("left hippocampus", "mri")]
+    worker.segment(headLikeImage(), prompts, str(model))
+    worker.segment(headLikeImage(), [Prompt("some other words", "mri", trained=False)], "sat-nano")
+    worker.close()
+    assert not log.exists(), log.read_text()
+    assert hub.requests == []
+
+
+def test_the_switches_are_set_for_runs_and_not_for_downloads() -> None:
+    assert offline_environment({})["HF_HUB_OFFLINE"] == "1"
+    assert "HF_HUB_OFFLINE" not in download_environment({})
+    assert json.dumps(offline_environment({"A": "b"})).count("A") >= 1

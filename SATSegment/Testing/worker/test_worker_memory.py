@@ -1,0 +1,62 @@
+"""Out of memory: fewer structures at a time, said each time, the same masks in the end, and never another device."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from worker.small_model import LABELS, headLikeImage, makeModel
+
+from SATSegmentLib.errors import OutOfMemory, SATSegmentWarning
+from SATSegmentLib.inference.segmenter import Segmenter
+from SATSegmentLib.types import Progress, Prompt
+from SATSegmentLib.worker.memory import segment_in_what_memory_there_is
+
+HEAD = [Prompt(text, modality) for text, modality in LABELS[:3]]
+
+
+@pytest.fixture(scope="module")
+def segmenter(tmp_path_factory: pytest.TempPathFactory) -> Segmenter:
+    return Segmenter.load(makeModel(tmp_path_factory.mktemp("memory")), device="cpu")
+
+
+def limit(segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch, structures: int) -> None:
+    """A device on which more structures at once do not fit."""
+    network = segmenter._network
+    embed = network.embed_masks
+
+    def embed_masks(tokens: torch.Tensor, queries: torch.Tensor) -> torch.Tensor:
+        if len(queries) > structures:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 3.00 GiB")
+        return embed(tokens, queries)
+
+    monkeypatch.setattr(network, "embed_masks", embed_masks)
+
+
+def test_fewer_at_a_time_give_the_same_masks_and_are_said(
+    segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = headLikeImage()
+    expected = segmenter.segment(image, HEAD)
+    limit(segmenter, monkeypatch, 1)
+    seen: list[Progress] = []
+    with pytest.warns(SATSegmentWarning) as warned:
+        results = segment_in_what_memory_there_is(segmenter, image, HEAD, seen.append, lambda: False, 0.5)
+    assert [str(one.message) for one in warned] == [
+        "The computer ran out of memory. Going on with 2 structures at a time.",
+        "The computer ran out of memory. Going on with 1 structures at a time.",
+    ]
+    for ours, theirs in zip(results, expected, strict=True):
+        assert ours.prompt == theirs.prompt
+        assert ours.device == theirs.device == "cpu"
+        np.testing.assert_array_equal(ours.mask, theirs.mask)
+    fractions = [one.fraction for one in seen]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == pytest.approx(1.0)
+
+
+def test_where_one_does_not_fit_the_user_is_asked(segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch) -> None:
+    limit(segmenter, monkeypatch, 0)
+    with pytest.raises(OutOfMemory) as caught, pytest.warns(SATSegmentWarning):
+        segment_in_what_memory_there_is(segmenter, headLikeImage(), HEAD, lambda _: None, lambda: False, 0.5)
+    assert caught.value.remedy
