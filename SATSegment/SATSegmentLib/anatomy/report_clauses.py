@@ -43,6 +43,8 @@ def clause_ends(words: Sequence[str], triggers: Sequence[Trigger]) -> list[int]:
     """Indices of the tokens at which the words before stop acting on the words after, in order; the length is last."""
     within = {index for trigger in triggers for index in range(trigger.first, trigger.last + 1)}
     joints = [index for index, word in enumerate(words) if word in _JOINTS and index not in within]
+    # "whether there is" goes on; "effusion, there is" does not.
+    joints = [index for index in joints if words[index] != "there" or index - 1 not in within]
     verbs = [index for index, word in enumerate(words) if word in FINITE_VERBS]
     acting = [trigger.first for trigger in triggers]
     ends: list[int] = []

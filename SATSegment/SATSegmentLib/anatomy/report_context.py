@@ -33,6 +33,9 @@ _BETWEEN_NO_AND_ORGAN = _DETERMINERS | CONJUNCTIONS | _EVIDENCE | {"of"}
 # A trigger further away than this many tokens says nothing of a mention.
 _REACH = 60
 
+# "is therefore absent": so many words before a trigger may hold its own verb.
+_VERB_REACH = 2
+
 
 class Context(NamedTuple):
     """How something is mentioned; the three are independent of each other."""
@@ -118,7 +121,7 @@ class _Sentence:
         kind = trigger.kind
         if kind == "negated" and "negated" not in said:
             return {"negated"} if self._denies(trigger, target) else set()
-        if kind == "uncertain":
+        if kind in ("uncertain", "uncertain_both"):
             return {"uncertain"} if target.is_finding else set()
         if kind == "historical" and "historical" not in said:
             return {"historical"} if self._same_list(trigger, target) else set()
@@ -139,6 +142,8 @@ class _Sentence:
             return {"negated", "historical"} if kind == "removed_back" else {"negated"}
         if kind == "uncertain_back" and target.is_finding and not self._is_place(target):
             return {"uncertain"}
+        if kind == "uncertain_both" and target.is_finding and trigger.first - target.last <= 3:
+            return {"uncertain"}
         if kind == "historical_back" and (target.is_finding or trigger.first - target.last <= 4):
             return {"historical"}
         if kind == "question" and target.is_finding:
@@ -150,9 +155,7 @@ class _Sentence:
     def _denies(self, trigger: Trigger, target: Target) -> bool:
         """Whether a negation in front of a target is about it, and not about what is in it or comes of it."""
         between = self.words[trigger.last + 1 : target.first]
-        if target.is_operation:
-            return True
-        if target.is_finding:
+        if target.is_finding or target.is_operation:
             place = next((index for index, word in enumerate(between) if word in _PREPOSITIONS), None)
             return place is None or any(word in _EVIDENCE for word in between[max(0, place - 2) : place + 2])
         # The organ itself: "no left kidney", but not "no left kidney stone" and not "no stone in the left kidney".
@@ -177,7 +180,9 @@ class _Sentence:
 
     def _is_subject(self, trigger: Trigger, target: Target) -> bool:
         """Whether the verb of a trigger is said of the target: not of a stone in it, nor of a mass named after it."""
-        if target.is_operation or any(word in FINITE_VERBS for word in self.words[target.last + 1 : trigger.first]):
+        if target.is_operation or any(
+            word in FINITE_VERBS for word in self.words[target.last + 1 : max(0, trigger.first - _VERB_REACH)]
+        ):
             return False
         return target.is_finding or not (self._is_place(target) or self._has_head_noun(trigger, target))
 

@@ -35,10 +35,10 @@ _DUODENUM = re.compile(r"duoden|diagonal|coronar|lad\Z|dimer")
 
 
 class _Levels(NamedTuple):
-    """Levels said together: one, a pair next to each other ("L4/5"), or a range written out."""
+    """Levels said together: one, a pair next to each other ("L4/5"), a range written out, a range of pairs."""
 
     levels: tuple[str, ...]
-    kind: Literal["single", "pair", "range"]
+    kind: Literal["single", "pair", "range", "discs"]
 
 
 def read_ordinal_vertebrae(tokens: Sequence[Token], index: int) -> Counted | None:
@@ -173,14 +173,16 @@ def _same_region(previous: str, number: int) -> str:
 
 
 def _add_level(groups: list[_Levels], level: str, join: str) -> None:
-    previous = groups[-1].levels if groups else ()
-    if previous and previous[-1] in _SPINE_ORDER and level in _SPINE_ORDER:
-        first, last = _SPINE_ORDER.index(previous[-1]), _SPINE_ORDER.index(level)
-        if last == first + 1 and join in ("/", "-", "–", "—", "‑") and len(previous) == 1:
-            groups[-1] = _Levels((*previous, level), "pair")
+    previous = groups[-1] if groups else _Levels((), "single")
+    if previous.levels and previous.levels[-1] in _SPINE_ORDER and level in _SPINE_ORDER:
+        first, last = _SPINE_ORDER.index(previous.levels[-1]), _SPINE_ORDER.index(level)
+        between = (*previous.levels, *_SPINE_ORDER[first + 1 : last + 1])
+        is_pair = last == first + 1 and join in ("/", "-", "–", "—", "‑")
+        if is_pair and (len(previous.levels) == 1 or previous.kind == "discs"):
+            groups[-1] = _Levels(between, "pair" if len(previous.levels) == 1 else "discs")
             return
-        if first < last and join in RANGES:
-            groups[-1] = _Levels((*previous, *_SPINE_ORDER[first + 1 : last + 1]), "range")
+        if first <= last and join in RANGES:  # "L1-L3", and from pair to pair: "L1/2 to L4/5"
+            groups[-1] = _Levels(between, "discs" if previous.kind == "pair" else "range")
             return
     groups.append(_Levels((level,), "single"))
 
@@ -191,7 +193,7 @@ def _labels_of_levels(groups: Sequence[_Levels], named: Set[str], around: Set[st
     for levels, kind in groups:
         if kind == "single" or names_vertebra:
             is_disc = False
-        elif kind == "pair":
+        elif kind in ("pair", "discs"):
             is_disc = bool(around & _DISC_CONTEXT) or (modality == "mri" and not around & _VERTEBRA_CONTEXT)
         else:
             is_disc = bool((named or around) & _DISC_WORDS)

@@ -16,6 +16,7 @@ from SATSegmentLib.anatomy.lexicon import Entry, Structure, load_lexicon
 from SATSegmentLib.anatomy.report_rules import (
     InContext,
     Surroundings,
+    adjectives,
     names_in_context,
     never_names,
     rejected_names,
@@ -72,7 +73,8 @@ class Names:
             if any(find_label(modality, text) for text in (rule.structure, f"left {rule.structure}")):
                 for name in rule.names:
                     self._in_context.setdefault(read_words(name).key, []).append(rule)
-        keys = self._entries.keys() | self._in_context.keys() | self._never
+        self._adjectives = adjectives()
+        keys = self._entries.keys() | self._in_context.keys() | self._never | self._adjectives.keys()
         self.vocabulary = frozenset(word for key in keys for word in key.split())
         self._keys = frozenset(keys)
         self._with_and = {
@@ -104,6 +106,8 @@ class Names:
         """
         if key in self._never:
             return Named((), False, False)
+        if key in self._adjectives:
+            return self._of_structure(self._adjectives[key], side, plural, exact=False)
         rules = self._in_context.get(key, ())
         asked = (key, side, plural)
         if asked not in self._chosen:

@@ -59,7 +59,7 @@ class PhraseReader:
     def _at(self, index: int) -> Phrase | None:
         counted = self.counts.read(index)
         labels = tuple(label for label in counted.labels if find_label(self.modality, label)) if counted else ()
-        named = None if labels else self._named(index) or self._operation(index)
+        named = None if labels else self._operation(index) or self._named(index)
         if counted and (named is None or counted.last >= named.last):
             core = (counted.first, counted.last)
             return Phrase(counted.first, counted.last, labels, counted.side, core, is_counted=True)
@@ -116,7 +116,7 @@ class PhraseReader:
             if not named.labels and named.is_of_organ:
                 return self._organ_inside(start, last, said, named)
             if named.labels and not named.is_finding and self._goes_on(last):
-                return Phrase(start, last, (), said, (start, last))
+                return Phrase(start, last + 1, (), said, (start, last + 1))
             return Phrase(start, last, named.labels, said, (start, last), named.exact, named.is_finding)
         return None
 

@@ -52,6 +52,12 @@ def operations() -> dict[str, tuple[str, ...]]:
 
 
 @cache
+def adjectives() -> dict[str, str]:
+    """Adjectives by word, each with the structure it is about."""
+    return dict(_rules()["adjectives"])
+
+
+@cache
 def rejected_names() -> frozenset[str]:
     """Near names that the reader does not take."""
     return frozenset(name for line in _rules()["names"]["rejected"] for name in line.split("|"))

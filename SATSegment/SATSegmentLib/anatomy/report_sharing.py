@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from SATSegmentLib.anatomy.report_names import Named, Names
 from SATSegmentLib.anatomy.report_numbers import SIDES
 from SATSegmentLib.anatomy.report_phrases import PhraseReader, on_side
+from SATSegmentLib.anatomy.report_rules import adjectives
 from SATSegmentLib.anatomy.report_rules import words as rule_words
 from SATSegmentLib.anatomy.report_sentence import Phrase, SentenceWords
 from SATSegmentLib.anatomy.spelling import canonical_word
@@ -36,13 +37,23 @@ class _Sharing:
         self.names = names
         self.reader = reader
         self.found = list(found)
-        self.taken = {index for phrase in found for index in range(phrase.first, max(phrase.last, phrase.reach) + 1)}
+        # An adjective may still turn out to share a noun: "hepatic and portal veins".
+        self.adjectives = [phrase for phrase in found if self._is_adjective(phrase)]
+        self.taken = {
+            index
+            for phrase in found
+            if phrase not in self.adjectives
+            for index in range(phrase.first, max(phrase.last, phrase.reach) + 1)
+        }
+
+    def _is_adjective(self, phrase: Phrase) -> bool:
+        return phrase.core[0] == phrase.core[1] and self.words.tokens[phrase.core[0]].word in adjectives()
 
     def with_shared_nouns(self) -> list[Phrase]:
         """All phrases with the leaning ones, in order."""
         result: list[Phrase] = []
         for phrase in self.found:
-            if not phrase.labels or phrase.is_counted:
+            if phrase.is_counted or phrase.is_operation:
                 result.append(phrase)
                 continue
             before = list(self._before(phrase))
@@ -51,6 +62,7 @@ class _Sharing:
                 # "left superior and middle frontal gyri": the side is shared as well.
                 phrase = phrase._replace(side=side, labels=on_side(self.names.modality, phrase.labels, side))
             result.extend((*before, phrase, *self._behind(phrase)))
+        result = [item for item in result if item not in self.adjectives or item.core[0] not in self.taken]
         return sorted(result, key=lambda phrase: phrase.first)
 
     def _before(self, phrase: Phrase) -> Iterator[Phrase]:
