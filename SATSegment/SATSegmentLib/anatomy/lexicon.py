@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
 from SATSegmentLib.anatomy.families import family_names
 from SATSegmentLib.anatomy.labels import Label, load_labels
@@ -58,8 +58,7 @@ class Structure:
         return tuple(self.labels or self.members)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One name of one structure.
 
     Attributes
@@ -96,15 +95,18 @@ class Lexicon:
         self._by_joined: dict[tuple[str, str], list[Entry]] = defaultdict(list)
         for entry in entries:
             self._by_key[entry.side, entry.key].append(entry)
-            joined = "".join(entry.tokens)
-            if joined.isalpha():
+            if len(entry.tokens) > 1 and (joined := "".join(entry.tokens)).isalpha():
                 # Numbers must stay apart: "rib 1 2" is not rib 12.
                 self._by_joined[entry.side, joined].append(entry)
         self.pairs = _pairs(structures)
 
     def find(self, words: Words, side: str) -> tuple[Entry, ...]:
         """Entries with these words in any order, or with the same letters written together or apart."""
-        found = self._by_key.get((side, words.key)) or self._by_joined.get((side, "".join(words.tokens))) or []
+        found = self._by_key.get((side, words.key))
+        if not found and (joined := "".join(words.tokens)).isalpha():
+            found = self._by_key.get((side, joined)) or self._by_joined.get((side, joined))
+        if not found:
+            return ()
         return tuple(entry for entry in found if words.plural or not entry.plural)
 
     def sides_of(self, text: str) -> dict[Side, Structure]:
@@ -145,23 +147,25 @@ class _Builder:
         self._seen: set[tuple[str, str, str, str]] = set()
 
     def add_own_name(self, structure: Structure) -> None:
-        self._append(structure.name, read_words(structure.name), structure, "name")
+        words = read_words(structure.name)
+        self._append(structure.name, words, words.key, structure, "name")
 
     def add(self, target: str, name: str, kind: str, modality: str) -> None:
         if name != name.lower():
             # "GMax" reads as two words, "gmax" as one; people write both.
             self.add(target, name.lower(), kind, modality)
         words = read_words(name)
+        key = words.key
         base = self.structures.get(target)
         if words.side and base is not None:
-            self._append(name, words, base, kind, modality)
+            self._append(name, words, key, base, kind, modality)
         elif base is not None and base.side:
-            self._append(name, words, base, kind, modality)
-            self._append(name, Words(words.tokens, base.side, words.plural), base, kind, modality)
+            self._append(name, words, key, base, kind, modality)
+            self._append(name, Words(words.tokens, base.side, words.plural), key, base, kind, modality)
         else:
             for side, structure in self.pairs[target].items():
                 said = f"{side} {name}" if side else name
-                self._append(said, Words(words.tokens, side, words.plural), structure, kind, modality)
+                self._append(said, Words(words.tokens, side, words.plural), key, structure, kind, modality)
 
     def add_composite(self, row: dict[str, Any]) -> None:
         sided = any("{side}" in text for modality in MODALITIES for text in row.get(modality, ()))
@@ -175,18 +179,25 @@ class _Builder:
                 words = read_words(text)
                 own = words.side if words.side in ("left", "right") else side
                 words = Words(words.tokens, own, words.plural)
-                self._append(text, words, structure, "synonym", plural=row.get("plural", False))
+                self._append(text, words, words.key, structure, "synonym", plural=row.get("plural", False))
 
     def add_unsupported(self, names: list[str], nearest: tuple[str, ...]) -> None:
         structure = Structure(names[0], "unsupported", nearest=nearest)
         self.others.setdefault(names[0], structure)
         for name in names:
-            self._append(name, read_words(name), structure, "synonym")
+            words = read_words(name)
+            self._append(name, words, words.key, structure, "synonym")
 
     def _append(
-        self, text: str, words: Words, structure: Structure, kind: str, modality: str = "", plural: bool = False
+        self,
+        text: str,
+        words: Words,
+        key: str,
+        structure: Structure,
+        kind: str,
+        modality: str = "",
+        plural: bool = False,
     ) -> None:
-        key = words.key
         once = (structure.name, words.side, key, modality)
         if once in self._seen or not words.tokens:
             return

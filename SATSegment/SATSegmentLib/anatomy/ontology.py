@@ -7,6 +7,7 @@ millisecond, while an index of 33,000 names would take longer to load than a per
 from __future__ import annotations
 
 import gzip
+import re
 from bisect import bisect_right
 from functools import cache
 from typing import NamedTuple
@@ -17,7 +18,7 @@ from SATSegmentLib.anatomy.words import Words, read_words
 from SATSegmentLib.resources import resource_path
 
 # So many lines are looked at for one query; what is beyond is too vague a query to answer from the tree.
-_MAX_LINES = 1500
+_MAX_LINES = 600
 
 
 class NamedConcept(NamedTuple):
@@ -38,15 +39,19 @@ class TreeNames:
     """
 
     def __init__(self, rows: list[str]) -> None:
-        # Only names, codes and view are read: building all concepts takes longer than a first keystroke may wait.
-        shown = [columns for row in rows if (columns := row.split("\t"))[7] == "1"]
+        # Only names and codes are kept: building all concepts takes longer than a first keystroke may wait.
+        shown: list[tuple[str, str, str, str]] = []
+        for row in rows:
+            identifier, name, synonyms, _, _, codes, _, view, _ = row.split("\t")
+            if view == "1":
+                shown.append((identifier, name, synonyms, codes))
         # A code that radiology itself uses is the best sign that people type the name.
-        shown.sort(key=lambda columns: (-columns[5].count("|"), len(columns[1])))
+        shown.sort(key=lambda concept: (-concept[3].count("|"), len(concept[1])))
         self._rows = shown
         lines: list[str] = []
         self._owners: list[int] = []
-        for number, columns in enumerate(shown):
-            names = [columns[1], *columns[2].split("|")] if columns[2] else [columns[1]]
+        for number, (_, name, synonyms, _) in enumerate(shown):
+            names = [name, *synonyms.split("|")] if synonyms else [name]
             lines += names
             self._owners += [number] * len(names)
         self._names = lines
@@ -59,7 +64,10 @@ class TreeNames:
         for line in lines:
             position += len(line) + 1
             self._starts.append(position)
-        self._spellings: Spellings | None = None
+        # Backwards, so that the best known of two concepts of one name is the one that stays.
+        lowered_names = self._text[1:-1].split("\n")
+        self._by_name = dict(zip(reversed(lowered_names), reversed(self._owners), strict=True))
+        self._spellings: dict[str, Spellings] = {}
 
     def exact(self, text: str, words: Words) -> NamedConcept | None:
         """The concept with this name or synonym: as typed, or in the one spelling, with or without its side."""
@@ -67,13 +75,8 @@ class TreeNames:
         forms = [typed, " ".join(words.tokens)]
         if words.side in ("left", "right"):
             forms.insert(1, f"{words.side} {forms[-1]}")
-        for form in forms:
-            if len(form) < 2 or "\n" in form:
-                continue
-            position = self._text.find(f"\n{form}\n")
-            if position >= 0:
-                return self._concept(self._owners[self._index_at(position + 1)])
-        return None
+        number = next((self._by_name[form] for form in forms if form in self._by_name), None)
+        return None if number is None else self._concept(number)
 
     def containing(self, tokens: tuple[str, ...], limit: int) -> list[tuple[NamedConcept, str]]:
         """Concepts with a name in which every token begins a word, each with that name; the closest first."""
@@ -112,28 +115,35 @@ class TreeNames:
 
     def _repaired(self, tokens: tuple[str, ...]) -> tuple[str, ...]:
         """The tokens with those that no name has replaced by the nearest word; empty where there is none."""
-        if self._spellings is None:
-            words = {word for word in self._text.split() if word.isalpha()}
-            self._spellings = Spellings(sorted(words))
         result = []
         for token in tokens:
             if f" {token}" in self._text or f"\n{token}" in self._text:
                 result.append(token)
                 continue
-            like = self._spellings.like(token, as_prefix=False)
+            like = self._words_in(token[0]).like(token, as_prefix=False)
             if not like:
                 return ()
             result.append(min(like, key=lambda word: (like[word], word)))
         return tuple(result) if tuple(result) != tokens else ()
 
+    def _words_in(self, letter: str) -> Spellings:
+        """The words that begin with a letter; made when they are first needed, as few slips are on a first letter."""
+        if letter not in self._spellings:
+            words = re.findall(rf"\b{re.escape(letter)}[a-z]+", self._text)
+            self._spellings[letter] = Spellings(sorted(set(words)))
+        return self._spellings[letter]
+
     def _index_at(self, position: int) -> int:
         return bisect_right(self._starts, position - 1) - 1
 
     def _concept(self, number: int) -> NamedConcept:
-        columns = self._rows[number]
-        synonyms = tuple(columns[2].split("|")) if columns[2] else ()
-        codes = tuple(columns[5].replace("=", ":").split("|")) if columns[5] else ()
-        return NamedConcept(columns[0], columns[1], synonyms, codes)
+        identifier, name, synonyms, codes = self._rows[number]
+        return NamedConcept(
+            identifier,
+            name,
+            tuple(synonyms.split("|")) if synonyms else (),
+            tuple(codes.replace("=", ":").split("|")) if codes else (),
+        )
 
 
 def _begins_word(line: str, token: str) -> bool:

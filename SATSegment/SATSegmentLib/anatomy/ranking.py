@@ -65,9 +65,8 @@ def _ranked(words: Words, text: str, modality: Modality, limit: int) -> tuple[Su
         if known is None or score > known[0]:
             scored[entry.structure.name] = (score, entry, match)
     pairs = [*_counted(words, modality), *_pair_suggestions(words, modality)]
-    found = [
-        suggest(entry.structure, modality, entry.text, match, (), score) for score, entry, match in scored.values()
-    ]
+    best_scored = heapq.nlargest(4 * limit, scored.values(), key=lambda hit: hit[0] + _places(hit[1], modality))
+    found = [suggest(e.structure, modality, e.text, match, (), score) for score, e, match in best_scored]
     if any(hit.match in ("exact", "prefix", "words") for hit in found):
         found = [hit for hit in found if hit.match not in ("typo", "partial")]
     concepts = _concepts(words, text, modality, limit, bool(found))
@@ -84,6 +83,11 @@ def _ranked(words: Words, text: str, modality: Modality, limit: int) -> tuple[Su
     if words.plural and any(e.plural for e in load_lexicon().find(words, words.side)):
         everything = [*exact, *pairs, *rest]
     return tuple(replace(hit, spans=hit.spans or spans_of(hit.matched, words)) for hit in _first(everything, limit))
+
+
+def _places(entry: Entry, modality: Modality) -> float:
+    """Trained ones come before all others, whatever their score."""
+    return 1000.0 if modality in entry.structure.modalities else 0.0
 
 
 def _first(hits: list[Suggestion], limit: int) -> list[Suggestion]:
@@ -230,7 +234,7 @@ class Index:
                 continue
             if not whole[number] or 2 * whole[number] < min(len(tokens), len(entry.tokens)):
                 continue
-            covered = gain - 0.6 * len(self.words[number])
+            covered = gain - 0.6 * len(self.words[number]) - 2.0 * (bool(side) and entry.side != side)
             result.append((covered * 4 - self.cost[number], entry, "partial"))
         return result
 
@@ -294,7 +298,8 @@ def _typo_matches(index: Index, token: str) -> dict[int, float]:
     if key in _matches_cache:
         return _matches_cache[key]
     found = dict(_prefix_matches(index, token))
-    for word, edits in index.spellings.like(token).items():
+    # A slip in "uterus" may look like a plural and lose its s.
+    for word, edits in (index.spellings.like(token) or index.spellings.like(token + "s")).items():
         quality = 5.0 - 1.5 * edits - (0.0 if len(word) <= len(token) + edits else 0.5)
         for number in index.postings[word]:
             if found.get(number, 0.0) < quality:
@@ -348,7 +353,9 @@ def _concepts(words: Words, text: str, modality: Modality, limit: int, any_found
     names = load_tree_names()
     concept = names.exact(text, words)
     hits: Iterable[tuple[NamedConcept, str]] = ()
-    if max(map(len, words.tokens)) >= 3 and len(words.tokens) <= _MAX_TOKENS:
+    # A long text that fits names of SAT needs no list of what else it might be.
+    most = 4 if any_found else _MAX_TOKENS
+    if max(map(len, words.tokens)) >= 3 and len(words.tokens) <= most:
         hits = names.containing(words.tokens, limit)
     suggestions: dict[str, Suggestion] = {}
     by_concept = _labels_by_concept()

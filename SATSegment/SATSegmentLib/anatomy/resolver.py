@@ -214,7 +214,10 @@ class _Question:
         alone = [*self._here(self.lexicon.find(self.words, "")), *(entry for pair in chosen for entry in pair)]
         first = {entry.structure.name: entry for entry in reversed(alone)}
         ordered = [first[name] for name in dict.fromkeys(entry.structure.name for entry in alone)]
-        candidates += [suggest(entry.structure, self.modality, entry.text) for entry in ordered]
+        single = [suggest(entry.structure, self.modality, entry.text) for entry in ordered]
+        # One label that holds both sides is nearer to what was said than two.
+        whole = [hit for hit in single if self.words.side != "both" and not hit.name.startswith(("left ", "right "))]
+        candidates = [*whole, *candidates, *(hit for hit in single if hit not in whole)]
         return DidYouMean(self.text, tuple(candidates[:MAX_CANDIDATES]))
 
     def _names_one_without_sides(self) -> bool:

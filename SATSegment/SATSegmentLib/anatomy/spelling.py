@@ -107,6 +107,9 @@ def canonical_word(word: str) -> tuple[str, bool]:
         return _PLURALS[word], True
     if word in _WORDS:
         return _WORDS[word], False
+    if len(word) > 4 and word.endswith("ae"):
+        # A Latin plural, or a genitive ("vena portae", "erector spinae"): not taken for a plural.
+        return word[:-1], False
     singular = _without_s(word)
     if singular != word:
         return _WORDS.get(singular, singular), True
@@ -114,8 +117,6 @@ def canonical_word(word: str) -> tuple[str, bool]:
 
 
 def _without_s(word: str) -> str:
-    if len(word) > 4 and word.endswith("ae"):
-        return word[:-1]
     if len(word) < 4 or not word.endswith("s") or word in _SINGULAR_S or word.endswith(("ss", "us", "is")):
         return word
     if word.endswith("ies"):

@@ -7,8 +7,7 @@ look-up finds them. Order of words is kept for ranking and left out of `key`.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from SATSegmentLib.anatomy.spelling import canonical_word, fold
 
@@ -61,6 +60,8 @@ _ORDINALS = {
     "prima": "1", "secunda": "2", "tertia": "3", "quarta": "4", "quinta": "5", "sexta": "6", "septima": "7",
     "octava": "8", "nona": "9", "decima": "10", "undecima": "11", "duodecima": "12",
 }  # fmt: skip
+# "Rib no. 5"
+_NUMBER_WORDS = frozenset(("number", "no", "nr", "num"))
 _ROMAN = {
     "i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5", "vi": "6", "vii": "7", "viii": "8", "ix": "9", "x": "10",
     "xi": "11", "xii": "12",
@@ -100,8 +101,7 @@ _JOINED_SIDES = re.compile(
 _POSSESSIVE = re.compile(r"'s\b")
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
+class Words(NamedTuple):
     """A text as words.
 
     Attributes
@@ -208,6 +208,8 @@ def _assemble(raw: list[str]) -> Words:
             sides.append((position, side))
         elif token in FILLERS and names_something:
             plural |= token == "all"
+        elif token in _NUMBER_WORDS and raw[position + 1 : position + 2] and raw[position + 1][0].isdigit():
+            continue
         elif token in _ORDINALS:
             tokens.append(_ORDINALS[token])
         elif len(token) == 1 and names_something and token in _LETTERS:

@@ -186,15 +186,7 @@ def test_any_text_is_answered_at_once(text, modality):
     assert _seconds(text, modality) < 0.05
 
 
-WORDS = sorted({word for label in LABELS for word in label.text.split()}) + [
-    "left",
-    "both",
-    "5-7",
-    "L1",
-    "and",
-    "of",
-    "/",
-]
+WORDS = [*sorted({word for label in LABELS for word in label.text.split()}), "both", "5-7", "L1", "and", "of", "/"]
 
 
 @settings(max_examples=150, deadline=None)
