@@ -14,19 +14,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from SATSegmentLib.anatomy.labels import CodedConcept, Label, Terminology, find_label, load_labels
-    from SATSegmentLib.anatomy.preset_sets import Preset, labels_by_region, presets
-    from SATSegmentLib.anatomy.ranking import preload, search
-    from SATSegmentLib.anatomy.resolver import (
+    from SATSegmentLib.anatomy.answers import (
         Composite,
         DidYouMean,
         NotSegmentable,
         Resolution,
         Resolved,
         Unknown,
-        as_free_text,
-        resolve,
     )
+    from SATSegmentLib.anatomy.labels import CodedConcept, Label, Terminology, find_label, load_labels
+    from SATSegmentLib.anatomy.preset_sets import Preset, labels_by_region, presets
+    from SATSegmentLib.anatomy.ranking import preload, search
+    from SATSegmentLib.anatomy.resolver import as_free_text, resolve
     from SATSegmentLib.anatomy.suggestion import Suggestion
     from SATSegmentLib.anatomy.tree import AnatomyTree, Concept, load_tree
     from SATSegmentLib.anatomy.user_sets import UserSets
@@ -34,17 +33,17 @@ if TYPE_CHECKING:
 _HOMES = {
     "AnatomyTree": "tree",
     "CodedConcept": "labels",
-    "Composite": "resolver",
+    "Composite": "answers",
     "Concept": "tree",
-    "DidYouMean": "resolver",
+    "DidYouMean": "answers",
     "Label": "labels",
-    "NotSegmentable": "resolver",
+    "NotSegmentable": "answers",
     "Preset": "preset_sets",
-    "Resolution": "resolver",
-    "Resolved": "resolver",
+    "Resolution": "answers",
+    "Resolved": "answers",
     "Suggestion": "suggestion",
     "Terminology": "labels",
-    "Unknown": "resolver",
+    "Unknown": "answers",
     "UserSets": "user_sets",
     "as_free_text": "resolver",
     "find_label": "labels",

@@ -8,74 +8,20 @@ a question, as a refusal with what is nearest, or as unknown.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from SATSegmentLib.anatomy.answers import Composite, DidYouMean, NotSegmentable, Resolution, Resolved, Unknown
 from SATSegmentLib.anatomy.labels import find_label, load_labels
 from SATSegmentLib.anatomy.lexicon import Entry, Lexicon, Structure, load_lexicon
 from SATSegmentLib.anatomy.numbering import numbered_parts
 from SATSegmentLib.anatomy.ontology import load_tree_names
 from SATSegmentLib.anatomy.ranking import search, suggest_pair
-from SATSegmentLib.anatomy.suggestion import Suggestion, members_of, reason_of, shown_name, suggest
+from SATSegmentLib.anatomy.suggestion import members_of, reason_of, shown_name, suggest
 from SATSegmentLib.anatomy.tree import load_tree
 from SATSegmentLib.anatomy.words import MAX_CHARACTERS, Side, Words, read_words
 from SATSegmentLib.errors import PromptError
 from SATSegmentLib.types import MODALITIES, Modality, Prompt
 
 MAX_CANDIDATES = 6
-
-
-@dataclass(frozen=True, slots=True)
-class Resolved:
-    """The text is one trained label."""
-
-    text: str
-    prompt: Prompt
-
-
-@dataclass(frozen=True, slots=True)
-class Composite:
-    """The text stands for several trained labels; `name` is what to call them together."""
-
-    text: str
-    name: str
-    prompts: tuple[Prompt, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class DidYouMean:
-    """The text may mean one of these, the likeliest first; each can be segmented in the modality. A person chooses."""
-
-    text: str
-    candidates: tuple[Suggestion, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class NotSegmentable:
-    """Known anatomy that SAT cannot do here.
-
-    Attributes
-    ----------
-    concept: its name.
-    concept_id: its id in the knowledge tree; may be empty.
-    reason: why, for people: "MRI only", "not a SAT class", "trained without a side only".
-    nearest: what comes closest and was trained, best first: in this modality, else in another. May be empty.
-    """
-
-    text: str
-    concept: str
-    concept_id: str
-    reason: str
-    nearest: tuple[Prompt, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """Nothing that is known. Runs as free text only where the caller says so: `as_free_text`."""
-
-    text: str
-
-
-Resolution = Resolved | Composite | DidYouMean | NotSegmentable | Unknown
 
 
 def resolve(text: str, modality: Modality) -> Resolution:
