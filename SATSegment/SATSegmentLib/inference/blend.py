@@ -27,28 +27,24 @@ class Blend:
     def __init__(
         self, shape: tuple[int, int, int], window: tuple[int, int, int], boxes: list[Box], device: torch.device
     ) -> None:
-        self._single = len(boxes) == 1
         self._factors = [
             _normalised({box[axis].start: box[axis] for box in boxes}, shape[axis], factor, device)
             for axis, factor in enumerate(blend_weights(window))
         ]
 
-    def weigh(self, probability: Tensor, window: Box, part: Box) -> Tensor:
-        """Multiply a window's probabilities (N, x, y, z) in place by their weights.
+    def weights(self, window: Box, part: Box) -> Tensor:
+        """The weights (x, y, z) of a part of a window.
 
         Parameters
         ----------
         window: the window's box in the grid.
-        part: the part of the grid that `probability` covers, inside the window.
+        part: box in the grid, inside the window.
         """
-        if self._single:
-            return probability
-        for axis, (factors, whole, inner) in enumerate(zip(self._factors, window, part, strict=True)):
-            view = [1, 1, 1, 1]
-            view[axis + 1] = -1
-            low = inner.start - whole.start
-            probability *= factors[whole.start][low : low + inner.stop - inner.start].view(view)
-        return probability
+        x, y, z = (
+            factors[whole.start][inner.start - whole.start : inner.stop - whole.start]
+            for factors, whole, inner in zip(self._factors, window, part, strict=True)
+        )
+        return x[:, None, None] * y[:, None] * z
 
 
 def _normalised(parts: dict[int, slice], size: int, factor: np.ndarray, device: torch.device) -> dict[int, Tensor]:

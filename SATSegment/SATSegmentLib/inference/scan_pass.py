@@ -146,10 +146,11 @@ class ScanPass:
                 run.check()
                 features = self._encode(number)
                 embeddings = self._network.embed_masks(features.tokens, queries[block])
-                for row in range(len(block)):
-                    logits = mask_logits(features.voxels, embeddings[:, row : row + 1])[0]
-                    highest[row] = torch.maximum(highest[row], logits.max().cpu())
-                    sums[(slice(row, row + 1), *box)] += self._blend.weigh(logits.sigmoid_(), box, box).cpu()
+                for slab in _slabs(box, len(block)):
+                    x, _, _ = _relative(slab, box)
+                    logits = mask_logits(features.voxels[:, :, x], embeddings)[0]
+                    highest = torch.maximum(highest, logits.amax(dim=(1, 2, 3)).cpu())
+                    sums[(slice(None), *slab)] += logits.sigmoid_().mul_(self._blend.weights(box, slab)).cpu()
                 work = self._encode_work + 2 * len(block) * self._decode_work
                 run.advance(work, f"window {number + 1} of {len(self._boxes)}")
             spent = (time.perf_counter() - started) / len(block)
@@ -180,20 +181,28 @@ class ScanPass:
 
     def _blended(self, block: Sequence[int], embeddings: list[Tensor], places: list[_Place]) -> list[Tensor]:
         """The blended probability of each prompt of the block, on its own part of the grid."""
-        sums = [torch.zeros([side.stop - side.start for side in places[row].part or _NOWHERE]) for row in block]
+        parts = {row: part for row in block if (part := places[row].part) is not None}
+        sums = {row: torch.zeros([side.stop - side.start for side in part]) for row, part in parts.items()}
         for number, box in enumerate(self._boxes):
-            shared = [intersection(box, places[row].part or _NOWHERE) for row in block]
-            if not any(shared):
+            asked = [row for row, part in parts.items() if intersection(box, part)]
+            if not asked:
                 continue
-            voxels = self._features(number).voxels
-            for row, total, part in zip(block, sums, shared, strict=True):
-                if part is None:
+            voxels = self._features(number).voxels[0]
+            for slab in _slabs(box, len(asked)):
+                # All prompts at once over the whole slab: one product is cheaper than cutting features out for each.
+                rows = [row for row in asked if intersection(slab, parts[row])]
+                if not rows:
                     continue
-                inside = voxels[(slice(None), slice(None), *_relative(part, box))]
-                probability = mask_logits(inside, embeddings[number][None, row : row + 1])[0].sigmoid_()
-                weighed = self._blend.weigh(probability, box, part)[0].cpu()
-                total[_relative(part, places[row].part or _NOWHERE)] += weighed
-        return sums
+                x, _, _ = _relative(slab, box)
+                logits = mask_logits(voxels[None, :, x], embeddings[number][None, rows])[0]
+                weights = self._blend.weights(box, slab)
+                for row, logit in zip(rows, logits, strict=True):
+                    shared = intersection(slab, parts[row])
+                    assert shared is not None
+                    inside = _relative(shared, slab)
+                    weighed = logit[inside].sigmoid().mul_(weights[inside]).cpu()
+                    sums[row][_relative(shared, parts[row])] += weighed
+        return [sums.get(row, torch.zeros(0, 0, 0)) for row in block]
 
     def _features(self, number: int) -> Features:
         return self._cache.get((self._name, number), lambda: self._encode(number))
@@ -249,18 +258,14 @@ class _HighVoxels:
 
     def look(self, box: Box, voxels: Tensor, embeddings: Tensor) -> None:
         """Take in one window: features (C, x, y, z), mask embeddings (N, C)."""
-        plane = voxels.shape[2] * voxels.shape[3] * 4 * 3 * len(embeddings)
-        thick = max(1, _SLAB_BYTES // plane)
-        for start in range(0, voxels.shape[1], thick):
-            slab = voxels[:, start : start + thick]
-            logits = mask_logits(slab[None], embeddings[None])[0]
-            columns = logits.amax(dim=3)
-            x, y, z = columns.amax(dim=2), columns.amax(dim=1), logits.amax(dim=(1, 2))
-            low = box[0].start + start
-            parts = (slice(low, low + slab.shape[1]), box[1], box[2])
-            for used, part, line in zip(self._used, parts, (x, y, z), strict=True):
+        for slab in _slabs(box, len(embeddings)):
+            x, _, _ = _relative(slab, box)
+            logits = mask_logits(voxels[None, :, x], embeddings[None])[0]
+            plane = logits.amax(dim=1)
+            lines = (logits.amax(dim=(2, 3)), plane.amax(dim=2), plane.amax(dim=1))
+            for used, part, line in zip(self._used, slab, lines, strict=True):
                 used[:, part] |= (line > self._level).cpu()
-            self._highest = torch.maximum(self._highest, x.amax(dim=1).cpu())
+            self._highest = torch.maximum(self._highest, lines[0].amax(dim=1).cpu())
 
     def places(self) -> list[_Place]:
         """Where each prompt is high, with a margin of one voxel, which is how far interpolation reaches."""
@@ -274,6 +279,15 @@ class _HighVoxels:
                 return None
             part.append(slice(max(int(hits[0]) - 1, 0), min(int(hits[-1]) + 2, used.shape[1])))
         return (part[0], part[1], part[2])
+
+
+def _slabs(box: Box, prompts: int) -> Iterator[Box]:
+    """A window's box in slabs along its first axis, thin enough for the logits of all prompts."""
+    x, y, z = box
+    plane = (y.stop - y.start) * (z.stop - z.start) * 4 * 3 * prompts
+    thick = max(1, _SLAB_BYTES // plane)
+    for start in range(x.start, x.stop, thick):
+        yield slice(start, min(start + thick, x.stop)), y, z
 
 
 def _blocks(parts: Sequence[Box | None]) -> Iterator[list[int]]:
