@@ -107,7 +107,7 @@ class _Sentence:
         behind = self._end_behind(target, end)
         for trigger in self.triggers[middle : bisect_left(self.starts, min(behind, target.last + _REACH))]:
             if trigger.first > target.last:
-                said |= self._back(trigger, target, trigger.first > end)
+                said |= self._back(trigger, target)
         negated = "negated" in said
         return Context(negated, "uncertain" in said and not negated, "historical" in said or target.is_operation)
 
@@ -135,7 +135,7 @@ class _Sentence:
             return {"negated", "historical"}  # "surgically absent uterus"
         return set()
 
-    def _back(self, trigger: Trigger, target: Target, over_colon: bool) -> set[str]:
+    def _back(self, trigger: Trigger, target: Target) -> set[str]:
         """What a trigger behind a target says of it."""
         kind = trigger.kind
         if kind in ("negated_back", "removed_back") and self._is_subject(trigger, target):
@@ -148,9 +148,14 @@ class _Sentence:
             return {"historical"}
         if kind == "question" and target.is_finding:
             return {"uncertain"}
-        if kind == "negated" and over_colon and trigger.last >= len(self.words) - 2:
+        if kind == "negated" and self._is_answer(trigger, target):
             return {"negated"}
         return set()
+
+    def _is_answer(self, trigger: Trigger, target: Target) -> bool:
+        """Whether a negation stands alone behind the target: "Pulmonary embolism: no", "Effusion - none"."""
+        asked = trigger.first - target.last == 2 and self.words[trigger.first - 1] in (":", "-", "–", "—")
+        return asked and trigger.last >= len(self.words) - 2
 
     def _denies(self, trigger: Trigger, target: Target) -> bool:
         """Whether a negation in front of a target is about it, and not about what is in it or comes of it."""

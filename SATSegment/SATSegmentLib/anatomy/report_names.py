@@ -41,7 +41,6 @@ class Named(NamedTuple):
     is_finding: whether the labels are lesions.
     is_like_finding: whether they are anatomy that is mentioned like a lesion ("no lymph nodes").
     is_of_organ: whether an organ may be named by shorter words inside, where `labels` is empty.
-    fallback: label texts nearest to it, where `labels` is empty.
     """
 
     labels: tuple[str, ...]
@@ -49,7 +48,6 @@ class Named(NamedTuple):
     is_finding: bool
     is_like_finding: bool = False
     is_of_organ: bool = False
-    fallback: tuple[str, ...] = ()
 
 
 class Names:
@@ -155,7 +153,7 @@ class Names:
         Of a lesion the organ remains, of a part the whole, where the words name it.
         """
         if structure.what == "unsupported":
-            return Named((), False, False, is_of_organ=True, fallback=structure.nearest)
+            return Named((), False, False, is_of_organ=True)
         is_finding = any(label.is_finding for label in structure.labels.values())
         return Named((), False, is_finding, is_of_organ=is_finding)
 

@@ -114,7 +114,7 @@ class PhraseReader:
             if named is None:
                 continue
             if not named.labels and named.is_of_organ:
-                return self._organ_inside(start, last, said, named)
+                return self._organ_inside(start, last, said)
             if named.labels and not named.is_finding and self._goes_on(last):
                 return Phrase(start, last + 1, (), said, (start, last + 1))
             return Phrase(start, last, named.labels, said, (start, last), named.exact, named.is_finding)
@@ -170,22 +170,23 @@ class PhraseReader:
         """Whether the next noun makes it another structure: "thyroid cartilage"."""
         return last + 1 < len(self.tokens) and self.tokens[last + 1].word in _OTHER_NOUNS
 
-    def _organ_inside(self, start: int, last: int, side: str, named: Named) -> Phrase | None:
+    def _organ_inside(self, start: int, last: int, side: str) -> Phrase | None:
         """What is left of a name that SAT cannot do: "kidney" of "kidney stone".
 
         None where the organ comes later. Another structure's name leaves nothing, even where it is called after an
         organ: "splenic artery".
         """
-        is_other = any(self.tokens[index].word in _OTHER_NOUNS for index in range(start, last + 1))
+        others = [index for index in range(start, last + 1) if self.tokens[index].word in _OTHER_NOUNS]
         for first in range(start, last + 1):
             for end, key, inner, plural in reversed([window for window in self._windows(first) if window[0] <= last]):
                 if (first, end) == (start, last):
                     continue
                 said = side or inner
                 organ = self._find(key, said, plural)
-                if organ is None or not organ.labels or (organ.is_finding and not organ.is_like_finding):
+                if organ is None or not organ.labels:
                     continue
-                if is_other and not organ.is_like_finding and not _is_of(organ.labels, named.fallback):
+                is_called_after_it = any(not first <= index <= end for index in others)
+                if not organ.is_like_finding and (organ.is_finding or is_called_after_it):
                     continue
                 if first > start:
                     return None  # read when its turn comes: "fracture of ribs 3 and 4"
@@ -233,11 +234,6 @@ def _lobes(said: Sequence[str], side: str) -> tuple[str, ...]:
     if "thyroid" in said:
         return (f"{side} thyroid",)
     return tuple(f"{side} lung {word} lobe" for word in said if word in ("upper", "middle", "lower"))
-
-
-def _is_of(labels: Sequence[str], fallback: Sequence[str]) -> bool:
-    """Whether labels are among those nearest to a name, whatever their side."""
-    return not {_unsided(label) for label in labels}.isdisjoint(map(_unsided, fallback))
 
 
 def _unsided(label: str) -> str:

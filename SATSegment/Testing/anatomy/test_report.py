@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,7 @@ def test_an_unknown_modality_is_refused() -> None:
         "There is no CT evidence of a pleural effusion.",
         "Pleural effusion is not seen.",
         "Pleural effusion: none.",
+        "Pleural effusion - no.",
         "The chest is free of pleural effusion.",
         "Negative for pleural effusion.",
         "The previously described pleural effusion has resolved.",
@@ -160,9 +162,18 @@ def test_the_place_of_a_denied_finding_is_still_there() -> None:
     assert present("No adrenal mass.") == {"adrenal gland"}
 
 
+def test_what_is_left_of_a_name_that_sat_cannot_do_is_the_organ() -> None:
+    assert present("Kidney stone.") == {"kidney"}
+    assert present("Left lower pole of the right kidney.") == {"right kidney"}
+    assert present("Hepatic steatosis.") == {"liver"}
+    assert present("Splenic artery aneurysm.") == set()
+
+
 def test_a_missing_organ_is_negated() -> None:
     for text in ("The left kidney is absent.", "No left kidney is seen.", "Congenital absence of the left kidney."):
         assert negated(text) == {"left kidney"}, text
+    assert negated("The uterus and prostate are surgically absent.") == {"uterus", "prostate"}
+    assert present("Neither the liver nor the spleen is enlarged.") == {"liver", "spleen"}
     assert present("The left kidney is not enlarged.") == {"left kidney"}
     assert present("The left kidney is not well seen.") == {"left kidney"}
 
@@ -243,6 +254,15 @@ def test_a_former_study_does_not_make_a_finding_historical() -> None:
         ("Left hippocampus and amygdala.", "mri", {"left hippocampus", "left amygdala"}),
         ("Left and right ventricles.", "mri", {"left heart ventricle", "right heart ventricle"}),
         ("Kidney cyst on the left.", "ct", {"left kidney cyst"}),
+        ("Left superior and middle frontal gyri.", "mri", {"left superior frontal gyrus", "left middle frontal gyrus"}),
+        ("The hepatic and portal veins.", "ct", {"liver vessel", "portal vein and splenic vein"}),
+        ("Myocardial scar or edema.", "mri", {"myocardial scar", "myocardial edema"}),
+        ("Wedging of C7-T1.", "ct", {"cervical vertebrae 7 (c7)", "thoracic vertebrae 1 (t1)"}),
+        (
+            "The disc between L3 and L4.",
+            "mri",
+            {"intervertebral disc between lumbar vertebrae 3 (l3) and lumbar vertebrae 4 (l4)"},
+        ),
     ],
 )
 def test_lists_and_ranges_are_read_out(text: str, modality: str, labels: set[str]) -> None:
@@ -331,11 +351,22 @@ def test_any_text_is_read_without_error_and_mentions_do_not_overlap(text: str) -
 def test_ten_thousand_characters_take_at_most_50_milliseconds(text: str) -> None:
     text = text[:10_000]
     read_report("warm up", "ct")
-    best = min(_seconds(text) for _ in range(5))
-    assert best <= 0.050
+    ratios = []
+    for _ in range(7):
+        loop = min(_seconds(_fixed_work) for _ in range(2))
+        ratios.append(_seconds(lambda: read_report(text, "ct")) / loop)
+    assert min(ratios) * QUIET_SECONDS_OF_FIXED_WORK <= 0.050
 
 
-def _seconds(text: str) -> float:
-    start = time.process_time()  # what the reader takes, not what others on this machine do
-    read_report(text, "ct")
+# What the loop takes on one quiet core of the machine this was written on; a busy machine slows both alike.
+QUIET_SECONDS_OF_FIXED_WORK = 0.016
+
+
+def _fixed_work() -> None:
+    sum(range(1_000_000))
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    start = time.process_time()
+    work()
     return time.process_time() - start
