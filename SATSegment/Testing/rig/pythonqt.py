@@ -41,7 +41,9 @@ def adopt() -> None:
     for cls in objects:
         _addProperties(cls)
     base = QtCore.QObject
-    _addConnect(base)
+    for cls in objects:
+        if "__getattribute__" in cls.__dict__:
+            _addConnect(cls)
     base.name = _Property("name", lambda self: self.objectName, None)
     base.className = lambda self: raw(QtCore.QObject, "metaObject")(self).className()
     for cls in objects:
@@ -140,12 +142,16 @@ def _replace(cls: type, name: str, value: Any) -> None:
 
 
 class _Absent:
-    """A name that PySide6 has and PythonQt has not."""
+    """Stands where PySide6 has a method and PythonQt has none: a call is an error.
+
+    Reading it is none, because Shiboken reads the names of virtual methods to look for an override, and does not expect
+    an exception.
+    """
 
     def __init__(self, owner: str, name: str) -> None:
         self.owner, self.name = owner, name
 
-    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+    def __call__(self, *_: Any, **__: Any) -> Any:
         raise AttributeError(f"PythonQt has no {self.owner}.{self.name}")
 
 

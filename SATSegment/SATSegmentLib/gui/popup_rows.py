@@ -1,0 +1,126 @@
+"""The rows of the popup: what search found, and on top what Enter would add."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass, field
+
+from slicer.i18n import tr as _
+
+from SATSegmentLib import anatomy
+from SATSegmentLib.types import Modality, Prompt
+
+ROWS = 12
+_MODALITY_NAMES = {"ct": "CT", "mri": "MRI", "pet": "PET"}
+# What completes a name; a slip of the keyboard or a part that fits is a guess, and is only taken when it is chosen.
+_COMPLETIONS = ("prefix", "words")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the popup.
+
+    Attributes
+    ----------
+    name: what it is called; the chip gets this name.
+    matched: the name that fitted what was typed ("IVC"); often the same as `name`.
+    spans: (start, end) of the parts of `matched` to show in bold.
+    badge: modality, or the reason why it cannot be asked for ("MRI only").
+    dots: evidence, "●●○"; empty where there is none.
+    scans: annotated scans in training.
+    finding: whether it is a lesion or another abnormality.
+    prompts: what it stands for; empty where it cannot be asked for.
+    """
+
+    name: str
+    matched: str
+    spans: tuple[tuple[int, int], ...]
+    badge: str
+    dots: str = ""
+    scans: int = 0
+    finding: bool = False
+    prompts: tuple[Prompt, ...] = field(default=())
+
+    @property
+    def enabled(self) -> bool:
+        return bool(self.prompts)
+
+    def evidence(self) -> str:
+        """The right-hand side: "CT ●●● 5,230 scans  finding", or the reason."""
+        parts = [self.badge]
+        if self.dots:
+            parts.append(self.dots)
+            parts.append(_("{count} scans").format(count=f"{self.scans:,}"))
+        if self.finding:
+            parts.append(_("finding"))
+        return " ".join(parts)
+
+    def spoken(self) -> str:
+        """The whole row as one text, for screen readers."""
+        name = self.name if self.matched == self.name else f"{self.name} ({self.matched})"
+        return f"{name}, {self.evidence()}"
+
+    def toolTip(self) -> str:
+        """What the row would add, or why it cannot."""
+        if not self.prompts:
+            return html.escape(self.badge)
+        return "<br>".join(html.escape(prompt.text) for prompt in self.prompts[:30])
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a text gives.
+
+    Attributes
+    ----------
+    rows: for the popup, the likeliest first.
+    certain: whether Enter may add the first row without a question.
+    answer: what the resolver says of the text as a whole.
+    """
+
+    rows: tuple[Row, ...]
+    certain: bool
+    answer: anatomy.Resolution
+
+
+def find(text: str, modality: Modality) -> Found:
+    """Rows for what has been typed so far.
+
+    The first row is what Enter adds, where that is no guess: what the text means by itself, else a completion of it.
+    """
+    answer = anatomy.resolve(text, modality)
+    hits = anatomy.search(text, modality, ROWS)
+    rows = [rowOfSuggestion(hit, modality) for hit in hits]
+    if isinstance(answer, anatomy.Resolved | anatomy.Composite):
+        prompts = answer.prompts if isinstance(answer, anatomy.Composite) else (answer.prompt,)
+        meant = next((row for row in rows if set(row.prompts) == set(prompts)), None)
+        if meant is None:
+            name = answer.name if isinstance(answer, anatomy.Composite) else answer.prompt.text
+            meant = Row(name, name, (), _MODALITY_NAMES[modality], prompts=prompts)
+        return Found((meant, *(row for row in rows if row is not meant))[:ROWS], True, answer)
+    completes = bool(hits) and hits[0].status == "trained" and hits[0].match in _COMPLETIONS
+    ambiguous = isinstance(answer, anatomy.NotSegmentable) or any(hit.match == "exact" for hit in hits)
+    return Found(tuple(rows), completes and not ambiguous, answer)
+
+
+def rowOfPrompt(prompt: Prompt) -> Row:
+    """A row for something that was asked for before."""
+    hits = anatomy.search(prompt.text, prompt.modality, 1) if prompt.trained else []
+    if hits and hits[0].name == prompt.text:
+        return rowOfSuggestion(hits[0], prompt.modality)
+    badge = _MODALITY_NAMES[prompt.modality] if prompt.trained else _("free text")
+    return Row(prompt.text, prompt.text, (), badge, prompts=(prompt,))
+
+
+def rowOfSuggestion(hit: anatomy.Suggestion, modality: Modality) -> Row:
+    """A row for one suggestion of search or resolver."""
+    return Row(
+        name=hit.name,
+        matched=hit.matched,
+        spans=hit.spans,
+        badge=hit.reason or _MODALITY_NAMES[modality],
+        dots="●" * hit.grade + "○" * (3 - hit.grade) if hit.prompts else "",
+        scans=hit.scans,
+        finding=hit.finding,
+        prompts=hit.prompts,
+    )

@@ -1,0 +1,96 @@
+"""The menu beside the prompt line: presets, the user's own sets, history, paste, from a report."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import qt
+from slicer.i18n import tr as _
+
+from SATSegmentLib import anatomy
+from SATSegmentLib.gui.history import History
+from SATSegmentLib.gui.signal import Connections, Signal
+from SATSegmentLib.types import Modality, Prompt
+
+_RECENT = 15
+
+
+class PresetsMenu:
+    """A menu that is made anew each time it opens.
+
+    Signals
+    -------
+    picked(name, prompts): a preset, a set, or something of the history.
+    saveRequested(), forgetRequested(name): the user's own sets.
+    pasteRequested(), reportRequested(), clearRequested(): the other entries.
+    """
+
+    def __init__(self, parent: Any, history: History) -> None:
+        self.picked, self.saveRequested, self.forgetRequested = Signal(), Signal(), Signal()
+        self.pasteRequested, self.reportRequested, self.clearRequested = Signal(), Signal(), Signal()
+        self.modality: Modality = "ct"
+        self.hasChips = False
+        self._history = history
+        self._connections = Connections()
+        self._meaning: dict[str, tuple[Signal, tuple[Any, ...]]] = {}
+        self.menu = qt.QMenu(parent)
+        self.menu.setAccessibleName(_("Presets, history, paste, from report"))
+        self._connections.connect(self.menu, "aboutToShow()", self.refill)
+        self._connections.connect(self.menu, "triggered(QAction*)", self._onTriggered)
+
+    def refill(self) -> None:
+        """The entries for the chosen modality."""
+        self.menu.clear()
+        self._meaning = {}
+        presets = self._submenu(_("Presets"))
+        for preset in anatomy.presets(self.modality):
+            action = self._entry(presets, preset.title, self.picked, preset.title, preset.prompts)
+            action.setToolTip(preset.about)
+            action.setText(f"{preset.title} ({len(preset.prompts)})")
+        self._ownSets()
+        recent = self._submenu(_("History"))
+        for row in self._history.recent(self.modality, _RECENT):
+            self._entry(recent, row.name, self.picked, row.name, row.prompts)
+        recent.setEnabled(not recent.isEmpty())
+        self.menu.addSeparator()
+        self._entry(self.menu, _("Paste a list"), self.pasteRequested)
+        self._entry(self.menu, _("From a report…"), self.reportRequested)
+        self.menu.addSeparator()
+        self._entry(self.menu, _("Save these structures as a set…"), self.saveRequested).setEnabled(self.hasChips)
+        self._entry(self.menu, _("Remove all structures"), self.clearRequested).setEnabled(self.hasChips)
+
+    def cleanup(self) -> None:
+        """Let go of everything, so that the panel can be made anew."""
+        self._connections.release()
+        for signal in (self.picked, self.saveRequested, self.forgetRequested):
+            signal.disconnectAll()
+        for signal in (self.pasteRequested, self.reportRequested, self.clearRequested):
+            signal.disconnectAll()
+        self.menu.deleteLater()
+
+    def _ownSets(self) -> None:
+        own = self._submenu(_("My sets"))
+        sets = self._history.sets
+        own.setEnabled(bool(sets))
+        for name, prompts in sets.items():
+            self._entry(own, f"{name} ({len(prompts)})", self.picked, name, prompts)
+        if sets:
+            forget = self._submenu(_("Forget a set"), own)
+            for name in sets:
+                self._entry(forget, name, self.forgetRequested, name)
+
+    def _submenu(self, title: str, parent: Any = None) -> Any:
+        menu = (parent or self.menu).addMenu(title)
+        menu.setToolTipsVisible(True)
+        return menu
+
+    def _entry(self, menu: Any, text: str, signal: Signal, *arguments: str | tuple[Prompt, ...]) -> Any:
+        key = str(len(self._meaning))
+        self._meaning[key] = (signal, arguments)
+        action = menu.addAction(text)
+        action.setData(key)
+        return action
+
+    def _onTriggered(self, action: Any) -> None:
+        signal, arguments = self._meaning[action.data()]
+        signal.emit(*arguments)

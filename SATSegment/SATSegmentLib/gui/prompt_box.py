@@ -1,0 +1,384 @@
+"""The prompt line with its popup, its questions and its chips: what shall be segmented."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import qt
+from slicer.i18n import tr as _
+
+from SATSegmentLib import anatomy
+from SATSegmentLib.errors import SATSegmentError
+from SATSegmentLib.gui.chip_model import Chip
+from SATSegmentLib.gui.chips import ChipBox
+from SATSegmentLib.gui.history import History
+from SATSegmentLib.gui.icons import icon
+from SATSegmentLib.gui.popup import Popup
+from SATSegmentLib.gui.popup_rows import Row, find
+from SATSegmentLib.gui.presets_menu import PresetsMenu
+from SATSegmentLib.gui.prompt_list import isList, readList
+from SATSegmentLib.gui.prompt_question import QuestionBar
+from SATSegmentLib.gui.prompt_questions import Question, questionOf
+from SATSegmentLib.gui.report_dialog import ReportDialog
+from SATSegmentLib.gui.signal import Connections, Signal
+from SATSegmentLib.gui.tree_browser import TreeBrowser
+from SATSegmentLib.types import Modality, Prompt
+
+_ENTER = (qt.Qt.Key_Return, qt.Qt.Key_Enter)
+
+
+class PromptBox:
+    """Everything of the panel's part "Structures", in `widget`.
+
+    Typing shows what `anatomy.search` finds; Enter adds what is highlighted; what is no certain reading is asked back,
+    one question after the other, in a line below. Nothing is ever added that was not shown.
+
+    Signals
+    -------
+    promptsChanged(): chips came, went, or became something else.
+    runRequested(): Ctrl+Enter in the prompt line, its popup or on a chip.
+    escapePressed(): Esc while there was nothing left to close.
+
+    `ui.promptPlaceholderLayout.addWidget(PromptBox(ui.promptPlaceholder).widget)` puts it into the panel.
+    """
+
+    def __init__(self, parent: Any, modality: Modality = "ct", history: History | None = None) -> None:
+        self.promptsChanged, self.runRequested, self.escapePressed = Signal(), Signal(), Signal()
+        self.modality: Modality = modality
+        self.history = history or History()
+        self._connections = Connections()
+        self._questions: list[Question] = []
+        self._asked = 0
+        self._onNamed: Callable[[str], None] | None = None
+        self._build(parent)
+        self._connect()
+        self._preload()
+
+    # --- what the panel asks and tells
+
+    def prompts(self) -> tuple[Prompt, ...]:
+        """What can be run, in order."""
+        return self.chipBox.prompts()
+
+    def misfits(self) -> tuple[Prompt, ...]:
+        """What was asked for and is not trained in the chosen modality."""
+        return self.chipBox.misfits()
+
+    @property
+    def chips(self) -> tuple[Chip, ...]:
+        return self.chipBox.chips
+
+    def setModality(self, modality: Modality) -> None:
+        """Chips become those of the modality; what SAT was not trained on there stays, and says so."""
+        if modality == self.modality:
+            return
+        self.modality = modality
+        self.presets.modality = modality
+        self._closeQuestions()
+        self.popup.hide()
+        self.chipBox.setModality(modality)
+        self.tree.setModality(modality)
+        self.report.setModality(modality)
+        self._preload()
+
+    def setEnabled(self, enabled: bool) -> None:
+        """No changes while a run is on."""
+        if not enabled:
+            self.popup.hide()
+        self.widget.setEnabled(enabled)
+
+    def remember(self) -> None:
+        """Put what is asked for to the front of the history; to be called when a run starts."""
+        self.history.remember(self.prompts())
+
+    def setFocus(self) -> None:
+        self.lineEdit.setFocus()
+
+    def addText(self, text: str) -> None:
+        """Take a text as Enter does: a name, a completion, or a list of names."""
+        if isList(text):
+            self._takeList(text)
+            return
+        if not text.strip():
+            return
+        found = find(text, self.modality)
+        if found.certain:
+            self._take(found.rows[0].name, found.rows[0].prompts)
+        else:
+            self._askAll([questionOf(text.strip(), found.answer, self.modality)])
+
+    def addPrompts(self, name: str, prompts: Iterable[Prompt]) -> None:
+        """Add a preset, a set, or what was chosen elsewhere, as one chip."""
+        self.chipBox.add(name, Chip(name, tuple(prompts)).inModality(self.modality).prompts)
+
+    def run(self) -> None:
+        """Ask for a run. What is still in the line is taken first; a question that comes of it holds the run back."""
+        self.addText(self.lineEdit.text)
+        if not self.question.isOpen:
+            self.runRequested.emit()
+
+    def clear(self) -> None:
+        """No chips, no text, no question."""
+        self._closeQuestions()
+        self.lineEdit.clear()
+        self.chipBox.clear()
+
+    def cleanup(self) -> None:
+        """Let go of everything, so that the panel can be made anew."""
+        self._filter.box = None
+        self._connections.release()
+        for part in (self.popup, self.presets, self.question, self.chipBox, self.tree, self.report):
+            part.cleanup()
+        for signal in (self.promptsChanged, self.runRequested, self.escapePressed):
+            signal.disconnectAll()
+
+    # --- how it is made
+
+    def _build(self, parent: Any) -> None:
+        self.widget = qt.QWidget(parent)
+        column = qt.QVBoxLayout(self.widget)
+        column.setContentsMargins(0, 0, 0, 0)
+        label = qt.QLabel(_("Structures"), self.widget)
+        column.addWidget(label)
+        row = qt.QHBoxLayout()
+        row.setSpacing(2)
+        column.addLayout(row)
+        self.lineEdit = qt.QLineEdit(self.widget)
+        self.lineEdit.setPlaceholderText(_("Type a structure, such as left kidney"))
+        self.lineEdit.setClearButtonEnabled(True)
+        self.lineEdit.setAccessibleName(_("Structure to segment"))
+        self.lineEdit.setAccessibleDescription(_("Suggestions appear while you type. Enter adds, Ctrl+Enter segments."))
+        label.setBuddy(self.lineEdit)
+        self.treeButton = self._toolButton("tree", _("Browse all structures"))
+        self.menuButton = self._toolButton("menu", _("Presets, history, paste, from report"))
+        row.addWidget(self.lineEdit)
+        row.addWidget(self.treeButton)
+        row.addWidget(self.menuButton)
+        self.question = QuestionBar(self.widget)
+        column.addWidget(self.question.widget)
+        self.chipBox = ChipBox(self.widget, self.modality)
+        column.addWidget(self.chipBox.widget)
+        self.popup = Popup(self.lineEdit)
+        self.presets = PresetsMenu(self.menuButton, self.history)
+        self.presets.modality = self.modality
+        self.menuButton.setMenu(self.presets.menu)
+        self.menuButton.setPopupMode(qt.QToolButton.InstantPopup)
+        self.tree = TreeBrowser(self.widget, self.modality)
+        self.report = ReportDialog(self.widget, self.modality)
+
+    def _toolButton(self, iconName: str, text: str) -> Any:
+        button = qt.QToolButton(self.widget)
+        button.setAutoRaise(True)
+        button.setIcon(icon(iconName, self.widget))
+        button.toolTip = text
+        button.setAccessibleName(text)
+        return button
+
+    def _connect(self) -> None:
+        self._filter = _LineKeys(self, self.widget)
+        self._connections.filterEvents(self.lineEdit, self._filter)
+        self._connections.connect(self.lineEdit, "textEdited(QString)", self._onEdited)
+        self._connections.connect(self.treeButton, "clicked()", self._onTree)
+        self.popup.chosen.connect(self._onChosen)
+        self.popup.entered.connect(self._onEnter)
+        self.popup.runRequested.connect(self.run)
+        self.question.chosen.connect(self._onAnswer)
+        self.question.named.connect(self._onName)
+        self.question.dismissed.connect(self._onDismissed)
+        self.chipBox.changed.connect(self._onChips)
+        self.chipBox.leftToLine.connect(self.setFocus)
+        self.presets.picked.connect(self.addPrompts)
+        self.presets.pasteRequested.connect(self._onPasteRequested)
+        self.presets.reportRequested.connect(self.report.open)
+        self.presets.saveRequested.connect(self._onSave)
+        self.presets.forgetRequested.connect(self._onForget)
+        self.presets.clearRequested.connect(self.clear)
+        self.tree.toggled.connect(self._onTreeToggled)
+        self.report.accepted.connect(self._onReport)
+
+    def _preload(self) -> None:
+        """Read the tables now and not at the first key. Plain Python in a thread: no Qt and no MRML is touched."""
+        threading.Thread(target=anatomy.preload, args=(self.modality,), daemon=True).start()
+
+    # --- typing
+
+    def _onEdited(self, text: str) -> None:
+        self._closeQuestions()
+        if isList(text) and any(mark in text for mark in "\n\r\u2028\u2029"):
+            # Pasted with the mouse: the line cannot show it.
+            self.lineEdit.clear()
+            self._takeList(text)
+            return
+        if not text.strip():
+            self.popup.hide()
+            return
+        found = find(text, self.modality)
+        self.popup.show(found.rows, highlightFirst=found.certain)
+
+    def _onEnter(self) -> None:
+        self.addText(self.lineEdit.text)
+
+    def _onChosen(self, row: Row) -> None:
+        if row.prompts:
+            self._take(row.name, row.prompts)
+        else:
+            self._askAll([questionOf(row.name, anatomy.resolve(row.name, self.modality), self.modality)])
+
+    def _take(self, name: str, prompts: tuple[Prompt, ...]) -> None:
+        self._closeQuestions()
+        self.lineEdit.clear()
+        if not self.chipBox.add(name, prompts):
+            self.question.ask(_("{name} is there already.").format(name=name))
+
+    def _takeList(self, text: str) -> None:
+        """What is certain becomes chips at once; the rest is asked, one after the other."""
+        self.lineEdit.clear()
+        questions = []
+        for entry in readList(text, self.modality):
+            if entry.certain is not None:
+                self.chipBox.add(*entry.certain)
+            else:
+                questions.append(questionOf(entry.text, entry.answer, self.modality))
+        self._askAll(questions)
+
+    def paste(self) -> bool:
+        """Take a list from the clipboard; False where it holds none, and the line may take it as text."""
+        text = qt.QApplication.clipboard().text()
+        if not isList(text):
+            return False
+        self._takeList(text)
+        return True
+
+    def showRecent(self) -> None:
+        """The history, or what fits the text that is there, in the popup."""
+        if self.lineEdit.text.strip():
+            self._onEdited(self.lineEdit.text)
+        else:
+            self.popup.show(self.history.recent(self.modality), highlightFirst=True)
+
+    # --- questions
+
+    def _askAll(self, questions: list[Question]) -> None:
+        self._questions, self._asked = questions, 0
+        self._askNext()
+
+    def _askNext(self) -> None:
+        if self._asked >= len(self._questions):
+            self._closeQuestions()
+            return
+        question = self._questions[self._asked]
+        count = len(self._questions)
+        head = _("({number} of {count}) ").format(number=self._asked + 1, count=count) if count > 1 else ""
+        self.question.ask(head + question.message, question.choices)
+
+    def _onAnswer(self, number: int) -> None:
+        name, prompts = self._questions[self._asked].answers[number]
+        self.lineEdit.clear()
+        self.chipBox.add(name, prompts)
+        self._asked += 1
+        self._askNext()
+        self.setFocus()
+
+    def _onDismissed(self) -> None:
+        """A question that is dismissed adds nothing; the next one follows."""
+        self._onNamed = None
+        self._asked += 1
+        self._askNext()
+        self.setFocus()
+
+    def _closeQuestions(self) -> None:
+        self._questions, self._asked, self._onNamed = [], 0, None
+        self.question.close()
+
+    # --- the menu, the tree, the report
+
+    def _onPasteRequested(self) -> None:
+        self.setFocus()
+        if not self.paste():
+            self.addText(qt.QApplication.clipboard().text())
+
+    def _onSave(self) -> None:
+        self._closeQuestions()
+        self._onNamed = self._saveAs
+        self.question.askName(_("Name of the set with these {count} structures:").format(count=len(self.prompts())))
+
+    def _onName(self, name: str) -> None:
+        if self._onNamed is not None:
+            self._onNamed(name)
+
+    def _saveAs(self, name: str) -> None:
+        try:
+            self.history.save(name, self.prompts())
+        except SATSegmentError as error:
+            self.question.ask(str(error))
+            return
+        self._closeQuestions()
+        self.setFocus()
+
+    def _onForget(self, name: str) -> None:
+        try:
+            self.history.remove(name)
+        except SATSegmentError as error:
+            self.question.ask(str(error))
+
+    def _onTree(self) -> None:
+        self.tree.open(self.prompts())
+
+    def _onTreeToggled(self, added: tuple[Prompt, ...], removed: tuple[Prompt, ...]) -> None:
+        if removed:
+            self.chipBox.discard(removed)
+        self.chipBox.addEach(added)
+
+    def _onReport(self, prompts: tuple[Prompt, ...]) -> None:
+        self.chipBox.addEach(prompts)
+        self.setFocus()
+
+    def _onChips(self) -> None:
+        self.presets.hasChips = bool(self.chips)
+        self.tree.setChecked(self.prompts())
+        self.promptsChanged.emit()
+
+
+class _LineKeys(qt.QObject):
+    """Keys in the prompt line while no popup is open."""
+
+    def __init__(self, box: PromptBox, parent: Any) -> None:
+        qt.QObject.__init__(self, parent)
+        self.box: PromptBox | None = box
+
+    def eventFilter(self, watched: Any, event: Any) -> bool:
+        if self.box is None or event.type() != qt.QEvent.KeyPress:
+            return False
+        box, key = self.box, event.key()
+        if key in _ENTER:
+            if event.modifiers() & qt.Qt.ControlModifier:
+                box.run()
+            else:
+                box.addText(box.lineEdit.text)
+            return True
+        if event.matches(qt.QKeySequence.Paste):
+            return box.paste()
+        if key == qt.Qt.Key_Backspace and not box.lineEdit.text:
+            box.chipBox.removeLast()
+            return True
+        if key == qt.Qt.Key_Down:
+            if box.question.isOpen:
+                box.question.focusFirst()
+            else:
+                box.showRecent()
+            return True
+        if key == qt.Qt.Key_Escape:
+            return self._escape(box)
+        return False
+
+    @staticmethod
+    def _escape(box: PromptBox) -> bool:
+        if box.question.isOpen:
+            box.question.dismiss()
+        elif box.lineEdit.text:
+            box.lineEdit.clear()
+        else:
+            box.escapePressed.emit()
+        return True
