@@ -29,7 +29,7 @@ _PLURALS = {
     "diagnoses": "diagnosis", "areas": "area", "amygdalas": "amygdala", "aortas": "aorta", "cochleas": "cochlea",
     "edemas": "edema", "fibulas": "fibula", "insulas": "insula", "scapulas": "scapula", "tibias": "tibia",
     "tracheas": "trachea", "cerebella": "cerebellum", "myocardia": "myocardium", "duodena": "duodenum",
-    "labia": "lip", "crura": "crus", "infarcti": "infarct", "haemorrhages": "hemorrhage", "hemorrhages": "hemorrhage",
+    "crura": "crus", "infarcti": "infarct", "haemorrhages": "hemorrhage", "hemorrhages": "hemorrhage",
     "axes": "axis", "atlases": "atlas", "glottides": "glottis", "pancreata": "pancreas", "corneas": "cornea",
     "retinas": "retina", "maxillas": "maxilla", "patellas": "patella", "carcinomata": "carcinoma",
     "carcinomas": "carcinoma", "schwannomas": "schwannoma", "gliomas": "glioma", "adenomas": "adenoma",

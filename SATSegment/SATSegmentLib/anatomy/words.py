@@ -21,7 +21,7 @@ LEFT_WORDS = frozenset(
     ["left", "lt", "l", "lft", "lh", "lhs", "sin", "sinister", "sinistra", "sinistrum", "sinistri", "leftsided"]
 )
 RIGHT_WORDS = frozenset(
-    ["right", "rt", "r", "rgt", "rh", "rhs", "dx", "dext", "dexter", "dextra", "dextrum", "dextri", "rightsided"]
+    ["right", "rt", "r", "rgt", "rh", "rhs", "dext", "dexter", "dextra", "dextrum", "dextri", "rightsided"]
 )
 BOTH_WORDS = frozenset(["both", "bilateral", "bilaterally", "bilat", "bilaterals", "bil", "bl"])
 FILLERS = frozenset(
@@ -86,10 +86,12 @@ _VERB = re.compile(
     r"^\s*(?:please\s+)?(?:(?:segment|show|find|outline|contour|delineate|highlight|mask|label)\s+(?:me\s+)?(?:the|my|both|all)\s)",
     re.IGNORECASE,
 )
+# "L spine" is the lumbar spine, not the left one.
+_SPINE = re.compile(r"\b(?:([ctdl])|l\s*/?\s*s)[\s.-]*spine\b")
 _RIB = re.compile(r"(?<![a-z])ribs?(?![a-z])")
 # Words that start no order ("segment the liver") and hold nothing else that needs care.
 _PLAIN = re.compile(
-    r"(?!segment |show |find |outline |contour |delineate |highlight |mask |label |please )(?!.* on the )[a-z][a-z -]*"
+    r"(?!segment |show |find |outline |contour |delineate |highlight |mask |label |please )(?!.* on the |.*spine)[a-z][a-z -]*"
 )
 _DASHES = str.maketrans(
     {c: "-" for c in "‐‑‒–—―−﹘﹣-"} | {"_": " ", "’": "'", "∕": "/", "⁄": "/", "\u200b": "", "\u00ad": ""}
@@ -139,6 +141,7 @@ def read_words(text: str) -> Words:
     folded = _POSSESSIVE.sub("", folded)
     folded = _JOINED_SIDES.sub(" and ", folded)
     folded = folded.replace(" on the ", " ")
+    folded = _SPINE.sub(lambda match: f"{match[1] or 'ls'}spine", folded)
     return _assemble(_tokens(folded))
 
 
