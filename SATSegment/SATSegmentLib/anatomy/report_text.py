@@ -177,4 +177,4 @@ def _line_ends_sentence(text: str, first: int, newline: int, end: int, longest: 
 def tokens(lowered: str, sentence: Sentence) -> list[Token]:
     """The words, numbers, levels and marks of a sentence; `lowered` is the report in small letters, place by place."""
     found = [(match.start(), match.end(), match[0]) for match in _TOKEN.finditer(lowered, sentence.start, sentence.end)]
-    return [Token(start, end, word if word.isascii() else fold(word)) for start, end, word in found]
+    return [Token(start, end, word if word.isascii() else fold(word) or word) for start, end, word in found]
