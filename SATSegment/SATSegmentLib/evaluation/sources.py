@@ -1,0 +1,195 @@
+"""Finding the cases and structures in what other tools wrote.
+
+A case is one scan's masks, in one of three shapes: a folder with a file per structure (TotalSegmentator, VoxTell),
+one label map with a table of names (nnU-Net, MedSAM), or a .seg.nrrd (3D Slicer, SATSegment). Several cases lie in a
+folder: a sub-folder or a file each. Nothing is read here but names.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from SATSegmentLib.errors import SATSegmentError, ScanError
+from SATSegmentLib.evaluation import readers
+from SATSegmentLib.types import Image
+
+_IMAGE_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd")
+_SEGMENTATION_SUFFIX = ".seg.nrrd"
+# Where a folder's table of names is looked for; the last is nnU-Net's own.
+_TABLES = ("labels.json", "labels.csv", "dataset.json")
+# TotalSegmentator's data sets keep a case's masks one level down.
+_INNER_FOLDER = "segmentations"
+_BACKGROUND = "background"
+
+Table = dict[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One scan's masks, not read yet.
+
+    Attributes
+    ----------
+    name: of the file or folder, without its ending.
+    names: structures as the files call them, with those that a file says were looked for and not found.
+    open: reads what the structures share, and returns the reader of a single one by its name.
+    """
+
+    name: str
+    names: tuple[str, ...]
+    open: Callable[[], Callable[[str], Image]]
+
+
+def find_cases(path: str | os.PathLike[str], table: str | os.PathLike[str] | None = None) -> list[Case]:
+    """The cases at a path, by name.
+
+    Parameters
+    ----------
+    path: a file or folder; see the module.
+    table: names of a label map's values, JSON or CSV; where None, `labels.json`, `labels.csv` or nnU-Net's
+        `dataset.json` is taken from the folder.
+
+    Raises
+    ------
+    SATSegmentError: nothing there, or it cannot be told what the files are.
+    """
+    path = Path(path).expanduser()
+    names = read_table(Path(table).expanduser()) if table is not None else None
+    if path.is_file():
+        return [_file_case(path, names or _table_beside(path))]
+    if not path.is_dir():
+        raise SATSegmentError(f"There is no file or folder {path}.", "Check the name; quote it if it has spaces.")
+    folders = sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
+    images = _images(path)
+    if [folder.name for folder in folders] == [_INNER_FOLDER]:
+        return [_folder_case(path, names)]
+    if folders and images:
+        raise SATSegmentError(
+            f"{path} holds both files and folders, so it cannot be told what a case is.",
+            "Keep one folder per case, or one file per case, and nothing else beside them.",
+        )
+    if folders:
+        inherited = names or _table_in(path)
+        return [_folder_case(folder, names or _table_in(folder) or inherited) for folder in folders]
+    names = names or _table_in(path)
+    if names is None and not any(_is_segmentation(p) for p in images):
+        return [_folder_case(path, None)]
+    if not images:
+        raise _nothing(path)
+    return [_file_case(image, names) for image in images]
+
+
+def read_table(path: Path) -> Table:
+    """Names and values of a label map: {"liver": 1}, {"1": "liver"}, nnU-Net's dataset.json, or CSV value,name.
+
+    A structure may have several values ({"kidney": [2, 3]}). Value 0 and "background" are left out.
+
+    Raises
+    ------
+    SATSegmentError: the file cannot be read or understood.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        rows = _json_rows(json.loads(text)) if path.suffix.lower() == ".json" else _csv_rows(text)
+        table: dict[str, set[int]] = {}
+        for name, value in rows:
+            if value and name.strip().lower() != _BACKGROUND:
+                table.setdefault(name.strip(), set()).add(value)
+    except OSError as error:
+        raise SATSegmentError(f"{path} cannot be read: {error.strerror or error}.", "Give a table of names.") from error
+    except (ValueError, TypeError, AttributeError) as error:
+        raise SATSegmentError(
+            f"{path} is not a table of names and values.",
+            'Write JSON such as {"liver": 1, "spleen": 2}, or CSV lines such as 1,liver.',
+        ) from error
+    if not table:
+        raise SATSegmentError(f"{path} names no structure.", "Give each value of the label map a name.")
+    return {name: tuple(sorted(values)) for name, values in table.items()}
+
+
+def _json_rows(content: Any) -> list[tuple[str, int]]:
+    content = content.get("labels", content)
+    rows: list[tuple[str, int]] = []
+    for key, value in content.items():
+        if isinstance(value, str):
+            rows.append((value, int(key)))
+        else:
+            rows += [(key, int(v)) for v in (value if isinstance(value, list) else [value])]
+    return rows
+
+
+def _csv_rows(text: str) -> list[tuple[str, int]]:
+    rows = [row for row in csv.reader(text.splitlines()) if any(cell.strip() for cell in row)]
+    if rows and not rows[0][0].strip().isdigit():  # a header line
+        rows = rows[1:]
+    # A name may itself hold a comma that nobody put in quotes.
+    return [(",".join(row[1:]), int(row[0])) for row in rows]
+
+
+def _file_case(path: Path, table: Table | None) -> Case:
+    name = stem(path)
+    if _is_segmentation(path):
+        header = readers.segmentation_names(path)
+        return Case(name, (*header.names, *header.not_found), lambda: readers.open_segmentation(path))
+    if table is None:
+        raise SATSegmentError(
+            f"{path} is a label map, and nothing says what its values mean.",
+            "Give a table of names (value,name as CSV, or JSON), or put labels.csv or labels.json beside it.",
+        )
+    return Case(name, tuple(table), lambda: readers.open_labelmap(path, table))
+
+
+def _folder_case(folder: Path, table: Table | None) -> Case:
+    inner = folder / _INNER_FOLDER
+    images = _images(inner if inner.is_dir() else folder)
+    if not images:
+        raise _nothing(folder)
+    if len(images) == 1 and (table is not None or _is_segmentation(images[0])):
+        case = _file_case(images[0], table)
+        return Case(folder.name, case.names, case.open)
+    if table is not None or any(_is_segmentation(image) for image in images):
+        raise SATSegmentError(
+            f"The case {folder} holds {len(images)} files, of which only one can be its label map or segmentation.",
+            "Keep one label map (or .seg.nrrd) per case, or one mask per structure and no table of names.",
+        )
+    files = {stem(image): image for image in images}
+    if len(files) < len(images):
+        raise SATSegmentError(f"{folder} holds one structure in two formats.", "Keep one of the files.")
+    return Case(folder.name, tuple(files), lambda: lambda name: readers.read_mask(files[name]))
+
+
+def _images(folder: Path) -> list[Path]:
+    files = (p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
+    return sorted(p for p in files if p.name.lower().endswith(_IMAGE_SUFFIXES))
+
+
+def _is_segmentation(path: Path) -> bool:
+    return path.name.lower().endswith(_SEGMENTATION_SUFFIX)
+
+
+def _table_in(folder: Path) -> Table | None:
+    found = next((folder / name for name in _TABLES if (folder / name).is_file()), None)
+    return read_table(found) if found else None
+
+
+def _table_beside(path: Path) -> Table | None:
+    return None if _is_segmentation(path) else _table_in(path.parent)
+
+
+def stem(path: Path) -> str:
+    """A file's name without its ending, which may have two parts."""
+    endings = (_SEGMENTATION_SUFFIX, *_IMAGE_SUFFIXES)
+    ending = next((e for e in endings if path.name.lower().endswith(e)), "")
+    return path.name[: len(path.name) - len(ending)]
+
+
+def _nothing(path: Path) -> ScanError:
+    return ScanError(
+        f"{path} holds no masks.", f"Give NIfTI, NRRD or MHA files ({', '.join(_IMAGE_SUFFIXES)}), or .seg.nrrd."
+    )
