@@ -37,6 +37,9 @@ except ModuleNotFoundError:
         return text
 
 
+# Where the models are, for Slicer's side and for the worker alike.
+MODELS_VARIABLE = "SATSEGMENT_MODELS"
+
 CITATION = (
     "Zhao Z, Zhang Y, Wu C, Zhang X, Zhou X, Zhang Y, Wang Y, Xie W. Large-vocabulary segmentation for medical "
     "images with text prompts. npj Digital Medicine 8, 566 (2025)."
@@ -60,31 +63,55 @@ class SATSegment(ScriptedLoadableModule):
 
 
 class SATSegmentWidget(ScriptedLoadableModuleWidget):
-    """The module's panel: until the panel proper comes, it says how to use the module from the Python console."""
+    """The module's panel. All it does is in `SATSegmentLib.gui.panel`."""
 
     def setup(self) -> None:
-        import qt
+        from SATSegmentLib.gui.panel import Panel
 
         ScriptedLoadableModuleWidget.setup(self)
-        label = qt.QLabel(
-            _(
-                "Segment from the Python console:\n\n"
-                "import SATSegment\n"
-                'volume = slicer.util.getNode("MyScan")\n'
-                'SATSegment.SATSegmentLogic().segment(volume, ["left hippocampus"], modality="mri", model="demo")\n\n'
-                "Research use only. Not a medical device."
-            )
-        )
-        label.wordWrap = True
-        label.setTextInteractionFlags(qt.Qt.TextSelectableByMouse)
-        self.layout.addWidget(label)
-        self.layout.addStretch(1)
+        uiWidget = slicer.util.loadUI(self.resourcePath("UI/SATSegment.ui"))
+        self.layout.addWidget(uiWidget)
+        uiWidget.setMRMLScene(slicer.mrmlScene)
+        self.logic = SATSegmentLogic()
+        self.panel = Panel(uiWidget, self.logic, childPython)
+
+    def enter(self) -> None:
+        self.panel.enter()
+
+    def exit(self) -> None:
+        self.panel.exit()
 
     def cleanup(self) -> None:
         # Slicer is closing, or the module is reloaded: the worker must not outlive the code that talks to it.
-        if sharedWorker.cache_info().currsize:
-            sharedWorker().close()
-            sharedWorker.cache_clear()
+        self.panel.cleanup()
+        closeWorker()
+
+    def onReload(self) -> None:
+        """Load the library anew as well: Slicer itself executes only this file again."""
+        self.cleanup()
+        self.panel = _Nothing()
+        reloadLibrary()
+        ScriptedLoadableModuleWidget.onReload(self)
+
+
+class _Nothing:
+    """Stands for the panel that has just been taken down, until the new one is up."""
+
+    def enter(self) -> None:
+        pass
+
+    exit = cleanup = enter
+
+
+def reloadLibrary() -> None:
+    """Execute the files of SATSegmentLib again, those first that others import."""
+    import importlib
+
+    loaded = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "SATSegmentLib"}
+    for name in loaded:
+        del sys.modules[name]
+    for name in loaded:
+        importlib.import_module(name)
 
 
 class SATSegmentLogic(ScriptedLoadableModuleLogic):
@@ -111,12 +138,13 @@ class SATSegmentLogic(ScriptedLoadableModuleLogic):
     def segment(
         self,
         volumeNode,
-        structures: str | Sequence[str],
+        structures: str | Sequence,
         modality: str,
         model: str,
         segmentationNode=None,
         device: str = "auto",
         precision: str = "auto",
+        threshold: float = 0.5,
         onProgress: Callable | None = None,
         isCancelled: Callable[[], bool] | None = None,
     ):
@@ -125,13 +153,14 @@ class SATSegmentLogic(ScriptedLoadableModuleLogic):
         Parameters
         ----------
         volumeNode: vtkMRMLScalarVolumeNode with the scan.
-        structures: names as SAT was trained on ("left kidney"), in any letters' case.
+        structures: names as SAT was trained on ("left kidney"), in any letters' case, or `Prompt` objects.
         modality: "ct", "mri" or "pet".
         model: name of an installed model ("demo", "sat-nano", "sat-pro"), or its folder.
         segmentationNode: where to add the segments; a new node beside the volume by default.
             A structure that was segmented before is replaced; what others made is not touched.
         device: "auto", "cpu", "cuda", "cuda:1" or "mps".
         precision: "auto", "float32", "bfloat16" or "float16".
+        threshold: a voxel belongs to a structure where its probability exceeds this.
         onProgress: called with a `Progress` (fraction, stage, seconds_left).
         isCancelled: asked during the run; where it answers True, `Cancelled` is raised.
 
@@ -143,30 +172,98 @@ class SATSegmentLogic(ScriptedLoadableModuleLogic):
         ------
         SATSegmentLib.errors.SATSegmentError: what happened and what to do; the scene is as it was.
         """
-        from SATSegmentLib.mrml import segmentations, volumes
+        from SATSegmentLib.mrml.run import VolumeRun
 
-        prompts = promptsFor(structures, modality)
-        image = volumes.imageFromVolume(volumeNode)
-        # Before the run: nobody should wait for masks that have no place to go.
-        segmentations.checkTarget(segmentationNode, volumeNode)
+        run = VolumeRun(volumeNode, promptsFor(structures, modality), segmentationNode)
         answer = sharedWorker().segment(
-            image, prompts, model, device=device, precision=precision, progress=onProgress, cancel=isCancelled
+            run.image,
+            run.prompts,
+            model,
+            device=device,
+            precision=precision,
+            threshold=threshold,
+            progress=onProgress,
+            cancel=isCancelled,
         )
-        target = segmentationNode or segmentations.createSegmentation(volumeNode)
-        algorithm = f"{answer.model.name} {answer.model.sha256[:12]}".strip()
-        try:
-            self.written = segmentations.writeResults(target, volumeNode, answer.results, algorithm=algorithm)
-        except BaseException:
-            if segmentationNode is None:
-                volumeNode.GetScene().RemoveNode(target)
-            raise
-        self.results = answer.results
-        if self.written.notFound:
-            logging.info(f"Not found: {', '.join(self.written.notFound)}")
-        return target
+        return self._write(run, answer, threshold).segmentationNode
+
+    def segmentAsync(
+        self,
+        volumeNode,
+        structures: str | Sequence,
+        modality: str,
+        model: str,
+        segmentationNode=None,
+        device: str = "auto",
+        precision: str = "auto",
+        threshold: float = 0.5,
+        cacheBytes: int | None = None,
+        onProgress: Callable | None = None,
+        onDone: Callable | None = None,
+        onWarning: Callable | None = None,
+    ):
+        """As `segment`, but returns at once; Slicer stays usable.
+
+            run = logic.segmentAsync(volumeNode, ["liver"], "ct", "sat-nano", onDone=lambda output, error: ...)
+            run.cancel()
+
+        Parameters
+        ----------
+        threshold: a voxel belongs to a structure where its probability exceeds this.
+        cacheBytes: memory for the scans' image features; half of what is free by default.
+        onProgress: called with a `Progress`.
+        onDone: called once, with (`SATSegmentLib.mrml.run.RunOutput`, None) or (None, error), whatever happens.
+        onWarning: called with a sentence that a user should read before trusting the result.
+
+        Returns
+        -------
+        The `SATSegmentLib.gui.panel_task.PanelTask`, with `cancel()` and `running`.
+
+        Raises
+        ------
+        SATSegmentLib.errors.SATSegmentError: the scan, the names or the target cannot be used; nothing was started.
+        """
+        from SATSegmentLib.gui.panel_task import PanelTask
+        from SATSegmentLib.mrml.run import VolumeRun
+
+        run = VolumeRun(volumeNode, promptsFor(structures, modality), segmentationNode)
+        worker = sharedWorker()
+
+        def work(tell, warn, cancelled):
+            return worker.segment(
+                run.image,
+                run.prompts,
+                model,
+                device=device,
+                precision=precision,
+                threshold=threshold,
+                cache_bytes=cacheBytes,
+                progress=tell,
+                cancel=cancelled,
+                on_warning=warn,
+            )
+
+        def done(answer, error) -> None:
+            output = None
+            if error is None:
+                try:
+                    output = self._write(run, answer, threshold)
+                except Exception as problem:
+                    error = problem
+            if onDone is not None:
+                onDone(output, error)
+
+        return PanelTask(work, done, onProgress, onWarning)
+
+    def _write(self, run, answer, threshold: float):
+        output = run.write(answer, threshold)
+        self.results, self.written = output.results, output.written
+        if output.written.notFound:
+            logging.info(f"Not found: {', '.join(output.written.notFound)}")
+        return output
 
 
-def promptsFor(structures: str | Sequence[str], modality: str):
+def promptsFor(structures: str | Sequence, modality: str):
     """The prompts for structures' names.
 
     Raises
@@ -175,12 +272,15 @@ def promptsFor(structures: str | Sequence[str], modality: str):
     """
     from SATSegmentLib.anatomy.labels import find_label
     from SATSegmentLib.errors import PromptError
-    from SATSegmentLib.types import MODALITIES
+    from SATSegmentLib.types import MODALITIES, Prompt
 
     if modality not in MODALITIES:
         raise PromptError(f"{modality!r} is not a modality.", f"Use one of {', '.join(MODALITIES)}.")
     prompts = []
     for name in [structures] if isinstance(structures, str) else structures:
+        if isinstance(name, Prompt):
+            prompts.append(name)
+            continue
         text = name.strip()
         if not text:
             raise PromptError("A structure's name is empty.", "Name a structure, or remove it.")
@@ -196,15 +296,32 @@ def promptsFor(structures: str | Sequence[str], modality: str):
 @functools.cache
 def sharedWorker():
     """The one worker of this Slicer: started at the first run, and kept so that the model stays loaded."""
+    from SATSegmentLib.setup.offline import offline_environment
     from SATSegmentLib.worker.client import Worker
 
-    if not hasattr(slicer, "app"):
-        return Worker(sys.executable)
+    python, environment = childPython()
+    return Worker(python, offline_environment(environment))
+
+
+def closeWorker() -> None:
+    """End the worker, if there is one; a later run starts another."""
+    if sharedWorker.cache_info().currsize:
+        sharedWorker().close()
+        sharedWorker.cache_clear()
+
+
+def childPython() -> tuple[str, dict[str, str]]:
+    """The Python that runs the network, and its environment."""
+    if not hasattr(slicer, "app") or not hasattr(slicer.app, "slicerHome"):
+        return sys.executable, dict(os.environ)
     # Not sys.executable: inside Slicer that may be Slicer itself. The start-up environment is the one from before
     # Slicer's launcher changed it; PythonSlicer is a launcher too and sets its own.
     suffix = ".exe" if os.name == "nt" else ""
     python = Path(slicer.app.slicerHome) / "bin" / f"PythonSlicer{suffix}"
-    return Worker(str(python), {**slicer.util.startupEnvironment(), "PYTHONUTF8": "1"})
+    environment = {**slicer.util.startupEnvironment(), "PYTHONUTF8": "1"}
+    if MODELS_VARIABLE in os.environ:
+        environment[MODELS_VARIABLE] = os.environ[MODELS_VARIABLE]
+    return str(python), environment
 
 
 class SATSegmentTest(ScriptedLoadableModuleTest):

@@ -98,7 +98,7 @@ def writeResults(
     with _batch(segmentationNode), _surfaceSetAside(segmentationNode):
         _attachToVolume(segmentationNode, volumeNode)
         segmentation.SetSourceRepresentationName(LABELMAP)
-        _release(segmentation, [i for i in [*ids, *removed] if segmentation.GetSegment(i) is not None])
+        releaseSegments(segmentation, [i for i in [*ids, *removed] if segmentation.GetSegment(i) is not None])
         for identifier in removed:
             segmentation.RemoveSegment(identifier)
         for index, result in enumerate(found):
@@ -186,7 +186,7 @@ def _surfaceSetAside(segmentationNode) -> Iterator[None]:
             segmentationNode.CreateClosedSurfaceRepresentation()
 
 
-def _release(segmentation, ids: Sequence[str]) -> None:
+def releaseSegments(segmentation, ids: Sequence[str]) -> None:
     """Take the segments' voxels out of the labelmaps that they share with others.
 
     Each shared labelmap is gone through once, not once per segment as vtkSegmentation.ClearSegment does:
@@ -259,3 +259,21 @@ def _putSegment(
         segmentation.AddSegment(segment, identifier)
     # vtkSegmentation begins to observe the labelmap when its segment says that it changed.
     segment.Modified()
+
+
+def jumpToSegment(segmentationNode, segmentId: str) -> None:
+    """Move all slice views of the scene to the middle of a segment."""
+    center = segmentationNode.GetSegmentCenterRAS(segmentId)
+    if center is None:
+        return
+    slicer.vtkMRMLSliceNode.JumpAllSlices(
+        segmentationNode.GetScene(), *center, slicer.vtkMRMLSliceNode.CenteredJumpSlice
+    )
+
+
+def removeSegment(segmentationNode, segmentId: str) -> None:
+    """Remove a segment and its voxels; others in the same labelmap stay."""
+    segmentation = segmentationNode.GetSegmentation()
+    if segmentation.GetSegment(segmentId) is not None:
+        releaseSegments(segmentation, [segmentId])
+        segmentation.RemoveSegment(segmentId)

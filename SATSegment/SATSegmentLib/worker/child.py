@@ -128,11 +128,22 @@ class Child:
         image, prompts = protocol.read_request(message)
         tell(Progress(0.0, "loading the model"))
         segmenter = self._load(message["model"], message["device"], message["precision"], message["cache_bytes"])
-        results = segment_in_what_memory_there_is(segmenter, image, prompts, tell, cancel, message["threshold"])
+        runs_on = f"{segmenter.device} {segmenter.precision}"
+
+        def tell_with_device(one: Progress) -> None:
+            tell(Progress(one.fraction, f"{one.stage} · {runs_on}", one.seconds_left))
+
+        results = segment_in_what_memory_there_is(
+            segmenter, image, prompts, tell_with_device, cancel, message["threshold"]
+        )
         description = segmenter.description
         return {
             "results": protocol.write_results(Path(message["folder"]), results),
-            "model": {"name": description.name, "sha256": description.network_sha256},
+            "model": {
+                "name": description.name,
+                "sha256": description.network_sha256,
+                "torch": sys.modules["torch"].__version__,
+            },
         }
 
     def _load(self, model: str, device: str, precision: str, cache_bytes: int | None) -> Segmenter:

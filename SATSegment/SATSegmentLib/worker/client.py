@@ -98,6 +98,7 @@ class Worker:
         cancel: Callable[[], bool] | None = None,
         threshold: float = 0.5,
         cache_bytes: int | None = None,
+        on_warning: Callable[[str], None] | None = None,
     ) -> Answer:
         """Segment the prompts in a scan; returns when it is done.
 
@@ -109,6 +110,8 @@ class Worker:
             within two seconds, if need be with the end of the child.
         threshold: a voxel belongs to a structure where its probability exceeds this.
         cache_bytes: memory for the scans' image features; half of what is free by default.
+        on_warning: gets what the engine warns of. By default Python's own warnings get it; those are
+            not for threads.
 
         Raises
         ------
@@ -121,7 +124,7 @@ class Worker:
             options = {"model": str(model), "device": device, "precision": precision, "threshold": threshold}
             return protocol.write_request(folder, run, image, list(prompts), {**options, "cache_bytes": cache_bytes})
 
-        with self._run(request, progress, cancel) as (folder, message):
+        with self._run(request, progress, cancel, on_warning) as (folder, message):
             with _disk_errors():
                 results = protocol.read_results(folder, message["results"])
             return Answer(results, ModelRecord(**message["model"]))
@@ -158,6 +161,7 @@ class Worker:
         request: Callable[[Path, int], dict[str, Any]],
         progress: Callable[[Progress], None] | None,
         cancel: Callable[[], bool] | None,
+        on_warning: Callable[[str], None] | None = None,
     ) -> Iterator[tuple[Path, dict[str, Any]]]:
         """The temporary folder of a run and the child's answer; the folder goes when the block ends."""
         if not self._busy.acquire(blocking=False):
@@ -166,7 +170,7 @@ class Worker:
             with _temporary_folder() as folder:
                 with _disk_errors():
                     message = request(folder, next(self._runs))
-                yield folder, self._ask(message, progress, cancel)
+                yield folder, self._ask(message, progress, cancel, on_warning)
         finally:
             self._busy.release()
 
@@ -181,14 +185,15 @@ class Worker:
         request: dict[str, Any],
         progress: Callable[[Progress], None] | None,
         cancel: Callable[[], bool] | None,
+        on_warning: Callable[[str], None] | None,
     ) -> dict[str, Any]:
         try:
             try:
-                message = self._follow(self._reach(request), request["run"], progress, cancel)
+                message = self._follow(self._reach(request), request["run"], progress, cancel, on_warning)
             except _Unheard:
                 # The child had gone since the last run, and the pipe did not know yet.
                 self.close()
-                message = self._follow(self._reach(request), request["run"], progress, cancel)
+                message = self._follow(self._reach(request), request["run"], progress, cancel, on_warning)
         except BaseException:
             # Cancelled too late for an answer, a callback that failed, Ctrl+C: the run must not go on unseen.
             self.close()
@@ -211,6 +216,7 @@ class Worker:
         run: int,
         progress: Callable[[Progress], None] | None,
         cancel: Callable[[], bool] | None,
+        on_warning: Callable[[str], None] | None,
     ) -> dict[str, Any]:
         """Pass on what the child says until it is done or has failed."""
         give_up_at = None
@@ -237,9 +243,13 @@ class Worker:
                 if progress is not None and give_up_at is None:
                     progress(protocol.progress_from(message))
             elif message["type"] == "warning":
-                warnings.warn(message["text"], SATSegmentWarning, stacklevel=4)
+                (on_warning or _warn)(message["text"])
             else:
                 return message
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, SATSegmentWarning, stacklevel=7)
 
 
 class _Unheard(Exception):

@@ -27,10 +27,11 @@ class WorkerError(errors.SATSegmentError):
 
 @dataclasses.dataclass(frozen=True)
 class ModelRecord:
-    """Which model answered: its name, and the SHA-256 of the checkpoint it was converted from."""
+    """Which model answered: its name, the SHA-256 of the checkpoint it was converted from, PyTorch's version."""
 
     name: str
     sha256: str
+    torch: str
 
 
 def encode(message: dict[str, Any]) -> bytes:

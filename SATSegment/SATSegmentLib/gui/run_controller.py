@@ -1,0 +1,213 @@
+"""The Segment button and what is seen of a run: progress, time left, device, log, error."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import qt
+from slicer.i18n import tr as _
+
+from SATSegmentLib.errors import Cancelled, OutOfMemory, SATSegmentError
+from SATSegmentLib.gui.icons import icon
+from SATSegmentLib.gui.signal import Connections, Signal
+from SATSegmentLib.types import Progress
+
+_TWICE_SECONDS = 1.0
+
+
+class RunController:
+    """One button that starts and cancels; a run never blocks the panel.
+
+    Signals
+    -------
+    started(), ended(output, error): around a run; `output` is a `mrml.run.RunOutput` or None.
+
+    Parameters
+    ----------
+    ui: the panel's widgets by name.
+    start: starts a run with the keywords onProgress, onDone, onWarning, and returns its `PanelTask`; raises a
+        `SATSegmentError` where nothing can be started.
+    onProcessor: called where the user wants to go on with the processor after the card's memory did not suffice.
+    """
+
+    def __init__(self, ui: Any, start: Callable[..., Any], onProcessor: Callable[[], None]) -> None:
+        self.started, self.ended = Signal(), Signal()
+        self._ui, self._start, self._onProcessor = ui, start, onProcessor
+        self._connections = Connections()
+        self._task: Any = None
+        self._escapedAt = 0.0
+        self._offersProcessor = False
+        self._structures = 0
+        self._possible = False
+        connect = self._connections.connect
+        connect(ui.runButton, "clicked()", self.toggle)
+        connect(ui.errorCloseButton, "clicked()", self.closeError)
+        connect(ui.errorActionButton, "clicked()", self._onErrorAction)
+        connect(ui.copyLogButton, "clicked()", self._onCopyLog)
+        self.closeError()
+        self._showIdle()
+
+    @property
+    def running(self) -> bool:
+        return self._task is not None
+
+    def setPossible(self, structures: int, possible: bool) -> None:
+        """How many structures a run would have, and whether one could be started."""
+        self._structures, self._possible = structures, possible
+        if not self.running:
+            self._sayIdle()
+
+    def toggle(self) -> None:
+        """What a click on the button does."""
+        if self.running:
+            self.cancel()
+        else:
+            self.run()
+
+    def run(self, start: Callable[..., Any] | None = None) -> None:
+        """Start a run: of what is asked for, or what `start` says."""
+        if self.running or (start is None and not (self._possible and self._structures)):
+            return
+        self.closeError()
+        try:
+            self._task = (start or self._start)(
+                onProgress=self._onProgress, onDone=self._onDone, onWarning=self._onWarning
+            )
+        except SATSegmentError as error:
+            self.showError(error)
+            return
+        self._began = time.monotonic()
+        self._showRunning()
+        self.started.emit()
+
+    def cancel(self) -> None:
+        if self.running and not self._task.cancelAsked:
+            self._task.cancel()
+            self._ui.runButton.enabled = False
+            self._ui.stageLabel.text = _("Cancelling…")
+
+    def escape(self) -> None:
+        """Esc: the second one within a second cancels the run."""
+        now = time.monotonic()
+        if now - self._escapedAt < _TWICE_SECONDS:
+            self.cancel()
+        self._escapedAt = now
+
+    def abandon(self) -> None:
+        """Stop a run whose scene is gone; nothing more is heard of it."""
+        if self._task is not None:
+            self._task.abandon()
+            self._task = None
+            self._showIdle()
+
+    def release(self) -> None:
+        self.abandon()
+        self._connections.release()
+        self.started.disconnectAll()
+        self.ended.disconnectAll()
+
+    def log(self, text: str) -> None:
+        """A line with the time. Names of patients, scans and files do not belong here."""
+        self._ui.logTextEdit.appendPlainText(f"{time.strftime('%H:%M:%S')} {text}")
+
+    def showError(self, error: BaseException) -> None:
+        """What happened, what it means, what to do."""
+        self.log(f"{type(error).__name__}: {error}")
+        self._offersProcessor = isinstance(error, OutOfMemory) and "graphics card" in error.message
+        text = str(error)
+        if not isinstance(error, SATSegmentError):
+            text = _("Something went wrong: {error}. The log says more.").format(error=error)
+        ui = self._ui
+        ui.errorLabel.text = text
+        ui.errorIconLabel.setPixmap(icon("warning", ui.errorIconLabel).pixmap(20, 20))
+        ui.errorActionButton.setVisible(self._offersProcessor)
+        ui.errorActionButton.text = _("Segment on the processor")
+        ui.errorFrame.show()
+
+    def closeError(self) -> None:
+        self._ui.errorFrame.hide()
+
+    # --- during a run
+
+    def _onProgress(self, progress: Progress) -> None:
+        ui = self._ui
+        ui.progressBar.setValue(round(progress.fraction * 1000))
+        if not self._task.cancelAsked:
+            left = _(" · {time} left").format(time=clock(progress.seconds_left)) if progress.seconds_left else ""
+            ui.stageLabel.text = progress.stage + left
+
+    def _onWarning(self, text: str) -> None:
+        self.log(text)
+        self._warnings.append(text)
+        self._ui.mismatchLabel.text = "\n".join(self._warnings)
+        self._ui.mismatchLabel.show()
+
+    def _onDone(self, output: Any, error: BaseException | None) -> None:
+        self._task = None
+        self._showIdle()
+        seconds = time.monotonic() - self._began
+        if error is None:
+            found = len(output.written.segmentIds)
+            self._ui.stageLabel.text = _("{found} of {asked} found · {time} · {device}").format(
+                found=found,
+                asked=len(output.results),
+                time=clock(seconds),
+                device=f"{output.results[0].device} {output.results[0].precision}",
+            )
+            self._ui.stageLabel.show()
+            for result in output.results:
+                self.log(f"{result.prompt.text} ({result.prompt.modality}): {result.status}, {result.seconds:.1f} s")
+        elif isinstance(error, Cancelled):
+            self.log(_("Cancelled."))
+        else:
+            self.showError(error)
+        self.ended.emit(output, error)
+
+    def _showRunning(self) -> None:
+        ui = self._ui
+        self._warnings: list[str] = []
+        ui.runButton.text = _("Cancel")
+        ui.runButton.setAccessibleName(_("Cancel the run"))
+        ui.runButton.setToolTip(_("Esc twice does the same."))
+        ui.runButton.setIcon(icon("stop", ui.runButton))
+        ui.runButton.enabled = True
+        ui.progressBar.setValue(0)
+        ui.stageLabel.text = _("starting")
+        ui.progressBar.show()
+        ui.stageLabel.show()
+        # The prompt line is disabled now; Esc must still be heard.
+        ui.runButton.setFocus()
+
+    def _showIdle(self) -> None:
+        self._ui.progressBar.hide()
+        self._ui.stageLabel.hide()
+        self._sayIdle()
+
+    def _sayIdle(self) -> None:
+        button, count = self._ui.runButton, self._structures
+        if count == 0:
+            button.text = _("Segment")
+        elif count == 1:
+            button.text = _("Segment 1 structure")
+        else:
+            button.text = _("Segment {count} structures").format(count=count)
+        button.setAccessibleName(button.text)
+        button.setToolTip(_("Ctrl+Enter"))
+        button.setIcon(icon("run", button))
+        button.enabled = self._possible and count > 0
+
+    def _onErrorAction(self) -> None:
+        self.closeError()
+        if self._offersProcessor:
+            self._onProcessor()
+
+    def _onCopyLog(self) -> None:
+        qt.QApplication.clipboard().setText(self._ui.logTextEdit.plainText)
+
+
+def clock(seconds: float | None) -> str:
+    """Minutes and seconds: "0:41"."""
+    whole = round(seconds or 0)
+    return f"{whole // 60}:{whole % 60:02d}"

@@ -1,0 +1,202 @@
+"""The folded section "Settings": what the machine runs with, kept in Slicer's settings and not in the scene."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from SATSegmentLib.gui.signal import Connections, Signal
+
+_GROUP = "SATSegment"
+_MODELS_VARIABLE = "SATSEGMENT_MODELS"
+_GIGABYTE = 1e9
+_DEFAULT_CACHE_GB = 8.0
+_DEFAULT_MODEL = "demo"
+
+
+def _devices() -> list[tuple[str, str]]:
+    entries = [(_("Automatic"), "auto"), (_("Graphics card (CUDA)"), "cuda"), (_("Processor"), "cpu")]
+    if sys.platform == "darwin":
+        entries.insert(2, (_("Apple GPU"), "mps"))
+    return entries
+
+
+class SettingsPanel:
+    """Model, device, precision, memory for features, folder of the weights.
+
+    Signals
+    -------
+    changed(): another model, or another folder of models.
+
+    Parameters
+    ----------
+    ui: the panel's widgets by name.
+    """
+
+    def __init__(self, ui: Any) -> None:
+        self.changed = Signal()
+        self._ui = ui
+        self._connections = Connections()
+        # A folder that the site has set is not the user's to change.
+        self._siteFolder = os.environ.get(_MODELS_VARIABLE, "") if not _ownFolder() else ""
+        self._fill()
+        self._connect()
+        self.refreshModels()
+
+    @property
+    def model(self) -> str:
+        """Name or folder of the chosen model."""
+        return str(self._ui.modelComboBox.currentData or "")
+
+    @property
+    def modelTitle(self) -> str:
+        entry = self.entry
+        return entry.title if entry is not None else Path(self.model).name
+
+    @property
+    def entry(self) -> Any:
+        """The chosen model's `CatalogEntry`; None for one that was converted here under another name."""
+        return next((entry for entry in _catalog() if entry.name == self.model), None)
+
+    @property
+    def device(self) -> str:
+        return str(self._ui.deviceComboBox.currentData or "auto")
+
+    @property
+    def precision(self) -> str:
+        return str(self._ui.precisionComboBox.currentData or "auto")
+
+    @property
+    def cacheBytes(self) -> int:
+        return int(self._ui.cacheSpinBox.value * _GIGABYTE)
+
+    def chooseDevice(self, device: str) -> None:
+        self._choose(self._ui.deviceComboBox, device)
+
+    def refreshModels(self) -> None:
+        """Read again which models there are."""
+        combo, wanted = self._ui.modelComboBox, self.model or _read("model", _DEFAULT_MODEL)
+        combo.blockSignals(True)
+        combo.clear()
+        for entry in _catalog():
+            title = entry.title if entry.installed else _("{model} (not installed)").format(model=entry.title)
+            combo.addItem(title, entry.name)
+            combo.setItemData(combo.count - 1, entry.about, qt.Qt.ToolTipRole)
+        for folder in _others():
+            combo.addItem(folder.name, str(folder))
+        combo.setCurrentIndex(max(combo.findData(wanted), 0))
+        combo.blockSignals(False)
+        self._sayHeader()
+
+    def release(self) -> None:
+        self._connections.release()
+        self.changed.disconnectAll()
+
+    def _fill(self) -> None:
+        ui = self._ui
+        for text, value in _devices():
+            ui.deviceComboBox.addItem(text, value)
+        for text, value in (
+            (_("Automatic"), "auto"),
+            ("float32", "float32"),
+            ("bfloat16", "bfloat16"),
+            ("float16", "float16"),
+        ):
+            ui.precisionComboBox.addItem(text, value)
+        self._choose(ui.deviceComboBox, _read("device", "auto"))
+        self._choose(ui.precisionComboBox, _read("precision", "auto"))
+        ui.cacheSpinBox.setValue(float(_read("cacheGB", _DEFAULT_CACHE_GB)))
+        if not self._siteFolder:
+            folder = _read("modelsFolder", "")
+            if folder:
+                _useFolder(folder)
+        ui.weightsFolderEdit.setCurrentPath(_home())
+        ui.weightsFolderEdit.enabled = not self._siteFolder
+        if self._siteFolder:
+            ui.weightsFolderEdit.setToolTip(_("Set for this site by SATSEGMENT_MODELS."))
+
+    def _connect(self) -> None:
+        ui, connect = self._ui, self._connections.connect
+        connect(ui.modelComboBox, "currentIndexChanged(int)", self._onModel)
+        connect(ui.deviceComboBox, "currentIndexChanged(int)", self._onDevice)
+        connect(ui.precisionComboBox, "currentIndexChanged(int)", self._onPrecision)
+        connect(ui.cacheSpinBox, "valueChanged(double)", self._onCache)
+        connect(ui.weightsFolderEdit, "currentPathChanged(QString)", self._onFolder)
+
+    @staticmethod
+    def _choose(combo: Any, value: str) -> None:
+        combo.setCurrentIndex(max(combo.findData(value), 0))
+
+    def _onModel(self, index: int) -> None:
+        _write("model", self.model)
+        self._sayHeader()
+        self.changed.emit()
+
+    def _onDevice(self, index: int) -> None:
+        _write("device", self.device)
+        self._sayHeader()
+
+    def _onPrecision(self, index: int) -> None:
+        _write("precision", self.precision)
+
+    def _onCache(self, value: float) -> None:
+        _write("cacheGB", value)
+        self._sayHeader()
+
+    def _onFolder(self, path: str) -> None:
+        if self._siteFolder or not os.path.isabs(path) or path == _home():
+            return
+        _write("modelsFolder", path)
+        _useFolder(path)
+        self.refreshModels()
+        self.changed.emit()
+
+    def _sayHeader(self) -> None:
+        self._ui.settingsCollapsibleButton.text = _("Settings   model {model} · cache {cache:.0f} GB").format(
+            model=self.modelTitle, cache=self._ui.cacheSpinBox.value
+        )
+
+
+# What this module has put into the environment itself, so that a reload does not take it for the site's.
+_MARK = "SATSEGMENT_MODELS_CHOSEN_IN_SLICER"
+
+
+def _ownFolder() -> bool:
+    return os.environ.get(_MARK) == os.environ.get(_MODELS_VARIABLE) and _MARK in os.environ
+
+
+def _useFolder(path: str) -> None:
+    os.environ[_MODELS_VARIABLE] = os.environ[_MARK] = path
+
+
+def _home() -> str:
+    from SATSegmentLib.inference.catalog import models_home
+
+    return str(models_home())
+
+
+def _catalog() -> Any:
+    from SATSegmentLib.inference.catalog import catalog
+
+    return catalog()
+
+
+def _others() -> list[Path]:
+    from SATSegmentLib.inference.catalog import installed_models
+
+    known = {entry.folder for entry in _catalog()}
+    return [folder for folder in installed_models() if folder not in known]
+
+
+def _read(key: str, default: Any) -> Any:
+    return slicer.util.settingsValue(f"{_GROUP}/{key}", default)
+
+
+def _write(key: str, value: Any) -> None:
+    qt.QSettings().setValue(f"{_GROUP}/{key}", value)

@@ -1,0 +1,51 @@
+"""How the segments of a node were made: kept on the node, and so in the saved scene."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import SATSegmentLib
+from SATSegmentLib.storage.style import segment_id
+from SATSegmentLib.types import SegmentResult
+
+if TYPE_CHECKING:
+    from SATSegmentLib.worker.protocol import ModelRecord
+
+RECORD_ATTRIBUTE = "SATSegment.Runs"
+
+
+def addRecord(segmentationNode: Any, results: Sequence[SegmentResult], model: ModelRecord, threshold: float) -> None:
+    """Add a run to the node's record: what another person needs to make the same masks again.
+
+    No name of a patient, file or scan goes in: the node's reference to its volume says which scan it was.
+    """
+    run = {
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "satsegment": SATSegmentLib.__version__,
+        "torch": model.torch,
+        "model": model.name,
+        "model_sha256": model.sha256,
+        "threshold": threshold,
+        "device": results[0].device if results else "",
+        "precision": results[0].precision if results else "",
+        "prompts": [
+            {
+                "text": one.prompt.text,
+                "modality": one.prompt.modality,
+                "orientation": one.orientation,
+                "trained": one.prompt.trained,
+                "status": one.status,
+                "segment": segment_id(one.prompt),
+            }
+            for one in results
+        ],
+    }
+    segmentationNode.SetAttribute(RECORD_ATTRIBUTE, json.dumps([*records(segmentationNode), run]))
+
+
+def records(segmentationNode: Any) -> list[dict[str, Any]]:
+    """The runs that wrote into this node, oldest first."""
+    return json.loads(segmentationNode.GetAttribute(RECORD_ATTRIBUTE) or "[]")

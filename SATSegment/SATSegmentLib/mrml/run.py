@@ -1,0 +1,108 @@
+"""One run over a volume: what is checked before it, and what is written after it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from SATSegmentLib.errors import ScanError
+from SATSegmentLib.mrml.record import addRecord
+from SATSegmentLib.mrml.segmentations import WrittenSegments, checkTarget, createSegmentation, writeResults
+from SATSegmentLib.mrml.undo import RunUndo
+from SATSegmentLib.mrml.volumes import imageFromVolume
+from SATSegmentLib.storage.style import segment_id
+from SATSegmentLib.types import Prompt, SegmentResult
+
+if TYPE_CHECKING:
+    from SATSegmentLib.worker.client import Answer
+
+
+@dataclass(frozen=True, eq=False)
+class RunOutput:
+    """What a run left in the scene.
+
+    Attributes
+    ----------
+    segmentationNode: where the segments are.
+    results: one per prompt, in their order, without masks that anybody needs any more.
+    written: which segments were made, what was not found.
+    undo: takes it back.
+    """
+
+    segmentationNode: Any
+    results: list[SegmentResult]
+    written: WrittenSegments
+    undo: RunUndo
+
+
+class VolumeRun:
+    """Remembers at its start what its masks will be of, so that they are never put on something else.
+
+    Parameters
+    ----------
+    volumeNode: the scan.
+    prompts: what is asked for.
+    segmentationNode: where the segments go; a new node by default.
+
+    Raises
+    ------
+    ScanError, GeometryError: the scan or the target cannot be used; nobody has waited yet.
+    """
+
+    def __init__(self, volumeNode: Any, prompts: Sequence[Prompt], segmentationNode: Any = None) -> None:
+        self.image = imageFromVolume(volumeNode)
+        # Before the run: nobody should wait for masks that have no place to go.
+        checkTarget(segmentationNode, volumeNode)
+        self.prompts = list(prompts)
+        self._volumeNode = volumeNode
+        self._segmentationNode = segmentationNode
+        # Taken now: renaming the node while the run is on must not name its result.
+        self._name = f"{volumeNode.GetName()} segmentation"
+        self._scalars = volumeNode.GetImageData().GetPointData().GetScalars()
+        self._stamp = self._scalars.GetMTime()
+
+    def write(self, answer: Answer, threshold: float) -> RunOutput:
+        """Write an answer as segments.
+
+        Raises
+        ------
+        ScanError: the scan is gone, or is not what it was when the run began; nothing was changed.
+        GeometryError: as `writeResults`.
+        """
+        self._checkUnchanged()
+        node, volumeNode = self._segmentationNode, self._volumeNode
+        if node is not None and node.GetScene() is None:
+            node = None  # It was deleted during the run; the result still has a place.
+        isNew = node is None
+        if isNew:
+            node = createSegmentation(volumeNode, self._name)
+        else:
+            checkTarget(node, volumeNode)
+        undo = RunUndo(node, [segment_id(prompt) for prompt in self.prompts], isNew)
+        algorithm = f"{answer.model.name} {answer.model.sha256[:12]}".strip()
+        try:
+            written = writeResults(node, volumeNode, answer.results, algorithm=algorithm)
+        except BaseException:
+            if isNew:
+                volumeNode.GetScene().RemoveNode(node)
+            raise
+        addRecord(node, answer.results, answer.model, threshold)
+        undo.written()
+        return RunOutput(node, answer.results, written, undo)
+
+    def _checkUnchanged(self) -> None:
+        volumeNode = self._volumeNode
+        if volumeNode.GetScene() is None:
+            raise ScanError("The scan was closed during the run.", "Load it again, then run again.")
+        name = volumeNode.GetName()
+        changed = ScanError(f"{name} was changed during the run. Its masks would be of the old scan.", "Run it again.")
+        imageData = volumeNode.GetImageData()
+        scalars = imageData.GetPointData().GetScalars() if imageData is not None else None
+        if scalars is not self._scalars or scalars.GetMTime() != self._stamp:
+            raise changed
+        now = imageFromVolume(volumeNode)
+        if now.array.shape != self.image.array.shape or not np.array_equal(now.ijk_to_ras, self.image.ijk_to_ras):
+            raise changed

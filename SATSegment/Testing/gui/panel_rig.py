@@ -1,0 +1,123 @@
+"""The module's panel in the rig: Slicer's own steps to show it, and the data it is tried on."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import slicer
+from mrml.mrml_phantom import addVolume
+from PySide6 import QtCore
+from rig.hands import press, settle, typeText, waitFor
+from worker.small_model import headLikeImage
+
+MODULE = "SATSegmentInRig"
+PATH = Path(__file__).parents[2] / "SATSegment.py"
+
+
+class _Finder:
+    """Finds the module file again for importlib.reload: by its own name, pytest would give the folder SATSegment."""
+
+    @staticmethod
+    def find_spec(name: str, path: Any = None, target: Any = None) -> Any:
+        return importlib.util.spec_from_file_location(MODULE, PATH) if name == MODULE else None
+
+
+def loadModule() -> ModuleType:
+    """SATSegment.py, executed anew as Slicer does at its start."""
+    if _Finder not in sys.meta_path:
+        sys.meta_path.append(_Finder)
+    spec = importlib.util.spec_from_file_location(MODULE, PATH)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[MODULE] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+class PanelInRig:
+    """A shown panel, and hands for it."""
+
+    def __init__(self, module: ModuleType | None = None) -> None:
+        self.module = module or loadModule()
+        self.moduleWidget = self.module.SATSegmentWidget()
+        self.moduleWidget.setup()
+        self.moduleWidget.parent.resize(400, 900)
+        self.moduleWidget.parent.show()
+        self.moduleWidget.enter()
+        settle()
+
+    @property
+    def panel(self) -> Any:
+        return self.moduleWidget.panel
+
+    @property
+    def ui(self) -> Any:
+        return self.panel.ui
+
+    def ask(self, *names: str) -> None:
+        """Type names into the prompt line, each with Enter."""
+        line = self.panel.promptBox.lineEdit
+        for name in names:
+            line.setFocus()
+            typeText(line, name)
+            press(line, QtCore.Qt.Key_Return)
+
+    def waitForEnd(self, seconds: float = 60.0) -> None:
+        waitFor(lambda: not self.panel.run.running, seconds, "the end of the run")
+        settle()
+
+    def cleanup(self) -> None:
+        self.moduleWidget.cleanup()
+        self.moduleWidget.parent.hide()
+        self.moduleWidget.parent.deleteLater()
+        settle()
+
+
+class Heart:
+    """Beats in the event loop, and remembers its longest pause."""
+
+    def __init__(self) -> None:
+        self.longest = 0.0
+        self._last = time.monotonic()
+        self._timer = QtCore.QTimer()
+        self._timer.setInterval(5)
+        self._timer.setTimerType(QtCore.Qt.PreciseTimer)
+        self._timer.timeout.connect(self._beat)
+        self._timer.start()
+
+    def _beat(self) -> None:
+        now = time.monotonic()
+        self.longest = max(self.longest, now - self._last)
+        self._last = now
+
+    def stop(self) -> float:
+        self._timer.stop()
+        return self.longest
+
+
+def addHead(scene: Any, name: str = "Head", times: tuple[int, int, int] = (1, 1, 1)) -> Any:
+    """A scan that the small model segments; `times` makes it large."""
+    image = headLikeImage()
+    return addVolume(scene, np.tile(image.array, times), image.ijk_to_ras, name)
+
+
+def segmentNames(segmentationNode: Any) -> dict[str, str]:
+    """Id -> name."""
+    segmentation = segmentationNode.GetSegmentation()
+    ids = [segmentation.GetNthSegmentID(n) for n in range(segmentation.GetNumberOfSegments())]
+    return {one: segmentation.GetSegment(one).GetName() for one in ids}
+
+
+def leftovers() -> list[str]:
+    """Temporary files of ours."""
+    return sorted(one for one in os.listdir(tempfile.gettempdir()) if one.startswith("satsegment-"))
+
+
+__all__ = ["MODULE", "Heart", "PanelInRig", "addHead", "leftovers", "loadModule", "segmentNames", "slicer"]
