@@ -91,7 +91,8 @@ _SPINE = re.compile(r"\b(?:([ctdl])|l\s*/?\s*s)[\s.-]*spine\b")
 _RIB = re.compile(r"(?<![a-z])ribs?(?![a-z])")
 # Words that start no order ("segment the liver") and hold nothing else that needs care.
 _PLAIN = re.compile(
-    r"(?!segment |show |find |outline |contour |delineate |highlight |mask |label |please )(?!.* on the |.*spine)[a-z][a-z -]*"
+    r"(?!segment |show |find |outline |contour |delineate |highlight |mask |label |please )"
+    r"(?!.* on the |.*spine)[a-z][a-z -]*"
 )
 _DASHES = str.maketrans(
     {c: "-" for c in "‐‑‒–—―−﹘﹣-"} | {"_": " ", "’": "'", "∕": "/", "⁄": "/", "\u200b": "", "\u00ad": ""}

@@ -183,6 +183,11 @@ def test_composites_expand(text, modality, count, some):
         ("ventricles", "mri", {"heart ventricle", "brain ventricle", "lateral ventricle"}),
         ("left kidney and adrenal gland", "ct", {"left kidney", "adrenal gland"}),
         ("main PA", "ct", {"pulmonary artery"}),
+        ("atrial appendage", "ct", {"left auricle of heart"}),
+        ("pelvic bone", "ct", {"hip"}),
+        ("whole tumor", "mri", {"brain tumor"}),
+        ("cornu ammonis", "mri", {"hippocampus"}),
+        ("portal trunk", "ct", {"portal vein and splenic vein"}),
         ("hypervascular left kidney", "ct", {"left kidney"}),
     ],
 )
@@ -214,6 +219,20 @@ def test_what_sat_cannot_do_is_said_with_what_is_nearest(text, modality, reason,
     assert answer.reason == reason
     if nearest:
         assert (answer.nearest[0].text, answer.nearest[0].modality) == nearest
+
+
+@pytest.mark.parametrize(
+    "text", ["left spine", "labia", "L1 rib", "left lateral vein", "kidney left right", "no kidney"]
+)
+@pytest.mark.parametrize("modality", ["ct", "mri"])
+def test_what_only_looks_like_a_name_is_not_taken(text, modality):
+    assert not isinstance(anatomy.resolve(text, modality), anatomy.Resolved | anatomy.Composite)
+
+
+def test_l_spine_is_lumbar_and_thyroid_lobes_are_two():
+    for text in ("L spine", "l-spine", "LSpine"):
+        assert len(_texts(anatomy.resolve(text, "ct"))) == 5
+    assert _texts(anatomy.resolve("thyroid lobe", "ct")) == ["left thyroid", "right thyroid"]
 
 
 def test_a_concept_of_the_tree_is_known_though_not_segmentable():
