@@ -35,6 +35,8 @@ class ChipBox:
         self._layout = ctk.ctkFlowLayout()
         self._layout.horizontalSpacing = 4
         self._layout.verticalSpacing = 4
+        # Not in columns: each chip is as wide as its name.
+        self._layout.alignItems = False
         self._layout.setContentsMargins(0, 0, 0, 0)
         self.widget.setLayout(self._layout)
         self._chips: list[ChipWidget] = []

@@ -42,7 +42,6 @@ class Popup:
         self._delegate = RowDelegate(lineEdit)
         self.view.setItemDelegate(self._delegate)
         self.view.setUniformItemSizes(True)
-        self.view.setMouseTracking(True)
         self._filter = _PopupKeys(self, lineEdit)
         self._connections.filterEvents(self.view, self._filter)
         self._connections.connect(self.view, "clicked(QModelIndex)", self._onClicked)
@@ -72,14 +71,16 @@ class Popup:
         index = self.view.currentIndex()
         return self.rows[index.row()] if self.visible and 0 <= index.row() < len(self.rows) else None
 
-    def takeHighlighted(self) -> None:
-        """What Enter does while the popup is open."""
+    def takeHighlighted(self, *, thenRun: bool = False) -> None:
+        """What Enter does while the popup is open; with Ctrl, a run is asked for after it."""
         row = self.highlighted()
         self.hide()
-        if row is None:
-            self.entered.emit()
-        else:
+        if row is not None:
             self.chosen.emit(row)
+        elif not thenRun:
+            self.entered.emit()
+        if thenRun:
+            self.runRequested.emit()
 
     def cleanup(self) -> None:
         """Let go of everything, so that the panel can be made anew."""
@@ -108,11 +109,7 @@ class _PopupKeys(qt.QObject):
         if self.popup is None or event.type() != qt.QEvent.KeyPress:
             return False
         if event.key() in _ENTER:
-            if event.modifiers() & qt.Qt.ControlModifier:
-                self.popup.hide()
-                self.popup.runRequested.emit()
-            else:
-                self.popup.takeHighlighted()
+            self.popup.takeHighlighted(thenRun=bool(event.modifiers() & qt.Qt.ControlModifier))
             return True
         if event.key() == qt.Qt.Key_Escape:
             self.popup.hide()

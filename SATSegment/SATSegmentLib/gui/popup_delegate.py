@@ -9,6 +9,7 @@ import qt
 from SATSegmentLib.gui.popup_rows import Row
 
 _MARGIN = 6
+_BOLD_IS_WIDER = 1.1
 _LEFT = qt.Qt.AlignVCenter | qt.Qt.AlignLeft
 _RIGHT = qt.Qt.AlignVCenter | qt.Qt.AlignRight
 
@@ -43,12 +44,12 @@ class RowDelegate(qt.QStyledItemDelegate):
         painter.restore()
 
     def _evidence(self, row: Row, metrics: Any, width: int) -> str:
-        """All of it where the name leaves room, else without the number of scans."""
-        long = row.evidence()
-        shown = sum(metrics.horizontalAdvance(text) for text, _ in segments(row))
-        if not row.dots or shown * 1.1 + metrics.horizontalAdvance(long) + 2 * _MARGIN <= width:
-            return long
-        return f"{row.badge} {row.dots}"
+        """As much of it as the name leaves room for; at least the modality, or the reason."""
+        name = sum(metrics.horizontalAdvance(text) for text, _ in segments(row)) * _BOLD_IS_WIDER
+        for text in row.evidenceVariants():
+            if name + metrics.horizontalAdvance(text) + 2 * _MARGIN <= width:
+                return text
+        return row.badge
 
     def _paintName(self, painter: Any, option: Any, area: Any, row: Row) -> None:
         bold = qt.QFont(option.font)

@@ -47,13 +47,16 @@ class Row:
 
     def evidence(self) -> str:
         """The right-hand side: "CT ●●● 5,230 scans  finding", or the reason."""
-        parts = [self.badge]
-        if self.dots:
-            parts.append(self.dots)
-            parts.append(_("{count} scans").format(count=f"{self.scans:,}"))
-        if self.finding:
-            parts.append(_("finding"))
-        return " ".join(parts)
+        return self.evidenceVariants()[0]
+
+    def evidenceVariants(self) -> tuple[str, ...]:
+        """The right-hand side, from all of it to the least; the number of scans goes first."""
+        if not self.enabled:
+            return (self.badge,)
+        scans = _("{count} scans").format(count=f"{self.scans:,}") if self.dots else ""
+        finding = _("finding") if self.finding else ""
+        parts = ((self.badge, self.dots, scans, finding), (self.badge, self.dots, finding), (self.badge, self.dots))
+        return tuple(" ".join(part for part in chosen if part) for chosen in parts)
 
     def spoken(self) -> str:
         """The whole row as one text, for screen readers."""

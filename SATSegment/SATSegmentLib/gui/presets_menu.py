@@ -32,6 +32,7 @@ class PresetsMenu:
         self.hasChips = False
         self._history = history
         self._connections = Connections()
+        self._submenus: list[Any] = []
         self._meaning: dict[str, tuple[Signal, tuple[Any, ...]]] = {}
         self.menu = qt.QMenu(parent)
         self.menu.setAccessibleName(_("Presets, history, paste, from report"))
@@ -41,7 +42,10 @@ class PresetsMenu:
     def refill(self) -> None:
         """The entries for the chosen modality."""
         self.menu.clear()
-        self._meaning = {}
+        # The menu lets go of its submenus' entries, but not of the submenus.
+        for submenu in self._submenus:
+            submenu.deleteLater()
+        self._submenus, self._meaning = [], {}
         presets = self._submenu(_("Presets"))
         for preset in anatomy.presets(self.modality):
             action = self._entry(presets, preset.title, self.picked, preset.title, preset.prompts)
@@ -80,8 +84,10 @@ class PresetsMenu:
                 self._entry(forget, name, self.forgetRequested, name)
 
     def _submenu(self, title: str, parent: Any = None) -> Any:
-        menu = (parent or self.menu).addMenu(title)
+        menu = (self.menu if parent is None else parent).addMenu(title)
         menu.setToolTipsVisible(True)
+        if parent is None:
+            self._submenus.append(menu)
         return menu
 
     def _entry(self, menu: Any, text: str, signal: Signal, *arguments: str | tuple[Prompt, ...]) -> Any:

@@ -18,7 +18,7 @@ from SATSegmentLib.gui.icons import icon
 from SATSegmentLib.gui.popup import Popup
 from SATSegmentLib.gui.popup_rows import Row, find
 from SATSegmentLib.gui.presets_menu import PresetsMenu
-from SATSegmentLib.gui.prompt_list import isList, readList
+from SATSegmentLib.gui.prompt_list import isList, readList, readName
 from SATSegmentLib.gui.prompt_question import QuestionBar
 from SATSegmentLib.gui.prompt_questions import Question, questionOf
 from SATSegmentLib.gui.report_dialog import ReportDialog
@@ -97,17 +97,17 @@ class PromptBox:
         self.lineEdit.setFocus()
 
     def addText(self, text: str) -> None:
-        """Take a text as Enter does: a name, a completion, or a list of names."""
+        """Take a name, or a list of names; what is no certain reading is asked back, a mere beginning too."""
         if isList(text):
             self._takeList(text)
             return
         if not text.strip():
             return
-        found = find(text, self.modality)
-        if found.certain:
-            self._take(found.rows[0].name, found.rows[0].prompts)
+        entry = readName(text.strip(), self.modality)
+        if entry.certain is not None:
+            self._take(*entry.certain)
         else:
-            self._askAll([questionOf(text.strip(), found.answer, self.modality)])
+            self._askAll([questionOf(entry.text, entry.answer, self.modality)])
 
     def addPrompts(self, name: str, prompts: Iterable[Prompt]) -> None:
         """Add a preset, a set, or what was chosen elsewhere, as one chip."""

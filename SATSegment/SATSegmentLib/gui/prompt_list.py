@@ -38,7 +38,12 @@ def isList(text: str) -> bool:
 
 def readList(text: str, modality: Modality) -> list[Entry]:
     """The names of a list in order, each once."""
-    return [Entry(part, anatomy.resolve(part, modality)) for part in dict.fromkeys(_parts(text))]
+    return [readName(part, modality) for part in dict.fromkeys(_parts(text))]
+
+
+def readName(text: str, modality: Modality) -> Entry:
+    """A single name."""
+    return Entry(text, anatomy.resolve(text, modality))
 
 
 def _parts(text: str) -> Iterator[str]:

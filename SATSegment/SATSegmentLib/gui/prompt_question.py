@@ -52,6 +52,7 @@ class QuestionBar:
         self._flow.setContentsMargins(0, 0, 0, 0)
         self._flow.horizontalSpacing = 4
         self._flow.verticalSpacing = 4
+        self._flow.alignItems = False
         self._choices.setLayout(self._flow)
         outer.addWidget(self._choices)
         self._filter = _BarKeys(self, self.widget)

@@ -10,6 +10,8 @@ from SATSegmentLib import anatomy
 from SATSegmentLib.gui.popup_rows import rowOfSuggestion
 from SATSegmentLib.types import Modality, Prompt
 
+_CANDIDATES = 5
+
 
 @dataclass(frozen=True)
 class Question:
@@ -63,8 +65,11 @@ def _notSegmentable(answer: anatomy.NotSegmentable, modality: Modality) -> Quest
 
 def _unknown(text: str, answer: anatomy.Unknown, modality: Modality) -> Question:
     free = anatomy.as_free_text(answer, modality)
+    rows = [rowOfSuggestion(hit, modality) for hit in anatomy.search(text, modality, _CANDIDATES)]
+    rows = [row for row in rows if row.prompts]
+    asFreeText = (_("Try it as free text"), _("The result is marked as untrained; look at it with care."))
     return Question(
         _("SAT was not trained on “{text}”. Is it spelled right?").format(text=text),
-        ((_("Try it as free text"), _("The result is marked as untrained; look at it with care.")),),
-        ((free.text, (free,)),),
+        (*((row.name, row.evidence()) for row in rows), asFreeText),
+        (*((row.name, row.prompts) for row in rows), (free.text, (free,))),
     )

@@ -69,7 +69,7 @@ class ReportDialog:
         self._timer.stop()
         self._show(findings(self.edit.toPlainText(), self._modality))
 
-    def checked(self) -> tuple[Finding, ...]:
+    def chosen(self) -> tuple[Finding, ...]:
         """What is to be taken over."""
         items = [self.list.item(row) for row in range(self.list.count)]
         return tuple(self._findings[item.data(_NUMBER)] for item in items if item.checkState() == qt.Qt.Checked)
@@ -128,11 +128,11 @@ class ReportDialog:
         self._mark()
 
     def _mark(self) -> None:
-        self.view.setHtml(marked(self.edit.toPlainText(), self._findings, set(self.checked())))
+        self.view.setHtml(marked(self.edit.toPlainText(), self._findings, set(self.chosen())))
         self._updateButton()
 
     def _updateButton(self) -> None:
-        count = len({prompt for finding in self.checked() for prompt in finding.prompts})
+        count = len({prompt for finding in self.chosen() for prompt in finding.prompts})
         self.addButton.text = _("Add {count} structures").format(count=count)
         self.addButton.setEnabled(count > 0)
 
@@ -143,6 +143,6 @@ class ReportDialog:
         self._mark()
 
     def _onAdd(self) -> None:
-        prompts = tuple(dict.fromkeys(prompt for finding in self.checked() for prompt in finding.prompts))
+        prompts = tuple(dict.fromkeys(prompt for finding in self.chosen() for prompt in finding.prompts))
         self.close()
         self.accepted.emit(prompts)

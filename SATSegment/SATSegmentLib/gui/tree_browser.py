@@ -48,6 +48,7 @@ class TreeBrowser:
         self.tree.setColumnCount(2)
         self.tree.setHeaderLabels([_("Structure"), _("Training")])
         self.tree.setUniformRowHeights(True)
+        self.tree.setIndentation(14)
         self.tree.header().setStretchLastSection(False)
         self.tree.header().setSectionResizeMode(0, qt.QHeaderView.Stretch)
         self.tree.header().setSectionResizeMode(1, qt.QHeaderView.ResizeToContents)
@@ -102,7 +103,8 @@ class TreeBrowser:
         self._onSearch(self.searchBox.text)
 
     def _add(self, branch: Branch, parent: Any) -> None:
-        item = qt.QTreeWidgetItem(parent)
+        item = qt.QTreeWidgetItem()
+        parent.addChild(item)
         item.setText(0, branch.name)
         item.setToolTip(0, branch.about)
         if branch.text:

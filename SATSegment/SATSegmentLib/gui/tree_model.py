@@ -45,8 +45,10 @@ def branches() -> tuple[Branch, ...]:
                 (above.children if above else roots).append(branch)
             above = branch
         _label(made[concept], texts[concept])
-    top = [child for root in roots for child in root.children] if len(roots) == 1 else roots
-    return tuple(_sorted([_short(branch) for branch in top]))
+    top = _sorted([_short(branch) for branch in roots])
+    while len(top) == 1 and not top[0].text:
+        top = top[0].children
+    return tuple(top)
 
 
 def _label(branch: Branch, texts: list[str]) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 
 _app: Any = None
 
+PACKAGES = "libegl1 libgl1 libx11-6 libxkbcommon0 libdbus-1-3 libfontconfig1 libfreetype6 libglib2.0-0 libzstd1"
 MISSING = """The GUI tests need PySide6 and the libraries it is built on, and one is missing here: {error}
-On Debian: apt-get install libegl1 libgl1 libxkbcommon0 libdbus-1-3 libfontconfig1 libglib2.0-0"""
+On Debian: apt-get install --no-install-recommends {packages}"""
 
 
 def start() -> Any:
@@ -26,7 +27,7 @@ def start() -> Any:
     try:
         from PySide6 import QtCore, QtGui, QtWidgets  # noqa: F401
     except ImportError as error:
-        raise RuntimeError(MISSING.format(error=error)) from error
+        raise RuntimeError(MISSING.format(error=error, packages=PACKAGES)) from error
 
     from rig import pythonqt
 
