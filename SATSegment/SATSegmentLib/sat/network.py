@@ -129,10 +129,10 @@ class SATNetwork(nn.Module):
 
 def mask_logits(voxels: Tensor, mask_embeddings: Tensor) -> Tensor:
     """Logits (B, N, X, Y, Z) float32 from voxel features (B, C, X, Y, Z) and mask embeddings (B, N, C)."""
-    product = torch.stack(
-        [_product(embedding, voxel.flatten(1)) for embedding, voxel in zip(mask_embeddings, voxels, strict=True)]
-    )
-    return product.unflatten(2, voxels.shape[2:])
+    products = [_product(embedding, voxel.flatten(1)) for embedding, voxel in zip(mask_embeddings, voxels, strict=True)]
+    # A batch of one, as in every run, is not copied into a batch.
+    batch = products[0][None] if len(products) == 1 else torch.stack(products)
+    return batch.unflatten(2, voxels.shape[2:])
 
 
 def _product(embeddings: Tensor, voxels: Tensor) -> Tensor:

@@ -7,8 +7,8 @@ import re
 import numpy as np
 import pytest
 import torch
-from helpers.seeded import GOLDEN, manifest, seeded_tensor, write_released
 
+from helpers.seeded import GOLDEN, manifest, seeded_tensor, write_released
 from SATSegmentLib.sat.checkpoint import build_network, check_network, read_network
 
 # The tolerance that the golden numbers come with: 1e-3 of the logits' standard deviation.
