@@ -176,18 +176,26 @@ def _useFolder(path: str) -> None:
 
 
 def _home() -> str:
-    from SATSegmentLib.inference.catalog import models_home
-
+    """The folder of models; empty as long as the package that knows it is not installed."""
+    try:
+        from SATSegmentLib.inference.catalog import models_home
+    except ModuleNotFoundError:
+        return ""
     return str(models_home())
 
 
 def _catalog() -> Any:
-    from SATSegmentLib.inference.catalog import catalog
-
+    """The known models; none as long as the packages are not installed that the set-up asks for first."""
+    try:
+        from SATSegmentLib.inference.catalog import catalog
+    except ModuleNotFoundError:
+        return ()
     return catalog()
 
 
 def _others() -> list[Path]:
+    if not _catalog():
+        return []
     from SATSegmentLib.inference.catalog import installed_models
 
     known = {entry.folder for entry in _catalog()}

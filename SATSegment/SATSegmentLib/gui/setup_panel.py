@@ -138,7 +138,9 @@ class SetupPanel:
 
     def _modelIsThere(self) -> bool:
         entry = self._settings.entry
-        return entry.installed if entry is not None else Path(self._settings.model).is_dir()
+        if entry is not None:
+            return entry.installed
+        return bool(self._settings.model) and Path(self._settings.model).is_dir()
 
     # --- what it does
 

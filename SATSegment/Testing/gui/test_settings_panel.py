@@ -1,0 +1,79 @@
+"""Settings are the machine's: kept between sessions, not in the scene; a site's folder is not the user's to change."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import qt
+from gui.panel_rig import PanelInRig
+from rig.hands import settle
+from worker.small_model import makeModel
+
+from SATSegmentLib.gui import settings_panel
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SATSEGMENT_MODELS", settings_panel._MARK):
+        monkeypatch.setenv(name, "x")  # so that what the panel sets is taken back after the test
+        monkeypatch.delenv(name)
+
+
+def open_panel() -> PanelInRig:
+    return PanelInRig()
+
+
+def test_what_was_chosen_is_there_in_the_next_session(scene: Any, tmp_path: Path) -> None:
+    makeModel(tmp_path)
+    rig = open_panel()
+    ui = rig.ui
+    ui.weightsFolderEdit.setCurrentPath(str(tmp_path))
+    settle()
+    ui.modelComboBox.setCurrentIndex(ui.modelComboBox.findData(str(tmp_path / "tiny")))
+    ui.deviceComboBox.setCurrentIndex(ui.deviceComboBox.findData("cpu"))
+    ui.precisionComboBox.setCurrentIndex(ui.precisionComboBox.findData("bfloat16"))
+    ui.cacheSpinBox.setValue(3.5)
+    rig.cleanup()
+    qt.QSettings().sync()
+    for name in ("SATSEGMENT_MODELS", settings_panel._MARK):
+        os.environ.pop(name)
+    rig = open_panel()
+    settings = rig.panel.settings
+    assert settings.model == str(tmp_path / "tiny")
+    assert (settings.device, settings.precision, settings.cacheBytes) == ("cpu", "bfloat16", 3_500_000_000)
+    assert os.environ["SATSEGMENT_MODELS"] == str(tmp_path)
+    assert "tiny" in rig.ui.settingsCollapsibleButton.text
+    rig.cleanup()
+
+
+def test_a_first_visit_has_the_demo_model_and_half_measures_nowhere(scene: Any) -> None:
+    rig = open_panel()
+    settings = rig.panel.settings
+    assert settings.model == "demo"
+    assert (settings.device, settings.precision) == ("auto", "auto")
+    rig.cleanup()
+
+
+def test_a_sites_folder_is_used_and_cannot_be_changed(
+    scene: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SATSEGMENT_MODELS", str(tmp_path))
+    qt.QSettings().setValue("SATSegment/modelsFolder", "/somewhere/else")
+    rig = open_panel()
+    assert not rig.ui.weightsFolderEdit.enabled
+    assert rig.ui.weightsFolderEdit.currentPath == str(tmp_path)
+    assert os.environ["SATSEGMENT_MODELS"] == str(tmp_path)
+    rig.cleanup()
+
+
+def test_models_that_are_not_installed_are_shown_as_such(scene: Any, tmp_path: Path) -> None:
+    rig = open_panel()
+    rig.ui.weightsFolderEdit.setCurrentPath(str(tmp_path))
+    combo = rig.ui.modelComboBox
+    texts = {combo.itemData(number): combo.itemText(number) for number in range(combo.count)}
+    assert "not installed" in texts["sat-nano"]
+    assert "not installed" in texts["sat-pro"]
+    rig.cleanup()
