@@ -1,57 +1,18 @@
-"""The image half of SAT: a plain 3-D U-Net, written to hold as little as possible at a time.
+"""The image half of SAT: a plain 3-D U-Net.
 
 A residual-free encoder-decoder after nnU-Net's "plain conv" blocks (Isensee et al., 2021): convolution,
-instance norm, leaky ReLU. Two things differ in how it is computed, not in what: norm and activation work in
-place, and the concatenation of a skip with the upsampled map is never made, because a convolution of a
-concatenation is the sum of two convolutions.
+instance norm, leaky ReLU. With gradients it is computed layer by layer, as written here; without, `lean` computes
+the same slab by slab.
 """
 
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from SATSegmentLib.sat.architecture import Architecture, Triple
-
-_NEGATIVE_SLOPE = 0.01
-_KERNEL = 3
-
-
-class ConvBlock(nn.Module):
-    """Convolution, instance norm, leaky ReLU."""
-
-    def __init__(self, in_channels: int, out_channels: int, stride: Triple = (1, 1, 1)) -> None:
-        super().__init__()
-        self.conv = nn.Conv3d(in_channels, out_channels, _KERNEL, stride=stride, padding=_KERNEL // 2)
-        self.norm = nn.InstanceNorm3d(out_channels, eps=1e-5, affine=True)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, in, X, Y, Z) to (B, out, X/stride, Y/stride, Z/stride)."""
-        return F.leaky_relu_(self.norm(self.conv(x)), _NEGATIVE_SLOPE)
-
-    def forward_pair(self, upsampled: Tensor, skip: Tensor) -> Tensor:
-        """The same for the concatenation of two maps, without making it."""
-        left, right = self.conv.weight.split([upsampled.shape[1], skip.shape[1]], dim=1)
-        summed = F.conv3d(upsampled, left, self.conv.bias, padding=_KERNEL // 2)
-        summed += F.conv3d(skip, right, padding=_KERNEL // 2)
-        return F.leaky_relu_(self.norm(summed), _NEGATIVE_SLOPE)
-
-
-class ConvStack(nn.Module):
-    """Convolution blocks, one after the other; only the first may stride."""
-
-    def __init__(self, in_channels: int, out_channels: int, depth: int, stride: Triple = (1, 1, 1)) -> None:
-        super().__init__()
-        blocks = [ConvBlock(in_channels, out_channels, stride)]
-        blocks += [ConvBlock(out_channels, out_channels) for _ in range(depth - 1)]
-        self.convs = nn.ModuleList(blocks)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, in, X, Y, Z) to (B, out, X/stride, Y/stride, Z/stride)."""
-        for block in self.convs:
-            x = block(x)
-        return x
+from SATSegmentLib.sat import lean
+from SATSegmentLib.sat.architecture import Architecture
+from SATSegmentLib.sat.blocks import ConvStack
 
 
 class UNet(nn.Module):
@@ -68,9 +29,21 @@ class UNet(nn.Module):
         return self.encoder.stages[0][0].convs[0].conv.weight.dtype  # type: ignore[index]
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Pooled features of all levels (B, sum of features, cells...) and the finest map (B, C, X, Y, Z)."""
-        levels, pooled = self.encoder(x)
-        return pooled, self.decoder(levels)
+        """Pooled features of all levels (B, sum of features, cells...) and the finest map (B, C, X, Y, Z).
+
+        Without gradients each window is computed slab by slab, in a fraction of the memory.
+        """
+        if torch.is_grad_enabled():
+            levels, pooled = self.encoder(x)
+            return pooled, self.decoder(levels)
+        pooled, finest = zip(*(self._lean(window) for window in x.split(1)), strict=True)
+        return (pooled[0], finest[0]) if len(x) == 1 else (torch.cat(pooled), torch.cat(finest))
+
+    def _lean(self, window: Tensor) -> tuple[Tensor, Tensor]:
+        downwards = [list(stage[0].convs) for stage in self.encoder.stages]  # type: ignore[index]
+        upwards = [list(stage.convs) for stage in self.decoder.stages]  # type: ignore[arg-type]
+        levels, pooled = lean.encode(window, downwards)
+        return pooled, lean.decode(levels, list(self.decoder.transpconvs), upwards)  # type: ignore[arg-type]
 
 
 class Encoder(nn.Module):
