@@ -1,6 +1,6 @@
 """Slicer-side code uses only what a real Slicer's PythonQt has, in the way it has it.
 
-What the code runs is checked while it runs: the rig takes away what was not recorded. Here the rest of the source is read.
+What runs is checked while it runs: the rig takes away what was not recorded. Here the rest of the source is read.
 """
 
 from __future__ import annotations

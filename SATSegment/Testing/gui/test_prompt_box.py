@@ -246,7 +246,7 @@ def test_whatever_is_typed_only_certain_readings_are_added(box: PromptBox, text:
     box.clear()
     box.addText(text)
     added = set(box.prompts())
-    entries = readList(text, "ct") + [readName(text.strip(), "ct")]
+    entries = [*readList(text, "ct"), readName(text.strip(), "ct")]
     assert added <= {prompt for entry in entries if entry.certain for prompt in entry.certain[1]}
 
 
