@@ -23,6 +23,9 @@ _HITS = 80
 class TreeBrowser:
     """A window beside the panel; a check is a chip at once. What SAT cannot do here is grey, with the reason.
 
+    The box of a group stands for the structures below it; where one of these is itself made of others (kidney: left and
+    right kidney), it alone is meant.
+
     Signals
     -------
     toggled(added, removed): prompts that were checked and unchecked.
@@ -77,6 +80,7 @@ class TreeBrowser:
         for text, item in self._items.items():
             if self._label(text) is not None:
                 self._check(item, text in self._checked)
+        self._checkGroups()
         self.tree.blockSignals(False)
 
     def items(self) -> dict[str, Any]:
@@ -99,6 +103,7 @@ class TreeBrowser:
         self._items, self._groups = {}, []
         for branch in branches():
             self._add(branch, self.tree.invisibleRootItem())
+        self._checkGroups()
         self.tree.blockSignals(False)
         self._onSearch(self.searchBox.text)
 
@@ -139,19 +144,42 @@ class TreeBrowser:
     # --- what the user does
 
     def _onItemChanged(self, item: Any, column: int) -> None:
-        text = item.data(0, _TEXT)
-        label = self._label(text) if text else None
-        if label is None:
-            return
+        """A box was clicked; the boxes of the group and in it follow, then one signal says all."""
         checked = item.checkState(0) == qt.Qt.Checked
-        if checked == (text in self._checked):
-            return
-        if checked:
-            self._checked.add(text)
-            self.toggled.emit((label.prompt(),), ())
-        else:
-            self._checked.discard(text)
-            self.toggled.emit((), (label.prompt(),))
+        text = item.data(0, _TEXT)
+        changed = [name for name in ([text] if text else self._members(item)) if checked != (name in self._checked)]
+        prompts = tuple(label.prompt() for label in map(self._label, changed) if label is not None)
+        self._checked ^= {prompt.text for prompt in prompts}
+        self.tree.blockSignals(True)
+        for prompt in prompts:
+            self._check(self._items[prompt.text], checked)
+        self._checkGroups()
+        self.tree.blockSignals(False)
+        if prompts:
+            self.toggled.emit(prompts if checked else (), () if checked else prompts)
+
+    def _members(self, group: Any) -> list[str]:
+        """The structures that a group's box stands for."""
+        found: list[str] = []
+        for child in (group.child(i) for i in range(group.childCount())):
+            text = child.data(0, _TEXT)
+            if text and self._label(text) is not None:
+                found.append(text)
+            else:
+                found += self._members(child)
+        return found
+
+    def _checkGroups(self) -> None:
+        """A group is checked where all it stands for is, and half checked where some is."""
+        for group in self._groups:
+            members = self._members(group)
+            count = len(self._checked.intersection(members))
+            if not members:
+                group.setFlags(qt.Qt.ItemIsSelectable | qt.Qt.ItemIsEnabled)
+                continue
+            group.setFlags(qt.Qt.ItemIsSelectable | qt.Qt.ItemIsEnabled | qt.Qt.ItemIsUserCheckable)
+            some = qt.Qt.PartiallyChecked if count else qt.Qt.Unchecked
+            group.setCheckState(0, qt.Qt.Checked if count == len(members) else some)
 
     def _onSearch(self, text: str) -> None:
         """Show what search finds, in whatever modality, and the way to it; all of it for an empty text."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -141,3 +141,26 @@ def test_what_people_read_can_be_translated(path: Path) -> None:
 
 def _isWords(node: ast.AST) -> bool:
     return isinstance(node, ast.Constant) and isinstance(node.value, str) and bool(re.search("[A-Za-z]", node.value))
+
+
+@pytest.mark.parametrize(
+    ("check", "code"),
+    [
+        (test_every_name_of_qt_and_ctk_is_there, "qt.QTest.keyClick(w, 1)"),
+        (test_every_name_of_qt_and_ctk_is_there, "slicer.qMRMLMagicWidget()"),
+        (test_recorded_classes_are_used_as_recorded, "qt.QComboBox.AdjustToMagic"),
+        (test_enumerators_are_named_through_the_class, "x = qt.Qt.AlignmentFlag.AlignLeft"),
+        (test_signals_are_connected_by_a_recorded_signature, "b.connect('clack()', f)"),
+        (test_signals_are_connected_by_a_recorded_signature, "c.connect(e, 'textEdited(int)', f)"),
+        (test_properties_are_not_called, "if edit.placeholderText(): pass"),
+        (test_nothing_is_connected_that_cannot_be_disconnected, "b.clicked.connect(lambda: 1)"),
+        (test_what_people_read_can_be_translated, "label.setText('Liver')"),
+        (test_what_people_read_can_be_translated, "label.text = 'Liver'"),
+        (test_what_people_read_can_be_translated, "label.setText(_(f'{n} found'))"),
+    ],
+)
+def test_the_checks_find_what_they_look_for(check: Callable[[Path], None], code: str, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.py"
+    bad.write_text(code, encoding="utf-8")
+    with pytest.raises(AssertionError):
+        check(bad)

@@ -84,6 +84,35 @@ def test_what_sat_cannot_do_here_is_shown_with_the_reason_and_no_box(browser: Tr
     assert item.flags() & qt.Qt.ItemIsUserCheckable
 
 
+def group(browser: TreeBrowser, member: str, name: str) -> Any:
+    item = browser.items()[member].parent()
+    while item.text(0) != name:
+        item = item.parent()
+    return item
+
+
+def test_the_box_of_a_group_stands_for_what_is_in_it(browser: TreeBrowser) -> None:
+    heard = []
+    browser.toggled.connect(lambda added, removed: heard.append(([p.text for p in added], [p.text for p in removed])))
+    abdomen = group(browser, "liver", "abdomen")
+    browser.items()["liver"].setCheckState(0, qt.Qt.Checked)
+    assert abdomen.checkState(0) == qt.Qt.PartiallyChecked
+    abdomen.setCheckState(0, qt.Qt.Checked)
+    assert len(heard) == 2, "one signal for all of a group"
+    added = heard[1][0]
+    assert "kidney" in added
+    assert "left kidney" not in added, "the whole kidney is meant already"
+    assert "liver" not in added, "it was there"
+    assert browser.items()["kidney"].checkState(0) == qt.Qt.Checked
+    abdomen.setCheckState(0, qt.Qt.Unchecked)
+    assert set(heard[2][1]) == {*added, "liver"}
+
+
+def test_a_group_without_anything_for_the_modality_has_no_box(browser: TreeBrowser) -> None:
+    browser.setModality("pet")
+    assert not group(browser, "liver", "abdomen").flags() & qt.Qt.ItemIsUserCheckable
+
+
 def test_search_shows_what_fits_and_the_way_to_it(browser: TreeBrowser) -> None:
     browser.searchBox.text = "lt kidn"
     shown = {text for text, item in browser.items().items() if isShown(item)}
