@@ -47,7 +47,7 @@ class _Spilled:
             return None
         if not torch.equal(_block_sums(mapped), self.sums):
             return None
-        return Features(self.tokens, mapped.view(self.shape).to(self.tokens.device))
+        return Features(self.tokens, mapped.view(self.shape).movedim(-1, 1).to(self.tokens.device))
 
 
 class FeatureCache:
@@ -123,7 +123,8 @@ class FeatureCache:
             return
         while self.disk_used + needed > self.disk_bytes:
             self._forget(next(iter(self._spilled)))
-        voxels = features.voxels.contiguous().cpu()
+        # In the file as in memory: the channels of a voxel next to each other.
+        voxels = features.voxels.cpu().movedim(1, -1).contiguous()
         try:
             if self._folder is None:
                 self._folder = tempfile.TemporaryDirectory(prefix="satsegment-features-")

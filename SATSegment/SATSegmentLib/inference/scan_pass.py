@@ -314,7 +314,10 @@ def _relative(part: Box, whole: Box) -> Box:
 
 
 def _without_padding(voxels: Tensor, box: Box) -> Tensor:
-    """What lies in the scan; the padding's features would only take memory."""
+    """What lies in the scan; the padding's features would only take memory.
+
+    Always with a voxel's channels next to each other: a slab is then one piece of memory, and a product of it is
+    rounded in the same way wherever the features were kept.
+    """
     x, y, z = (slice(0, part.stop - part.start) for part in box)
-    inside = voxels[:, :, x, y, z]
-    return inside if inside.shape == voxels.shape else inside.contiguous()
+    return voxels[:, :, x, y, z].contiguous(memory_format=torch.channels_last_3d)
