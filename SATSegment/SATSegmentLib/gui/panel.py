@@ -10,6 +10,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from SATSegmentLib.errors import SATSegmentError, ScanError
+from SATSegmentLib.gui.icons import icon
 from SATSegmentLib.gui.modality import NAMES, Guess, guessModality, mismatch
 from SATSegmentLib.gui.panel_state import INPUT, OUTPUT, PanelState
 from SATSegmentLib.gui.prompt_box import PromptBox
@@ -110,6 +111,8 @@ class Panel:
         self._connections.connect(shortcut, "activated()", slot)
 
     def _buildExport(self) -> None:
+        self.ui.undoButton.setIcon(icon("undo", self.ui.undoButton))
+        self.ui.exportButton.setIcon(icon("export", self.ui.exportButton))
         self._exportMenu = qt.QMenu(self.widget)
         self._toSceneAction = self._exportMenu.addAction(_("As a table in the scene"))
         self._toCsvAction = self._exportMenu.addAction(_("As a CSV file…"))
@@ -248,8 +251,10 @@ class Panel:
             before = self._rows.get(node.GetID(), [])
             self._undo = (output.undo, before)
             self._rows[node.GetID()] = merged(before, rowsOf(output.results, self._threshold))
-            self.ui.outputSelector.setCurrentNode(node)
-            self._sayResults()
+            if self.ui.outputSelector.currentNode() is node:
+                self._sayResults()
+            else:
+                self.ui.outputSelector.setCurrentNode(node)  # and that shows its results
         self.promptBox.setFocus()
 
     def _setBusy(self, busy: bool) -> None:

@@ -60,6 +60,12 @@ class SettingsPanel:
         return entry.title if entry is not None else Path(self.model).name
 
     @property
+    def modelShortName(self) -> str:
+        """For narrow places: "SAT-Pro", "demo"."""
+        entry = self.entry
+        return entry.title if entry is not None and not entry.embedded else Path(self.model).name
+
+    @property
     def entry(self) -> Any:
         """The chosen model's `CatalogEntry`; None for one that was converted here under another name."""
         return next((entry for entry in _catalog() if entry.name == self.model), None)
@@ -159,7 +165,7 @@ class SettingsPanel:
 
     def _sayHeader(self) -> None:
         self._ui.settingsCollapsibleButton.text = _("Settings   model {model} · cache {cache:.0f} GB").format(
-            model=self.modelTitle, cache=self._ui.cacheSpinBox.value
+            model=self.modelShortName, cache=self._ui.cacheSpinBox.value
         )
 
 

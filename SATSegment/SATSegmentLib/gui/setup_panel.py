@@ -107,6 +107,7 @@ class SetupPanel:
         row.addWidget(self.deleteButton)
         self.deviceLabel = qt.QLabel("", holder)
         self.deviceLabel.setWordWrap(True)
+        self.deviceLabel.hide()
         ui.weightsPlaceholderLayout.addWidget(self.deviceLabel)
         connect = self._connections.connect
         connect(ui.setupButton, "clicked()", self._onButton)
@@ -196,6 +197,7 @@ class SetupPanel:
     def _onCheck(self) -> None:
         device, installer = self._settings.device, self._installer()
         self.deviceLabel.text = _("Trying…")
+        self.deviceLabel.show()
         self._start(lambda tell, warn, cancelled: installer.check_device(device), self._onChecked)
 
     def _onChecked(self, found: dict[str, Any]) -> None:
@@ -233,7 +235,7 @@ class SetupPanel:
                 if onResult is not None:
                     onResult(result)
                 return
-            self.deviceLabel.text = ""
+            self.deviceLabel.hide()
             if not isinstance(error, Cancelled):
                 self.failed.emit(error)
 

@@ -12,7 +12,6 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-import slicer
 from mrml.mrml_phantom import addVolume
 from PySide6 import QtCore
 from rig.hands import press, settle, typeText, waitFor
@@ -108,6 +107,15 @@ def addHead(scene: Any, name: str = "Head", times: tuple[int, int, int] = (1, 1,
     return addVolume(scene, np.tile(image.array, times), image.ijk_to_ras, name)
 
 
+def addRealHead(scene: Any) -> Any:
+    """The real T1 head that comes with the demonstration model, as a volume node."""
+    from SATSegmentLib.resources import resource_path
+    from SATSegmentLib.storage.scan import read_scan
+
+    image = read_scan(resource_path("Demo/itk_t1.nii.gz"))
+    return addVolume(scene, np.ascontiguousarray(image.array), image.ijk_to_ras, "T1 head")
+
+
 def segmentNames(segmentationNode: Any) -> dict[str, str]:
     """Id -> name."""
     segmentation = segmentationNode.GetSegmentation()
@@ -118,6 +126,3 @@ def segmentNames(segmentationNode: Any) -> dict[str, str]:
 def leftovers() -> list[str]:
     """Temporary files of ours."""
     return sorted(one for one in os.listdir(tempfile.gettempdir()) if one.startswith("satsegment-"))
-
-
-__all__ = ["MODULE", "Heart", "PanelInRig", "addHead", "leftovers", "loadModule", "segmentNames", "slicer"]
