@@ -61,7 +61,9 @@ class Popup:
         if not rows:
             self.hide()
             return
-        self._completer.complete()
+        # As wide as the whole part of the panel, not only as the line.
+        room = self._lineEdit.parentWidget().width - self._lineEdit.x
+        self._completer.complete(qt.QRect(0, 0, max(room, self._lineEdit.width), self._lineEdit.height))
         self.view.setCurrentIndex(self._completer.completionModel().index(0, 0) if highlightFirst else qt.QModelIndex())
 
     def hide(self) -> None:

@@ -44,9 +44,14 @@ class RowDelegate(qt.QStyledItemDelegate):
         painter.restore()
 
     def _evidence(self, row: Row, metrics: Any, width: int) -> str:
-        """As much of it as the name leaves room for; at least the modality, or the reason."""
-        name = sum(metrics.horizontalAdvance(text) for text, _ in segments(row)) * _BOLD_IS_WIDER
-        for text in row.evidenceVariants():
+        """As much of it as the name leaves room for; at least the modality, or the reason.
+
+        The number of scans gives way to the name that matched; evidence and "finding" only to the structure's own name.
+        """
+        whole = sum(metrics.horizontalAdvance(text) for text, _ in segments(row))
+        own = metrics.horizontalAdvance(row.name)
+        for place, text in enumerate(row.evidenceVariants()):
+            name = (own if place else whole) * _BOLD_IS_WIDER
             if name + metrics.horizontalAdvance(text) + 2 * _MARGIN <= width:
                 return text
         return row.badge
