@@ -50,9 +50,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME|TABLE.csv",
         help="the cases' dataset, or a table with the columns case, dataset and, where they differ, modality",
     )
-    for side in ("reference", "prediction", "against"):
+    for side, place in (("reference", "REFERENCE"), ("prediction", "PREDICTION"), ("against", "OTHER")):
         parser.add_argument(
-            f"--{side}-names", type=Path, metavar="FILE", help=f"what the values of {side.upper()}'s label maps mean"
+            f"--{side}-names",
+            type=Path,
+            metavar="FILE",
+            help=f"JSON or CSV: names in {place}'s label maps",
         )
     parser.add_argument(
         "--resample", action="store_true", help="bring masks on another grid onto the reference's (nearest voxel)"

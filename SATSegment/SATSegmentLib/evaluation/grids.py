@@ -109,8 +109,10 @@ def protocol_mask(mask: np.ndarray, grid: Grid) -> np.ndarray:
     target = network_grid((i, j, k), grid.ijk_to_ras, "RAS", PROTOCOL_SPACING_MM)
     oriented = mask.transpose(2, 1, 0).transpose([axis.source_axis for axis in target.axes])
     for axis, mapping in enumerate(target.axes):
-        # Rounded first, so that a header's last digit does not decide which of two equally near voxels is taken.
-        nearest = np.rint(np.round(mapping.to_source(np.arange(mapping.size)), 4)).astype(np.intp)
+        # Steps are counted from the oriented scan's first voxel, and a tie goes to the even step, as in MONAI's
+        # `Spacing`, which SAT's references went through. Rounded first: a header's last digit is not to decide a tie.
+        steps = np.rint(np.round(abs(mapping.step) * np.arange(mapping.size), 4))
+        nearest = (mapping.start + np.sign(mapping.step) * steps).astype(np.intp)
         oriented = oriented.take(np.clip(nearest, 0, oriented.shape[axis] - 1), axis=axis)
     return oriented
 

@@ -78,9 +78,10 @@ def _radar(axes: Any, names: Sequence[str], values: Sequence[Sequence[float]], m
     axes.set_theta_offset(np.pi / 2)
     axes.set_theta_direction(-1)
     axes.set_xticks(angles, names)
-    axes.tick_params(axis="x", pad=14)
+    axes.tick_params(axis="x", pad=22)
     axes.set_ylim(0, 1)
     axes.set_yticks([0.2, 0.4, 0.6, 0.8, 1.0])
+    axes.set_rlabel_position(180 / len(names))  # between two spokes
 
 
 def _few_bars(axes: Axes, names: Sequence[str], values: Sequence[Sequence[float]], methods: Sequence[Judged]) -> None:
@@ -141,7 +142,7 @@ def _volumes(methods: Sequence[Judged]) -> Figure:
             axes = figure.add_subplot(len(methods), 2, 2 * number + place + 1)
             _bland_altman(axes, mean, values, unit, color)
             axes.set_title(judged.scores.method, fontsize=10)
-    figure.suptitle("Volumes: prediction minus reference (Bland-Altman)")
+    figure.suptitle("Volumes: prediction minus reference; mean and 95 % limits of agreement (Bland-Altman)")
     return figure
 
 
