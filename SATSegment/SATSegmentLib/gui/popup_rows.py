@@ -108,11 +108,12 @@ def find(text: str, modality: Modality) -> Found:
 
 def rowOfPrompt(prompt: Prompt) -> Row:
     """A row for something that was asked for before."""
-    hits = anatomy.search(prompt.text, prompt.modality, 1) if prompt.trained else []
-    if hits and hits[0].name == prompt.text:
-        return rowOfSuggestion(hits[0], prompt.modality)
-    badge = _MODALITY_NAMES[prompt.modality] if prompt.trained else _("free text")
-    return Row(prompt.text, prompt.text, (), badge, prompts=(prompt,))
+    label = anatomy.find_label(prompt.modality, prompt.text) if prompt.trained else None
+    if label is None:
+        badge = _MODALITY_NAMES[prompt.modality] if prompt.trained else _("free text")
+        return Row(prompt.text, prompt.text, (), badge, prompts=(prompt,))
+    badge, dots = _MODALITY_NAMES[prompt.modality], _dots(label.grade)
+    return Row(label.text, label.text, (), badge, dots, label.scans, label.is_finding, (prompt,))
 
 
 def rowOfSuggestion(hit: anatomy.Suggestion, modality: Modality) -> Row:
@@ -122,8 +123,12 @@ def rowOfSuggestion(hit: anatomy.Suggestion, modality: Modality) -> Row:
         matched=hit.matched,
         spans=hit.spans,
         badge=hit.reason or _MODALITY_NAMES[modality],
-        dots="●" * hit.grade + "○" * (3 - hit.grade) if hit.prompts else "",
+        dots=_dots(hit.grade) if hit.prompts else "",
         scans=hit.scans,
         finding=hit.finding,
         prompts=hit.prompts,
     )
+
+
+def _dots(grade: int) -> str:
+    return "●" * grade + "○" * (3 - grade)

@@ -446,7 +446,7 @@ def test_cleanup_lets_go_of_everything(tmp_path: Path) -> None:
 
 @pytest.mark.timing
 def test_the_popup_is_painted_within_50_ms_of_a_key(box: PromptBox) -> None:
-    """By the clock for the usual key; by the processor's time, which others on the machine do not take, for the slow."""
+    """The usual key by the clock; the slow ones by the processor's time, which others on the machine do not take."""
     from time import perf_counter, process_time
 
     clock, processor = [], []

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -84,3 +87,41 @@ def test_the_panel_loads_and_follows_the_scene(scene: Any) -> None:
     scene.RemoveNode(volume)
     assert ui.inputSelector.currentNode() is None
     assert ui.settingsCollapsibleButton.collapsed
+
+
+def test_a_machine_without_the_libraries_is_told_what_to_install() -> None:
+    code = "import sys; sys.modules['PySide6'] = None; from rig.start import start; start()"
+    paths = os.pathsep.join(str(folder) for folder in (UI.parents[3], UI.parents[2] / "Testing"))
+    environment = {**os.environ, "PYTHONPATH": paths}
+    run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert run.returncode != 0
+    assert "apt-get install" in run.stderr
+    assert "libegl1" in run.stderr
+
+
+def test_reload_makes_the_panel_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rig's onReload does what Slicer's does: clean up, empty the parent, execute the file again."""
+    (tmp_path / "Toy.py").write_text(TOY, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    import Toy
+
+    widget = Toy.ToyWidget()
+    widget.setup()
+    widget.onReload()
+    assert Toy.events == ["setup"], "the file was executed again"
+    assert widget.events == ["setup", "cleanup"]
+    assert widget.layout.count() == 1
+
+
+TOY = """
+import qt
+from slicer.ScriptedLoadableModule import *
+events = []
+class ToyWidget(ScriptedLoadableModuleWidget):
+    def setup(self):
+        self.events = events
+        events.append("setup")
+        self.layout.addWidget(qt.QLabel("toy"))
+    def cleanup(self):
+        events.append("cleanup")
+"""
