@@ -65,7 +65,7 @@ def _deform(head: Head, dice: _Dice, spacing_mm: tuple[float, float, float]) -> 
     canvas = [round(side / step) for side, step in zip(_CANVAS_MM, spacing_mm, strict=True)]
     axes = [(torch.arange(n) - (n - 1) / 2) * step for n, step in zip(canvas, spacing_mm, strict=True)]
     points = torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1) @ matrix.T
-    bend = dice.normal(1, 3, 6, 7, 7) * dice.uniform(0, 4)
+    bend = dice.normal(1, 3, 6, 7, 7) * dice.uniform(0, 3.5)
     fine = dice.normal(1, 3, 11, 13, 13) * dice.uniform(0, 1.6)
     for field in (bend, fine):
         smooth = F.interpolate(field, size=canvas, mode="trilinear", align_corners=True)
@@ -101,24 +101,24 @@ def _swap_sides(codes: Tensor, labels: np.ndarray) -> Tensor:
 def _contrast(image: Tensor, codes: Tensor, labels: np.ndarray, dice: _Dice) -> Tensor:
     """Other tissue contrasts, equal on both sides."""
     tissue = torch.tensor([int(np.searchsorted(labels, min(int(label), mirrored(int(label))))) for label in labels])
-    if dice.chance(0.3):
+    if dice.chance(0.12):
         means, spreads = dice.rand(len(labels)), 0.01 + 0.09 * dice.rand(len(labels))
         means[0] *= float(dice.chance(0.3))
         made = means[tissue][codes] + spreads[tissue][codes] * dice.normal(*image.shape)
         weight = dice.uniform(0.3, 1.0)
         image = (1 - weight) * image + weight * _blur(made, dice.uniform(0.3, 0.7)).clamp(min=0)
     elif dice.chance(0.6):
-        shift = dice.normal(len(labels)) * 0.07
+        shift = dice.normal(len(labels)) * 0.05
         shift[0] = 0
         image = (image + _blur(shift[tissue][codes], 0.5)).clamp(min=0)
     if dice.chance(0.7):
-        image = image.clamp(min=0) ** float(torch.exp(dice.normal(1) * 0.3))
+        image = image.clamp(min=0) ** float(torch.exp(dice.normal(1) * 0.2))
     return image
 
 
 def _outside_brain(image: Tensor, outside: Tensor, dice: _Dice) -> Tensor:
     """Skull and scalp brighter, darker, or gone, as after skull stripping."""
-    if dice.chance(0.2):
+    if dice.chance(0.1):
         brain = (~outside).float()[None, None]
         margin = 1 + 2 * dice.integer(3)
         near = F.max_pool3d(brain, margin, stride=1, padding=margin // 2)[0, 0]
@@ -136,13 +136,13 @@ def _scanner(image: Tensor, dice: _Dice) -> Tensor:
     if dice.chance(0.6):
         size = list(image.shape)
         axis = dice.integer(3)
-        size[axis] = round(size[axis] / dice.uniform(1.0, 2.0))
+        size[axis] = round(size[axis] / dice.uniform(1.0, 1.6))
         thick = F.interpolate(image[None, None], size=size, mode="area")
         image = F.interpolate(thick, size=image.shape, mode="trilinear", align_corners=False)[0, 0]
     if dice.chance(0.4):
         image = _blur(image, dice.uniform(0.3, 0.8))
     if dice.chance(0.7):
-        image = (image + dice.normal(*image.shape) * dice.uniform(0, 0.07)).abs()
+        image = (image + dice.normal(*image.shape) * dice.uniform(0, 0.05)).abs()
     if dice.chance(0.6):
         image = torch.where(image < dice.uniform(0.02, 0.2), torch.zeros(()), image)
     return image
@@ -154,9 +154,9 @@ def _field_of_view(image: Tensor, codes: Tensor, outside: Tensor, dice: _Dice) -
     for axis in range(3):
         used = _extent(~outside, axis)
         low, high = 0, image.shape[axis]
-        if dice.chance(0.5 if axis == 2 else 0.25):
+        if dice.chance(0.4 if axis == 2 else 0.15):
             low = int(dice.uniform(0, used[0] + (5 if dice.chance(0.2) else 0)))
-        if dice.chance(0.25):
+        if dice.chance(0.15):
             high = int(dice.uniform(used[1] - (5 if dice.chance(0.2) else 0), high)) + 1
         box.append(slice(low, max(high, low + 32)))
     return image[tuple(box)].contiguous().numpy(), codes[tuple(box)].contiguous().numpy()

@@ -20,7 +20,7 @@ def export(folder: Path, out: Path) -> None:
     """Write network, embedding bank and description from the training's last checkpoint."""
     names = [structure.name for structure in structures()]
     state = torch.load(folder / "checkpoint.pt", weights_only=True)["model"]
-    model = PromptedNetwork(len(names), len(state["classifier.bias"]))
+    model = PromptedNetwork(len(names), len(state["classifiers.0.bias"]))
     model.load_state_dict(state)
     released = folder / "demo.pth"
     torch.save({"model_state_dict": model.network.state_dict()}, released)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from augment import random_head
-from heads import Head
+from heads import OUTSIDE_BRAIN, Head
 from loss import segmentation_loss
 from recipe import ARCHITECTURE, SEED, SPACING_MM, WINDOW, Schedule
 from structures import membership
@@ -24,14 +24,15 @@ from SATSegmentLib.types import Image
 
 # Seeds of the validation heads; the training never reaches them.
 _VALIDATION_SEED = 10**9
-_VALIDATION_HEADS = 6
+_VALIDATION_HEADS = 4
 
 
 class PromptedNetwork(nn.Module):
     """The network and the queries it is trained together with, one per structure.
 
-    A plain classifier of SAMSEG's labels on the voxel features is trained beside them and then thrown away: it teaches
-    the U-Net what tissue a voxel is long before the queries, each of which sees few voxels of its own, could.
+    Plain classifiers of SAMSEG's labels on each level of the U-Net's decoder are trained beside them (deep
+    supervision) and then thrown away: they teach the U-Net what tissue a voxel is, and where it lies, long before the
+    queries, each of which sees few voxels of its own, could.
     """
 
     def __init__(self, structure_count: int, label_count: int) -> None:
@@ -40,19 +41,34 @@ class PromptedNetwork(nn.Module):
         self.queries = nn.Parameter(torch.randn(structure_count, ARCHITECTURE.query_dim))
         # Mask embeddings pass a GELU, so they reach -0.17 at the least: most voxels being background, logits must
         # start from large features, or the first thousand steps are spent on growing them.
-        finest = self.network.backbone.decoder.stages[-1].convs[-1].norm
+        decoder = self.network.backbone.decoder
+        finest = decoder.stages[-1].convs[-1].norm
         nn.init.constant_(finest.weight, 4.0)
         nn.init.constant_(finest.bias, 2.0)
         nn.init.constant_(self.network.mask_embed_proj[2].bias, -0.3)
-        self.classifier = nn.Linear(ARCHITECTURE.features[0], label_count)
+        self.classifiers = nn.ModuleList(nn.Conv3d(width, label_count, 1) for width in ARCHITECTURE.features[-2::-1])
+        self._levels: list[Tensor] = []
+        for stage in decoder.stages[:-1]:
+            stage.convs[-1].register_forward_hook(self._keep)
 
-    def forward(self, window: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits (1, N, X, Y, Z) of the chosen structures, and (1, labels, X, Y, Z) of the classifier."""
+    def _keep(self, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        self._levels.append(output)
+
+    def forward(self, window: Tensor, chosen: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Logits (1, N, X, Y, Z) of the chosen structures, and each level's (1, labels, ...), coarsest first.
+
+        The finest is classified at every other voxel, which is as good and costs an eighth; in evaluation mode none is.
+        """
+        self._levels.clear()
         with torch.autocast("cpu", torch.bfloat16):
             features = self.network.encode(window)
         features = Features(tokens=features.tokens.float(), voxels=features.voxels.float())
         logits = self.network.decode(features, self.queries[chosen])
-        return logits, self.classifier(features.voxels.movedim(1, -1)).movedim(-1, 1)
+        if not self.training:
+            return logits, []
+        levels = [*self._levels, features.voxels[..., ::2, ::2, ::2]]
+        classes = [head(level.float()) for head, level in zip(self.classifiers, levels, strict=True)]
+        return logits, classes
 
 
 def fit(heads: list[Head], schedule: Schedule, folder: Path) -> PromptedNetwork:
@@ -63,7 +79,12 @@ def fit(heads: list[Head], schedule: Schedule, folder: Path) -> PromptedNetwork:
     model = PromptedNetwork(len(contains), len(heads[0].labels))
     weights = label_weights(heads)
     model.network.backbone.to(memory_format=torch.channels_last_3d)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay)
+    # The query decoder, a transformer, does not bear the pace that suits convolutions between instance norms.
+    slow = [*model.network.transformer_decoder.parameters(), *model.network.projection_layer.parameters()]
+    slow += [*model.network.mask_embed_proj.parameters(), model.queries]
+    fast = [*model.network.backbone.parameters(), *model.classifiers.parameters()]
+    groups = [{"params": slow, "pace": 1.0}, {"params": fast, "pace": schedule.convolution_pace}]
+    optimizer = torch.optim.AdamW(groups, weight_decay=schedule.weight_decay)
     checkpoint = folder / "checkpoint.pt"
     first = 0
     if checkpoint.exists():
@@ -71,6 +92,7 @@ def fit(heads: list[Head], schedule: Schedule, folder: Path) -> PromptedNetwork:
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         first = state["step"]
+        _drop_later_entries(folder / "log.jsonl", first)
     windows: list[tuple[Tensor, Tensor]] = []
     start = time.monotonic()
     with (folder / "log.jsonl").open("a") as log:
@@ -80,13 +102,13 @@ def fit(heads: list[Head], schedule: Schedule, folder: Path) -> PromptedNetwork:
                 windows = random_windows(heads, SEED + step // schedule.windows_per_head, schedule.windows_per_head)
             torch.manual_seed(SEED + step)  # dropout and the choice of structures
             for group in optimizer.param_groups:
-                group["lr"] = learning_rate(step, schedule)
+                group["lr"] = learning_rate(step, schedule) * group["pace"]
             chosen = torch.randperm(len(contains))[: schedule.queries_per_step]
             window, codes = windows[part]
             model.train()
             logits, classes = model(window, chosen)
             loss = segmentation_loss(logits, contains[chosen][:, codes][None].float())
-            auxiliary = F.cross_entropy(classes, codes[None], weights)
+            auxiliary = deep_supervision(classes, codes, weights)
             if not torch.isfinite(loss):
                 raise RuntimeError(f"The loss is {loss.item()} at step {step}.")
             optimizer.zero_grad()
@@ -104,6 +126,22 @@ def fit(heads: list[Head], schedule: Schedule, folder: Path) -> PromptedNetwork:
             if (step + 1) % 10 == 0:
                 log.flush()
     return model
+
+
+def _drop_later_entries(log: Path, first: int) -> None:
+    """Steps after the checkpoint are run again, so their lines go."""
+    lines = log.read_text().splitlines(keepends=True) if log.exists() else []
+    log.write_text("".join(line for line in lines if json.loads(line)["step"] < first))
+
+
+def deep_supervision(levels: list[Tensor], codes: Tensor, weights: Tensor) -> Tensor:
+    """Mean cross-entropy of all levels' classifiers, each with the labels at its own resolution."""
+    losses = []
+    for logits in levels:
+        step = codes.shape[0] // logits.shape[2]
+        own = codes[::step, ::step, ::step]
+        losses.append(F.cross_entropy(logits, own[None], weights))
+    return torch.stack(losses).mean()
 
 
 def label_weights(heads: list[Head]) -> Tensor:
@@ -128,13 +166,17 @@ def random_windows(heads: list[Head], seed: int, count: int) -> list[tuple[Tenso
     scan = prepare(Image(image.transpose(2, 1, 0), np.diag([*SPACING_MM, 1.0])), "mri", "RAS", SPACING_MM)
     corner = [round(axis.start) for axis in scan.grid.axes]
     codes = codes[tuple(slice(low, low + size) for low, size in zip(corner, scan.grid.shape, strict=True))]
+    brain = ~np.isin(head.labels, OUTSIDE_BRAIN)
     windows = []
     for _ in range(count):
-        # The engine's windows lie at the borders and half-way; so do half of these.
         last = [max(size - side, 0) for size, side in zip(scan.array.shape, WINDOW, strict=True)]
-        starts = [
-            int(chance.choice([0, end])) if chance.random() < 0.5 else int(chance.integers(end + 1)) for end in last
-        ]
+        starts = [int(chance.integers(end + 1)) for end in last]
+        if chance.random() < 0.7:  # around the brain; else anywhere, so that faces and necks are seen too
+            middle = [axis.mean() for axis in np.nonzero(brain[codes])]
+            starts = [
+                int(np.clip(round(centre - side / 2 + chance.normal(0, 4)), 0, end))
+                for centre, side, end in zip(middle, WINDOW, last, strict=True)
+            ]
         box = tuple(slice(low, low + side) for low, side in zip(starts, WINDOW, strict=True))
         window = torch.from_numpy(pad_to_window(scan.array[box], WINDOW))[None, None]
         windows.append((window, torch.from_numpy(pad_to_window(codes[box], WINDOW))))

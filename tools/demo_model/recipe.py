@@ -35,17 +35,19 @@ class Schedule:
     steps: optimizer steps, one window each.
     windows_per_head: windows cut from one augmented head before the next head is made.
     queries_per_step: structures asked for in one step, drawn at random.
-    learning_rate: from the warm-up to the decay.
+    learning_rate: from the warm-up to the decay, of the query decoder.
+    convolution_pace: how many times faster the U-Net learns.
     warmup_steps: linear warm-up.
     decay_steps: cosine to zero over the last steps.
     """
 
-    steps: int = 2000
-    windows_per_head: int = 2
+    steps: int = 1600
+    windows_per_head: int = 3
     queries_per_step: int = 17
     learning_rate: float = 1e-3
+    convolution_pace: float = 2.0
     warmup_steps: int = 50
-    decay_steps: int = 700
+    decay_steps: int = 800
     weight_decay: float = 1e-2
     gradient_norm: float = 5.0
 
