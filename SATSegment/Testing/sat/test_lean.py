@@ -75,7 +75,7 @@ def networks(draw) -> tuple[Architecture, tuple[int, ...]]:
     return description, window
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(networks(), st.integers(1, 2), st.sampled_from([1, 3000, 20_000, 1 << 24]))
 def test_any_network_of_the_family_gives_the_same_in_slabs_of_any_thickness(network, batch, slab_bytes):
     description, window = network
