@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import qt
@@ -20,7 +20,8 @@ from SATSegmentLib.gui.popup_rows import Row, find
 from SATSegmentLib.gui.presets_menu import PresetsMenu
 from SATSegmentLib.gui.prompt_list import isList, readList, readName
 from SATSegmentLib.gui.prompt_question import QuestionBar
-from SATSegmentLib.gui.prompt_questions import Question, questionOf
+from SATSegmentLib.gui.prompt_questions import questionOf
+from SATSegmentLib.gui.question_queue import QuestionQueue
 from SATSegmentLib.gui.report_dialog import ReportDialog
 from SATSegmentLib.gui.signal import Connections, Signal
 from SATSegmentLib.gui.tree_browser import TreeBrowser
@@ -49,9 +50,6 @@ class PromptBox:
         self.modality: Modality = modality
         self.history = history or History()
         self._connections = Connections()
-        self._questions: list[Question] = []
-        self._asked = 0
-        self._onNamed: Callable[[str], None] | None = None
         self._build(parent)
         self._connect()
         self._preload()
@@ -76,7 +74,7 @@ class PromptBox:
             return
         self.modality = modality
         self.presets.modality = modality
-        self._closeQuestions()
+        self.questions.close()
         self.popup.hide()
         self.chipBox.setModality(modality)
         self.tree.setModality(modality)
@@ -107,7 +105,7 @@ class PromptBox:
         if entry.certain is not None:
             self._take(*entry.certain)
         else:
-            self._askAll([questionOf(entry.text, entry.answer, self.modality)])
+            self.questions.ask([questionOf(entry.text, entry.answer, self.modality)])
 
     def addPrompts(self, name: str, prompts: Iterable[Prompt]) -> None:
         """Add a preset, a set, or what was chosen elsewhere, as one chip."""
@@ -121,7 +119,7 @@ class PromptBox:
 
     def clear(self) -> None:
         """No chips, no text, no question."""
-        self._closeQuestions()
+        self.questions.close()
         self.lineEdit.clear()
         self.chipBox.clear()
 
@@ -129,7 +127,7 @@ class PromptBox:
         """Let go of everything, so that the panel can be made anew."""
         self._filter.box = None
         self._connections.release()
-        for part in (self.popup, self.presets, self.question, self.chipBox, self.tree, self.report):
+        for part in (self.popup, self.presets, self.questions, self.question, self.chipBox, self.tree, self.report):
             part.cleanup()
         for signal in (self.promptsChanged, self.runRequested, self.escapePressed):
             signal.disconnectAll()
@@ -157,6 +155,7 @@ class PromptBox:
         row.addWidget(self.treeButton)
         row.addWidget(self.menuButton)
         self.question = QuestionBar(self.widget)
+        self.questions = QuestionQueue(self.question)
         column.addWidget(self.question.widget)
         self.chipBox = ChipBox(self.widget, self.modality)
         column.addWidget(self.chipBox.widget)
@@ -184,9 +183,9 @@ class PromptBox:
         self.popup.chosen.connect(self._onChosen)
         self.popup.entered.connect(self._onEnter)
         self.popup.runRequested.connect(self.run)
-        self.question.chosen.connect(self._onAnswer)
-        self.question.named.connect(self._onName)
-        self.question.dismissed.connect(self._onDismissed)
+        self.question.named.connect(self._saveAs)
+        self.questions.answered.connect(self._onAnswer)
+        self.questions.moved.connect(self.setFocus)
         self.chipBox.changed.connect(self._onChips)
         self.chipBox.leftToLine.connect(self.setFocus)
         self.presets.picked.connect(self.addPrompts)
@@ -205,7 +204,7 @@ class PromptBox:
     # --- typing
 
     def _onEdited(self, text: str) -> None:
-        self._closeQuestions()
+        self.questions.close()
         if isList(text) and any(mark in text for mark in "\n\r\u2028\u2029"):
             # Pasted with the mouse: the line cannot show it.
             self.lineEdit.clear()
@@ -224,10 +223,10 @@ class PromptBox:
         if row.prompts:
             self._take(row.name, row.prompts)
         else:
-            self._askAll([questionOf(row.name, anatomy.resolve(row.name, self.modality), self.modality)])
+            self.questions.ask([questionOf(row.name, anatomy.resolve(row.name, self.modality), self.modality)])
 
     def _take(self, name: str, prompts: tuple[Prompt, ...]) -> None:
-        self._closeQuestions()
+        self.questions.close()
         self.lineEdit.clear()
         if not self.chipBox.add(name, prompts):
             self.question.ask(_("{name} is there already.").format(name=name))
@@ -241,7 +240,7 @@ class PromptBox:
                 self.chipBox.add(*entry.certain)
             else:
                 questions.append(questionOf(entry.text, entry.answer, self.modality))
-        self._askAll(questions)
+        self.questions.ask(questions)
 
     def paste(self) -> bool:
         """Take a list from the clipboard; False where it holds none, and the line may take it as text."""
@@ -258,39 +257,9 @@ class PromptBox:
         else:
             self.popup.show(self.history.recent(self.modality), highlightFirst=True)
 
-    # --- questions
-
-    def _askAll(self, questions: list[Question]) -> None:
-        self._questions, self._asked = questions, 0
-        self._askNext()
-
-    def _askNext(self) -> None:
-        if self._asked >= len(self._questions):
-            self._closeQuestions()
-            return
-        question = self._questions[self._asked]
-        count = len(self._questions)
-        head = _("({number} of {count}) ").format(number=self._asked + 1, count=count) if count > 1 else ""
-        self.question.ask(head + question.message, question.choices)
-
-    def _onAnswer(self, number: int) -> None:
-        name, prompts = self._questions[self._asked].answers[number]
+    def _onAnswer(self, name: str, prompts: tuple[Prompt, ...]) -> None:
         self.lineEdit.clear()
         self.chipBox.add(name, prompts)
-        self._asked += 1
-        self._askNext()
-        self.setFocus()
-
-    def _onDismissed(self) -> None:
-        """A question that is dismissed adds nothing; the next one follows."""
-        self._onNamed = None
-        self._asked += 1
-        self._askNext()
-        self.setFocus()
-
-    def _closeQuestions(self) -> None:
-        self._questions, self._asked, self._onNamed = [], 0, None
-        self.question.close()
 
     # --- the menu, the tree, the report
 
@@ -300,13 +269,8 @@ class PromptBox:
             self.addText(qt.QApplication.clipboard().text())
 
     def _onSave(self) -> None:
-        self._closeQuestions()
-        self._onNamed = self._saveAs
+        self.questions.close()
         self.question.askName(_("Name of the set with these {count} structures:").format(count=len(self.prompts())))
-
-    def _onName(self, name: str) -> None:
-        if self._onNamed is not None:
-            self._onNamed(name)
 
     def _saveAs(self, name: str) -> None:
         try:
@@ -314,7 +278,7 @@ class PromptBox:
         except SATSegmentError as error:
             self.question.ask(str(error))
             return
-        self._closeQuestions()
+        self.questions.close()
         self.setFocus()
 
     def _onForget(self, name: str) -> None:

@@ -25,9 +25,13 @@ def start() -> Any:
         return _app
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     try:
+        import PySide6
         from PySide6 import QtCore, QtGui, QtWidgets  # noqa: F401
     except ImportError as error:
         raise RuntimeError(MISSING.format(error=error, packages=PACKAGES)) from error
+
+    if PySide6.__version_info__[:2] >= (6, 12) and sys.version_info < (3, 12):
+        raise RuntimeError("PySide6 6.12 breaks Python 3.11 (rig/README.md): pip install PySide6-Essentials==6.11.1")
 
     from rig import pythonqt
 
