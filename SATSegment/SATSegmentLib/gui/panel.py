@@ -231,7 +231,7 @@ class Panel:
             volumeNode,
             list(prompts),
             self.modality,
-            self.settings.model,
+            self.settings.modelFolder,
             self.ui.outputSelector.currentNode(),
             device=self.settings.device,
             precision=self.settings.precision,

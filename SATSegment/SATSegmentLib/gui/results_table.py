@@ -103,6 +103,9 @@ class ResultsTable:
         header.setSectionResizeMode(_NAME, qt.QHeaderView.Stretch)
         column.addWidget(self.table)
         column.addLayout(self._buildActions())
+        for widget in (self.widget, parent):
+            # As high as the table needs; what is left belongs at the panel's lower end.
+            widget.setSizePolicy(qt.QSizePolicy.Preferred, qt.QSizePolicy.Maximum)
         parent.layout().addWidget(self.widget)
         self._connections.connect(self.table, "itemSelectionChanged()", self._onCurrent)
         self._connections.connect(self.table, "cellClicked(int,int)", self._onClicked)

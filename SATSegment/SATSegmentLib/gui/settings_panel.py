@@ -55,6 +55,11 @@ class SettingsPanel:
         return str(self._ui.modelComboBox.currentData or "")
 
     @property
+    def modelFolder(self) -> str:
+        """Its folder. The worker gets this and not the name: it may have started before the folder was chosen."""
+        return str(self.entry.folder) if self.entry is not None else self.model
+
+    @property
     def modelTitle(self) -> str:
         entry = self.entry
         return entry.title if entry is not None else Path(self.model).name

@@ -40,14 +40,11 @@ class SetupPanel:
         self._ui, self._settings, self._python = ui, settings, python
         self._connections = Connections()
         self._task: PanelTask | None = None
+        # Whether packages and the chosen model are there, as `refresh` found it.
+        self.isReady = False
         self._build()
         settings.changed.connect(self.refresh)
         self.refresh()
-
-    @property
-    def isReady(self) -> bool:
-        """Whether packages and the chosen model are there."""
-        return not packages.missing("run") and self._modelIsThere()
 
     @property
     def isBusy(self) -> bool:
@@ -59,7 +56,9 @@ class SetupPanel:
             return
         ui, entry = self._ui, self._settings.entry
         missing = packages.missing("run")
-        downloadable = not missing and not self._modelIsThere() and entry is not None and bool(entry.repository)
+        isThere = self._modelIsThere()
+        self.isReady = not missing and isThere
+        downloadable = not missing and not isThere and entry is not None and bool(entry.repository)
         ui.setupFrame.setVisible(not self.isReady)
         ui.setupProgressBar.hide()
         ui.setupButton.setVisible(bool(missing) or downloadable)

@@ -366,11 +366,10 @@ def _kill_tree(process: subprocess.Popen[bytes]) -> None:
 @contextlib.contextmanager
 def _temporary_folder() -> Iterator[Path]:
     with _disk_errors():
-        folder = Path(tempfile.mkdtemp(prefix="satsegment-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        # It holds a scan: unlike a plain mkdtemp, it is also removed when the interpreter ends in the middle of a run.
+        folder = tempfile.TemporaryDirectory(prefix="satsegment-", ignore_cleanup_errors=True)
+    with folder as name:
+        yield Path(name)
 
 
 @contextlib.contextmanager
