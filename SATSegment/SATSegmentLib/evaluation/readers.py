@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from SATSegmentLib.types import Image
 
 _NOT_FOUND = "SATSegment.NotFound"
 _GEOMETRY = "Reference image geometry"
+_SEGMENT_NAME = re.compile(r"Segment(\d+)_Name")
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def segmentation_names(path: Path) -> SegmentNames:
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise ScanError(f'{path} holds more than one segment named "{twice}".', "Rename or remove one of them.")
-    not_found = [name for name in str(content.get(_NOT_FOUND, "")).split("|") if name and name not in names]
+    not_found = [name for name in content[_NOT_FOUND].split("|") if name and name not in names]
     return SegmentNames(tuple(names), tuple(dict.fromkeys(not_found)))
 
 
@@ -118,8 +120,9 @@ def _read(path: Path, skip_voxels: bool) -> dict[str, Any]:
     logging.getLogger("nrrd").setLevel(logging.ERROR)
     try:
         content: dict[str, Any] = slicerio.read_segmentation(str(path), skip_voxels=skip_voxels)
-        for segment in content["segments"]:
-            segment["name"], segment["labelValue"]
+        names, content[_NOT_FOUND] = _texts(path)
+        for segment, name in zip(content["segments"], names, strict=True):
+            segment["name"], segment["labelValue"] = name, int(segment["labelValue"])
     except FileNotFoundError as error:
         raise ScanError(f"There is no file {path}.", "Check the name.") from error
     except Exception as error:
@@ -128,6 +131,25 @@ def _read(path: Path, skip_voxels: bool) -> dict[str, Any]:
             f"{path} cannot be read as a segmentation: it is damaged, or not a .seg.nrrd.", "Save it again in Slicer."
         ) from error
     return content
+
+
+def _texts(path: Path) -> tuple[list[str], str]:
+    """Segment names by their numbers, and what was not found.
+
+    Slicer writes UTF-8, of which pynrrd silently drops all but ASCII: a name would become another one.
+    """
+    names: dict[int, str] = {}
+    not_found = ""
+    with path.open("rb") as stream:
+        for line in stream:
+            if not line.strip():  # the header ends with an empty line
+                break
+            key, _, value = line.decode("utf-8").rstrip("\r\n").partition(":=")
+            if found := _SEGMENT_NAME.fullmatch(key):
+                names[int(found[1])] = value.strip()
+            elif key == _NOT_FOUND:
+                not_found = value
+    return [names[number] for number in sorted(names)], not_found
 
 
 def _whole_grid(

@@ -214,6 +214,19 @@ def test_satsegments_own_file_comes_back_on_the_scans_grid(tmp_path):
     assert not read("aorta").array.any()
 
 
+def test_names_in_other_scripts_keep_all_their_letters(tmp_path):
+    """A reader of ASCII would make "liver" of the second."""
+    scan = Image(np.zeros((4, 4, 4), np.int16), np.eye(4))
+    names = ("имплант", "中文 liver", "Läsion")
+    results = [result(name, np.full((1, 1, n + 1), True)) for n, name in enumerate(names)]
+    results.append(result("печень", np.zeros((0, 0, 0), bool)))
+    write_segmentation(tmp_path / "a.seg.nrrd", scan, results)
+    (case,) = find_cases(tmp_path / "a.seg.nrrd")
+    assert case.names == (*names, "печень")
+    read = case.open()
+    assert [int(read(name).array.sum()) for name in case.names] == [1, 2, 3, 0]
+
+
 def test_a_segmentation_without_the_scans_grid_is_its_own_grid(tmp_path):
     header = {
         "space": "left-posterior-superior",
