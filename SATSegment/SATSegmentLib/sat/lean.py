@@ -113,13 +113,12 @@ class _Moments:
         channels = slab.shape[1]
         pieces = slab.permute(0, 2, 3, 4, 1).reshape(-1, channels).split(_PIECE)
         means, variances = zip(*map(_mean_and_variance, pieces), strict=True)
-        counts = torch.tensor([[len(piece)] for piece in pieces], dtype=torch.float64)
-        mean, variance = torch.stack(means).cpu().double(), torch.stack(variances).cpu().double()
-        self._merge(counts, mean, variance)
+        counts = [len(piece) for piece in pieces]
+        self._merge(counts, torch.stack(means).cpu().double(), torch.stack(variances).cpu().double())
 
-    def _merge(self, counts: Tensor, means: Tensor, variances: Tensor) -> None:
-        """Take in the moments (N, C) of N pieces with `counts` (N, 1) voxels."""
-        count = int(counts.sum())
+    def _merge(self, voxels: Sequence[int], means: Tensor, variances: Tensor) -> None:
+        """Take in the moments (N, C) of N pieces of so many voxels."""
+        count, counts = sum(voxels), torch.tensor(voxels, dtype=torch.float64)[:, None]
         mean = (means * counts).sum(dim=0) / count
         self._squares += ((variances + (means - mean).square()) * counts).sum(dim=0)
         total = self._count + count
