@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 
 RUNTIME = (
     "numpy SimpleITK torch safetensors slicerio platformdirs psutil tqdm transformers huggingface-hub matplotlib "
-    "scikit-image"
+    "scikit-image surface-distance"
 )
 DEVELOPMENT = (
     "pytest pytest-xdist hypothesis ruff mypy import-linter nibabel slicer-core cmake pydicom setuptools "
