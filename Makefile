@@ -7,7 +7,7 @@ ENGINE := anatomy sat inference storage evaluation cli worker
 # One thread per test worker: two workers with two threads each would only get in each other's way.
 TEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal
 
-.PHONY: demo test test-long lint anatomy clean
+.PHONY: demo test test-long lint anatomy screenshot clean
 
 demo: $(VENV)/.ready
 	$(BIN)/satsegment demo --out demo --overwrite
@@ -24,6 +24,10 @@ lint: $(VENV)/.ready
 	$(BIN)/ruff format --check .
 	MYPYPATH=SATSegment $(BIN)/mypy $(addprefix -p SATSegmentLib.,$(ENGINE))
 	$(BIN)/lint-imports
+
+# Pictures of the panel in its states, light and dark.
+screenshot: $(VENV)/.ready
+	$(BIN)/python tools/screenshot.py --out build/screenshots
 
 # Rebuild the knowledge tree from its sources; needs packages of its own (requirements/anatomy-build.txt).
 anatomy:

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from platformdirs import user_data_path
-
 from SATSegmentLib.errors import ModelNotFound
 from SATSegmentLib.resources import resource_path
 from SATSegmentLib.sat.model_folder import DESCRIPTION_FILE
@@ -60,7 +58,12 @@ def catalog() -> tuple[CatalogEntry, ...]:
 def models_home() -> Path:
     """The folder of converted models: SATSEGMENT_MODELS where it is set, else the user's own data folder."""
     chosen = os.environ.get(MODELS_VARIABLE)
-    return Path(chosen).expanduser() if chosen else user_data_path("SATSegment", appauthor=False) / "models"
+    if chosen:
+        return Path(chosen).expanduser()
+    # Here, so that a fresh Slicer, where it is not installed yet, can list the embedded model.
+    from platformdirs import user_data_path
+
+    return user_data_path("SATSegment", appauthor=False) / "models"
 
 
 def installed_models() -> list[Path]:
