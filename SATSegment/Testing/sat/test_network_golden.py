@@ -15,7 +15,8 @@ from SATSegmentLib.sat.checkpoint import build_network, check_network, read_netw
 RELATIVE = 1e-3
 
 
-def test_tiny_network_matches_reference_tokens_features_and_logits(tmp_path):
+@pytest.mark.parametrize("gradients", [True, False], ids=["layer by layer", "slab by slab"])
+def test_tiny_network_matches_reference_tokens_features_and_logits(tmp_path, gradients):
     tiny = manifest("tiny")
     network = build_network(read_network(write_released(tmp_path / "tiny.pth", tiny["keys"])), (64, 64, 32))
     golden = np.load(GOLDEN / "tiny_forward.npz")
@@ -23,8 +24,9 @@ def test_tiny_network_matches_reference_tokens_features_and_logits(tmp_path):
     window = torch.from_numpy(rng.standard_normal((2, 1, 64, 64, 32)).astype(np.float32))
     queries = torch.from_numpy(rng.standard_normal((4, 48)).astype(np.float32))
 
-    features = network.encode(window)
-    logits = network.decode(features, queries)
+    with torch.set_grad_enabled(gradients):
+        features = network.encode(window)
+        logits = network.decode(features, queries)
 
     assert_close(features.tokens.transpose(0, 1), golden["image_tokens"])
     assert_close(features.voxels[:, :, ::8, ::8, ::8], golden["features_sub"])
@@ -41,7 +43,8 @@ def test_released_widths_match_reference_logits(name):
     window = torch.from_numpy(rng.standard_normal((1, 1, 96, 96, 96)).astype(np.float32))
     queries = torch.from_numpy(rng.standard_normal((3, 768)).astype(np.float32))
 
-    logits = network.decode(network.encode(window), queries)
+    with torch.inference_mode():
+        logits = network.decode(network.encode(window), queries)
 
     assert_close(logits[:, :, ::8, ::8, ::8], np.load(GOLDEN / f"{name}_forward96.npz")["logits_sub"])
 
