@@ -34,7 +34,7 @@ class Schedule:
     ----------
     steps: optimizer steps, one window each.
     windows_per_head: windows cut from one augmented head before the next head is made.
-    queries_per_step: structures asked for in one step, drawn at random.
+    queries_per_step: structures asked for in one step, drawn at random; the network takes them in sixteens.
     learning_rate: from the warm-up to the decay, of the query decoder.
     convolution_pace: how many times faster the U-Net learns.
     warmup_steps: linear warm-up.
@@ -43,7 +43,7 @@ class Schedule:
 
     steps: int = 1600
     windows_per_head: int = 3
-    queries_per_step: int = 17
+    queries_per_step: int = 16
     learning_rate: float = 1e-3
     convolution_pace: float = 2.0
     warmup_steps: int = 50
