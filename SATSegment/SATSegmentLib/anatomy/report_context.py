@@ -28,6 +28,7 @@ _PREPOSITIONS = words("prepositions")
 _EVIDENCE = words("evidence")
 _DETERMINERS = words("determiners")
 _PRESENT = words("present")
+_ABSENT = words("absent")
 _PHRASE_ENDS = FINITE_VERBS | _PREPOSITIONS | CLAUSE_ENDS | words("phrase_ends")
 _BETWEEN_NO_AND_ORGAN = _DETERMINERS | CONJUNCTIONS | _EVIDENCE | {"of"}
 # A trigger further away than this many tokens says nothing of a mention.
@@ -127,6 +128,8 @@ class _Sentence:
             return {"historical"} if self._same_list(trigger, target) else set()
         if kind == "question":
             return {"uncertain"} if trigger.last == target.first - 1 else set()
+        if kind == "negated_back" and "negated" not in said:
+            return {"negated"} if self._is_called_absent(trigger, target) else set()
         if (
             kind == "removed_back"
             and trigger.last == target.first - 1
@@ -145,6 +148,8 @@ class _Sentence:
         if kind == "uncertain_both" and target.is_finding and trigger.first - target.last <= 3:
             return {"uncertain"}
         if kind == "historical_back" and (target.is_finding or trigger.first - target.last <= 4):
+            return {"historical"}
+        if kind == "replaced_back" and trigger.first == target.last + 1:
             return {"historical"}
         if kind == "question" and target.is_finding:
             return {"uncertain"}
@@ -170,8 +175,18 @@ class _Sentence:
             return False
         return self._ends_noun_phrase(target)
 
+    def _is_called_absent(self, trigger: Trigger, target: Target) -> bool:
+        """Whether "absent" is an adjective of the target: "absent left kidney", but not "the spleen is absent"."""
+        if trigger.first - 1 in self.taken or self.words[trigger.first] in FINITE_VERBS:
+            return False
+        following = target.last + 1
+        goes_on = following < len(self.words) and self.words[following] not in _PHRASE_ENDS
+        return self.words[trigger.last] in _ABSENT and trigger.last == target.first - 1 and not goes_on
+
     def _ends_noun_phrase(self, target: Target) -> bool:
         """Whether the target, or the list it begins, is followed by no further noun."""
+        if self._has_finding_behind(target):
+            return False
         index = target.last + 1
         while index < len(self.words) and (index in self.by_first or self.words[index] in CONJUNCTIONS):
             index = self.by_first[index].last + 1 if index in self.by_first else index + 1
@@ -200,10 +215,19 @@ class _Sentence:
 
     def _has_head_noun(self, trigger: Trigger, target: Target) -> bool:
         """Whether the target only says which: "an adrenal mass is not seen"."""
+        if self._has_finding_behind(target):
+            return True
         following = target.last + 1
         if following >= trigger.first or following in self.by_first:
             return False
         return self.words[following] not in _PHRASE_ENDS
+
+    def _has_finding_behind(self, target: Target) -> bool:
+        """Whether a finding right behind the target is in it: "left lower lobe nodule"."""
+        if target.is_finding:
+            return False
+        following = self.by_first.get(target.last + 1)
+        return following is not None and following.is_finding
 
     def _same_list(self, trigger: Trigger, target: Target) -> bool:
         """The past reaches up to a comma; beyond it only over findings and operations, which come in lists."""

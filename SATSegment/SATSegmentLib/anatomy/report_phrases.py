@@ -17,6 +17,7 @@ from SATSegmentLib.anatomy.report_sentence import Phrase, SentenceWords
 _MODIFIERS = words("modifiers")
 _FILLERS = words("name_fillers") | {"-", "‐", "‑", "/"}
 _OTHER_NOUNS = words("other_nouns")
+_STUDY_NOUNS = words("study_nouns")
 _OPERATIONS = operations()
 _AND = frozenset(("and", "&"))
 # Words between a side and what it belongs to: "left laparoscopic radical nephrectomy".
@@ -117,6 +118,8 @@ class PhraseReader:
                 return self._organ_inside(start, last, said)
             if named.labels and not named.is_finding and self._goes_on(last):
                 return Phrase(start, last + 1, (), said, (start, last + 1))
+            if named.is_finding and self._is_of_study(last):
+                return Phrase(start, last, (), said, (start, last))
             return Phrase(start, last, named.labels, said, (start, last), named.exact, named.is_finding)
         return None
 
@@ -169,6 +172,11 @@ class PhraseReader:
     def _goes_on(self, last: int) -> bool:
         """Whether the next noun makes it another structure: "thyroid cartilage"."""
         return last + 1 < len(self.tokens) and self.tokens[last + 1].word in _OTHER_NOUNS
+
+    def _is_of_study(self, last: int) -> bool:
+        """Whether the next noun is how the study was made, and nothing that it found: "PE protocol"."""
+        following = [token.word for token in self.tokens[last + 1 : last + 3]]
+        return bool(following) and following[following[0] in ("-", "/") and len(following) > 1] in _STUDY_NOUNS
 
     def _organ_inside(self, start: int, last: int, side: str) -> Phrase | None:
         """What is left of a name that SAT cannot do: "kidney" of "kidney stone".

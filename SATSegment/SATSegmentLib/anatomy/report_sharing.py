@@ -21,7 +21,7 @@ def find_phrases(words: SentenceWords, names: Names) -> list[Phrase]:
     """What a sentence names, in order; phrases do not overlap, and each has at least one label of the modality."""
     reader = PhraseReader(words, names)
     found = reader.read()
-    if not any(phrase.labels for phrase in found):
+    if not found:
         return []
     found = _Sharing(words, names, reader, found).with_shared_nouns()
     found = [_with_shared_side(words, names, found, index) for index in range(len(found))]

@@ -178,6 +178,37 @@ def test_a_missing_organ_is_negated() -> None:
     assert present("The left kidney is not well seen.") == {"left kidney"}
 
 
+def test_an_organ_called_absent_in_front_of_its_name_is_negated() -> None:
+    for text in ("Absent left kidney.", "Absent left kidney, likely congenital.", "Congenitally absent left kidney."):
+        assert negated(text) == {"left kidney"}, text
+        assert present(text) == set(), text
+    assert negated("Surgically absent left kidney.") == {"left kidney"}
+    assert negated("Absent left kidney and normal right kidney.") == {"left kidney"}
+    assert present("Gallbladder absent and spleen normal.") == {"spleen"}
+    assert present("Absent left kidney function.") == {"left kidney"}
+
+
+def test_the_place_of_a_resolved_finding_is_still_there() -> None:
+    text = "The previously seen left lower lobe nodule has resolved."
+    assert negated(text) == {"lung nodule"}
+    assert present(text) == {"left lung lower lobe"}
+    assert present("No left lower lobe nodule.") == {"left lung lower lobe"}
+
+
+def test_a_noun_shared_with_something_untrained_is_read() -> None:
+    for text in ("No pleural or pericardial effusion.", "No pleural and pericardial effusions."):
+        assert negated(text) == {"lung effusion"}, text
+        assert present(text) == set(), text
+    assert present("Pleural and pericardial effusions.") == {"lung effusion"}
+
+
+def test_a_protocol_named_after_a_finding_says_nothing_of_it() -> None:
+    for text in ("PE protocol CT chest was performed.", "CT chest, PE study.", "PE-protocol CT."):
+        assert labels_of(text) == set(), text
+    assert labels_of("Rule out PE.", uncertain=True) == {"pulmonary embolism"}
+    assert present("Study shows PE.") == {"pulmonary embolism"}
+
+
 # -- uncertain and of the past ------------------------------------------------------------------------------------
 
 
@@ -206,6 +237,12 @@ def test_operations_are_of_the_past_and_name_what_they_took() -> None:
         "gallbladder",
         "right lung upper lobe",
     }
+
+
+def test_a_replaced_joint_is_of_the_past() -> None:
+    for text in ("Right hip arthroplasty.", "Right hip joint replacement.", "Right hip total arthroplasty."):
+        assert labels_of(text, historical=True) == {"right hip"}, text
+    assert present("Fatty replacement of the pancreas.") == {"pancreas"}
 
 
 def test_sections_of_the_past_end_with_the_next_heading() -> None:
@@ -257,6 +294,7 @@ def test_a_former_study_does_not_make_a_finding_historical() -> None:
         ("Left superior and middle frontal gyri.", "mri", {"left superior frontal gyrus", "left middle frontal gyrus"}),
         ("The hepatic and portal veins.", "ct", {"liver vessel", "portal vein and splenic vein"}),
         ("Myocardial scar or edema.", "mri", {"myocardial scar", "myocardial edema"}),
+        ("6 mm nodule in the RUL.", "ct", {"lung nodule", "right lung upper lobe"}),
         ("Wedging of C7-T1.", "ct", {"cervical vertebrae 7 (c7)", "thoracic vertebrae 1 (t1)"}),
         (
             "The disc between L3 and L4.",
