@@ -9,7 +9,7 @@ from SATSegmentLib.anatomy.report_rules import Surroundings
 from SATSegmentLib.anatomy.report_text import Token
 from SATSegmentLib.anatomy.spelling import canonical_word
 
-_NUMBER_WORDS = {
+NUMBER_WORDS = {
     "first": "1",
     "second": "2",
     "third": "3",
@@ -62,7 +62,7 @@ class SentenceWords:
     def __init__(self, tokens: Sequence[Token], original: str, around: Surroundings) -> None:
         start, end = tokens[0].start, tokens[-1].end
         self.tokens = tokens
-        self.canonical = [canonical_word(_NUMBER_WORDS.get(token.word, token.word)) for token in tokens]
+        self.canonical = [canonical_word(NUMBER_WORDS.get(token.word, token.word)) for token in tokens]
         self.sentence = around.report[start:end]
         self.around = around
         self._original = original

@@ -10,7 +10,7 @@ from SATSegmentLib.anatomy.report_numbers import SIDES
 from SATSegmentLib.anatomy.report_phrases import PhraseReader, on_side
 from SATSegmentLib.anatomy.report_rules import adjectives
 from SATSegmentLib.anatomy.report_rules import words as rule_words
-from SATSegmentLib.anatomy.report_sentence import Phrase, SentenceWords
+from SATSegmentLib.anatomy.report_sentence import NUMBER_WORDS, Phrase, SentenceWords
 from SATSegmentLib.anatomy.spelling import canonical_word
 
 _FILLERS = rule_words("name_fillers")
@@ -85,7 +85,7 @@ class _Sharing:
             if first < 0 or any(index in self.taken for index in range(first, joined)):
                 continue
             side, start = self.reader.leading_side(first)
-            own = [token.word for token in self.tokens[start:joined]]
+            own = [NUMBER_WORDS.get(token.word, token.word) for token in self.tokens[start:joined]]
             if not own or canonical_word(own[0])[0] not in self.names.vocabulary:
                 continue
             for tail in range(phrase.core[1] - phrase.core[0], 0, -1):

@@ -295,6 +295,7 @@ def test_a_former_study_does_not_make_a_finding_historical() -> None:
         ("The hepatic and portal veins.", "ct", {"liver vessel", "portal vein and splenic vein"}),
         ("Myocardial scar or edema.", "mri", {"myocardial scar", "myocardial edema"}),
         ("6 mm nodule in the RUL.", "ct", {"lung nodule", "right lung upper lobe"}),
+        ("Third and fourth ventricles are normal.", "mri", {"third ventricle"}),
         ("Wedging of C7-T1.", "ct", {"cervical vertebrae 7 (c7)", "thoracic vertebrae 1 (t1)"}),
         (
             "The disc between L3 and L4.",
