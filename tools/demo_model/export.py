@@ -14,6 +14,9 @@ from structures import structures
 from SATSegmentLib.sat.convert import convert
 from SATSegmentLib.sat.embedding_bank import EmbeddingBank
 from SATSegmentLib.sat.model_folder import BANK_FILE, DESCRIPTION_FILE, ModelDescription
+from SATSegmentLib.types import Modality
+
+MODALITY: Modality = "mri"
 
 
 def export(folder: Path, out: Path) -> None:
@@ -29,6 +32,10 @@ def export(folder: Path, out: Path) -> None:
     queries = model.queries.detach().numpy()
     # There is no text checkpoint: the queries were trained with the network, so their own digest names them.
     digest = hashlib.sha256(queries.tobytes()).hexdigest()
-    EmbeddingBank([(name, "mri") for name in names], queries, digest, "trained with the network").save(out / BANK_FILE)
+    # Only what was learned is offered: a name that itself or whose other side stayed below Dice 0.45 on
+    # validation heads would mislead.
+    rows = [row for row, structure in enumerate(structures()) if structure.offered]
+    labels = [(names[row], MODALITY) for row in rows]
+    EmbeddingBank(labels, queries[rows], digest, "trained with the network").save(out / BANK_FILE)
     description = dataclasses.replace(description, text_sha256=digest)
     (out / DESCRIPTION_FILE).write_text(description.to_json(), encoding="utf-8")

@@ -41,13 +41,13 @@ class Schedule:
     decay_steps: cosine to zero over the last steps.
     """
 
-    steps: int = 1600
+    steps: int = 2700
     windows_per_head: int = 3
     queries_per_step: int = 16
     learning_rate: float = 1e-3
     convolution_pace: float = 2.0
     warmup_steps: int = 50
-    decay_steps: int = 800
+    decay_steps: int = 1150
     weight_decay: float = 1e-2
     gradient_norm: float = 5.0
 

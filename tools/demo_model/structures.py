@@ -22,13 +22,14 @@ class Structure:
 
     name: str
     labels: tuple[int, ...]
+    offered: bool
 
 
 def structures() -> list[Structure]:
     """All structures, in the order of the table."""
     with resource_path("Demo/structures.tsv").open(encoding="utf-8") as table:
         return [
-            Structure(row["name"], tuple(int(label) for label in row["samseg_labels"].split(",")))
+            Structure(row["name"], tuple(map(int, row["samseg_labels"].split(","))), row["offered"] == "1")
             for row in csv.DictReader(table, delimiter="\t")
         ]
 

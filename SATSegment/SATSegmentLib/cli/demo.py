@@ -88,7 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"Mean Dice against SAMSEG's labels over {len(scores)} structures: {np.mean(scores):.3f}\n")
     by_name = {result.prompt.text: result for result in results}
     write_segmentation(segmentation, head, results, algorithm=segmenter.description.name, overwrite=arguments.overwrite)
-    _draw(picture, head, [by_name[name] for name in _DRAWN], float(np.mean(scores)), arguments.overwrite)
+    _draw(picture, head, [by_name[name] for name in _DRAWN if name in by_name], float(np.mean(scores)), arguments.overwrite)
     print(_check_ct(segmenter, read_scan(resource_path("Demo/CTChest4.nrrd"))))
     print(f"\n{segmentation}: open it in 3D Slicer\n{picture}")
     print(f"Done in {time.perf_counter() - started:.0f} s.")
@@ -100,7 +100,7 @@ def reference_masks(labels: Image) -> dict[str, np.ndarray]:
     from SATSegmentLib.resources import resource_path
 
     with resource_path("Demo/structures.tsv").open(encoding="utf-8") as table:
-        rows = list(csv.DictReader(table, delimiter="\t"))
+        rows = [row for row in csv.DictReader(table, delimiter="\t") if row["offered"] == "1"]
     return {row["name"]: np.isin(labels.array, [int(n) for n in row["samseg_labels"].split(",")]) for row in rows}
 
 
