@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -50,6 +51,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, Cancelled):
         print("satsegment: cancelled; nothing was written.", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        # Whoever read the output has seen enough (`| head`). Python would complain once more on the way out.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except SATSegmentError as error:
         print(f"satsegment: {error}", file=sys.stderr)
         return 2

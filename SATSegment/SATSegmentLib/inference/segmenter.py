@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from SATSegmentLib.errors import OutOfMemory, PromptError
+from SATSegmentLib.errors import CheckpointError, OutOfMemory, PairMismatch, PromptError
 from SATSegmentLib.inference.cache import FeatureCache, default_cache
 from SATSegmentLib.inference.catalog import find_model
 from SATSegmentLib.inference.checks import check_image, refuse_label_map, warn_about_modality
@@ -19,7 +19,7 @@ from SATSegmentLib.inference.progress import CancelCallback, ProgressCallback, R
 from SATSegmentLib.inference.scan_pass import Ask, ScanPass
 from SATSegmentLib.sat.checkpoint import build_network, read_network
 from SATSegmentLib.sat.cost import encode_macs
-from SATSegmentLib.sat.model_folder import NETWORK_FILE, ModelDescription, read_description
+from SATSegmentLib.sat.model_folder import DESCRIPTION_FILE, NETWORK_FILE, ModelDescription, read_description
 from SATSegmentLib.sat.network import SATNetwork
 from SATSegmentLib.sat.queries import QuerySource
 from SATSegmentLib.types import MODALITIES, Image, Modality, Orientation, Prompt, SegmentResult
@@ -86,7 +86,19 @@ class Segmenter:
         choose_device(device)  # A wrong device must not cost the wait for the weights.
         folder = find_model(folder_or_name)
         description = read_description(folder)
-        network = build_network(read_network(folder / NETWORK_FILE), description.window)
+        weights = read_network(folder / NETWORK_FILE)
+        if description.network_file_sha256 not in ("", weights.sha256):
+            raise PairMismatch(
+                f"The network in the model folder {folder.name} is not the one its {DESCRIPTION_FILE} describes.",
+                "Convert the checkpoint again.",
+            )
+        try:
+            network = build_network(weights, description.window)
+        except ValueError as error:
+            raise CheckpointError(
+                f"The {DESCRIPTION_FILE} of the model {folder.name} names a window its network cannot have.",
+                "Convert the checkpoint again.",
+            ) from error
         queries = QuerySource.of_model(folder, description, network.architecture.query_dim)
         return cls(network, description, queries, device, precision, cache)
 

@@ -65,6 +65,7 @@ def check_network(tensors: dict[str, Tensor], name: str, sha256: str) -> Network
     CheckpointError: as `read_network`.
     """
     _refuse_other_kinds(tensors, name)
+    _refuse_odd_tensors(tensors, name)
     tensors = _fold_stem(_drop_duplicates({k: v for k, v in tensors.items() if not _TRAINING_ONLY.match(k)}, name))
     architecture = Architecture.from_shapes({key: tuple(tensor.shape) for key, tensor in tensors.items()})
     _check_complete(tensors, architecture, name)
@@ -97,6 +98,19 @@ def _refuse_other_kinds(tensors: dict[str, Tensor], name: str) -> None:
     if not any(key.startswith("backbone.encoder.stages.") for key in tensors):
         kind = "another backbone (U-Mamba or SwinUNETR)" if "backbone" in rooms else "no SAT network"
         raise WrongCheckpointKind(f"{name} holds {kind}; only the U-Net backbone is supported.", _GET_A_NETWORK)
+
+
+def _refuse_odd_tensors(tensors: dict[str, Tensor], name: str) -> None:
+    for key, tensor in tensors.items():
+        if tensor.layout != torch.strided or not tensor.is_floating_point():
+            raise IncompleteCheckpoint(f"In {name}, {key} is not a plain tensor of real numbers.", _GET_A_NETWORK)
+    stem = tensors.get(_STEM)
+    if stem is not None and (stem.ndim != 5 or stem.shape[1] not in (1, 3)):
+        raise IncompleteCheckpoint(
+            f"In {name} the first convolution has the shape {tuple(stem.shape)}; SAT's takes one image, "
+            "three times over (or once, where it was converted).",
+            _GET_A_NETWORK,
+        )
 
 
 def _drop_duplicates(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import pickle
 import re
+import struct
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -75,7 +76,7 @@ def _read_pickle(path: Path) -> Any:
             return torch.load(path, map_location="cpu", weights_only=True, mmap=start == b"PK\x03\x04")
     except pickle.UnpicklingError as error:
         raise _refusal(path.name, str(error)) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+    except (RuntimeError, EOFError, OSError, ValueError, LookupError, TypeError, AttributeError, struct.error) as error:
         raise TruncatedCheckpoint(f"{path.name} ends too early or is damaged.", _GET_AGAIN) from error
 
 

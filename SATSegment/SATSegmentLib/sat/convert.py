@@ -16,6 +16,7 @@ from torch import Tensor
 
 from SATSegmentLib.errors import CheckpointError, PairMismatch
 from SATSegmentLib.sat.checkpoint import read_network
+from SATSegmentLib.sat.checkpoint_file import file_sha256
 from SATSegmentLib.sat.embedding_bank import EmbeddingBank, Label
 from SATSegmentLib.sat.model_folder import (
     BANK_FILE,
@@ -80,7 +81,9 @@ def convert(
         # A position code is built for the window, so a window the network cannot take is refused now.
         _check_window(description.window, weights.architecture.downsampling)
         _save_half(weights.tensors, folder / NETWORK_FILE, network.name)
-        description = dataclasses.replace(description, network_sha256=weights.sha256)
+        description = dataclasses.replace(
+            description, network_sha256=weights.sha256, network_file_sha256=file_sha256(folder / NETWORK_FILE)
+        )
         if text_encoder is not None and language_model is not None:
             text_weights = read_text_weights(text_encoder)
             encoder = TextEncoder.from_weights(text_weights, language_model)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +38,7 @@ class ModelDescription:
     orientations: axis orders the model was trained in.
     network_sha256: of the checkpoint the network was converted from.
     text_sha256: of the text checkpoint it was trained with; empty where none was given.
+    network_file_sha256: of network.safetensors itself, so that another network cannot take its place unnoticed.
     family: models of one family are prepared and prompted in the same way.
     """
 
@@ -46,6 +48,7 @@ class ModelDescription:
     orientations: tuple[Orientation, ...] = _ORIENTATIONS
     network_sha256: str = ""
     text_sha256: str = ""
+    network_file_sha256: str = ""
     family: str = FAMILY
 
     def to_json(self) -> str:
@@ -77,6 +80,7 @@ def read_description(folder: Path) -> ModelDescription:
                 "orientations": tuple(content["orientations"]),
             }
         )
+        _check_values(description)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(
             f"The {DESCRIPTION_FILE} of the model {folder.name} is damaged.", "Convert the checkpoint again."
@@ -87,3 +91,13 @@ def read_description(folder: Path) -> ModelDescription:
             "Update SATSegment, or convert a checkpoint of the main SAT family.",
         )
     return description
+
+
+def _check_values(description: ModelDescription) -> None:
+    sizes = (len(description.window), len(description.spacing))
+    if sizes != (3, 3) or any(side < 1 for side in description.window):
+        raise ValueError("window and spacing have three positive numbers each")
+    if not all(math.isfinite(side) and side > 0 for side in description.spacing):
+        raise ValueError("a spacing is not a positive number")
+    if not description.orientations or not set(description.orientations) <= set(_ORIENTATIONS):
+        raise ValueError("unknown orientations")

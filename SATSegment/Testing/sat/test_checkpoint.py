@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 
@@ -241,3 +242,59 @@ def test_converted_model_loads_by_folder_and_by_name(released, tmp_path, monkeyp
     (tmp_path / "mine" / "model.json").write_text("{", encoding="utf-8")
     with pytest.raises(CheckpointError, match="damaged"):
         Segmenter.load("mine")
+
+
+@pytest.mark.parametrize("size", [1, 30, 6338, 7394])
+def test_truncated_old_style_files_are_noticed(state, tmp_path, size):
+    torch.save({"model_state_dict": state}, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
+    (tmp_path / "cut.pth").write_bytes((tmp_path / "old.pth").read_bytes()[:size])
+    with pytest.raises(CheckpointError):
+        read_network(tmp_path / "cut.pth")
+
+
+STEM = "module.backbone.encoder.stages.0.0.convs.0.conv.weight"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda s: {**s, PROJECTION: s[PROJECTION].to_sparse()},
+        lambda s: {**s, PROJECTION: s[PROJECTION].to(torch.complex64)},
+        lambda s: {**s, PROJECTION: s[PROJECTION].to(torch.int64)},
+        lambda s: {**{k: v for k, v in s.items() if "stages.0.0.convs.0.all" not in k}, STEM: s[STEM][:, :2]},
+    ],
+)
+def test_odd_tensors_are_refused(state, tmp_path, change):
+    with pytest.raises(IncompleteCheckpoint):
+        read_network(save(tmp_path / "file.pth", change(state)))
+
+
+def test_network_of_another_model_in_a_folder_is_refused(released, state, tmp_path):
+    other = {key: value * 1.01 for key, value in state.items()}
+    convert(released, tmp_path / "a", DESCRIPTION)
+    convert(save(tmp_path / "other.pth", other), tmp_path / "b", DESCRIPTION)
+    (tmp_path / "a" / "network.safetensors").write_bytes((tmp_path / "b" / "network.safetensors").read_bytes())
+    with pytest.raises(PairMismatch, match="is not the one"):
+        Segmenter.load(tmp_path / "a")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("window", [32, 32, 10]),
+        ("window", [32, 32]),
+        ("window", [0, 0, 0]),
+        ("window", [-32, 32, 16]),
+        ("spacing", [0, 1, 1]),
+        ("spacing", [-1, 1, 3]),
+        ("spacing", [float("nan"), 1, 3]),
+        ("orientations", []),
+        ("orientations", ["XYZ"]),
+    ],
+)
+def test_impossible_descriptions_are_refused(released, tmp_path, field, value):
+    convert(released, tmp_path / "m", DESCRIPTION)
+    path = tmp_path / "m" / "model.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), field: value}), encoding="utf-8")
+    with pytest.raises(CheckpointError, match=r"model\.json"):
+        Segmenter.load(tmp_path / "m")
