@@ -14,6 +14,8 @@ from SATSegmentLib.anatomy.report_sentence import NUMBER_WORDS, Phrase, Sentence
 from SATSegmentLib.anatomy.spelling import canonical_word
 
 _FILLERS = rule_words("name_fillers")
+_FINITE_VERBS = rule_words("finite_verbs")
+_PREPOSITIONS = rule_words("prepositions")
 _JOINS = frozenset(("and", "or", "&", ",", "/"))
 
 
@@ -25,6 +27,7 @@ def find_phrases(words: SentenceWords, names: Names) -> list[Phrase]:
         return []
     found = _Sharing(words, names, reader, found).with_shared_nouns()
     found = [_with_shared_side(words, names, found, index) for index in range(len(found))]
+    found = _with_bare_sides(words, names, found)
     return [phrase for phrase in _without_general(found) if phrase.labels]
 
 
@@ -146,6 +149,26 @@ def _with_shared_side(words: SentenceWords, names: Names, found: Sequence[Phrase
         return phrase
     labels = on_side(names.modality, phrase.labels, before.side)
     return phrase._replace(labels=labels, side=before.side) if labels != phrase.labels else phrase
+
+
+def _with_bare_sides(words: SentenceWords, names: Names, found: Sequence[Phrase]) -> list[Phrase]:
+    """A side that stands for a structure: "the left parotid gland is normal, but the right contains a mass"."""
+    result: list[Phrase] = []
+    for number, phrase in enumerate(found):
+        result.append(phrase)
+        stop = found[number + 1].first if number + 1 < len(found) else len(words.tokens)
+        other = {"left": "right", "right": "left"}.get(phrase.side)
+        if other is None or phrase.is_finding or phrase.is_counted or phrase.is_operation:
+            continue
+        said = [token.word for token in words.tokens[phrase.last + 1 : stop]]
+        for index in range(2, len(said) - 1):
+            is_bare = said[index] == other and said[index - 1] == "the" and said[index + 1] in _FINITE_VERBS
+            labels = on_side(names.modality, phrase.labels, other) if is_bare else phrase.labels
+            if labels != phrase.labels and said[index - 2] not in _PREPOSITIONS:
+                place = phrase.last + 1 + index
+                result.append(Phrase(place, place, labels, other, (place, place), exact=phrase.exact))
+                break
+    return result
 
 
 def _without_general(found: Sequence[Phrase]) -> list[Phrase]:

@@ -295,6 +295,12 @@ def test_a_former_study_does_not_make_a_finding_historical() -> None:
         ("The hepatic and portal veins.", "ct", {"liver vessel", "portal vein and splenic vein"}),
         ("Myocardial scar or edema.", "mri", {"myocardial scar", "myocardial edema"}),
         ("6 mm nodule in the RUL.", "ct", {"lung nodule", "right lung upper lobe"}),
+        (
+            "The left parotid gland is normal, but the right contains a mass.",
+            "ct",
+            {"left parotid gland", "right parotid gland"},
+        ),
+        ("The left kidney is normal, on the right is a stent.", "ct", {"left kidney"}),
         ("Third and fourth ventricles are normal.", "mri", {"third ventricle"}),
         ("Wedging of C7-T1.", "ct", {"cervical vertebrae 7 (c7)", "thoracic vertebrae 1 (t1)"}),
         (
