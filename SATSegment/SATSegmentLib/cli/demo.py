@@ -88,7 +88,13 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"Mean Dice against SAMSEG's labels over {len(scores)} structures: {np.mean(scores):.3f}\n")
     by_name = {result.prompt.text: result for result in results}
     write_segmentation(segmentation, head, results, algorithm=segmenter.description.name, overwrite=arguments.overwrite)
-    _draw(picture, head, [by_name[name] for name in _DRAWN if name in by_name], float(np.mean(scores)), arguments.overwrite)
+    _draw(
+        picture,
+        head,
+        [by_name[name] for name in _DRAWN if name in by_name],
+        float(np.mean(scores)),
+        arguments.overwrite,
+    )
     print(_check_ct(segmenter, read_scan(resource_path("Demo/CTChest4.nrrd"))))
     print(f"\n{segmentation}: open it in 3D Slicer\n{picture}")
     print(f"Done in {time.perf_counter() - started:.0f} s.")
