@@ -64,6 +64,8 @@ class _Question:
             lower = read_words(text.lower())
             if self._entries_anywhere(lower):
                 self.words = lower
+        # A name must not be put together from words on both sides of an "and": "liver and tumor" are two.
+        self.joined = _is_joined(text)
 
     def answer(self) -> Resolution:
         if not self.words.name_something:
@@ -72,6 +74,7 @@ class _Question:
             self._by_name()
             or self._by_numbers()
             or self._by_list()
+            or self._together_or_apart()
             or self._elsewhere()
             or self._by_abbreviation()
             or self._unsupported()
@@ -94,6 +97,8 @@ class _Question:
         if words.side == "both":
             return self._one_for_both()
         entries = self._here(self.lexicon.find(words, words.side))
+        if entries and words.plural and words.side and (rivals := self._rivals_without_side()):
+            return self._ask([*entries, *rivals])
         if entries:
             return self._choose([*entries, *self._only_sided(entries)])
         if not words.side:
@@ -103,7 +108,10 @@ class _Question:
     def _choose(self, entries: list[Entry]) -> Resolution:
         own = [entry for entry in entries if entry.kind == "name"]
         plural = [entry for entry in entries if entry.plural]
-        sure = plural or own or [entry for entry in entries if entry.kind != "near" and not entry.structure.near]
+        sure = plural or own or [e for e in entries if e.kind != "near" and not e.structure.near]
+        if not own and not self.joined:
+            # "Cervix uteri" is not "uterus and cervix", whose words it has.
+            sure = [entry for entry in sure if not _is_joined(entry.text)]
         names = {entry.structure.name for entry in sure}
         if len(names) != 1 or (not own and self._means_something_else(entries)):
             return self._ask([*sure, *entries])
@@ -157,7 +165,9 @@ class _Question:
             return Composite(self.text, f"left and right {_base(sure[0][0].structure)}", prompts)
         chosen = sure or list(pairs.values())
         candidates = [suggest_pair(left.structure, right.structure, self.modality) for left, right in chosen]
-        alone = [*self._here(self.lexicon.find(self.words, "")), *(entry for pair in chosen for entry in pair)]
+        rivals = self._rivals_without_side() if len(sure) == 1 else []
+        unsided = [*self._here(self.lexicon.find(self.words, "")), *rivals]
+        alone = [*unsided, *(entry for pair in chosen for entry in pair)]
         first = {entry.structure.name: entry for entry in reversed(alone)}
         ordered = [first[name] for name in dict.fromkeys(entry.structure.name for entry in alone)]
         single = [suggest(entry.structure, self.modality, entry.text) for entry in ordered]
@@ -176,7 +186,14 @@ class _Question:
         unsided = self._here(self.lexicon.find(self.words, ""))
         if any(e.kind != "near" and _base(e.structure) == _base(structure) for e in unsided):
             unsided = [entry for entry in unsided if entry.kind != "near"]
-        return any(_base(entry.structure) != _base(structure) for entry in unsided)
+        return any(_base(e.structure) != _base(structure) for e in unsided) or bool(self._rivals_without_side())
+
+    def _rivals_without_side(self) -> list[Entry]:
+        """What "ventricles" may be, in any modality, where the word alone is no certain name of anything."""
+        entries = [entry for entry in self.lexicon.find(self.words, "") if self._fits_joints(entry)]
+        if any(entry.kind != "near" for entry in entries):
+            return []
+        return entries if len({_base(entry.structure) for entry in entries}) > 1 else []
 
     def _has_sides(self, structure: Structure) -> bool:
         sides = self.lexicon.sides_of(structure.name) if structure.what == "label" else {}
@@ -209,25 +226,52 @@ class _Question:
 
     def _by_list(self) -> Resolution | None:
         """Several structures in one text, where each of them is certain by itself."""
-        parts = [part.strip() for part in _JOINTS.split(self.text) if part.strip()]
-        if len(parts) < 2 or len(parts) > 40:
+        parts = _parts_of(self.text)
+        if len(parts) < 2 or len(parts) > 40 or _LEVEL_PAIR.search(self.text):
             return None
         questions = [_Question(part, self.modality) for part in parts]
         answers = [question._by_name() or question._by_numbers() for question in questions]
         prompts = _prompts_of(answers)
         if not prompts:
             return None
-        sides = {question.words.side for question in questions}
-        if sides & {"left", "right"} and any(not q.words.side and q._sided_too() for q in questions):
+        if self.joined and len(prompts) < len(parts):
+            # "Sternum and manubrium": two names of one label, so one of them would be lost.
+            return self._ask_prompts(prompts)
+        sides = {question.words.side for question in questions} & {"left", "right"}
+        if sides and any(not q.words.side and q._sided_too(a) for q, a in zip(questions, answers, strict=True)):
             # "left kidney and adrenal gland": is the gland of the left side meant, or are both?
-            candidates = [
-                suggest(self.lexicon.structures[prompt.text], self.modality, prompt.text) for prompt in prompts
-            ]
-            return DidYouMean(self.text, tuple(candidates[:MAX_CANDIDATES]))
+            return self._ask_prompts(self._on_side(prompts, sides))
         return Composite(self.text, ", ".join(dict.fromkeys(p.text for p in prompts)), prompts)
 
-    def _sided_too(self) -> bool:
-        return any(self._has_sides(entry.structure) for entry in self._here(self.lexicon.find(self.words, "")))
+    def _sided_too(self, answer: Resolution | None) -> bool:
+        """Whether the side of another structure in the list may be meant for this one as well."""
+        if any(self._has_sides(entry.structure) for entry in self._here(self.lexicon.find(self.words, ""))):
+            return True
+        structures = [self.lexicon.structures[prompt.text] for prompt in _prompts_of([answer])]
+        return len({structure.side for structure in structures}) > 1
+
+    def _on_side(self, prompts: tuple[Prompt, ...], sides: set[Side]) -> tuple[Prompt, ...]:
+        """The prompts without those of a side that nobody named."""
+        kept = [p for p in prompts if self.lexicon.structures[p.text].side in ("", *sides)]
+        return tuple(kept)
+
+    def _ask_prompts(self, prompts: tuple[Prompt, ...]) -> DidYouMean:
+        structures = [self.lexicon.structures[prompt.text] for prompt in prompts]
+        candidates = [suggest(structure, self.modality, structure.name) for structure in structures]
+        return DidYouMean(self.text, tuple(candidates[:MAX_CANDIDATES]))
+
+    def _together_or_apart(self) -> DidYouMean | None:
+        """ "Liver and tumor": the liver, a tumor of it, or both; whoever wrote it knows."""
+        side = self.words.side if self.words.side in ("left", "right") else ""
+        entries = [entry for entry in self.lexicon.find(self.words, side) if self._is_here(entry)]
+        if not self.joined or not entries:
+            return None
+        answers = [_Question(part, self.modality)._by_name() for part in _parts_of(self.text)]
+        prompts = tuple(prompt for answer in answers for prompt in _prompts_of([answer]))
+        candidates = (*self._ask_prompts(prompts).candidates, *self._ask(entries).candidates)
+        unique = {hit.name: hit for hit in reversed(candidates)}
+        ordered = dict.fromkeys(hit.name for hit in candidates)
+        return DidYouMean(self.text, tuple(unique[name] for name in ordered)[:MAX_CANDIDATES])
 
     # --- refusals
 
@@ -239,6 +283,7 @@ class _Question:
         sided = list(self.lexicon.find(words, words.side)) if words.side != "both" else []
         if not words.side or words.side == "both":
             sided += [*self.lexicon.find(words, "left"), *self.lexicon.find(words, "right")]
+        sided = [entry for entry in sided if self._fits_joints(entry)]
         unsided = self._here(self.lexicon.find(words, "")) if words.side else []
         elsewhere = [entry for entry in sided if entry.structure.modalities and not self._is_here(entry)]
         if not unsided and not elsewhere:
@@ -333,6 +378,8 @@ class _Question:
 
     def _by_likeness(self) -> Resolution | None:
         found = [hit for hit in search(self.text, self.modality) if hit.status == "trained"]
+        other = {"left": "right ", "right": "left "}.get(self.words.side)
+        found = [hit for hit in found if not other or not hit.name.startswith(other)]
         fitting = [hit for hit in found if hit.match != "partial"]
         if not fitting:
             # A part of the words fits: only worth a question where the text is short.
@@ -342,7 +389,11 @@ class _Question:
     # --- entries
 
     def _here(self, entries: tuple[Entry, ...]) -> list[Entry]:
-        return [entry for entry in entries if self._is_here(entry)]
+        return [entry for entry in entries if self._is_here(entry) and self._fits_joints(entry)]
+
+    def _fits_joints(self, entry: Entry) -> bool:
+        """Only a name that holds an "and" itself may be found across one."""
+        return not self.joined or _is_joined(entry.text)
 
     def _is_here(self, entry: Entry) -> bool:
         return entry.modality in ("", self.modality) and self.modality in entry.structure.modalities
@@ -352,6 +403,27 @@ class _Question:
 
 
 _JOINTS = re.compile(r"\s*(?:[,;+&\n]|\band\b|\bplus\b|\bas well as\b|/)\s*", re.IGNORECASE)
+# "b/l", "w/o" and "L4/5" are one word each.
+_NAME_JOINTS = re.compile(
+    r"\s*(?:[,;+&\n]|\band\b|\bplus\b|\bas well as\b|(?<=[^\W\d]{2})\s*/\s*(?=[^\W\d]{2}))\s*", re.IGNORECASE
+)
+# Two levels with a slash are what lies between them, or a range; never just the two vertebrae.
+_LEVEL_PAIR = re.compile(
+    r"(?<![^\W_])(?:th|[ctdls])\s?\d{1,2}\s*/\s*(?:th|[ctdls])?\s?\d{1,2}(?![^\W_])", re.IGNORECASE
+)
+
+
+def _parts_of(text: str) -> list[str]:
+    return [part.strip() for part in _JOINTS.split(text) if part.strip()]
+
+
+def _is_joined(text: str) -> bool:
+    """Whether the text joins words that name something; "kidney, right" and "L1 and L2 disc" do not."""
+    parts = _NAME_JOINTS.split(text[:MAX_CHARACTERS])
+    if len(parts) < 2:
+        return False
+    words = [read_words(part) for part in parts]
+    return sum(w.name_something and any(t.isalpha() and len(t) > 1 for t in w.tokens) for w in words) > 1
 
 
 def _prompts_of(answers: list[Resolution | None]) -> tuple[Prompt, ...]:

@@ -66,6 +66,12 @@ _ROMAN = {
     "i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5", "vi": "6", "vii": "7", "viii": "8", "ix": "9", "x": "10",
     "xi": "11", "xii": "12",
 }  # fmt: skip
+_NUMERAL = "(viii|vii|vi|v|iv|ix|iii|ii|i|xii|xi|x)"
+# "Segments V-VIII"
+_ROMAN_RANGE = re.compile(
+    rf"(?<![^\W_]){_NUMERAL}\s*(?:[-‐‑‒–—―−]|\bto\b|\bthrough\b|\bthru\b)\s*{_NUMERAL}(?![^\W_])", re.IGNORECASE
+)
+_COUNTED_WORD = re.compile(r"(?<![a-z])(?:seg|couinaud|rib|costa)", re.IGNORECASE)
 # How many vertebrae each letter counts; L6 and T13 are variants, S6 to S8 are segments of the liver.
 _LEVELS = {"c": 8, "t": 13, "d": 12, "l": 6, "s": 8}
 _NEXT_REGION = {("c7", "t1"), ("t12", "l1"), ("l5", "s1"), ("t13", "l1"), ("t12", "l2"), ("l6", "s1")}
@@ -132,6 +138,8 @@ class Words(NamedTuple):
 def read_words(text: str) -> Words:
     """Split a text into words; any text at all, never an error."""
     raw = text[:MAX_CHARACTERS].strip()
+    if _COUNTED_WORD.search(raw):
+        raw = _ROMAN_RANGE.sub(lambda match: f"{_ROMAN[match[1].lower()]}-{_ROMAN[match[2].lower()]}", raw)
     if _PLAIN.fullmatch(raw):
         # Most names are nothing but lower-case words; the tables hold thousands of them.
         return _assemble(raw.replace("-", " ").split()[:MAX_WORDS])
@@ -189,7 +197,7 @@ def _level(match: re.Match[str], folded: str) -> list[str]:
     end = f"{letter2}{last}"
     if not 1 <= last <= _LEVELS[letter2]:
         return [start, end]
-    adjacent = (letter == letter2 and last == first + 1) or (start, end) in _NEXT_REGION
+    adjacent = (letter == letter2 and last == first + 1) or (start.replace("d", "t"), end) in _NEXT_REGION
     if not match["letter2"] and not last > first:
         # "T12/1" and "L5/1": the second number counts in the next region.
         following = {"c7": "t1", "t12": "l1", "d12": "l1", "l5": "s1"}.get(start)
