@@ -118,7 +118,7 @@ class SATSegmentLogic(ScriptedLoadableModuleLogic):
     """Segments volumes by anatomy names; no widgets, so it works from a script as well.
 
         logic = SATSegmentLogic()
-        segmentationNode = logic.segment(volumeNode, ["left thalamus", "brainstem"], modality="mri", model="demo")
+        segmentationNode = logic.segment(volumeNode, ["left putamen", "brainstem"], modality="mri", model="demo")
         for result in logic.results:
             print(result.prompt.text, result.status, result.volume_ml)
 
@@ -340,7 +340,7 @@ class SATSegmentTest(ScriptedLoadableModuleTest):
         from SATSegmentLib.errors import ScanError
 
         with self.assertRaises(ScanError):  # noqa: PT027
-            SATSegmentLogic().segment(None, ["left thalamus"], modality="mri", model="demo")
+            SATSegmentLogic().segment(None, ["left putamen"], modality="mri", model="demo")
 
     def test_segmentsLieInTheVolumesGrid(self) -> None:
         """Written and read back through Slicer's own array functions, under a transform."""

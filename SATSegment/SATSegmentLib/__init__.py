@@ -4,7 +4,7 @@ Importing this package is cheap: torch comes in only when `Segmenter` is first t
 
     from SATSegmentLib import Image, Prompt, Segmenter
     segmenter = Segmenter.load("demo")
-    results = segmenter.segment(image, [Prompt("left thalamus", "mri")])
+    results = segmenter.segment(image, [Prompt("left putamen", "mri")])
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ class Segmenter:
     """A loaded model that segments scans.
 
         segmenter = Segmenter.load("demo")
-        results = segmenter.segment(image, [Prompt("left thalamus", "mri")])
+        results = segmenter.segment(image, [Prompt("left putamen", "mri")])
 
     Not thread-safe: one run at a time.
 
