@@ -18,18 +18,28 @@ from torch import Tensor
 _CANVAS_MM = (192, 231, 249)
 
 
-def random_head(head: Head, seed: int, spacing_mm: tuple[float, float, float]) -> tuple[np.ndarray, np.ndarray]:
-    """A random variation of a head: image (X, Y, Z) float32 >= 0 and label codes (X, Y, Z) int64."""
+def random_head(
+    head: Head, seed: int, spacing_mm: tuple[float, float, float]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A random variation of a head: image (X, Y, Z) float32 >= 0 and twice label codes (X, Y, Z) int64.
+
+    The first codes are those at the voxels' centres. The second are those at a random point of each voxel: a network
+    trained on them learns what share of the voxel a structure fills, which keeps thin ones when its probabilities are
+    interpolated to a finer grid.
+    """
     generator = torch.Generator().manual_seed(seed)
     dice = _Dice(generator)
-    image, codes = _deform(head, dice, spacing_mm)
+    image, codes, shares = _deform(head, dice, spacing_mm)
     if dice.chance(0.5):
-        image, codes = image.flip(0), _swap_sides(codes.flip(0), head.labels)
+        image = image.flip(0)
+        codes, shares = (_swap_sides(each.flip(0), head.labels) for each in (codes, shares))
     outside = torch.from_numpy(np.isin(head.labels, OUTSIDE_BRAIN))[codes]
     image = _contrast(image, codes, head.labels, dice)
     image = _outside_brain(image, outside, dice)
     image = _scanner(image, dice)
-    return _field_of_view(image, codes, outside, dice)
+    box = _field_of_view(image, outside, dice)
+    cut = [each[box].contiguous().numpy() for each in (image, codes, shares)]
+    return cut[0], cut[1], cut[2]
 
 
 class _Dice:
@@ -54,7 +64,7 @@ class _Dice:
         return int(torch.randint(below, (1,), generator=self.generator))
 
 
-def _deform(head: Head, dice: _Dice, spacing_mm: tuple[float, float, float]) -> tuple[Tensor, Tensor]:
+def _deform(head: Head, dice: _Dice, spacing_mm: tuple[float, float, float]) -> tuple[Tensor, Tensor, Tensor]:
     """Rotate, scale, shear and bend the head, onto the canvas at the network's spacing."""
     angles = dice.normal(3) * torch.tensor([0.14, 0.08, 0.08])
     scale = torch.exp(dice.normal(3) * 0.06 + dice.normal(1) * 0.08)
@@ -73,12 +83,15 @@ def _deform(head: Head, dice: _Dice, spacing_mm: tuple[float, float, float]) -> 
     extent = torch.tensor(
         [(n - 1) / 2 * float(step) for n, step in zip(head.image.shape, head.spacing_mm, strict=True)]
     )
-    # grid_sample wants the last axis first.
-    grid = (points / extent).flip(-1)[None]
-    image = F.grid_sample(torch.from_numpy(head.image)[None, None], grid, align_corners=True)[0, 0]
-    codes = torch.from_numpy(head.codes)[None, None].float()
-    codes = F.grid_sample(codes, grid, mode="nearest", align_corners=True)[0, 0].long()
-    return image, codes
+    image = _sample(torch.from_numpy(head.image), points / extent, "bilinear")
+    labels = torch.from_numpy(head.codes).float()
+    elsewhere = points + (dice.rand(*points.shape) - 0.5) * torch.tensor(spacing_mm)
+    return image, *(_sample(labels, at / extent, "nearest").long() for at in (points, elsewhere))
+
+
+def _sample(volume: Tensor, at: Tensor, mode: str) -> Tensor:
+    """Values of (X, Y, Z) at relative positions (..., 3) in -1..1; grid_sample wants the last axis first."""
+    return F.grid_sample(volume[None, None], at.flip(-1)[None], mode=mode, align_corners=True)[0, 0]
 
 
 def _rotation(angles: Tensor) -> Tensor:
@@ -148,7 +161,7 @@ def _scanner(image: Tensor, dice: _Dice) -> Tensor:
     return image
 
 
-def _field_of_view(image: Tensor, codes: Tensor, outside: Tensor, dice: _Dice) -> tuple[np.ndarray, np.ndarray]:
+def _field_of_view(image: Tensor, outside: Tensor, dice: _Dice) -> tuple[slice, ...]:
     """Cut the scan short: often from below, sometimes from the other sides, rarely into the brain."""
     box = []
     for axis in range(3):
@@ -159,7 +172,7 @@ def _field_of_view(image: Tensor, codes: Tensor, outside: Tensor, dice: _Dice) -
         if dice.chance(0.15):
             high = int(dice.uniform(used[1] - (5 if dice.chance(0.2) else 0), high)) + 1
         box.append(slice(low, max(high, low + 32)))
-    return image[tuple(box)].contiguous().numpy(), codes[tuple(box)].contiguous().numpy()
+    return tuple(box)
 
 
 def _extent(mask: Tensor, axis: int) -> tuple[int, int]:

@@ -53,3 +53,20 @@ class Schedule:
 
 
 SCHEDULE = Schedule()
+
+
+@dataclass(frozen=True)
+class TissueSchedule:
+    """Length and pace of the U-Net's first training (tissue.py)."""
+
+    steps: int = 8000
+    windows_per_head: int = 3
+    learning_rate: float = 1e-3
+    warmup_steps: int = 100
+    decay_steps: int = 3000
+    weight_decay: float = 1e-2
+    gradient_norm: float = 5.0
+    validate_every: int = 250
+
+
+TISSUE_SCHEDULE = TissueSchedule()

@@ -1,0 +1,166 @@
+"""The U-Net's first training: plain classification of SAMSEG's labels on every level of its decoder.
+
+A query sees few voxels of its own, a classifier sees all labels in each step: so the U-Net learns what tissue a voxel
+is, and where it lies, several times faster than through prompts. The classifiers are thrown away afterwards; the
+prompted training (SATSegmentLib.learning) goes on from this U-Net.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from heads import Head
+from recipe import ARCHITECTURE, SEED, WINDOW, TissueSchedule
+from structures import membership
+from torch import Tensor, nn
+from windows import VALIDATION_SEED, LabelledWindow, random_windows
+
+from SATSegmentLib.sat.network import SATNetwork
+
+_VALIDATION_HEADS = 6
+
+
+class TissueNetwork(nn.Module):
+    """The network's image encoder, and a classifier of labels on each level of its decoder."""
+
+    def __init__(self, label_count: int) -> None:
+        super().__init__()
+        self.network = SATNetwork(ARCHITECTURE, WINDOW)
+        self.classifiers = nn.ModuleList(nn.Conv3d(width, label_count, 1) for width in ARCHITECTURE.features[-2::-1])
+        self._levels: list[Tensor] = []
+        for stage in self.network.backbone.decoder.stages[:-1]:
+            stage.convs[-1].register_forward_hook(self._keep)
+
+    def _keep(self, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        self._levels.append(output)
+
+    def forward(self, window: Tensor) -> list[Tensor]:
+        """Each level's logits (1, labels, ...), coarsest first; in evaluation mode the finest alone."""
+        self._levels.clear()
+        _, finest = self.network.backbone(window)
+        if not self.training:
+            return [self.classifiers[-1](finest)]
+        levels = [*self._levels, finest]
+        return [classify(level) for classify, level in zip(self.classifiers, levels, strict=True)]
+
+
+class _Windows(torch.utils.data.Dataset):
+    """Windows by step: the same step gives the same window, whoever asks."""
+
+    def __init__(self, heads: list[Head], first: int, schedule: TissueSchedule) -> None:
+        self.heads, self.schedule = heads, schedule
+        self.first = first // schedule.windows_per_head
+
+    def __len__(self) -> int:
+        return -(-self.schedule.steps // self.schedule.windows_per_head) - self.first
+
+    def __getitem__(self, number: int) -> list[LabelledWindow]:
+        return random_windows(self.heads, SEED + self.first + number, self.schedule.windows_per_head)
+
+
+def fit_tissue(heads: list[Head], schedule: TissueSchedule, folder: Path) -> TissueNetwork:
+    """Train, or go on where `folder` left off; the log is `folder/tissue.jsonl`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(SEED)
+    model = TissueNetwork(len(heads[0].labels))
+    optimizer = torch.optim.AdamW(
+        [*model.network.backbone.parameters(), *model.classifiers.parameters()], weight_decay=schedule.weight_decay
+    )
+    checkpoint, first = folder / "tissue.pt", 0
+    if checkpoint.exists():
+        state = torch.load(checkpoint, weights_only=True)
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        first = state["step"]
+    weights = label_weights(heads)
+    loader = torch.utils.data.DataLoader(
+        _Windows(heads, first, schedule), batch_size=None, num_workers=1, prefetch_factor=4, worker_init_fn=_one_thread
+    )
+    windows = (window for group in loader for window in group)
+    start = time.monotonic()
+    with (folder / "tissue.jsonl").open("a") as log:
+        for step in range(first, schedule.steps):
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(step, schedule)
+            model.train()
+            window = next(windows)
+            loss = tissue_loss(model(window.image[None]), window.shares, weights)
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), schedule.gradient_norm)
+            optimizer.step()
+            entry = {"step": step, "loss": round(loss.item(), 5), "seconds": round(time.monotonic() - start, 1)}
+            if (step + 1) % schedule.validate_every == 0:
+                entry["validation_dice"] = round(float(np.nanmean(validate(model, heads))), 4)
+                save = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step + 1}
+                torch.save(save, checkpoint.with_suffix(".part"))
+                checkpoint.with_suffix(".part").replace(checkpoint)
+            log.write(json.dumps(entry) + "\n")
+            if (step + 1) % 10 == 0:
+                log.flush()
+    return model
+
+
+def _one_thread(worker: int) -> None:
+    torch.set_num_threads(1)
+
+
+def tissue_loss(levels: list[Tensor], codes: Tensor, weights: Tensor) -> Tensor:
+    """Cross-entropy + soft Dice, halved from level to coarser level; each with the labels at its own resolution."""
+    losses, total = [], 0.0
+    for depth, logits in enumerate(reversed(levels)):
+        step = codes.shape[0] // logits.shape[2]
+        own = codes[step // 2 :: step, step // 2 :: step, step // 2 :: step]
+        share = 0.5**depth
+        losses.append(share * (F.cross_entropy(logits, own[None], weights) + _dice_loss(logits[0], own)))
+        total += share
+    return torch.stack(losses).sum() / total
+
+
+def _dice_loss(logits: Tensor, codes: Tensor) -> Tensor:
+    """1 - soft Dice, mean over the labels that occur, but the first (air)."""
+    probability = torch.softmax(logits, 0).flatten(1)
+    sizes = torch.bincount(codes.flatten(), minlength=len(logits)).float()
+    own = probability.gather(0, codes.flatten()[None])[0]
+    overlap = torch.zeros(len(logits)).index_add(0, codes.flatten(), own)
+    dice = (2 * overlap + 1) / (probability.sum(1) + sizes + 1)
+    present = sizes > 0
+    present[0] = False
+    return (1 - dice[present]).mean() if present.any() else probability.sum() * 0
+
+
+def label_weights(heads: list[Head]) -> Tensor:
+    """(labels,) weight of each label in the cross-entropy: rarer ones count more, by the root of their rarity."""
+    counts = sum(np.bincount(head.codes.ravel(), minlength=len(head.labels)) / head.codes.size for head in heads)
+    weights = np.maximum(counts / len(heads), 1e-4) ** -0.5
+    return torch.tensor(weights / weights.mean(), dtype=torch.float32)
+
+
+def learning_rate(step: int, schedule: TissueSchedule) -> float:
+    """Linear warm-up, constant, then a cosine to a twentieth."""
+    warm = min((step + 1) / schedule.warmup_steps, 1.0)
+    decayed = max(step - (schedule.steps - schedule.decay_steps), 0) / schedule.decay_steps
+    return schedule.learning_rate * warm * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * decayed)))
+
+
+@torch.no_grad()
+def validate(model: TissueNetwork, heads: list[Head]) -> np.ndarray:
+    """(structures,) mean Dice on random heads of a seed range of their own; NaN where a structure never occurs."""
+    model.eval()
+    contains = torch.from_numpy(membership(heads[0].labels))
+    scores = []
+    for number in range(_VALIDATION_HEADS):
+        window = random_windows(heads, VALIDATION_SEED + number, 1)[0]
+        predicted = contains[:, model(window.image[None])[-1][0].argmax(0)]
+        target = contains[:, window.centres]
+        size = (predicted.sum((1, 2, 3)) + target.sum((1, 2, 3))).numpy().astype(float)
+        overlap = 2 * (predicted & target).sum((1, 2, 3)).numpy()
+        present = target.sum((1, 2, 3)).numpy() > 0
+        scores.append(np.where(present, overlap / np.maximum(size, 1), np.nan))
+    return np.nanmean(scores, axis=0)
