@@ -1,0 +1,1 @@
+"""Training data: records, standardisation, splits, sampling, augmentation."""

@@ -1,0 +1,1 @@
+"""The text encoder learns the anatomy tree by contrast."""

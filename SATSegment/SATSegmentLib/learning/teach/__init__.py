@@ -1,0 +1,1 @@
+"""A new word from one example."""
