@@ -59,11 +59,11 @@ SCHEDULE = Schedule()
 class TissueSchedule:
     """Length and pace of the U-Net's first training (tissue.py)."""
 
-    steps: int = 8000
+    steps: int = 6500
     windows_per_head: int = 3
     learning_rate: float = 1e-3
     warmup_steps: int = 100
-    decay_steps: int = 3000
+    decay_steps: int = 2000
     weight_decay: float = 1e-2
     gradient_norm: float = 5.0
     validate_every: int = 250

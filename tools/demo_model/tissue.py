@@ -1,8 +1,9 @@
-"""The U-Net's first training: plain classification of SAMSEG's labels on every level of its decoder.
+"""The U-Net's first training: plain classification of SAMSEG's labels, and one fixed mask embedding per structure.
 
 A query sees few voxels of its own, a classifier sees all labels in each step: so the U-Net learns what tissue a voxel
-is, and where it lies, several times faster than through prompts. The classifiers are thrown away afterwards; the
-prompted training (SATSegmentLib.learning) goes on from this U-Net.
+is, and where it lies, several times faster than through prompts. The mask embeddings are what the query decoder will
+have to make out of words later: they draw the finest features into the form it needs. Classifiers and embeddings are
+thrown away afterwards; the prompted training (SATSegmentLib.learning) goes on from this U-Net.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from heads import Head
+from loss import segmentation_loss
 from recipe import ARCHITECTURE, SEED, WINDOW, TissueSchedule
 from structures import membership
 from torch import Tensor, nn
@@ -27,11 +29,17 @@ _VALIDATION_HEADS = 6
 
 
 class TissueNetwork(nn.Module):
-    """The network's image encoder, and a classifier of labels on each level of its decoder."""
+    """The network's image encoder, a classifier of labels on each level of its decoder, and a mask per structure."""
 
-    def __init__(self, label_count: int) -> None:
+    def __init__(self, label_count: int, structure_count: int) -> None:
         super().__init__()
         self.network = SATNetwork(ARCHITECTURE, WINDOW)
+        # Mask embeddings pass a GELU, so they reach -0.17 at the least: most voxels being background, logits must
+        # start from large features, or the first thousand steps are spent on growing them.
+        finest = self.network.backbone.decoder.stages[-1].convs[-1].norm
+        nn.init.constant_(finest.weight, 4.0)
+        nn.init.constant_(finest.bias, 2.0)
+        self.embeddings = nn.Parameter(torch.randn(structure_count, ARCHITECTURE.features[0]) * 0.3 - 0.3)
         self.classifiers = nn.ModuleList(nn.Conv3d(width, label_count, 1) for width in ARCHITECTURE.features[-2::-1])
         self._levels: list[Tensor] = []
         for stage in self.network.backbone.decoder.stages[:-1]:
@@ -40,14 +48,18 @@ class TissueNetwork(nn.Module):
     def _keep(self, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         self._levels.append(output)
 
-    def forward(self, window: Tensor) -> list[Tensor]:
-        """Each level's logits (1, labels, ...), coarsest first; in evaluation mode the finest alone."""
+    def forward(self, window: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Logits (structures, X, Y, Z), and each level's (1, labels, ...), coarsest first; none in evaluation mode.
+
+        The finest level is classified at every other voxel, which is as good and costs an eighth.
+        """
         self._levels.clear()
         _, finest = self.network.backbone(window)
+        logits = torch.einsum("nc,cxyz->nxyz", F.gelu(self.embeddings), finest[0])
         if not self.training:
-            return [self.classifiers[-1](finest)]
-        levels = [*self._levels, finest]
-        return [classify(level) for classify, level in zip(self.classifiers, levels, strict=True)]
+            return logits, []
+        levels = [*self._levels, finest[..., ::2, ::2, ::2]]
+        return logits, [classify(level) for classify, level in zip(self.classifiers, levels, strict=True)]
 
 
 class _Windows(torch.utils.data.Dataset):
@@ -68,10 +80,10 @@ def fit_tissue(heads: list[Head], schedule: TissueSchedule, folder: Path) -> Tis
     """Train, or go on where `folder` left off; the log is `folder/tissue.jsonl`."""
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(SEED)
-    model = TissueNetwork(len(heads[0].labels))
-    optimizer = torch.optim.AdamW(
-        [*model.network.backbone.parameters(), *model.classifiers.parameters()], weight_decay=schedule.weight_decay
-    )
+    contains = torch.from_numpy(membership(heads[0].labels))
+    model = TissueNetwork(len(heads[0].labels), len(contains))
+    learned = [*model.network.backbone.parameters(), *model.classifiers.parameters(), model.embeddings]
+    optimizer = torch.optim.AdamW(learned, weight_decay=schedule.weight_decay)
     checkpoint, first = folder / "tissue.pt", 0
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True)
@@ -90,12 +102,15 @@ def fit_tissue(heads: list[Head], schedule: TissueSchedule, folder: Path) -> Tis
                 group["lr"] = learning_rate(step, schedule)
             model.train()
             window = next(windows)
-            loss = tissue_loss(model(window.image[None]), window.shares, weights)
+            logits, levels = model(window.image[None])
+            structures = segmentation_loss(logits[None], contains[:, window.shares][None].float())
+            loss = structures + tissue_loss(levels, window.shares, weights)
             optimizer.zero_grad()
             loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), schedule.gradient_norm)
+            nn.utils.clip_grad_norm_(learned, schedule.gradient_norm)
             optimizer.step()
-            entry = {"step": step, "loss": round(loss.item(), 5), "seconds": round(time.monotonic() - start, 1)}
+            entry = {"step": step, "loss": round(structures.item(), 5), "both": round(loss.item(), 5)}
+            entry["seconds"] = round(time.monotonic() - start, 1)
             if (step + 1) % schedule.validate_every == 0:
                 entry["validation_dice"] = round(float(np.nanmean(validate(model, heads))), 4)
                 save = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step + 1}
@@ -157,7 +172,7 @@ def validate(model: TissueNetwork, heads: list[Head]) -> np.ndarray:
     scores = []
     for number in range(_VALIDATION_HEADS):
         window = random_windows(heads, VALIDATION_SEED + number, 1)[0]
-        predicted = contains[:, model(window.image[None])[-1][0].argmax(0)]
+        predicted = model(window.image[None])[0] > 0
         target = contains[:, window.centres]
         size = (predicted.sum((1, 2, 3)) + target.sum((1, 2, 3))).numpy().astype(float)
         overlap = 2 * (predicted & target).sum((1, 2, 3)).numpy()
