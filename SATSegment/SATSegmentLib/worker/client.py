@@ -32,6 +32,12 @@ CANCEL_GRACE_SECONDS = 1.5
 # Loading a model again takes seconds; a graphics card that others wait for is blocked for no longer than this.
 IDLE_SECONDS = 600.0
 SCRATCH_PREFIX = "satsegment-worker-"
+# A run that was cancelled or dropped may still be stopping when the next one comes.
+_BUSY_SECONDS = CANCEL_GRACE_SECONDS + 1.0
+# A child that is gone has said its last words after this, even where a process of its own keeps the pipe open.
+_LAST_WORDS_SECONDS = 2.0
+# What SIGKILL does not end by then hangs in a driver or on a network disk; nobody waits for it.
+_END_SECONDS = 10.0
 _POLL_SECONDS = 0.05
 _LOG_LINES = 200
 _LIBRARY = str(Path(__file__).resolve().parents[2])
@@ -164,7 +170,7 @@ class Worker:
         on_warning: Callable[[str], None] | None = None,
     ) -> Iterator[tuple[Path, dict[str, Any]]]:
         """The temporary folder of a run and the child's answer; the folder goes when the block ends."""
-        if not self._busy.acquire(blocking=False):
+        if not self._busy.acquire(timeout=_BUSY_SECONDS):
             raise WorkerError("A run is on already.", "Wait for it, or cancel it.")
         try:
             with _temporary_folder() as folder:
@@ -219,7 +225,7 @@ class Worker:
         on_warning: Callable[[str], None] | None,
     ) -> dict[str, Any]:
         """Pass on what the child says until it is done or has failed."""
-        give_up_at = None
+        give_up_at = gone_since = None
         heard = False
         while True:
             if give_up_at is None and cancel is not None and cancel():
@@ -230,7 +236,12 @@ class Worker:
             try:
                 message = child.messages.get(timeout=_POLL_SECONDS)
             except queue.Empty:
-                continue
+                if child.alive:
+                    continue
+                gone_since = gone_since or time.monotonic()
+                if time.monotonic() - gone_since < _LAST_WORDS_SECONDS:
+                    continue
+                message = None
             if message is None:
                 if give_up_at is not None:
                     raise Cancelled
@@ -279,22 +290,21 @@ class _Child:
         self.is_new = True  # it has said nothing yet
         self.messages: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self.log = log
+        self._outgoing: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         # The threads know the pipes only, not this object: it must be able to go, and the child with it.
+        threading.Thread(target=_speak, args=(self.process.stdin, self._outgoing), daemon=True).start()
         threading.Thread(target=_listen, args=(self.process.stdout, self.messages, self.log), daemon=True).start()
         threading.Thread(target=_listen_to_log, args=(self.process.stderr, self.log), daemon=True).start()
         # Also at the end of this interpreter; and were it killed itself, the child sees its pipe close.
-        self._finalizer = weakref.finalize(self, _end, self.process, scratch)
+        self._finalizer = weakref.finalize(self, _end, self.process, self._outgoing, scratch)
 
     @property
     def alive(self) -> bool:
         return self.process.poll() is None
 
     def send(self, message: dict[str, Any]) -> None:
-        """Where the child is gone, that is seen when it is listened to."""
-        assert self.process.stdin is not None
-        with contextlib.suppress(OSError):
-            self.process.stdin.write(protocol.encode(message))
-            self.process.stdin.flush()
+        """Never waits: a child that reads no more must not hold its parent. That it is gone is seen by listening."""
+        self._outgoing.put(protocol.encode(message))
 
     def kill(self) -> None:
         self._finalizer()
@@ -317,14 +327,24 @@ class _Child:
         )
 
 
+def _speak(pipe: IO[bytes], outgoing: queue.SimpleQueue[bytes | None]) -> None:
+    """Write what is to be said, until None; a child that is gone is told nothing more."""
+    with contextlib.suppress(OSError), pipe:
+        while (line := outgoing.get()) is not None:
+            pipe.write(line)
+            pipe.flush()
+
+
 def _listen(pipe: IO[bytes], messages: queue.Queue[dict[str, Any] | None], log: deque[str]) -> None:
-    for line in pipe:
-        try:
-            messages.put(protocol.decode(line))
-        except WorkerError:
-            # Printed by the interpreter's own start-up, before the child had taken its output over.
-            log.append(_text(line))
-    messages.put(None)
+    try:
+        for line in pipe:
+            try:
+                messages.put(protocol.decode(line))
+            except WorkerError:
+                # Printed by the interpreter's own start-up, before the child had taken its output over.
+                log.append(_text(line))
+    finally:
+        messages.put(None)
 
 
 def _listen_to_log(pipe: IO[bytes], log: deque[str]) -> None:
@@ -343,8 +363,9 @@ def _own_group() -> dict[str, Any]:
     return {"start_new_session": True}
 
 
-def _end(process: subprocess.Popen[bytes], scratch: str) -> None:
+def _end(process: subprocess.Popen[bytes], outgoing: queue.SimpleQueue[bytes | None], scratch: str) -> None:
     _kill_tree(process)
+    outgoing.put(None)
     shutil.rmtree(scratch, ignore_errors=True)
 
 
@@ -352,15 +373,14 @@ def _kill_tree(process: subprocess.Popen[bytes]) -> None:
     """End a process and its children. On Windows PythonSlicer is a launcher; its child must go as well."""
     if process.poll() is None:
         if sys.platform == "win32":
-            subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], capture_output=True, check=False)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                command = ["taskkill", "/F", "/T", "/PID", str(process.pid)]
+                subprocess.run(command, capture_output=True, check=False, timeout=_END_SECONDS)
         else:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-    if process.stdin is not None:
-        # A request that could not be sent may still be in its buffer.
-        with contextlib.suppress(OSError):
-            process.stdin.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=_END_SECONDS)
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import warnings
 from pathlib import Path
@@ -185,6 +186,65 @@ def test_cancel_ends_a_worker_that_does_not_hear(worker: Worker, model: str) -> 
     assert time.monotonic() - asked[0] < 2.0
     assert gone(pid)
     assert worker.segment(headLikeImage(), HEAD[:1], model).results
+
+
+def test_a_worker_that_reads_nothing_holds_nobody(worker: Worker, model: str) -> None:
+    """Its pipe is full: whoever wrote into it would wait for ever, deaf to a cancel."""
+    worker.segment(headLikeImage(), HEAD[:1], model)
+    pid = worker.pid
+    os.kill(pid, signal.SIGSTOP)
+    asked = time.monotonic()
+    with pytest.raises(Cancelled):
+        worker.call("check_device", {"device": "cpu", "padding": "x" * 1_000_000}, cancel=lambda: True)
+    assert time.monotonic() - asked < 3.0
+    assert gone(pid)
+    assert worker.segment(headLikeImage(), HEAD[:1], model).results
+
+
+def test_a_process_that_the_worker_leaves_behind_holds_nobody(model: str, tmp_path: Path) -> None:
+    """It has the worker's pipes open, so their end never comes."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, subprocess\n"
+        "left = subprocess.Popen(['sleep', '120'], start_new_session=True)\n"
+        f"open({str(tmp_path / 'left')!r}, 'w').write(str(left.pid))\n"
+    )
+    worker = Worker(environment={**os.environ, "PYTHONPATH": str(tmp_path), "OMP_NUM_THREADS": "1"})
+    killed = []
+
+    def kill(progress) -> None:
+        if progress.fraction > 0 and not killed:
+            killed.append(time.monotonic())
+            os.kill(worker.pid, signal.SIGKILL)
+
+    try:
+        with pytest.raises(WorkerError, match="ended from outside"):
+            worker.segment(long_image(), HEAD, model, progress=kill)
+        assert time.monotonic() - killed[0] < 5.0
+    finally:
+        os.kill(int((tmp_path / "left").read_text()), signal.SIGKILL)
+
+
+def test_a_run_waits_a_moment_for_one_that_is_stopping_but_not_for_one_that_goes_on(worker: Worker, model: str) -> None:
+    worker.segment(headLikeImage(), HEAD[:1], model)
+    stop, errors = threading.Event(), []
+
+    def long_run() -> None:
+        try:
+            worker.segment(long_image(), HEAD, model, cancel=stop.is_set)
+        except Cancelled as error:
+            errors.append(error)
+
+    other = threading.Thread(target=long_run)
+    other.start()
+    until = time.monotonic() + 10
+    while not worker._busy.locked() and time.monotonic() < until:
+        time.sleep(0.01)
+    with pytest.raises(WorkerError, match="on already"):
+        worker.segment(headLikeImage(), HEAD[:1], model)
+    stop.set()
+    assert worker.segment(headLikeImage(), HEAD[:1], model).results
+    other.join(10)
+    assert len(errors) == 1
 
 
 def test_a_callback_that_fails_stops_the_run(worker: Worker, model: str) -> None:
