@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 # The segments of the liver as Couinaud numbered them (Le foie, 1957), in SAT's words.
 LIVER_SEGMENTS = {
@@ -20,16 +21,16 @@ LIVER_SEGMENTS = {
 _VERTEBRA = re.compile(r"(cervical|thoracic|lumbar) vertebrae \d+ \(([ctl])(\d+)\)")
 _DISC = re.compile(r"intervertebral disc between .*\(([tl]\d+)\) and (?:.*\((l\d+|t\d+)\)|sacrum)")
 
-_VERTEBRA_PATTERNS = (
-    "{} vertebra",
-    "spine {}",
-    "{} spine vertebra",
-    "{} vertebra bone",
-    "{} bone",
-    "{} spinal vertebra",
+_SPINE = [*(f"c{n}" for n in range(1, 8)), *(f"t{n}" for n in range(1, 13)), *(f"l{n}" for n in range(1, 6)), "s1"]
+_DISC_PATTERNS = (
+    "{} disc",
+    "{} intervertebral disc",
+    "{} disc space",
+    "{} intervertebral disc space",
+    "{} ivd",
+    "{} spinal disc",
+    "{} disc level",
 )
-_VERTEBRA_NEAR = ("{} vertebra body", "{} body", "{} level", "{} vertebra level", "corpus {}")
-_SEGMENT_LETTERED = ("liver s{}", "hepatic s{}", "segment s{}", "liver segment s{}", "couinaud s{}")
 
 # A name, and whether it means the structure for certain ("synonym") or nearly ("near").
 Named = tuple[str, str]
@@ -77,10 +78,9 @@ def _vertebra(region: str, letter: str, number: int) -> Iterator[Named]:
             "corpus {}",
         ):
             yield pattern.format(code), "near"
-        if letter in "tl":
-            # "L4-L5" said alone is the level between two vertebrae: the disc, or both of them.
-            yield f"{code}-{letter}{number + 1}", "near"
-            yield f"{letter}{number - 1}-{code}", "near"
+        # "L4-L5" said alone is the level between two vertebrae: the disc, or both of them.
+        yield f"{code}-{letter}{number + 1}", "near"
+        yield f"{letter}{number - 1}-{code}", "near"
     for name in regions:
         yield f"{name} vertebra {number}", "synonym"
         yield f"{name} {number}", "synonym"
@@ -96,19 +96,19 @@ def _disc(above: str, below: str) -> Iterator[Named]:
         yield "lumbosacral intervertebral disc", "synonym"
         yield "lumbosacral junction", "near"
     for pair in pairs:
-        for pattern in (
-            "{} disc",
-            "{} intervertebral disc",
-            "{} disc space",
-            "{} intervertebral disc space",
-            "{} ivd",
-            "{} spinal disc",
-            "{} disc level",
-            "{} lumbar disc" if above[0] == "l" else "{} thoracic disc",
-        ):
+        for pattern in (*_DISC_PATTERNS, "{} lumbar disc" if above[0] == "l" else "{} thoracic disc"):
             yield pattern.format(pair), "synonym"
     for pattern in ("{}", "{} level", "{} interspace", "{} disc herniation", "{} disc protrusion", "{} segment"):
         yield pattern.format(pairs[0]), "near"
+
+
+def untrained_discs(labels: Collection[str]) -> Iterator[list[str]]:
+    """Names of each disc that is no label, the one to be shown first: below C1 there is none, hence from C2 on."""
+    trained = {(match[1], match[2] or "s1") for match in map(_DISC.fullmatch, labels) if match}
+    for above, below in itertools.pairwise(_SPINE[1:]):
+        if (above, below) not in trained:
+            shown = f"{above}-{below} intervertebral disc"
+            yield [shown, *(pattern.format(f"{above}-{below}") for pattern in _DISC_PATTERNS)]
 
 
 def _liver_segment(number: int, label: str) -> Iterator[Named]:

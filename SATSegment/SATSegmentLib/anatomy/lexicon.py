@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal, NamedTuple, cast
 
-from SATSegmentLib.anatomy.families import family_names
+from SATSegmentLib.anatomy.families import family_names, untrained_discs
 from SATSegmentLib.anatomy.labels import Label, load_labels
 from SATSegmentLib.anatomy.words import Side, Words, read_words
 from SATSegmentLib.resources import resource_path
@@ -133,6 +133,8 @@ def load_lexicon() -> Lexicon:
         builder.add_composite(row)
     for names, nearest in _unsupported_rows():
         builder.add_unsupported(names, nearest)
+    for names in untrained_discs(structures):
+        builder.add_unsupported(names, ("intervertebral discs",))
     return Lexicon(builder.structures | builder.others, builder.entries, frozenset(composites["both_sides_in_one"]))
 
 

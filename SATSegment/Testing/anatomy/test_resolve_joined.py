@@ -122,3 +122,19 @@ def test_likeness_keeps_the_side():
     answer = anatomy.resolve("right atrail appendage", "ct")
     assert isinstance(answer, anatomy.DidYouMean | anatomy.Unknown)
     assert not [hit.name for hit in getattr(answer, "candidates", ()) if hit.name.startswith("left ")]
+
+
+@pytest.mark.parametrize("text", ["C5/6 disc", "C5-C6 intervertebral disc", "T4/5 disc", "disc C7/T1", "C2-3 disc"])
+@pytest.mark.parametrize("modality", ["ct", "mri"])
+def test_a_disc_without_a_label_is_refused_by_name_and_no_other_disc_is_offered(text: str, modality: str) -> None:
+    answer = anatomy.resolve(text, modality)
+    assert isinstance(answer, anatomy.NotSegmentable)
+    assert answer.reason == "not a SAT class"
+    assert [prompt.text for prompt in answer.nearest] == ["intervertebral discs"]
+
+
+def test_a_cervical_level_said_alone_asks_as_a_lumbar_one_does() -> None:
+    for text, names in (("C5/6", ("(c5)", "(c6)")), ("L4/5", ("(l4)", "(l5)"))):
+        answer = anatomy.resolve(text, "ct")
+        assert isinstance(answer, anatomy.DidYouMean)
+        assert all(any(name in hit.name for hit in answer.candidates) for name in names)
