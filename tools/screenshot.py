@@ -51,16 +51,16 @@ def chips(rig: PanelInRig) -> None:
 
 
 def running(rig: PanelInRig) -> None:
-    rig.ui.inputSelector.setCurrentNode(addHead(qt_scene(), "Long scan", (6, 10, 10)))
+    rig.ui.inputSelector.setCurrentNode(addHead(qt_scene(), "Long scan", (4, 6, 6)))
     rig.ask("left hippocampus", "brainstem")
     click(rig.ui.runButton)
-    waitFor(lambda: rig.ui.progressBar.value > 100, 120)
+    waitFor(lambda: rig.ui.progressBar.value > 150, 600)
 
 
 def done(rig: PanelInRig) -> None:
     rig.ask("left hippocampus", "right hippocampus", "brainstem")
     click(rig.ui.runButton)
-    rig.waitForEnd(120)
+    rig.waitForEnd(600)
     rig.panel.results.table.setCurrentCell(0, 0)
 
 
@@ -68,10 +68,10 @@ def nothing_found(rig: PanelInRig) -> None:
     """The threshold so high that nothing is left."""
     rig.ask("brainstem")
     click(rig.ui.runButton)
-    rig.waitForEnd(120)
+    rig.waitForEnd(600)
     rig.panel.results.table.setCurrentCell(0, 0)
     rig.panel.run.run(lambda **callbacks: rig.panel._segment(rig.panel.promptBox.prompts(), 0.9999999, **callbacks))
-    rig.waitForEnd(120)
+    rig.waitForEnd(600)
 
 
 def error(rig: PanelInRig) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable
 from typing import Any
 
@@ -23,11 +22,13 @@ from SATSegmentLib.gui.prompt_question import QuestionBar
 from SATSegmentLib.gui.prompt_questions import questionOf
 from SATSegmentLib.gui.question_queue import QuestionQueue
 from SATSegmentLib.gui.report_dialog import ReportDialog
+from SATSegmentLib.gui.search_tables import areRead, readInBackground
 from SATSegmentLib.gui.signal import Connections, Signal
 from SATSegmentLib.gui.tree_browser import TreeBrowser
 from SATSegmentLib.types import Modality, Prompt
 
 _ENTER = (qt.Qt.Key_Return, qt.Qt.Key_Enter)
+_LOOK_AGAIN_MS = 30
 
 
 class PromptBox:
@@ -52,7 +53,7 @@ class PromptBox:
         self._connections = Connections()
         self._build(parent)
         self._connect()
-        self._preload()
+        readInBackground(modality)
 
     # --- what the panel asks and tells
 
@@ -79,7 +80,7 @@ class PromptBox:
         self.chipBox.setModality(modality)
         self.tree.setModality(modality)
         self.report.setModality(modality)
-        self._preload()
+        readInBackground(modality)
 
     def setEnabled(self, enabled: bool) -> None:
         """No changes while a run is on."""
@@ -126,6 +127,7 @@ class PromptBox:
     def cleanup(self) -> None:
         """Let go of everything, so that the panel can be made anew."""
         self._filter.box = None
+        self._lookAgain.stop()
         self._connections.release()
         for part in (self.popup, self.presets, self.questions, self.question, self.chipBox, self.tree, self.report):
             part.cleanup()
@@ -160,6 +162,9 @@ class PromptBox:
         self.chipBox = ChipBox(self.widget, self.modality)
         column.addWidget(self.chipBox.widget)
         self.popup = Popup(self.lineEdit)
+        self._lookAgain = qt.QTimer(self.widget)
+        self._lookAgain.setSingleShot(True)
+        self._lookAgain.setInterval(_LOOK_AGAIN_MS)
         self.presets = PresetsMenu(self.menuButton, self.history)
         self.presets.modality = self.modality
         self.menuButton.setMenu(self.presets.menu)
@@ -179,6 +184,7 @@ class PromptBox:
         self._filter = _LineKeys(self, self.widget)
         self._connections.filterEvents(self.lineEdit, self._filter)
         self._connections.connect(self.lineEdit, "textEdited(QString)", self._onEdited)
+        self._connections.connect(self._lookAgain, "timeout()", self._suggest)
         self._connections.connect(self.treeButton, "clicked()", self._onTree)
         self.popup.chosen.connect(self._onChosen)
         self.popup.entered.connect(self._onEnter)
@@ -197,10 +203,6 @@ class PromptBox:
         self.tree.toggled.connect(self._onTreeToggled)
         self.report.accepted.connect(self._onReport)
 
-    def _preload(self) -> None:
-        """Read the tables now and not at the first key. Plain Python in a thread: no Qt and no MRML is touched."""
-        threading.Thread(target=anatomy.preload, args=(self.modality,), daemon=True).start()
-
     # --- typing
 
     def _onEdited(self, text: str) -> None:
@@ -210,8 +212,16 @@ class PromptBox:
             self.lineEdit.clear()
             self._takeList(text)
             return
+        self._suggest()
+
+    def _suggest(self) -> None:
+        """Show what fits the line's text; where the tables are still being read, as soon as they are."""
+        text = self.lineEdit.text
         if not text.strip():
             self.popup.hide()
+            return
+        if not areRead(self.modality):
+            self._lookAgain.start()
             return
         found = find(text, self.modality)
         self.popup.show(found.rows, highlightFirst=found.certain)
@@ -253,7 +263,7 @@ class PromptBox:
     def showRecent(self) -> None:
         """The history, or what fits the text that is there, in the popup."""
         if self.lineEdit.text.strip():
-            self._onEdited(self.lineEdit.text)
+            self._suggest()
         else:
             self.popup.show(self.history.recent(self.modality), highlightFirst=True)
 

@@ -51,6 +51,9 @@ class PanelInRig:
         self.moduleWidget.parent.show()
         self.moduleWidget.enter()
         settle()
+        from SATSegmentLib.gui.search_tables import areRead
+
+        waitFor(lambda: areRead(self.panel.modality), 60, "the search tables")
 
     @property
     def panel(self) -> Any:

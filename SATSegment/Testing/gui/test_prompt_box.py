@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import threading
+import time
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 from rig import hands
 
 from SATSegmentLib import anatomy
+from SATSegmentLib.gui import search_tables
 from SATSegmentLib.gui.history import History
 from SATSegmentLib.gui.prompt_box import PromptBox
 from SATSegmentLib.gui.prompt_list import readList, readName
@@ -25,7 +28,7 @@ ENTER, ESCAPE, DOWN = qt.Qt.Key_Return, qt.Qt.Key_Escape, qt.Qt.Key_Down
 @pytest.fixture(scope="module", autouse=True)
 def _tables() -> None:
     for modality in ("ct", "mri", "pet"):
-        anatomy.preload(modality)
+        search_tables.read(modality)
 
 
 @pytest.fixture
@@ -79,6 +82,22 @@ def test_the_popup_says_modality_evidence_and_what_is_a_finding(box: PromptBox) 
     row = next(row for row in box.popup.rows if row.name == "left kidney cyst")
     assert row.evidence() == "CT ●●● 1,202 scans finding"
     assert row.evidenceVariants()[-1] == "CT ●●●"
+
+
+def test_a_key_does_not_wait_for_the_tables_and_the_list_comes_when_they_are_there(
+    box: PromptBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrived = threading.Event()
+    monkeypatch.setattr(search_tables, "_read", set())
+    monkeypatch.setattr(anatomy, "preload", lambda modality: arrived.wait(20))
+    box.setModality("mri")
+    began = time.monotonic()
+    hands.typeText(box.lineEdit, "lt hipp")
+    assert time.monotonic() - began < 5
+    assert not box.popup.visible
+    arrived.set()
+    hands.waitFor(lambda: box.popup.visible, 10)
+    assert shown(box)[0] == "left hippocampus"
 
 
 def test_what_matched_is_bold(box: PromptBox) -> None:
