@@ -1,0 +1,44 @@
+"""AdamW over the trained parts, each at its own pace, and the learning rate's course."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+from SATSegmentLib.learning.segmentation.settings import Settings
+from SATSegmentLib.learning.segmentation.supervised import SupervisedNetwork
+
+
+def make_optimizer(model: SupervisedNetwork, settings: Settings) -> torch.optim.AdamW:
+    """AdamW; each parameter group has its part's `pace`."""
+    unet = list(model.network.backbone.parameters())
+    queries = list(model.queries.parameters())
+    others = {id(parameter) for parameter in (*unet, *queries)}
+    decoder = [parameter for parameter in model.parameters() if id(parameter) not in others]
+    paces = ((unet, settings.unet_pace), (decoder, settings.decoder_pace), (queries, settings.queries_pace))
+    groups = [{"params": trained, "pace": pace} for part, pace in paces if (trained := _trained(part))]
+    return torch.optim.AdamW(
+        groups, lr=0.0, betas=(0.9, 0.999), eps=1e-8, weight_decay=settings.weight_decay, fused=True
+    )
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, step: int, settings: Settings) -> float:
+    """Set the rates for a step, counted from 0; returns the one without a part's pace."""
+    rate = learning_rate(step, settings)
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group["pace"]
+    return rate
+
+
+def learning_rate(step: int, settings: Settings) -> float:
+    """Linear warm-up, then a cosine to zero."""
+    if step < settings.warmup_steps:
+        return settings.learning_rate * (step + 1) / settings.warmup_steps
+    course = (step - settings.warmup_steps) / max(settings.steps - settings.warmup_steps, 1)
+    return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * min(course, 1.0)))
+
+
+def _trained(parameters: list[nn.Parameter]) -> list[nn.Parameter]:
+    return [parameter for parameter in parameters if parameter.requires_grad]

@@ -1,0 +1,79 @@
+"""How a network is trained; the defaults are the full-size recipe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from SATSegmentLib.learning.segmentation.errors import ConfigError
+
+Part = Literal["all", "decoder"]
+Precision = Literal["auto", "float32", "bfloat16", "float16"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Length, pace and bookkeeping of a training.
+
+    The recipe is SAT's (Zhao et al., "Large-Vocabulary Segmentation for Medical Images with Text Prompts"), with what
+    its code really does where that differs from its options: AdamW decays weights by 0.01.
+
+    Attributes
+    ----------
+    steps: optimizer steps.
+    batch_size: windows that go through the network together, in each process.
+    accumulate: such batches per optimizer step, in each process.
+    learning_rate: at the end of the warm-up.
+    warmup_steps: linear warm-up; a cosine to zero follows.
+    unet_pace, decoder_pace, queries_pace: factors on the learning rate of the U-Net; of the query decoder with the
+        projections and mask heads; and of the queries' own parameters (modality embedding, free query vectors).
+    weight_decay: AdamW's.
+    gradient_norm: longer gradients are cut to this norm. SAT does not cut; this only catches outliers.
+    part: "all", or "decoder": everything but the U-Net.
+    deep_supervision: whether coarser levels of the U-Net's decoder are trained to give the masks too.
+    dice_smoothing: added to both sides of the Dice fraction, in voxels. SAT's is as good as nothing, so that a
+        structure which is not in the window is left to the cross-entropy; 1 lets Dice push it away, too.
+    precision: of the U-Net; "auto" is bfloat16 or float16 on a GPU and float32 on a processor.
+    seed: decides dropout; with the samples' own seed, everything.
+    workers: processes that make samples; 0 makes them in the training process.
+    validate_every, validation_samples: steps between validations, and windows in each.
+    checkpoint_every: steps between checkpoints.
+    """
+
+    steps: int = 200_000
+    batch_size: int = 2
+    accumulate: int = 1
+    learning_rate: float = 1e-4
+    warmup_steps: int = 20_000
+    unet_pace: float = 1.0
+    decoder_pace: float = 1.0
+    queries_pace: float = 1.0
+    weight_decay: float = 0.01
+    gradient_norm: float = 12.0
+    part: Part = "all"
+    deep_supervision: bool = True
+    dice_smoothing: float = 1e-7
+    precision: Precision = "auto"
+    seed: int = 0
+    workers: int = 4
+    validate_every: int = 1000
+    validation_samples: int = 100
+    checkpoint_every: int = 1000
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that cannot be meant."""
+        at_least = {
+            "steps": 1, "batch_size": 1, "accumulate": 1, "warmup_steps": 0, "workers": 0, "weight_decay": 0,
+            "validate_every": 1, "validation_samples": 1, "checkpoint_every": 1, "dice_smoothing": 0, "seed": 0,
+            "unet_pace": 0, "decoder_pace": 0, "queries_pace": 0,
+        }  # fmt: skip
+        for name, least in at_least.items():
+            if not getattr(self, name) >= least:
+                raise ConfigError(f"{name} is {getattr(self, name)}; it must be at least {least}.")
+        for name in ("learning_rate", "gradient_norm"):
+            if not getattr(self, name) > 0:
+                raise ConfigError(f"{name} is {getattr(self, name)}; it must be above zero.")
+
+
+# Changing one of these between a checkpoint and its continuation does not change what is learned.
+FREE_TO_CHANGE = ("workers", "validate_every", "validation_samples", "checkpoint_every", "batch_size", "accumulate")
