@@ -1,0 +1,154 @@
+"""A standardised case on disk: an image that is mapped rather than read, and masks packed to bits.
+
+Three files, each whole or not at all; the index is written last and says that the case is complete.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from SATSegmentLib.inference.windows import Box, intersection
+from SATSegmentLib.learning.data.standardise import LabelMask, StandardCase
+from SATSegmentLib.storage.atomic import atomic_path
+from SATSegmentLib.types import Orientation
+
+# Changes with what standardising does or how it is stored, so that older files are made again.
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class StoredLabel:
+    """Where a label's mask is in the file.
+
+    Attributes
+    ----------
+    label: its name.
+    box: (start, stop) along each axis of the case; None where the mask is empty.
+    offset: first byte in the packed masks.
+    """
+
+    label: str
+    box: tuple[tuple[int, int], ...] | None
+    offset: int
+
+
+@dataclass(frozen=True)
+class StoredCase:
+    """A case that lies on disk. Small, and safe to send to another process.
+
+    Attributes
+    ----------
+    path: of its files, without their endings.
+    shape: voxels along the axes of `orientation`.
+    orientation: axis order.
+    labels: what was annotated, empty ones included.
+    lost: see `StandardCase.lost`.
+    """
+
+    path: Path
+    shape: tuple[int, int, int]
+    orientation: Orientation
+    labels: tuple[StoredLabel, ...]
+    lost: tuple[str, ...]
+
+    @property
+    def present(self) -> tuple[StoredLabel, ...]:
+        """Labels with at least one voxel."""
+        return tuple(label for label in self.labels if label.box)
+
+    def image(self, box: Box) -> np.ndarray:
+        """float32 voxels of a box."""
+        return np.array(np.load(_image_path(self.path), mmap_mode="r")[box])
+
+    def mask(self, label: StoredLabel) -> LabelMask:
+        """The whole mask of a label, cropped to where it is."""
+        if label.box is None:
+            return LabelMask(label.label, None, np.zeros((0, 0, 0), bool))
+        x, y, z = (slice(start, stop) for start, stop in label.box)
+        shape = [stop - start for start, stop in label.box]
+        voxels = int(np.prod(shape))
+        packed = np.load(_masks_path(self.path), mmap_mode="r")[label.offset : label.offset + (voxels + 7) // 8]
+        return LabelMask(label.label, (x, y, z), np.unpackbits(packed, count=voxels).reshape(shape).astype(bool))
+
+    def mask_in(self, label: StoredLabel, box: Box) -> np.ndarray:
+        """Bool voxels of a box of the case."""
+        stored = self.mask(label)
+        part = np.zeros([side.stop - side.start for side in box], bool)
+        shared = intersection(stored.box, box) if stored.box else None
+        if stored.box and shared:
+            part[_within(shared, box)] = stored.mask[_within(shared, stored.box)]
+        return part
+
+
+def write_case(case: StandardCase, path: Path) -> StoredCase:
+    """Store a case; `path` is without ending, in a folder that exists.
+
+    Raises
+    ------
+    OutputError: the disk is full or cannot be written to.
+    """
+    labels, packed, offset = [], [], 0
+    for mask in case.masks:
+        box = tuple((side.start, side.stop) for side in mask.box) if mask.box else None
+        labels.append(StoredLabel(mask.label, box, offset))
+        packed.append(np.packbits(mask.mask))
+        offset += len(packed[-1])
+    x, y, z = case.image.shape
+    stored = StoredCase(path, (x, y, z), case.orientation, tuple(labels), case.lost)
+    bits = np.concatenate(packed) if packed else np.zeros(0, np.uint8)
+    for target, array in ((_image_path(path), case.image.astype(np.float32)), (_masks_path(path), bits)):
+        with atomic_path(target, overwrite=True) as temporary, temporary.open("wb") as stream:
+            np.save(stream, array, allow_pickle=False)
+    content = {
+        "format": FORMAT,
+        "shape": stored.shape,
+        "orientation": stored.orientation,
+        "labels": [[label.label, label.box, label.offset] for label in labels],
+        "lost": stored.lost,
+    }
+    with atomic_path(_index_path(path), overwrite=True) as temporary:
+        temporary.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+    return stored
+
+
+def find_case(path: Path) -> StoredCase | None:
+    """The case stored at this path; None where there is none, or it is damaged."""
+    try:
+        content = json.loads(_index_path(path).read_text(encoding="utf-8"))
+        labels = tuple(
+            StoredLabel(label, tuple((a, b) for a, b in box) if box else None, offset)
+            for label, box, offset in content["labels"]
+        )
+        x, y, z = content["shape"]
+        case = StoredCase(path, (x, y, z), content["orientation"], labels, tuple(content["lost"]))
+        image = np.load(_image_path(path), mmap_mode="r")
+        bits = np.load(_masks_path(path), mmap_mode="r") if case.present else np.zeros(0, np.uint8)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    needed = max((label.offset + (_voxels(label) + 7) // 8 for label in case.present), default=0)
+    return case if content["format"] == FORMAT and image.shape == case.shape and len(bits) >= needed else None
+
+
+def _voxels(label: StoredLabel) -> int:
+    return int(np.prod([stop - start for start, stop in label.box or ()]))
+
+
+def _within(part: Box, whole: Box) -> Box:
+    x, y, z = (slice(a.start - b.start, a.stop - b.start) for a, b in zip(part, whole, strict=True))
+    return (x, y, z)
+
+
+def _image_path(path: Path) -> Path:
+    return path.with_name(path.name + ".image.npy")
+
+
+def _masks_path(path: Path) -> Path:
+    return path.with_name(path.name + ".masks.npy")
+
+
+def _index_path(path: Path) -> Path:
+    return path.with_name(path.name + ".json")

@@ -1,0 +1,146 @@
+"""Reading the masks that a record names, one file at a time, onto the image's grid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from SATSegmentLib.errors import GeometryError, SATSegmentError, ScanError
+from SATSegmentLib.evaluation.grids import Grid, place
+from SATSegmentLib.evaluation.readers import open_segmentation, read_mask
+from SATSegmentLib.learning.data.mask_files import MaskSource, open_npy
+from SATSegmentLib.learning.data.scan_files import header_grid
+from SATSegmentLib.storage.scan import read_scan
+from SATSegmentLib.types import Image
+
+
+@dataclass(frozen=True, eq=False)
+class MaskVoxels:
+    """One label's voxels on the image's grid, KJI: those of `array` that are one of `values`.
+
+    Attributes
+    ----------
+    source: which label.
+    array: a mask (then `values` is (1,)), or a label map that several labels share.
+    values: of the label.
+    found: whether there is any such voxel.
+    """
+
+    source: MaskSource
+    array: np.ndarray
+    values: tuple[int, ...]
+    found: bool
+
+
+def check_on_grid(sources: Sequence[MaskSource], grid: Grid) -> list[str]:
+    """What is wrong with the masks' place in space; same voxels in another order are right."""
+    reasons = []
+    for path in dict.fromkeys(source.path for source in sources):
+        first = next(source for source in sources if source.path == path)
+        try:
+            _place(_empty(first, grid), grid, path)
+        except SATSegmentError as error:
+            reasons.append(f"mask: {error.message}")
+    return reasons
+
+
+def read_masks(sources: Sequence[MaskSource], grid: Grid) -> Iterator[MaskVoxels]:
+    """The voxels of each label. One file is open at a time.
+
+    Raises
+    ------
+    SATSegmentError: a file cannot be read, does not lie on the image's grid, or holds other values than it should.
+    """
+    for path in dict.fromkeys(source.path for source in sources):
+        mine = [source for source in sources if source.path == path]
+        if mine[0].kind == "values":
+            labelmap = _read_labelmap(mine[0], grid)
+            present = _checked_values(labelmap.array, mine[0])
+            array = _place(labelmap, grid, path)
+            for source in mine:
+                yield MaskVoxels(source, array, source.values, not present.isdisjoint(source.values))
+        else:
+            read = _open(mine[0], grid)
+            for source in mine:
+                array = _place(read(source), grid, path)
+                yield MaskVoxels(source, array, (1,), bool(array.any()))
+
+
+def _read_labelmap(source: MaskSource, grid: Grid) -> Image:
+    if source.path.suffix.lower() == ".npy":
+        return Image(open_npy(source.path).transpose(2, 1, 0), grid.ijk_to_ras)
+    return read_scan(source.path)
+
+
+def _open(first: MaskSource, grid: Grid) -> Callable[[MaskSource], Image]:
+    if first.kind == "segment":
+        segment = open_segmentation(first.path)
+        return lambda source: segment(source.segment)
+    if first.kind == "channel":
+        channels = _read_channels(first.path, grid)
+        return lambda source: _binary(channels(source.values[0]), source)
+    if first.path.suffix.lower() == ".npy":
+        return lambda source: _binary(_read_labelmap(source, grid), source)
+    return lambda source: read_mask(source.path)
+
+
+def _read_channels(path: Path, grid: Grid) -> Callable[[int], Image]:
+    if path.suffix.lower() == ".npy":
+        array = open_npy(path)
+        return lambda number: Image(array[number].transpose(2, 1, 0), grid.ijk_to_ras)
+    import SimpleITK
+
+    # Through the scan reader first: it knows files that are cut off, which ITK fills up with zeros.
+    affine = read_scan(path, frame=0).ijk_to_ras
+    array = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(path)))
+    return lambda number: Image(array[number], affine)
+
+
+def _binary(image: Image, source: MaskSource) -> Image:
+    inside = image.array != 0
+    values = image.array[inside]
+    if values.size and not (np.isfinite(values).all() and values.min() == values.max()):
+        raise ScanError(f'The mask of "{source.label}" in {source.path.name} holds more than one value beside zero.')
+    return Image(inside, image.ijk_to_ras)
+
+
+def _checked_values(labels: np.ndarray, source: MaskSource) -> set[int]:
+    """The values of a label map."""
+    values = np.unique(labels)
+    if not np.isfinite(values).all() or np.any(values != np.rint(values)):
+        raise ScanError(f"{source.path.name} holds fractions, so it is no label map.", "Give the label map itself.")
+    present = {int(value) for value in values} - {0}
+    unnamed = sorted(value for value in present if not 1 <= value <= source.allowed)
+    if source.allowed and unnamed:
+        raise ScanError(
+            f"{source.path.name} holds the value {', '.join(map(str, unnamed[:8]))}, but the record lists "
+            f"{source.allowed} labels, which are the values 1 to {source.allowed}.",
+            'Say which value is which: "label": {"liver": 1, ...}.',
+        )
+    return present
+
+
+def _empty(source: MaskSource, grid: Grid) -> Image:
+    """An image without voxels of its own, where the file's would be."""
+    if source.kind == "segment":
+        return open_segmentation(source.path)(source.segment)
+    if source.path.suffix.lower() == ".npy":
+        i, j, k = open_npy(source.path).shape[-3:]
+        return Image(np.broadcast_to(np.False_, (k, j, i)), grid.ijk_to_ras)
+    there, _ = header_grid(source.path)
+    return Image(np.broadcast_to(np.False_, there.shape_kji), there.ijk_to_ras)
+
+
+def _place(mask: Image, grid: Grid, path: Path) -> np.ndarray:
+    try:
+        return place(mask, grid).array
+    except GeometryError as error:
+        there = Grid.of(mask)
+        where = "in another place" if str(there) == str(grid) else f"{there}, the image {grid}"
+        raise GeometryError(
+            f"{path.name} does not lie on the image's grid: it is {where}.",
+            "Export the mask on the image's own grid.",
+        ) from error

@@ -1,0 +1,71 @@
+"""How windows, prompts and augmentations are drawn: SAT's recipe, as numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Chances (0..1) and ranges of the random changes to a window.
+
+    The defaults are SAT's. It neither rotates nor mirrors: sides are learnt from the fixed orientation.
+
+    Attributes
+    ----------
+    zoom: chance; zoom_range: factors, above 1 enlarges.
+    noise: chance; noise_std: largest standard deviation, in the scan's own.
+    sharpen: chance.
+    scale: chance; scale_range: intensities are multiplied by 1 plus or minus up to this.
+    contrast, contrast_inverted: chances; gamma: range of the exponent on the intensities' range 0..1.
+    rotation: chance; rotation_degrees: largest angle about each axis.
+    mirror: chance of a mirror image left to right, with all sides in the prompts exchanged. A window is left as it is
+        where an annotated label has no known partner.
+    """
+
+    zoom: float = 0.2
+    zoom_range: tuple[float, float] = (0.7, 1.4)
+    noise: float = 0.1
+    noise_std: float = 0.1
+    sharpen: float = 0.2
+    scale: float = 0.15
+    scale_range: float = 0.25
+    contrast: float = 0.3
+    contrast_inverted: float = 0.1
+    gamma: tuple[float, float] = (0.7, 1.5)
+    rotation: float = 0.0
+    rotation_degrees: float = 15.0
+    mirror: float = 0.0
+
+
+NO_AUGMENTATION = Augmentation(zoom=0, noise=0, sharpen=0, scale=0, contrast=0, contrast_inverted=0)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a sample is.
+
+    Attributes
+    ----------
+    window: voxels along the network's axes.
+    max_prompts: at most so many prompts a sample.
+    negative_ratio: at most this share of a sample's prompts asks for what is not in the window.
+    label_crop: chance that a window is centred on a voxel of a random label, each label alike however small; else it
+        is a random window on the annotated region.
+    dataset_weights: how much more often a data set is drawn; 1 where it is not named.
+    augmentation: `NO_AUGMENTATION` for validation.
+    """
+
+    window: tuple[int, int, int] = (288, 288, 96)
+    max_prompts: int = 32
+    negative_ratio: float = 0.5
+    label_crop: float = 0.5
+    dataset_weights: Mapping[str, float] = field(default_factory=dict)
+    augmentation: Augmentation = Augmentation()
+
+    def __post_init__(self) -> None:
+        if len(self.window) != 3 or min(self.window) < 1 or self.max_prompts < 1:
+            raise ValueError("window needs three sizes and max_prompts a number, all of at least 1")
+        if not 0 <= self.negative_ratio < 1 or not 0 <= self.label_crop <= 1:
+            raise ValueError("negative_ratio must be from 0 to below 1, label_crop from 0 to 1")

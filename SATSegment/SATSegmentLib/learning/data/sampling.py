@@ -1,0 +1,86 @@
+"""Which case, which window of it: balanced over data sets and labels."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from SATSegmentLib.inference.windows import Box
+from SATSegmentLib.learning.data.case_files import StoredCase
+from SATSegmentLib.learning.data.recipe import Recipe
+from SATSegmentLib.learning.data.records import Record
+
+
+def case_chances(cases: Sequence[tuple[Record, StoredCase]], recipe: Recipe) -> np.ndarray:
+    """How likely each case is drawn; together 1.
+
+    A case counts for its data set's weight / sqrt(scans in the data set), so that a data set of 100 times the scans is
+    drawn 10 times as often. It counts more than once where one sample cannot hold it: by the number of samples its
+    labels fill, and by the number of windows its annotated region fills.
+    """
+    scans = Counter(dataset for dataset, _ in {(record.dataset, record.place) for record, _ in cases})
+    weight_of = {name: recipe.dataset_weights.get(name, 1.0) / math.sqrt(number) for name, number in scans.items()}
+    weights = [weight_of[record.dataset] * _samples_needed(case, recipe) for record, case in cases]
+    chances = np.array(weights, dtype=np.float64)
+    return chances / chances.sum()
+
+
+def random_box(case: StoredCase, recipe: Recipe, dice: np.random.Generator) -> Box:
+    """A window of a case, smaller where the case is; it shows at least one structure where the case has one."""
+    if not case.present:
+        return _box([int(dice.integers(last + 1)) for last in _last_starts(case, recipe)], case, recipe)
+    if dice.random() >= recipe.label_crop:
+        box = _on_region(case, recipe, dice)
+        if any(case.mask_in(label, box).any() for label in case.present):
+            return box
+    return _on_label(case, recipe, dice)
+
+
+def _samples_needed(case: StoredCase, recipe: Recipe) -> int:
+    windows = [math.ceil((high - low) / side) for (low, high), side in zip(_region(case), recipe.window, strict=True)]
+    return math.ceil(len(case.labels) / recipe.max_prompts) * math.prod(windows)
+
+
+def _region(case: StoredCase) -> list[tuple[int, int]]:
+    """What the masks take up along each axis; the whole case where it has none."""
+    boxes = [label.box for label in case.labels if label.box]
+    if not boxes:
+        return [(0, size) for size in case.shape]
+    return [(min(box[axis][0] for box in boxes), max(box[axis][1] for box in boxes)) for axis in range(3)]
+
+
+def _on_region(case: StoredCase, recipe: Recipe, dice: np.random.Generator) -> Box:
+    """Inside the annotated region where that is larger than the window, else around it."""
+    starts = []
+    for (low, high), side in zip(_region(case), recipe.window, strict=True):
+        first, last = sorted((low, high - side))
+        starts.append(int(dice.integers(first, last + 1)))
+    return _box(starts, case, recipe)
+
+
+def _on_label(case: StoredCase, recipe: Recipe, dice: np.random.Generator) -> Box:
+    """Centred on a random voxel of a random label."""
+    label = case.present[int(dice.integers(len(case.present)))]
+    stored = case.mask(label)
+    voxels = np.flatnonzero(stored.mask)
+    place = np.unravel_index(voxels[int(dice.integers(len(voxels)))], stored.mask.shape)
+    assert stored.box is not None
+    centre = [int(offset) + side.start for offset, side in zip(place, stored.box, strict=True)]
+    return _box([at - side // 2 for at, side in zip(centre, recipe.window, strict=True)], case, recipe)
+
+
+def _last_starts(case: StoredCase, recipe: Recipe) -> list[int]:
+    return [max(size - side, 0) for size, side in zip(case.shape, recipe.window, strict=True)]
+
+
+def _box(starts: Sequence[int], case: StoredCase, recipe: Recipe) -> Box:
+    x, y, z = (
+        slice(low, min(low + side, size))
+        for low, side, size in zip(
+            np.clip(starts, 0, _last_starts(case, recipe)).tolist(), recipe.window, case.shape, strict=True
+        )
+    )
+    return (x, y, z)
