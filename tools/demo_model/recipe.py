@@ -59,11 +59,11 @@ SCHEDULE = Schedule()
 class TissueSchedule:
     """Length and pace of the U-Net's first training (tissue.py)."""
 
-    steps: int = 6500
+    steps: int = 5000
     windows_per_head: int = 3
     learning_rate: float = 1e-3
     warmup_steps: int = 100
-    decay_steps: int = 2000
+    decay_steps: int = 1500
     weight_decay: float = 1e-2
     gradient_norm: float = 5.0
     validate_every: int = 250

@@ -34,13 +34,14 @@ class TissueNetwork(nn.Module):
     def __init__(self, label_count: int, structure_count: int) -> None:
         super().__init__()
         self.network = SATNetwork(ARCHITECTURE, WINDOW)
-        # Mask embeddings pass a GELU, so they reach -0.17 at the least: most voxels being background, logits must
-        # start from large features, or the first thousand steps are spent on growing them.
+        # Mask embeddings pass a GELU, so they reach -0.17 at the least, and a voxel that belongs to another structure
+        # can only be told by such a small weight: the features it meets must be large from the start.
         finest = self.network.backbone.decoder.stages[-1].convs[-1].norm
-        nn.init.constant_(finest.weight, 4.0)
-        nn.init.constant_(finest.bias, 2.0)
-        self.embeddings = nn.Parameter(torch.randn(structure_count, ARCHITECTURE.features[0]) * 0.3 - 0.3)
+        nn.init.constant_(finest.weight, 20.0)
+        nn.init.constant_(finest.bias, 10.0)
+        self.embeddings = nn.Parameter(torch.randn(structure_count, ARCHITECTURE.features[0]) * 0.1 - 0.06)
         self.classifiers = nn.ModuleList(nn.Conv3d(width, label_count, 1) for width in ARCHITECTURE.features[-2::-1])
+        nn.init.normal_(self.classifiers[-1].weight, std=0.01)
         self._levels: list[Tensor] = []
         for stage in self.network.backbone.decoder.stages[:-1]:
             stage.convs[-1].register_forward_hook(self._keep)
@@ -131,7 +132,7 @@ def tissue_loss(levels: list[Tensor], codes: Tensor, weights: Tensor) -> Tensor:
     losses, total = [], 0.0
     for depth, logits in enumerate(reversed(levels)):
         step = codes.shape[0] // logits.shape[2]
-        own = codes[step // 2 :: step, step // 2 :: step, step // 2 :: step]
+        own = codes[::step, ::step, ::step]  # where the strided convolutions are centred
         share = 0.5**depth
         losses.append(share * (F.cross_entropy(logits, own[None], weights) + _dice_loss(logits[0], own)))
         total += share
