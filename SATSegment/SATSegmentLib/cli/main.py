@@ -19,6 +19,8 @@ _COMMANDS = {
     "convert": "turn a released SAT checkpoint into a model folder, once",
     "models": "list the models that are installed, and those that could be",
     "terms": "search the anatomy vocabulary, or resolve words to prompts",
+    "train": "train a network on scans of one's own",
+    "finetune": "train a network further on scans of one's own",
     "evaluate": "compare masks with a reference, and two methods with each other",
     "report": "find the anatomy that a radiology report mentions",
 }

@@ -26,7 +26,7 @@ def new_network(architecture: Architecture, window: Triple, seed: int = 0) -> SA
         for parameter in network.transformer_decoder.parameters():
             if parameter.ndim > 1:
                 nn.init.xavier_uniform_(parameter)
-    finest: ConvBlock = network.backbone.decoder.stages[-1].convs[-1]  # type: ignore[union-attr,assignment,index]
+    finest: ConvBlock = network.backbone.decoder.stages[-1].convs[-1]  # type: ignore[assignment,index]
     nn.init.constant_(finest.norm.weight, 4.0)
     nn.init.constant_(finest.norm.bias, 2.0)
     nn.init.constant_(network.mask_embed_proj[2].bias, -0.3)  # type: ignore[arg-type]

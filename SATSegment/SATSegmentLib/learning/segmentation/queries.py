@@ -120,11 +120,17 @@ class LabelQueries(Queries):
         rows = [self._row(prompt) for prompt in prompts]
         return self.vectors[torch.tensor(rows, device=self.vectors.device)]
 
-    def bank(self) -> EmbeddingBank:
-        """The vectors as they are now. No text checkpoint made them, so their own digest names them."""
-        vectors = self.vectors.detach().cpu().numpy()
+    def bank(self, labels: Sequence[Label]) -> EmbeddingBank:
+        """The vectors of these labels as they are now. No text checkpoint made them: their own digest names them.
+
+        Raises
+        ------
+        PromptError: there is no vector for a label.
+        """
+        with torch.no_grad():
+            vectors = self([TrainingPrompt(*label) for label in labels]).cpu().numpy()
         digest = hashlib.sha256(vectors.tobytes()).hexdigest()
-        return EmbeddingBank(self.labels, vectors, digest, "trained with the network")
+        return EmbeddingBank(labels, vectors, digest, "trained with the network")
 
     def _row(self, prompt: TrainingPrompt) -> int:
         row = self._rows.get((query_text(prompt.text), prompt.modality))

@@ -1,0 +1,46 @@
+"""`satsegment finetune`: a network trained further on records of one's own."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+from SATSegmentLib.cli.train import add_run_arguments, follow
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = (
+        "START is only read. A model folder brings its window, spacing and text encoder; a .pth file needs the text\n"
+        "encoder in CONFIG. --part decoder leaves the U-Net as it is: a fraction of the work, and of the risk.\n\n"
+        "Example: satsegment finetune site.yaml --from sat-nano --part decoder --out site\n\n"
+        "Docs/training.md describes the configuration. Exit code 0, 1 where stopped, 2 for an error."
+    )
+    add_run_arguments(parser)
+    parser.add_argument(
+        "--from",
+        dest="start",
+        type=Path,
+        required=True,
+        metavar="START",
+        help="model folder, released checkpoint, or a training's own last.pth or best.pth",
+    )
+    parser.add_argument(
+        "--part",
+        choices=("all", "decoder"),
+        help="what is trained: all, or everything but the U-Net (default: CONFIG's)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Fine-tune; returns the exit code."""
+    from SATSegmentLib.learning.segmentation.config import read_config
+    from SATSegmentLib.learning.segmentation.run import finetune, read_origin
+
+    config = read_config(arguments.config)
+    if arguments.part:
+        config = dataclasses.replace(config, training=dataclasses.replace(config.training, part=arguments.part))
+    origin = read_origin(arguments.start)
+    return follow(arguments, lambda out, team, show: finetune(config, origin, out, arguments.resume, team, show))

@@ -1,0 +1,69 @@
+"""`satsegment train`: a new network from training records."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from SATSegmentLib.learning.segmentation.team import Team
+    from SATSegmentLib.learning.segmentation.trainer import Outcome
+    from SATSegmentLib.types import Progress
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = (
+        "Writes into FOLDER: last.pth and best.pth (released checkpoint layout), log.jsonl, tensorboard/ and, at the\n"
+        "end, model/, which `satsegment segment --model FOLDER/model` takes.\n"
+        "Ctrl+C saves and stops; --resume goes on.\n\n"
+        "Examples:\n"
+        "  satsegment train brain.yaml --out brain\n"
+        "  torchrun --nproc-per-node 8 --no-python satsegment train nano.yaml --out nano\n\n"
+        "Docs/training.md describes the configuration. Exit code 0, 1 where stopped, 2 for an error."
+    )
+    add_run_arguments(parser)
+
+
+def add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments that training and fine-tuning share."""
+    parser.add_argument("config", type=Path, metavar="CONFIG.yaml", help="what to train on, and how")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="folder for results (default: named as CONFIG)")
+    parser.add_argument("--resume", action="store_true", help="go on where the training in FOLDER stopped")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:1 (default: auto)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train; returns the exit code."""
+    from SATSegmentLib.learning.segmentation.config import read_config
+    from SATSegmentLib.learning.segmentation.run import train
+
+    config = read_config(arguments.config)
+    return follow(arguments, lambda out, team, show: train(config, out, arguments.resume, team, show))
+
+
+def follow(arguments: argparse.Namespace, run: Callable[[Path, Team, Callable[[Progress], None]], Outcome]) -> int:
+    """Run a training with a progress bar and say what came of it; returns the exit code."""
+    from SATSegmentLib.cli.progress import progress_bar
+    from SATSegmentLib.inference.device import choose_device
+    from SATSegmentLib.learning.segmentation.run import MODEL_FOLDER
+    from SATSegmentLib.learning.segmentation.team import joined
+
+    if arguments.device != "auto":
+        choose_device(arguments.device)
+    out = (arguments.out or Path(arguments.config.stem)).expanduser()
+    with joined(arguments.device) as team, progress_bar("Training") as progress:
+        outcome = run(out, team, progress)
+    if not team.leads:
+        return 0 if outcome.finished else 1
+    best = "" if outcome.best_dice is None else f", best validation Dice {outcome.best_dice:.3f}"
+    if not outcome.finished:
+        print(f"Stopped after step {outcome.step}{best}. Go on with --resume.", file=sys.stderr)
+        return 1
+    print(f"{out / MODEL_FOLDER}: {outcome.step} steps{best}")
+    return 0

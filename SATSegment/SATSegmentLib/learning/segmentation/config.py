@@ -1,0 +1,127 @@
+"""A training's configuration file; the defaults are the full-size recipe. Docs/training.md describes every key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from SATSegmentLib.learning.data.recipe import Recipe
+from SATSegmentLib.learning.segmentation.errors import ConfigError
+from SATSegmentLib.learning.segmentation.settings import Settings
+from SATSegmentLib.learning.segmentation.strict import build
+from SATSegmentLib.sat.architecture import Architecture, Triple
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Where the scans are, and how windows are drawn from them.
+
+    Attributes
+    ----------
+    train: .jsonl files of training records.
+    validation: .jsonl files of records to validate on.
+    validation_share: where there are no such files, this share of the patients in `train` is held out.
+    cache: folder for standardised scans.
+    skip_bad: leave bad records out, rather than refuse them all.
+    derive_labels: whether labels that follow from others (left + right lung -> lung) are trained as well.
+    recipe: how windows, prompts and augmentations are drawn; its window is the network's.
+    """
+
+    train: tuple[Path, ...]
+    validation: tuple[Path, ...] = ()
+    validation_share: float = 0.0
+    cache: Path = Path("cache")
+    skip_bad: bool = False
+    derive_labels: bool = True
+    recipe: Recipe = field(default_factory=Recipe)
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        if not self.train:
+            raise ValueError("train names no file")
+        if not 0 <= self.validation_share < 1:
+            raise ValueError("validation_share must be from 0 to below 1")
+        if self.validation and self.validation_share:
+            raise ValueError("give validation or validation_share, not both")
+
+
+@dataclass(frozen=True)
+class QueriesConfig:
+    """Where the queries come from.
+
+    Attributes
+    ----------
+    text_encoder: checkpoint of a text encoder; its language model's files are in the folder `language_model`.
+    train_modality: whether the modality embedding that is added to the text's features is trained, as SAT does.
+    free: one vector per label, trained with the network, instead of a text encoder: no free text afterwards.
+    """
+
+    text_encoder: Path | None = None
+    language_model: Path | None = None
+    train_modality: bool = True
+    free: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse half of a pair, and both ways at once."""
+        if (self.text_encoder is None) != (self.language_model is None):
+            raise ValueError("text_encoder and language_model belong together")
+        if self.free and self.text_encoder is not None:
+            raise ValueError("give a text_encoder or free: true, not both")
+
+
+@dataclass(frozen=True)
+class Config:
+    """A whole training.
+
+    Attributes
+    ----------
+    name: of the model that comes out.
+    data, queries, training: see there.
+    architecture: "nano", "pro" or widths and depths of one's own. A fine-tuned network keeps its own.
+    window: voxels of a window along the network's axes. None: the model's that is fine-tuned, or 288 x 288 x 96.
+    spacing: millimetres of a voxel along these axes. None: likewise, or 1 x 1 x 3.
+    """
+
+    name: str
+    data: DataConfig
+    queries: QueriesConfig = field(default_factory=QueriesConfig)
+    architecture: Literal["nano", "pro"] | Architecture | None = None
+    window: Triple | None = None
+    spacing: tuple[float, float, float] | None = None
+    training: Settings = field(default_factory=Settings)
+
+
+def read_config(path: Path) -> Config:
+    """Read a YAML file; relative paths in it start from its folder.
+
+    Raises
+    ------
+    ConfigError: the file cannot be read, or a key in it is unknown, missing or of the wrong type.
+    """
+    path = Path(path).expanduser()
+    content = _load(path)
+    if isinstance(content, dict):
+        _refuse_second_window(content)
+    return build(Config, content, path.parent)
+
+
+def _load(path: Path) -> Any:
+    try:
+        import yaml
+    except ImportError as error:
+        raise ConfigError("Reading a configuration needs PyYAML.", "pip install 'satsegment[training]'") from error
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigError(f"{path.name} cannot be read: {reason}.", "Check the path.") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path.name} is not valid YAML: {error}.", "Correct it.") from error
+
+
+def _refuse_second_window(content: dict[str, Any]) -> None:
+    data = content.get("data")
+    recipe = data.get("recipe") if isinstance(data, dict) else None
+    if isinstance(recipe, dict) and "window" in recipe:
+        raise ConfigError("data.recipe.window is unknown.", "Give the window once, as window.")
