@@ -9,7 +9,7 @@ train.sample(0)          # TrainingSample
 """
 
 from SATSegmentLib.learning.data.cache import CaseCache, CaseList
-from SATSegmentLib.learning.data.errors import Problem, RecordError, SplitError
+from SATSegmentLib.learning.data.errors import Problem, RecipeError, RecordError, SplitError
 from SATSegmentLib.learning.data.patches import PatchDataset
 from SATSegmentLib.learning.data.recipe import NO_AUGMENTATION, Augmentation, Recipe
 from SATSegmentLib.learning.data.records import Record, RecordList, read_records
@@ -23,6 +23,7 @@ __all__ = [
     "PatchDataset",
     "Problem",
     "Recipe",
+    "RecipeError",
     "Record",
     "RecordError",
     "RecordList",

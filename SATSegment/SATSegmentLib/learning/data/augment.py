@@ -145,15 +145,19 @@ def _sharpen(image: np.ndarray, dice: np.random.Generator) -> np.ndarray:
 
 def _blur(image: np.ndarray, sigmas: np.ndarray) -> np.ndarray:
     """Gaussian blur, `sigmas` in voxels, cut off at four of them; the border is repeated."""
-    blurred = torch.from_numpy(image)[None, None]
+    # In NumPy, not as a convolution of torch's, whose last digits depend on the number of threads.
     for axis, sigma in enumerate(sigmas):
         reach = int(4 * sigma + 0.5)
-        taps = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / float(sigma)) ** 2)
-        shape, padding = [1, 1, 1, 1, 1], [0] * 6
-        shape[axis + 2] = len(taps)
-        padding[2 * (2 - axis)] = padding[2 * (2 - axis) + 1] = reach
-        blurred = F.conv3d(F.pad(blurred, padding, mode="replicate"), (taps / taps.sum()).view(shape))
-    return blurred[0, 0].numpy()
+        taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+        taps /= taps.sum()
+        padded = np.pad(image, [(reach, reach) if each == axis else (0, 0) for each in range(3)], mode="edge")
+        size = image.shape[axis]
+        image = np.zeros_like(image)
+        for place, tap in enumerate(taps.astype(np.float32)):
+            index = [slice(None)] * 3
+            index[axis] = slice(place, place + size)
+            image += tap * padded[tuple(index)]
+    return image
 
 
 def _contrast(image: np.ndarray, inside: np.ndarray, gamma: float) -> np.ndarray:

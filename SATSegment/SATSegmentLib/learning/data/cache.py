@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,11 +32,13 @@ class CaseList:
     cases: each record's cases (one for each orientation its labels are trained in), in the order of the records.
     skipped: problems of records that were left out; empty unless skipping was asked for.
     lost: labels that vanish on the network's grid; see `StandardCase.lost`.
+    never_present: labels that were annotated but are in no scan, each once, with where it first occurs.
     """
 
     cases: tuple[tuple[Record, StoredCase], ...]
     skipped: tuple[Problem, ...] = ()
     lost: tuple[Problem, ...] = ()
+    never_present: tuple[Problem, ...] = ()
 
 
 class CaseCache:
@@ -102,7 +104,9 @@ class CaseCache:
             raise RecordError(problems)
         _warn("Some records were skipped", problems)
         _warn("Some structures are lost on the network's grid and are not learnt from these scans", lost)
-        return CaseList(tuple(cases), tuple(problems), tuple(lost))
+        never = tuple(_never_present(cases))
+        _warn("Some labels have no voxel in any scan: is their value right?", never)
+        return CaseList(tuple(cases), tuple(problems), tuple(lost), never)
 
     def _try(self, record: Record) -> tuple[StoredCase, ...] | Problem:
         try:
@@ -155,6 +159,16 @@ class CaseCache:
 
 def _about_lost(case: StoredCase) -> str:
     return f"{', '.join(case.lost)} (smaller than the grid's voxels, or outside the foreground)"
+
+
+def _never_present(cases: Sequence[tuple[Record, StoredCase]]) -> Iterator[Problem]:
+    present = {(record.modality, label.label) for record, case in cases for label in case.present}
+    seen = set(present)
+    for record, case in cases:
+        for label in case.labels:
+            if (record.modality, label.label) not in seen:
+                seen.add((record.modality, label.label))
+                yield Problem(record.place, f'"{label.label}" ({record.modality.upper()})')
 
 
 def _warn(what: str, problems: Sequence[Problem]) -> None:

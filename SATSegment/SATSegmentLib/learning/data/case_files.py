@@ -35,6 +35,14 @@ class StoredLabel:
     box: tuple[tuple[int, int], ...] | None
     offset: int
 
+    @property
+    def slices(self) -> Box | None:
+        """`box` as an index."""
+        if self.box is None:
+            return None
+        x, y, z = (slice(low, high) for low, high in self.box)
+        return (x, y, z)
+
 
 @dataclass(frozen=True)
 class StoredCase:
@@ -45,6 +53,7 @@ class StoredCase:
     path: of its files, without their endings.
     shape: voxels along the axes of `orientation`.
     orientation: axis order.
+    spacing: millimetres along these axes.
     labels: what was annotated, empty ones included.
     lost: see `StandardCase.lost`.
     """
@@ -52,6 +61,7 @@ class StoredCase:
     path: Path
     shape: tuple[int, int, int]
     orientation: Orientation
+    spacing: tuple[float, float, float]
     labels: tuple[StoredLabel, ...]
     lost: tuple[str, ...]
 
@@ -66,22 +76,28 @@ class StoredCase:
 
     def mask(self, label: StoredLabel) -> LabelMask:
         """The whole mask of a label, cropped to where it is."""
-        if label.box is None:
-            return LabelMask(label.label, None, np.zeros((0, 0, 0), bool))
-        x, y, z = (slice(start, stop) for start, stop in label.box)
-        shape = [stop - start for start, stop in label.box]
-        voxels = int(np.prod(shape))
-        packed = np.load(_masks_path(self.path), mmap_mode="r")[label.offset : label.offset + (voxels + 7) // 8]
-        return LabelMask(label.label, (x, y, z), np.unpackbits(packed, count=voxels).reshape(shape).astype(bool))
+        box = label.slices
+        mask = np.zeros((0, 0, 0), bool) if box is None else self._unpack(label, 0, box[0].stop - box[0].start)
+        return LabelMask(label.label, box, mask)
 
     def mask_in(self, label: StoredLabel, box: Box) -> np.ndarray:
         """Bool voxels of a box of the case."""
-        stored = self.mask(label)
         part = np.zeros([side.stop - side.start for side in box], bool)
-        shared = intersection(stored.box, box) if stored.box else None
-        if stored.box and shared:
-            part[_within(shared, box)] = stored.mask[_within(shared, stored.box)]
+        stored = label.slices
+        shared = intersection(stored, box) if stored else None
+        if stored and shared:
+            rows, *others = _within(shared, stored)
+            part[_within(shared, box)] = self._unpack(label, rows.start, rows.stop)[:, *others]
         return part
+
+    def _unpack(self, label: StoredLabel, first: int, stop: int) -> np.ndarray:
+        """Planes `first` to `stop` along the first axis of a label's box."""
+        assert label.box
+        _, rows, columns = (high - low for low, high in label.box)
+        start, end = first * rows * columns, stop * rows * columns
+        packed = np.load(_masks_path(self.path), mmap_mode="r")
+        bits = np.unpackbits(packed[label.offset + start // 8 : label.offset + (end + 7) // 8])
+        return bits[start % 8 : start % 8 + end - start].reshape(stop - first, rows, columns).astype(bool)
 
 
 def write_case(case: StandardCase, path: Path) -> StoredCase:
@@ -98,7 +114,7 @@ def write_case(case: StandardCase, path: Path) -> StoredCase:
         packed.append(np.packbits(mask.mask))
         offset += len(packed[-1])
     x, y, z = case.image.shape
-    stored = StoredCase(path, (x, y, z), case.orientation, tuple(labels), case.lost)
+    stored = StoredCase(path, (x, y, z), case.orientation, case.spacing, tuple(labels), case.lost)
     bits = np.concatenate(packed) if packed else np.zeros(0, np.uint8)
     for target, array in ((_image_path(path), case.image.astype(np.float32)), (_masks_path(path), bits)):
         with atomic_path(target, overwrite=True) as temporary, temporary.open("wb") as stream:
@@ -107,6 +123,7 @@ def write_case(case: StandardCase, path: Path) -> StoredCase:
         "format": FORMAT,
         "shape": stored.shape,
         "orientation": stored.orientation,
+        "spacing": stored.spacing,
         "labels": [[label.label, label.box, label.offset] for label in labels],
         "lost": stored.lost,
     }
@@ -120,11 +137,12 @@ def find_case(path: Path) -> StoredCase | None:
     try:
         content = json.loads(_index_path(path).read_text(encoding="utf-8"))
         labels = tuple(
-            StoredLabel(label, tuple((a, b) for a, b in box) if box else None, offset)
+            StoredLabel(label, tuple((low, high) for low, high in box) if box else None, offset)
             for label, box, offset in content["labels"]
         )
         x, y, z = content["shape"]
-        case = StoredCase(path, (x, y, z), content["orientation"], labels, tuple(content["lost"]))
+        a, b, c = content["spacing"]
+        case = StoredCase(path, (x, y, z), content["orientation"], (a, b, c), labels, tuple(content["lost"]))
         image = np.load(_image_path(path), mmap_mode="r")
         bits = np.load(_masks_path(path), mmap_mode="r") if case.present else np.zeros(0, np.uint8)
     except (OSError, ValueError, KeyError, TypeError):

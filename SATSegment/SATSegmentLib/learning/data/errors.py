@@ -48,3 +48,7 @@ class RecordError(SATSegmentError):
 
 class SplitError(SATSegmentError):
     """The records cannot be divided into parts as asked."""
+
+
+class RecipeError(SATSegmentError):
+    """A number in the recipe cannot be meant."""

@@ -59,6 +59,8 @@ def find_masks(mask: Any, label: Any, folder: Path) -> tuple[tuple[MaskSource, .
     reasons = [f'names the label "{name}" more than once' for name in dict.fromkeys(names) if names.count(name) > 1]
     if not all(names):
         reasons.append("has a label without a name")
+    if "background" in names:
+        reasons.append('lists "background" as a label; leave it out, and value 0 with it')
     return sources, reasons
 
 
@@ -72,16 +74,19 @@ def _sources(mask: Any, label: Any, folder: Path) -> tuple[MaskSource, ...]:
         raise ScanError(f"There is no file {path}.")
     if path.name.lower().endswith(".seg.nrrd"):
         return _segments(path, label)
-    if isinstance(label, str):
-        table = read_value_table((folder / Path(label).expanduser()).resolve())
+    if isinstance(label, str | dict):
+        if _channels(path):
+            raise ScanError(f"{path.name} holds several masks, so it has no values; list one label for each of them.")
+        if isinstance(label, str):
+            table = read_value_table((folder / Path(label).expanduser()).resolve())
+        else:
+            table = {name: _values(name, value) for name, value in label.items()}
         return tuple(MaskSource(normalise_label(name), path, "values", values) for name, values in table.items())
-    if isinstance(label, dict):
-        _channels(path, 1)
-        return tuple(
-            MaskSource(normalise_label(name), path, "values", _values(name, value)) for name, value in label.items()
-        )
     names = _names(label)
-    if _channels(path, len(names)) == 0:
+    channels = _channels(path)
+    if channels and channels != len(names):
+        raise ScanError(f"{path.name} holds {channels} masks for {len(names)} labels.")
+    if not channels:
         if len(names) == 1:
             return (MaskSource(names[0], path, "file"),)
         return tuple(
@@ -134,19 +139,15 @@ def _values(name: str, value: Any) -> tuple[int, ...]:
     return tuple(sorted(set(values)))
 
 
-def _channels(path: Path, labels: int) -> int:
-    """Number of channels, 0 for a label map; refuses a number that is not that of the labels."""
+def _channels(path: Path) -> int:
+    """Number of channels, 0 for one 3-D array."""
     if path.suffix.lower() == ".npy":
         shape = open_npy(path).shape
-        channels = shape[0] if len(shape) == 4 else 0
         if len(shape) not in (3, 4):
             raise ScanError(f"{path.name} has {len(shape)} axes; it needs (N, I, J, K) or (I, J, K).")
-    else:
-        frames = header_grid(path)[1]
-        channels = frames if frames > 1 else 0
-    if channels and channels != labels:
-        raise ScanError(f"{path.name} holds {channels} masks for {labels} labels.")
-    return channels
+        return shape[0] if len(shape) == 4 else 0
+    frames = header_grid(path)[1]
+    return frames if frames > 1 else 0
 
 
 def read_value_table(path: Path) -> dict[str, tuple[int, ...]]:

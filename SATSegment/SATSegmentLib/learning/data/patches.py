@@ -45,7 +45,6 @@ class PatchDataset:
     cases: records and their cases, as `CaseCache.prepare` gives them.
     recipe: what a sample is.
     seed: of all chance.
-    spacing: millimetres along the network's axes, for rotations.
 
     Raises
     ------
@@ -57,12 +56,11 @@ class PatchDataset:
         cases: Sequence[tuple[Record, StoredCase]],
         recipe: Recipe,
         seed: int = 0,
-        spacing: tuple[float, float, float] = (1.0, 1.0, 3.0),
     ) -> None:
         self.cases = [(record, case) for record, case in cases if case.labels]
         if not self.cases:
             raise SATSegmentError("No scan has a label to learn from.", "Check the records' labels.")
-        self.recipe, self.seed, self.spacing = recipe, seed, spacing
+        self.recipe, self.seed = recipe, seed
         self._cumulative = np.cumsum(case_chances(self.cases, recipe))
         unknown = sorted(set(recipe.dataset_weights) - {record.dataset for record, _ in self.cases})
         if unknown:
@@ -111,7 +109,7 @@ class PatchDataset:
 
     def _window(self, case: StoredCase, dice: np.random.Generator) -> _Window:
         box = random_box(case, self.recipe, dice)
-        shape = random_shape(self.recipe.augmentation, dice, self.spacing)
+        shape = random_shape(self.recipe.augmentation, dice, case.spacing)
         if shape:
             resampler = Resampler(shape, box, case.shape, self.recipe.window)
             if not case.present or any(self._mask(case, label, box, resampler).any() for label in case.present):
@@ -161,7 +159,7 @@ def _mirror_axis(modality: Modality, case: StoredCase, chances: Augmentation, di
         return None
     axis = left_right_axis(case.orientation)
     known = all(mirrored(label.label, modality) for label in case.labels)
-    return axis if known and not case.lost else None
+    return axis if known else None
 
 
 def left_right_axis(orientation: Orientation) -> int | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from SATSegmentLib.learning.data.errors import RecipeError
+
 
 @dataclass(frozen=True)
 class Augmentation:
@@ -38,6 +40,19 @@ class Augmentation:
     rotation_degrees: float = 15.0
     mirror: float = 0.0
 
+    def __post_init__(self) -> None:
+        """Refuse what is no chance and no range."""
+        for name in ("zoom", "noise", "sharpen", "scale", "contrast", "contrast_inverted", "rotation", "mirror"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise RecipeError(f"{name} is {getattr(self, name)}; it is a chance, from 0 to 1.")
+        for name in ("zoom_range", "gamma"):
+            low, high = getattr(self, name)
+            if not 0 < low <= high:
+                raise RecipeError(f"{name} is {low} to {high}; it must be above 0 and not fall.")
+        for name in ("noise_std", "scale_range", "rotation_degrees"):
+            if not getattr(self, name) >= 0:
+                raise RecipeError(f"{name} is {getattr(self, name)}; it must not be below 0.")
+
 
 NO_AUGMENTATION = Augmentation(zoom=0, noise=0, sharpen=0, scale=0, contrast=0, contrast_inverted=0)
 
@@ -65,7 +80,15 @@ class Recipe:
     augmentation: Augmentation = Augmentation()
 
     def __post_init__(self) -> None:
-        if len(self.window) != 3 or min(self.window) < 1 or self.max_prompts < 1:
-            raise ValueError("window needs three sizes and max_prompts a number, all of at least 1")
-        if not 0 <= self.negative_ratio < 1 or not 0 <= self.label_crop <= 1:
-            raise ValueError("negative_ratio must be from 0 to below 1, label_crop from 0 to 1")
+        """Refuse what cannot be meant."""
+        if len(self.window) != 3 or min(self.window) < 1:
+            raise RecipeError(f"window is {self.window}; it needs three sizes of at least 1.")
+        if self.max_prompts < 1:
+            raise RecipeError(f"max_prompts is {self.max_prompts}; it must be at least 1.")
+        if not 0 <= self.negative_ratio < 1:
+            raise RecipeError(f"negative_ratio is {self.negative_ratio}; it must be from 0 to below 1.")
+        if not 0 <= self.label_crop <= 1:
+            raise RecipeError(f"label_crop is {self.label_crop}; it is a chance, from 0 to 1.")
+        for name, weight in self.dataset_weights.items():
+            if not 0 < weight < float("inf"):
+                raise RecipeError(f'The weight of data set "{name}" is {weight}; it must be above 0.')

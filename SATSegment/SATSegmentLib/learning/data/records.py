@@ -144,18 +144,18 @@ def _lines(path: Path) -> Iterator[tuple[str, Path, str]]:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise RecordError([Problem(path.name, f"cannot be read: {reason}")], "Give .jsonl files.") from error
+        raise RecordError([Problem(str(path), f"cannot be read: {reason}")], "Give .jsonl files.") from error
     # Not splitlines, which also breaks at characters that JSON allows inside a string.
     lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
     if not lines:
-        raise RecordError([Problem(path.name, "holds no record")], "Give .jsonl files with one record a line.")
+        raise RecordError([Problem(str(path), "holds no record")], "Give .jsonl files with one record a line.")
     for number, line in lines:
-        yield f"{path.name}:{number}", path.parent, line
+        yield f"{path}:{number}", path.parent, line
 
 
 def _read_record(line: str, folder: Path, place: str) -> Record | list[Problem]:
     try:
-        content = json.loads(line)
+        content = json.loads(line, object_pairs_hook=_object)
     except ValueError as error:
         return [Problem(place, f"is not valid JSON ({error})")]
     if not isinstance(content, dict):
@@ -180,6 +180,15 @@ def _read_record(line: str, folder: Path, place: str) -> Record | list[Problem]:
         return [Problem(place, reason) for reason in reasons]
     sample_id = str(content.get("sample_id", ""))
     return Record(image, masks, modality, content["dataset"], str(content["patient_id"]), sample_id, place)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; Python's own reader would keep the last of two equal keys, and not tell."""
+    keys = [key for key, _ in pairs]
+    twice = next((key for key in keys if keys.count(key) > 1), None)
+    if twice is not None:
+        raise ValueError(f'the key "{twice}" occurs twice')
+    return dict(pairs)
 
 
 def _check_keys(content: dict[str, Any]) -> list[str]:

@@ -57,8 +57,9 @@ def split_by_file(records: Sequence[Record], path: str | os.PathLike[str]) -> di
     SplitError: the file cannot be read, has a patient in two parts, or leaves one out.
     """
     path = Path(path).expanduser()
-    part_of = _read_split(path)
-    chosen: dict[str, list[Record]] = {part: [] for part in dict.fromkeys(part_of.values())}
+    parts = _read_split(path)
+    part_of = {patient: part for part, patients in parts.items() for patient in patients}
+    chosen: dict[str, list[Record]] = {part: [] for part in parts}
     part_of_group: dict[str, str] = {}
     missing = []
     for record, group in zip(records, _groups(records, by_dataset=True), strict=True):
@@ -82,7 +83,7 @@ def split_by_file(records: Sequence[Record], path: str | os.PathLike[str]) -> di
     return {part: tuple(one) for part, one in chosen.items()}
 
 
-def _read_split(path: Path) -> dict[str, str]:
+def _read_split(path: Path) -> dict[str, list[str]]:
     remedy = 'Write {"train": ["patient_id", ...], "val": [...]}.'
     try:
         content: Any = json.loads(path.read_text(encoding="utf-8-sig"))
@@ -91,18 +92,20 @@ def _read_split(path: Path) -> dict[str, str]:
     if not isinstance(content, dict):
         raise SplitError(f"{path} is not an object of parts.", remedy)
     part_of: dict[str, str] = {}
+    parts: dict[str, list[str]] = {}
     for part, patients in content.items():
         if part == _NO_PART:
             continue
         if not isinstance(patients, list) or not all(isinstance(patient, str | int) for patient in patients):
             raise SplitError(f'"{part}" in {path} is not a list of patient ids.', remedy)
-        for position, patient in enumerate(map(str, patients), start=1):
+        parts[part] = list(map(str, patients))
+        for position, patient in enumerate(parts[part], start=1):
             if part_of.setdefault(patient, part) != part:
                 raise SplitError(
                     f'In {path} entry {position} of "{part}" is in "{part_of[patient]}" too.',
                     "Keep each patient in one part.",
                 )
-    return part_of
+    return parts
 
 
 def _part(group: str, fractions: Mapping[str, float], seed: int) -> str:

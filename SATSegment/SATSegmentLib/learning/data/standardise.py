@@ -45,6 +45,7 @@ class StandardCase:
     image: float32, normalised; axes as `orientation` names them.
     masks: one for each label that is trained in this orientation, merged ones included.
     orientation: axis order.
+    spacing: millimetres along these axes.
     lost: labels that were annotated and present, but so small or so far outside that the grid holds nothing of them.
         They are neither present nor absent, so nothing may be learnt from them.
     """
@@ -52,6 +53,7 @@ class StandardCase:
     image: np.ndarray
     masks: tuple[LabelMask, ...]
     orientation: Orientation
+    spacing: tuple[float, float, float]
     lost: tuple[str, ...]
 
 
@@ -99,19 +101,17 @@ def standardise(
         raise ScanError(
             f"The annotation contradicts itself: {'; '.join(problems)}.", "Leave the empty label out of the record."
         )
-    return {
-        orientation: _case(prepared[orientation].array, orientation, labels, given[orientation], found)
-        for orientation, labels in groups.items()
-    }
+    cases = {}
+    for orientation, labels in groups.items():
+        masks, lost = _label_masks(labels, given[orientation], found)
+        cases[orientation] = StandardCase(prepared[orientation].array, masks, orientation, spacing, lost)
+    return cases
 
 
-def _case(
-    image: np.ndarray,
-    orientation: Orientation,
-    labels: dict[str, tuple[str, ...]],
-    given: dict[str, LabelMask],
-    found: dict[str, bool],
-) -> StandardCase:
+def _label_masks(
+    labels: dict[str, tuple[str, ...]], given: dict[str, LabelMask], found: dict[str, bool]
+) -> tuple[tuple[LabelMask, ...], tuple[str, ...]]:
+    """The masks of the labels, and the names of those that were there but are not on the grid."""
     masks, lost = [], []
     for label, parts in labels.items():
         union = _union(label, [given[part] for part in parts])
@@ -119,7 +119,7 @@ def _case(
             lost.append(label)
         else:
             masks.append(union)
-    return StandardCase(image, tuple(masks), orientation, tuple(lost))
+    return tuple(masks), tuple(lost)
 
 
 def _cropped(label: str, mask: np.ndarray | None) -> LabelMask:
