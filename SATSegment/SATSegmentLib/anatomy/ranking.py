@@ -22,6 +22,7 @@ from SATSegmentLib.anatomy.lexicon import Entry, Structure, load_lexicon
 from SATSegmentLib.anatomy.numbering import numbered_parts
 from SATSegmentLib.anatomy.ontology import NamedConcept, load_tree_names
 from SATSegmentLib.anatomy.suggestion import Match, Suggestion, suggest
+from SATSegmentLib.anatomy.word_search import suggest_words
 from SATSegmentLib.anatomy.words import MAX_CHARACTERS, Words, read_words
 from SATSegmentLib.types import Modality
 
@@ -41,9 +42,13 @@ def search(text: str, modality: Modality, limit: int = 12) -> list[Suggestion]:
     if not text.strip() or limit < 1:
         return []
     words = read_words(text[:MAX_CHARACTERS])
-    if not words.tokens:
-        return []
-    return [*_ranked(words, text[:MAX_CHARACTERS].strip(), modality, limit)]
+    ranked = _ranked(words, text[:MAX_CHARACTERS].strip(), modality, limit) if words.tokens else ()
+    taught = suggest_words(text[:MAX_CHARACTERS], modality)
+    # The user's own terms are few, and meant when they fit; only a whole name comes before them.
+    whole = [hit for hit in ranked if hit.match == "exact" and hit.status == "trained"]
+    rest = [hit for hit in ranked if hit not in whole]
+    possible = [hit for hit in taught if hit.status == "taught"]
+    return [*whole, *possible, *rest, *(hit for hit in taught if hit not in possible)][:limit]
 
 
 @lru_cache(maxsize=512)

@@ -17,6 +17,7 @@ from SATSegmentLib.anatomy.ontology import load_tree_names
 from SATSegmentLib.anatomy.ranking import search, suggest_pair
 from SATSegmentLib.anatomy.suggestion import members_of, reason_of, shown_name, suggest
 from SATSegmentLib.anatomy.tree import load_tree
+from SATSegmentLib.anatomy.user_words import find_words
 from SATSegmentLib.anatomy.words import MAX_CHARACTERS, Side, Words, read_words
 from SATSegmentLib.errors import PromptError
 from SATSegmentLib.types import MODALITIES, Modality, Prompt
@@ -27,9 +28,37 @@ MAX_CANDIDATES = 6
 def resolve(text: str, modality: Modality) -> Resolution:
     """What `text` means for SAT in one modality; see the module.
 
+    A word that the user taught is meant where the vocabulary has no certain answer of its own.
+
     Raises
     ------
     PromptError: the modality is not "ct", "mri" or "pet".
+    """
+    answer = resolve_vocabulary(text, modality)
+    if isinstance(answer, Resolved | Composite):
+        return answer
+    if taught := find_words(text, modality):
+        return Resolved(text, taught[0].record.prompt())
+    if isinstance(answer, Unknown):
+        return _taught_elsewhere(text, modality) or answer
+    return answer
+
+
+def _taught_elsewhere(text: str, modality: Modality) -> NotSegmentable | None:
+    """A taught word of this name in another modality."""
+    records = [one.record for other in MODALITIES if other != modality for one in find_words(text, other)]
+    if not records:
+        return None
+    reason = reason_of(tuple(dict.fromkeys(record.modality for record in records)))
+    return NotSegmentable(text, records[0].name, "", reason, tuple(dict.fromkeys(r.prompt() for r in records)))
+
+
+def resolve_vocabulary(text: str, modality: Modality) -> Resolution:
+    """As `resolve`, without the words that the user taught.
+
+    Raises
+    ------
+    PromptError: as `resolve`.
     """
     if modality not in MODALITIES:
         raise PromptError(f'"{modality}" is no modality of SAT.', "Use ct, mri or pet.")
@@ -377,7 +406,7 @@ class _Question:
     # --- guesses, always as a question
 
     def _by_likeness(self) -> Resolution | None:
-        found = [hit for hit in search(self.text, self.modality) if hit.status == "trained"]
+        found = [hit for hit in search(self.text, self.modality) if hit.status in ("trained", "taught")]
         other = {"left": "right ", "right": "left "}.get(self.words.side)
         found = [hit for hit in found if not other or not hit.name.startswith(other)]
         fitting = [hit for hit in found if hit.match != "partial"]

@@ -9,7 +9,7 @@ from SATSegmentLib.anatomy.labels import Label
 from SATSegmentLib.anatomy.lexicon import Structure, load_lexicon
 from SATSegmentLib.types import Modality, Prompt
 
-Status = Literal["trained", "other modality", "not a SAT class"]
+Status = Literal["trained", "taught", "other modality", "not a SAT class"]
 Match = Literal["exact", "prefix", "words", "typo", "partial"]
 
 _MODALITY_NAMES = {"ct": "CT", "mri": "MRI", "pet": "PET"}
@@ -22,9 +22,10 @@ class Suggestion:
     Attributes
     ----------
     name: what to show: the trained string, the name of a composite, or of an anatomical concept.
-    what: "label", "composite" (several labels at once) or "concept" (known anatomy that SAT was not trained on).
-    status: "trained" in the asked modality, or why not.
-    reason: the status in short words for people ("MRI only", "not a SAT class"); empty where trained.
+    what: "label", "composite" (several labels at once), "concept" (known anatomy that SAT was not trained on) or "word"
+        (the user's own, taught from examples).
+    status: "trained" or "taught" in the asked modality, or why not.
+    reason: the status in short words for people ("MRI only", "not a SAT class"); empty where it can be asked for.
     matched: the name that fitted, as written in the tables ("IVC"); often the same as `name`.
     spans: (start, end) of the parts of `matched` that the typed words met, in characters.
     match: how it fitted; "typo" and "partial" are guesses.
@@ -39,7 +40,7 @@ class Suggestion:
     """
 
     name: str
-    what: Literal["label", "composite", "concept"]
+    what: Literal["label", "composite", "concept", "word"]
     status: Status
     reason: str
     matched: str

@@ -125,13 +125,20 @@ def print_results(results: Sequence[SegmentResult]) -> None:
     print(f"{'structure':<{width}}  status      mL  probability")
     for result in results:
         notes = [f"cut by the scan's border: {' '.join(result.cut_by)}"] if result.cut_by else []
-        notes += [] if result.prompt.trained else ["free text: the model was never trained on it"]
+        notes += [] if result.prompt.trained else [_untrained(result.prompt)]
         numbers = f"{result.volume_ml:7.1f}  {result.mean_probability:11.2f}"
         print(f"{result.prompt.text:<{width}}  {result.status:<6} {numbers}  {'; '.join(notes)}".rstrip())
 
 
+def _untrained(prompt: Prompt) -> str:
+    from SATSegmentLib.anatomy.user_words import is_taught
+
+    return "taught from examples" if is_taught(prompt) else "free text: the model was never trained on it"
+
+
 def _report(segmenter: Segmenter, results: Sequence[SegmentResult], threshold: float) -> dict[str, object]:
     from SATSegmentLib import __version__
+    from SATSegmentLib.anatomy.user_words import is_taught
 
     description = segmenter.description
     return {
@@ -147,6 +154,7 @@ def _report(segmenter: Segmenter, results: Sequence[SegmentResult], threshold: f
                 "structure": result.prompt.text,
                 "modality": result.prompt.modality,
                 "trained": result.prompt.trained,
+                "taught": is_taught(result.prompt),
                 "status": result.status,
                 "voxels": result.voxels,
                 "volume_ml": round(result.volume_ml, 4),

@@ -1,4 +1,4 @@
-"""Prompts to query vectors: known ones from the embedding bank, free text from the text encoder."""
+"""Prompts to query vectors: known ones from the bank, free text from the text encoder, taught words from files."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from SATSegmentLib.anatomy.user_words import is_taught
 from SATSegmentLib.errors import PairMismatch, PromptError
 from SATSegmentLib.sat.embedding_bank import EmbeddingBank
 from SATSegmentLib.sat.model_folder import BANK_FILE, TEXT_FOLDER, ModelDescription
+from SATSegmentLib.sat.taught_words import TaughtWords, WordVectors
 from SATSegmentLib.sat.text_folder import ENCODER_FILE
 from SATSegmentLib.types import Prompt
 
@@ -27,6 +29,7 @@ class QuerySource:
     bank: queries of known prompts; None where there is none yet.
     load_text_encoder: called at the first prompt that the bank does not know, and not before; None where the model
         has no text encoder beside it.
+    words: what users taught the model; None where the model cannot be told from others.
 
     Raises
     ------
@@ -38,11 +41,13 @@ class QuerySource:
         query_dim: int,
         bank: EmbeddingBank | None = None,
         load_text_encoder: Callable[[], TextEncoder] | None = None,
+        words: TaughtWords | None = None,
     ) -> None:
         if bank is not None:
             _check_length(bank.query_dim, query_dim, "embedding bank")
         self.query_dim = query_dim
         self.bank = bank
+        self.words = words
         self._load_text_encoder = load_text_encoder
         self._text_encoder: TextEncoder | None = None
 
@@ -75,10 +80,18 @@ class QuerySource:
                 )
             return encoder
 
-        return cls(query_dim, bank, load if has_encoder else None)
+        words = TaughtWords(description.name, description.network_sha256) if description.network_sha256 else None
+        return cls(query_dim, bank, load if has_encoder else None, words)
+
+    @property
+    def has_text_encoder(self) -> bool:
+        """Whether free text can be embedded."""
+        return self._load_text_encoder is not None
 
     def knows(self, prompt: Prompt) -> bool:
         """Whether the prompt needs no text encoder."""
+        if is_taught(prompt):
+            return True
         return self.bank is not None and self.bank.has(prompt.text, prompt.modality)
 
     def embed(self, prompts: Sequence[Prompt]) -> np.ndarray:
@@ -88,7 +101,8 @@ class QuerySource:
         ------
         PromptError: a prompt is empty, says nothing the text encoder knows, or is not in the bank of a model that
             has no text encoder.
-        PairMismatch: bank, text encoder and network do not belong together.
+        PairMismatch: bank, text encoder and network do not belong together, or a word was taught to another model.
+        WordError: the file of a taught word is damaged.
         CheckpointError, ModelNotFound: the text encoder is needed, and cannot be loaded.
         """
         for prompt in prompts:
@@ -97,14 +111,39 @@ class QuerySource:
         queries = np.empty((len(prompts), self.query_dim), np.float32)
         unknown = [row for row, prompt in enumerate(prompts) if not self.knows(prompt)]
         for row in set(range(len(prompts))).difference(unknown):
-            assert self.bank is not None  # nothing is known without it
-            queries[row] = self.bank.lookup(prompts[row].text, prompts[row].modality)
+            queries[row] = self._known(prompts[row])
         if unknown:
             encoder = self._encoder_for([prompts[row] for row in unknown])
             queries[unknown] = encoder.embed(
                 [prompts[row].text for row in unknown], [prompts[row].modality for row in unknown]
             )
         return queries
+
+    def shifts(self, prompts: Sequence[Prompt]) -> list[np.ndarray | None]:
+        """What is added to the mask embedding of each prompt: (C,) float32 for a taught word, None for all others.
+
+        Raises
+        ------
+        PromptError, PairMismatch, WordError: as `embed`.
+        """
+        return [self._taught(prompt).shift if is_taught(prompt) else None for prompt in prompts]
+
+    def _known(self, prompt: Prompt) -> np.ndarray:
+        if is_taught(prompt):
+            query = self._taught(prompt).query
+            _check_length(len(query), self.query_dim, f"taught word {prompt.text!r}")
+            return query
+        assert self.bank is not None  # nothing else is known without it
+        return self.bank.lookup(prompt.text, prompt.modality)
+
+    def _taught(self, prompt: Prompt) -> WordVectors:
+        if self.words is None:
+            raise PromptError(
+                f"The model does not say which checkpoint it was made from, so the taught word {prompt.text!r} cannot "
+                "be told to be its own.",
+                "Convert the checkpoint again.",
+            )
+        return self.words.lookup(prompt)
 
     def _encoder_for(self, unknown: Sequence[Prompt]) -> TextEncoder:
         if self._text_encoder is None:

@@ -120,6 +120,8 @@ class Child:
             warnings.showwarning = warn
             if message["type"] == "segment":
                 return self._segment(message, tell, lambda: run in self._cancelled)
+            if message["type"] == "teach":
+                return {"answer": self._teach(message, tell, lambda: run in self._cancelled)}
             return {"answer": tasks.run(message, tell, lambda: run in self._cancelled)}
 
     def _segment(
@@ -145,6 +147,26 @@ class Child:
                 "torch": sys.modules["torch"].__version__,
             },
         }
+
+    def _teach(self, message: dict[str, Any], tell: Callable[[Progress], None], cancel: Callable[[], bool]) -> str:
+        """Learn a word with the model that is loaded, and the features it has; returns the word's file."""
+        tell(Progress(0.0, "loading the model"))
+        segmenter = self._load(message["model"], message["device"], message["precision"], message["cache_bytes"])
+        from SATSegmentLib.learning.teach.example import Example
+        from SATSegmentLib.learning.teach.teach import teach
+        from SATSegmentLib.sat.taught_words import write_word
+
+        examples = [Example(image, mask) for image, mask in protocol.read_lesson(message)]
+        word = teach(
+            segmenter,
+            examples,
+            message["name"],
+            message["modality"],
+            message["orientation"],
+            progress=tell,
+            cancel=cancel,
+        )
+        return str(write_word(Path(message["words"]), word.record, word.vectors))
 
     def _load(self, model: str, device: str, precision: str, cache_bytes: int | None) -> Segmenter:
         wanted = (model, device, precision, cache_bytes)

@@ -22,8 +22,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
+
+from SATSegmentLib.anatomy.user_words import WordFile, own_folder, read_record
 from SATSegmentLib.errors import Cancelled, OutputError, SATSegmentWarning
-from SATSegmentLib.types import Image, Progress, Prompt, SegmentResult
+from SATSegmentLib.types import Image, Modality, Orientation, Progress, Prompt, SegmentResult
 from SATSegmentLib.worker import protocol
 from SATSegmentLib.worker.protocol import ModelRecord, WorkerError
 
@@ -134,6 +137,43 @@ class Worker:
             with _disk_errors():
                 results = protocol.read_results(folder, message["results"])
             return Answer(results, ModelRecord(**message["model"]))
+
+    def teach(
+        self,
+        examples: Sequence[tuple[Image, np.ndarray]],
+        name: str,
+        modality: Modality,
+        model: str,
+        orientation: Orientation = "RAS",
+        device: str = "auto",
+        precision: str = "auto",
+        progress: Callable[[Progress], None] | None = None,
+        cancel: Callable[[], bool] | None = None,
+        cache_bytes: int | None = None,
+        on_warning: Callable[[str], None] | None = None,
+    ) -> WordFile:
+        """Teach the model a word; returns when it is done and its file is in the user's own folder of words.
+
+        Parameters
+        ----------
+        examples: scans, and the mask (bool, KJI, of the scan's shape) of the structure in each.
+        name: what the word is called; one that is there already is replaced.
+        Everything else as in `segment`.
+
+        Raises
+        ------
+        SATSegmentError: as `learning.teach.teach.teach`, and as `segment`.
+        """
+        words = own_folder()
+
+        def request(folder: Path, run: int) -> dict[str, Any]:
+            what = {"name": name, "modality": modality, "orientation": orientation, "words": str(words)}
+            where = {"model": str(model), "device": device, "precision": precision, "cache_bytes": cache_bytes}
+            return protocol.write_lesson(folder, run, examples, {**what, **where})
+
+        with self._run(request, progress, cancel, on_warning) as (_, message):
+            path = Path(message["answer"])
+            return WordFile(path, read_record(path), own=True)
 
     def call(
         self,

@@ -1,15 +1,17 @@
 """The words that Slicer's side and the worker exchange: one JSON object per line, arrays as .npy files beside it.
 
 To the worker      segment {run, folder, ijk_to_ras, prompts, model, device, precision, threshold,
-                   cache_bytes}, cancel {run}, a task of `worker.tasks` {run, folder, its own fields}
+                   cache_bytes}, teach {run, folder, examples, name, modality, orientation, words, model, device,
+                   precision, cache_bytes}, cancel {run}, a task of `worker.tasks` {run, folder, its own fields}
 From the worker    progress {run, fraction, stage, seconds_left}, warning {run, text},
-                   done {run, results, model} or, after a task, {run, answer}; failed {run, error}
+                   done {run, results, model} or, after teaching or a task, {run, answer}; failed {run, error}
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +82,34 @@ def read_request(message: dict[str, Any]) -> tuple[Image, list[Prompt]]:
     array = np.load(Path(message["folder"]) / IMAGE_FILE, mmap_mode="r", allow_pickle=False)
     prompts = [Prompt(**prompt) for prompt in message["prompts"]]
     return Image(array, np.array(message["ijk_to_ras"], dtype=float)), prompts
+
+
+def write_lesson(
+    folder: Path, run: int, examples: Sequence[tuple[Image, np.ndarray]], options: dict[str, Any]
+) -> dict[str, Any]:
+    """Put scans and masks into `folder`; returns the message that asks to learn a word from them.
+
+    Parameters
+    ----------
+    examples: scans, and the mask (bool, KJI) of the structure in each.
+    options: name, modality, orientation, words (the folder for the word's file), model, device, precision, cache_bytes.
+    """
+    for number, (image, mask) in enumerate(examples):
+        np.save(folder / f"image_{number}.npy", image.array, allow_pickle=False)
+        np.save(folder / _mask_file(number), mask, allow_pickle=False)
+    affines = [np.asarray(image.ijk_to_ras, dtype=float).tolist() for image, _ in examples]
+    return {"type": "teach", "run": run, "folder": str(folder), "examples": affines, **options}
+
+
+def read_lesson(message: dict[str, Any]) -> list[tuple[Image, np.ndarray]]:
+    """Scans and masks (memory-mapped) of a `teach` message."""
+    folder = Path(message["folder"])
+    examples = []
+    for number, affine in enumerate(message["examples"]):
+        array = np.load(folder / f"image_{number}.npy", mmap_mode="r", allow_pickle=False)
+        mask = np.load(folder / _mask_file(number), mmap_mode="r", allow_pickle=False)
+        examples.append((Image(array, np.array(affine, dtype=float)), mask))
+    return examples
 
 
 def write_results(folder: Path, results: list[SegmentResult]) -> list[dict[str, Any]]:
