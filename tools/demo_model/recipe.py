@@ -31,7 +31,7 @@ ARCHITECTURE = Architecture(
 class TissueSchedule:
     """Length and pace of the U-Net's first training (tissue.py)."""
 
-    steps: int = 5000
+    steps: int = 4500
     windows_per_head: int = 3
     learning_rate: float = 1e-3
     warmup_steps: int = 100
