@@ -99,8 +99,8 @@ class QuerySource:
 
         Raises
         ------
-        PromptError: a prompt is empty, says nothing the text encoder knows, or is not in the bank of a model that
-            has no text encoder.
+        PromptError: a prompt is empty, says nothing the text encoder knows, claims to be a trained label that the
+            bank does not hold, or is free text for a model without a text encoder.
         PairMismatch: bank, text encoder and network do not belong together, or a word was taught to another model.
         WordError: the file of a taught word is damaged.
         CheckpointError, ModelNotFound: the text encoder is needed, and cannot be loaded.
@@ -110,6 +110,7 @@ class QuerySource:
                 raise PromptError("A prompt is empty.", "Write what to segment, for example 'liver'.")
         queries = np.empty((len(prompts), self.query_dim), np.float32)
         unknown = [row for row, prompt in enumerate(prompts) if not self.knows(prompt)]
+        self._refuse_untrained([prompts[row] for row in unknown])
         for row in set(range(len(prompts))).difference(unknown):
             queries[row] = self._known(prompts[row])
         if unknown:
@@ -127,6 +128,17 @@ class QuerySource:
         PromptError, PairMismatch, WordError: as `embed`.
         """
         return [self._taught(prompt).shift if is_taught(prompt) else None for prompt in prompts]
+
+    def _refuse_untrained(self, unknown: Sequence[Prompt]) -> None:
+        """A bank holds all labels a model was trained on. What claims to be one and is not in it would get a mask
+        that looks like any other: the text encoder has an answer to every word.
+        """
+        claimed = [prompt for prompt in unknown if prompt.trained]
+        if self.bank is not None and self.has_text_encoder and claimed:
+            raise PromptError(
+                f"The model was not trained on {_listed(claimed)}.",
+                "Choose one of its labels or another model, or ask for it as free text, which is marked as a guess.",
+            )
 
     def _known(self, prompt: Prompt) -> np.ndarray:
         if is_taught(prompt):
@@ -158,13 +170,16 @@ class QuerySource:
 
 
 def _not_known(unknown: Sequence[Prompt]) -> PromptError:
-    names = ", ".join(f"'{prompt.text}' ({prompt.modality})" for prompt in unknown[:3])
-    more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
     return PromptError(
-        f"The model does not know {names}{more}, and has no text encoder for free text.",
+        f"The model does not know {_listed(unknown)}, and has no text encoder for free text.",
         "Choose one of its labels, or add its text encoder: the checkpoint released with the network, and the "
         "language model's config.json and tokenizer files.",
     )
+
+
+def _listed(prompts: Sequence[Prompt]) -> str:
+    names = ", ".join(f"'{prompt.text}' ({prompt.modality})" for prompt in prompts[:3])
+    return names + (f" and {len(prompts) - 3} more" if len(prompts) > 3 else "")
 
 
 def _check_length(found: int, needed: int, what: str) -> None:

@@ -75,6 +75,15 @@ def test_free_text_without_a_text_encoder_is_refused_with_a_remedy(bank):
     assert "text encoder" in caught.value.remedy
 
 
+def test_a_label_the_model_was_not_trained_on_is_not_left_to_the_text_encoder(bank):
+    # "spleen" is a label of SAT, but none of this model's.
+    source = QuerySource(bank.query_dim, bank, never)
+
+    with pytest.raises(PromptError, match=r"not trained on 'spleen' \(ct\)") as caught:
+        source.embed([*PROMPTS, Prompt("spleen", "ct")])
+    assert "free text" in caught.value.remedy
+
+
 def test_a_label_of_another_modality_is_not_taken_from_the_bank(bank):
     with pytest.raises(PromptError, match="left kidney"):
         QuerySource(bank.query_dim, bank).embed([Prompt("left kidney", "mri")])
