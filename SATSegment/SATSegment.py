@@ -37,8 +37,9 @@ except ModuleNotFoundError:
         return text
 
 
-# Where the models are, for Slicer's side and for the worker alike.
+# Where the models and a site's taught words are, for Slicer's side and for the worker alike.
 MODELS_VARIABLE = "SATSEGMENT_MODELS"
+WORDS_VARIABLE = "SATSEGMENT_WORDS"
 
 CITATION = (
     "Zhao Z, Zhang Y, Wu C, Zhang X, Zhou X, Zhang Y, Wang Y, Xie W. Large-vocabulary segmentation for medical "
@@ -153,7 +154,8 @@ class SATSegmentLogic(ScriptedLoadableModuleLogic):
         Parameters
         ----------
         volumeNode: vtkMRMLScalarVolumeNode with the scan.
-        structures: names as SAT was trained on ("left kidney"), in any letters' case, or `Prompt` objects.
+        structures: names as SAT was trained on ("left kidney"), or of taught words, in any letters' case; or `Prompt`
+            objects.
         modality: "ct", "mri" or "pet".
         model: name of an installed model ("demo", "sat-nano", "sat-pro"), or its folder.
         segmentationNode: where to add the segments; a new node beside the volume by default.
@@ -175,9 +177,8 @@ class SATSegmentLogic(ScriptedLoadableModuleLogic):
         from SATSegmentLib.mrml.run import VolumeRun
 
         run = VolumeRun(volumeNode, promptsFor(structures, modality), segmentationNode)
-        answer = sharedWorker().segment(
-            run.image,
-            run.prompts,
+        answer = run.ask(
+            sharedWorker(),
             model,
             device=device,
             precision=precision,
@@ -230,9 +231,8 @@ class SATSegmentLogic(ScriptedLoadableModuleLogic):
         worker = sharedWorker()
 
         def work(tell, warn, cancelled):
-            return worker.segment(
-                run.image,
-                run.prompts,
+            return run.ask(
+                worker,
                 model,
                 device=device,
                 precision=precision,
@@ -255,6 +255,99 @@ class SATSegmentLogic(ScriptedLoadableModuleLogic):
 
         return PanelTask(work, done, onProgress, onWarning)
 
+    def teach(
+        self,
+        volumeNode,
+        segmentationNode,
+        segmentId: str,
+        name: str,
+        modality: str,
+        model: str,
+        moreExamples: Sequence = (),
+        orientation: str = "RAS",
+        device: str = "auto",
+        precision: str = "auto",
+        onProgress: Callable | None = None,
+        isCancelled: Callable[[], bool] | None = None,
+    ):
+        """Teach the model a new word from a segment; from then on the word can be asked for in any scan.
+
+            logic.teach(volumeNode, segmentationNode, "Segment_1", "my implant", modality="ct", model="sat-nano")
+            logic.segment(otherVolumeNode, "my implant", modality="ct", model="sat-nano")
+
+        Parameters
+        ----------
+        segmentId: of the segment that shows the structure in the volume.
+        name: what the word is called; SAT must not know it already. A word of this name is replaced.
+        moreExamples: (volumeNode, segmentationNode, segmentId) of further examples. With these, each is also left out
+            once, which says how well the word does on a scan it has not seen.
+        orientation: axis order in which the model looks at the scans.
+        Everything else as in `segment`.
+
+        Returns
+        -------
+        The `SATSegmentLib.anatomy.user_words.WordFile`: where the word is kept, and how well it does (`record`).
+
+        Raises
+        ------
+        SATSegmentLib.errors.SATSegmentError: what happened and what to do; no word was made.
+        """
+        from SATSegmentLib.mrml.example import exampleOf
+
+        examples = [exampleOf(*one) for one in ((volumeNode, segmentationNode, segmentId), *moreExamples)]
+        return sharedWorker().teach(
+            examples, name, modality, model, orientation, device, precision, onProgress, isCancelled
+        )
+
+    def teachAsync(
+        self,
+        volumeNode,
+        segmentationNode,
+        segmentId: str,
+        name: str,
+        modality: str,
+        model: str,
+        device: str = "auto",
+        precision: str = "auto",
+        cacheBytes: int | None = None,
+        onProgress: Callable | None = None,
+        onDone: Callable | None = None,
+        onWarning: Callable | None = None,
+    ):
+        """As `teach`, but returns at once; callbacks and return value as in `segmentAsync`.
+
+        Parameters
+        ----------
+        onDone: called once, with (`WordFile`, None) or (None, error), whatever happens.
+
+        Raises
+        ------
+        SATSegmentLib.errors.SATSegmentError: scan, segment or name cannot be used; nothing was started.
+        """
+        from SATSegmentLib.anatomy.user_words import check_name
+        from SATSegmentLib.gui.panel_task import PanelTask
+        from SATSegmentLib.mrml.example import exampleOf
+
+        name = check_name(name, modality)
+        example = exampleOf(volumeNode, segmentationNode, segmentId)
+        worker = sharedWorker()
+
+        def work(tell, warn, cancelled):
+            return worker.teach(
+                [example],
+                name,
+                modality,
+                model,
+                device=device,
+                precision=precision,
+                cache_bytes=cacheBytes,
+                progress=tell,
+                cancel=cancelled,
+                on_warning=warn,
+            )
+
+        return PanelTask(work, onDone or (lambda word, error: None), onProgress, onWarning)
+
     def _write(self, run, answer, threshold: float):
         output = run.write(answer, threshold)
         self.results, self.written = output.results, output.written
@@ -271,6 +364,7 @@ def promptsFor(structures: str | Sequence, modality: str):
     PromptError: a name is empty, or SAT was not trained on it in this modality.
     """
     from SATSegmentLib.anatomy.labels import find_label
+    from SATSegmentLib.anatomy.user_words import find_words
     from SATSegmentLib.errors import PromptError
     from SATSegmentLib.types import MODALITIES, Prompt
 
@@ -285,6 +379,9 @@ def promptsFor(structures: str | Sequence, modality: str):
         if not text:
             raise PromptError("A structure's name is empty.", "Name a structure, or remove it.")
         label = find_label(modality, text)
+        if label is None and (taught := find_words(text, modality)):
+            prompts.append(taught[0].record.prompt())
+            continue
         if label is None:
             known = [other for other in MODALITIES if find_label(other, text) is not None]
             remedy = f"It is known for {' and '.join(known)} only." if known else "Check its spelling."
@@ -319,8 +416,9 @@ def childPython() -> tuple[str, dict[str, str]]:
     suffix = ".exe" if os.name == "nt" else ""
     python = Path(slicer.app.slicerHome) / "bin" / f"PythonSlicer{suffix}"
     environment = {**slicer.util.startupEnvironment(), "PYTHONUTF8": "1"}
-    if MODELS_VARIABLE in os.environ:
-        environment[MODELS_VARIABLE] = os.environ[MODELS_VARIABLE]
+    for variable in (MODELS_VARIABLE, WORDS_VARIABLE):
+        if variable in os.environ:
+            environment[variable] = os.environ[variable]
     return str(python), environment
 
 

@@ -51,7 +51,7 @@ def chips(rig: PanelInRig) -> None:
 
 
 def running(rig: PanelInRig) -> None:
-    rig.ui.inputSelector.setCurrentNode(addHead(qt_scene(), "Long scan", (4, 6, 6)))
+    rig.ui.inputSelector.setCurrentNode(addHead(qt_scene(), "Long scan", (2, 4, 4)))
     rig.ask("left hippocampus", "brainstem")
     click(rig.ui.runButton)
     waitFor(lambda: rig.ui.progressBar.value > 150, 600)

@@ -17,6 +17,7 @@ from SATSegmentLib.gui.prompt_box import PromptBox
 from SATSegmentLib.gui.results_model import ResultRow, asCsv, merged, rowsOf, toTableNode
 from SATSegmentLib.gui.results_table import ResultsTable, editInSegmentEditor
 from SATSegmentLib.gui.run_controller import RunController
+from SATSegmentLib.gui.scan_watch import ScanWatch
 from SATSegmentLib.gui.settings_panel import SettingsPanel
 from SATSegmentLib.gui.setup_panel import SetupPanel
 from SATSegmentLib.gui.signal import Connections
@@ -45,6 +46,9 @@ class Panel:
         self._connections = Connections()
         self._observed: list[tuple[Any, int]] = []
         self._guess = Guess(None, "")
+        self._modalityByHand = False
+        self._scanError = ""
+        self._scanWatch = ScanWatch(self._lookAtScan)
         # By id of the segmentation node: each has the table of its own runs.
         self._rows: dict[str, list[ResultRow]] = {}
         self._undo: tuple[RunUndo, list[ResultRow]] | None = None
@@ -76,7 +80,7 @@ class Panel:
             source.RemoveObserver(tag)
         self._observed = []
         self._connections.release()
-        for part in (self.run, self.setup, self.settings, self.results):
+        for part in (self._scanWatch, self.run, self.setup, self.settings, self.results):
             part.release()
         self.promptBox.cleanup()
         self._undo = None
@@ -88,6 +92,7 @@ class Panel:
         connect(ui.inputSelector, "currentNodeChanged(vtkMRMLNode*)", self._onInput)
         connect(ui.outputSelector, "currentNodeChanged(vtkMRMLNode*)", self._onOutput)
         connect(ui.modalityComboBox, "currentIndexChanged(int)", self._onModality)
+        connect(ui.modalityComboBox, "activated(int)", self._onModalityByHand)
         connect(ui.undoButton, "clicked()", self.undo)
         self._shortcut("Ctrl+Return", self.run.run)
         self._shortcut("Ctrl+Enter", self.run.run)
@@ -143,6 +148,7 @@ class Panel:
         self._onInput(self.ui.inputSelector.currentNode())
         if modality is not None:
             self.ui.modalityComboBox.setCurrentIndex(MODALITIES.index(modality))
+            self._modalityByHand = modality != self._guess.modality
         self._onModality()
         for prompt in prompts:
             self.promptBox.addPrompts(prompt.text, [prompt])
@@ -169,18 +175,46 @@ class Panel:
 
     def _onInput(self, volumeNode: Any) -> None:
         self.state.setReference(INPUT, volumeNode)
+        self._guess, self._modalityByHand = Guess(None, ""), False
+        self._scanWatch.watch(volumeNode)
+        if volumeNode is not None and volumeNode.GetImageData() is None:
+            # Just added; its loader goes on, and the watch tells of it.
+            self.ui.modalityReasonLabel.text = ""
+            self._sayPossible()
+        else:
+            self._lookAtScan()
+
+    def _lookAtScan(self) -> None:
+        """Say what the scan is, or why it cannot be used; what the user chose by hand stays."""
+        volumeNode, before = self.ui.inputSelector.currentNode(), self._guess
+        if self.run.running:
+            return
         self._guess = Guess(None, "")
         if volumeNode is not None:
             try:
                 checkVolume(volumeNode)
                 self._guess = guessModality(volumeNode)
-                self.run.closeError()
+                self._closeScanError()
             except SATSegmentError as error:
-                self.run.showError(error)
-            if self._guess.modality is not None:
-                self.ui.modalityComboBox.setCurrentIndex(MODALITIES.index(self._guess.modality))
+                if str(error) != self._scanError:
+                    self.run.showError(error)
+                self._scanError = str(error)
+        else:
+            self._closeScanError()
+        guessed = self._guess.modality
+        if guessed is not None and guessed != before.modality and not self._modalityByHand:
+            self.ui.modalityComboBox.setCurrentIndex(MODALITIES.index(guessed))
         self.ui.modalityReasonLabel.text = self._guess.reason
         self._sayPossible()
+
+    def _closeScanError(self) -> None:
+        """Where the message is of the scan, and the scan is right now; what else went wrong stays to be read."""
+        if self._scanError and self.ui.errorLabel.text == self._scanError:
+            self.run.closeError()
+        self._scanError = ""
+
+    def _onModalityByHand(self, index: int) -> None:
+        self._modalityByHand = True
 
     def _onModality(self, *_: Any) -> None:
         self.state.modality = self.modality

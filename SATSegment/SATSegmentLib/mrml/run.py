@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,13 +12,14 @@ import numpy as np
 from SATSegmentLib.errors import ScanError
 from SATSegmentLib.mrml.record import addRecord
 from SATSegmentLib.mrml.segmentations import WrittenSegments, checkTarget, createSegmentation, writeResults
+from SATSegmentLib.mrml.tilt import tiltOf
 from SATSegmentLib.mrml.undo import RunUndo
 from SATSegmentLib.mrml.volumes import imageFromVolume
 from SATSegmentLib.storage.style import segment_id
 from SATSegmentLib.types import Prompt, SegmentResult
 
 if TYPE_CHECKING:
-    from SATSegmentLib.worker.client import Answer
+    from SATSegmentLib.worker.client import Answer, Worker
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +65,30 @@ class VolumeRun:
         self._name = f"{volumeNode.GetName()} segmentation"
         self._scalars = volumeNode.GetImageData().GetPointData().GetScalars()
         self._stamp = self._scalars.GetMTime()
+
+    def ask(self, worker: Worker, model: str, **options: Any) -> Answer:
+        """The worker's answer, on the volume's own grid; takes as long as the run.
+
+        Touches no node, so a thread may call it.
+
+        Parameters
+        ----------
+        options: as `Worker.segment` takes them.
+
+        Raises
+        ------
+        SATSegmentError: as `Worker.segment`.
+        """
+        tilt = tiltOf(self.image)
+        if tilt is None:
+            return worker.segment(self.image, self.prompts, model, **options)
+        if tell := options.get("on_warning"):
+            tell(
+                f"The scan's slices are tilted by {tilt.degrees:.1f} degrees. They are straightened for the network; "
+                "the masks are in the scan's own slices."
+            )
+        answer = worker.segment(tilt.straight(self.image), self.prompts, model, **options)
+        return dataclasses.replace(answer, results=[tilt.back(result) for result in answer.results])
 
     def write(self, answer: Answer, threshold: float) -> RunOutput:
         """Write an answer as segments.
