@@ -223,7 +223,7 @@ def test_new_words_are_told_with_what_sat_calls_them(good, write_jsonl):
     with pytest.warns(SATSegmentWarning, match="my implant"):
         result = read_records([path])
     assert len(result.new_words) == 2
-    assert "SAT's name for it is \"left kidney\"" in result.new_words[0].reason
+    assert 'SAT\'s name for it is "left kidney"' in result.new_words[0].reason
     assert result.records[0].labels == ("kidney_left", "my implant")  # told, not changed and not refused
 
 
