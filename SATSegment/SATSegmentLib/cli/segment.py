@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import sys
+import time
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING
 from SATSegmentLib.types import MODALITIES, Modality, Prompt, SegmentResult
 
 if TYPE_CHECKING:
+    from SATSegmentLib.inference.plan import RunPlan
     from SATSegmentLib.inference.segmenter import Segmenter
 
 
@@ -107,13 +110,24 @@ def _segment(arguments: argparse.Namespace, prompts: list[Prompt]) -> None:
 
     image = read_scan(arguments.scan, frame=arguments.frame, series=arguments.series)
     segmenter = Segmenter.load(arguments.model, arguments.device, arguments.precision)
+    plans: list[RunPlan] = []
+
+    def tell(plan: RunPlan) -> None:
+        plans.append(plan)
+        print(f"Plan: {plan}", file=sys.stderr)
+
     with progress_bar("Segmenting") as progress:
-        results = segmenter.segment(image, prompts, progress=progress, threshold=arguments.threshold)
+        started = time.perf_counter()
+        results = segmenter.segment(image, prompts, progress=progress, threshold=arguments.threshold, on_plan=tell)
+        took = time.perf_counter() - started
     write_segmentation(
         arguments.out, image, results, algorithm=segmenter.description.name, overwrite=arguments.overwrite
     )
     if arguments.report is not None:
-        write_report(arguments.report, _report(segmenter, results, arguments.threshold), overwrite=arguments.overwrite)
+        report = _report(segmenter, results, arguments.threshold)
+        # The last plan is the one that was carried out.
+        report |= {"plan": dataclasses.asdict(plans[-1]), "seconds": round(took, 3)}
+        write_report(arguments.report, report, overwrite=arguments.overwrite)
     print_results(results)
     print(f"{arguments.out}: {segmenter.description.name} on {segmenter.device}, {segmenter.precision}")
     print("Research use only. Not a medical device.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +16,7 @@ from SATSegmentLib.gui.signal import Connections, Signal
 from SATSegmentLib.types import Progress
 
 _TWICE_SECONDS = 1.0
+_RUN_KEYS = "⌘↵" if sys.platform == "darwin" else "Ctrl+↵"
 
 
 class RunController:
@@ -115,6 +117,8 @@ class RunController:
     def showError(self, error: BaseException) -> None:
         """What happened, what it means, what to do."""
         self.log(f"{type(error).__name__}: {error}")
+        for note in getattr(error, "__notes__", ()):
+            self._ui.logTextEdit.appendPlainText(note)
         self._offersProcessor = isinstance(error, OutOfMemory) and "graphics card" in error.message
         text = str(error)
         if not isinstance(error, SATSegmentError):
@@ -134,6 +138,8 @@ class RunController:
     def _onProgress(self, progress: Progress) -> None:
         ui = self._ui
         ui.progressBar.setValue(round(progress.fraction * 1000))
+        if not progress.fraction:
+            self.log(progress.stage)  # what is told before any work was done: loading, and what the run will take
         if not self._task.cancelAsked:
             left = _(" · {time} left").format(time=clock(progress.seconds_left)) if progress.seconds_left else ""
             ui.stageLabel.text = progress.stage + left
@@ -188,13 +194,14 @@ class RunController:
     def _sayIdle(self) -> None:
         button, count = self._ui.runButton, self._structures
         if count == 0:
-            button.text = _("Segment")
+            text = _("Segment")
         elif count == 1:
-            button.text = _("Segment 1 structure")
+            text = _("Segment 1 structure")
         else:
-            button.text = _("Segment {count} structures").format(count=count)
-        button.setAccessibleName(button.text)
-        button.setToolTip(_("Ctrl+Enter"))
+            text = _("Segment {count} structures").format(count=count)
+        button.text = f"{text}   {_RUN_KEYS}" if count else text
+        button.setAccessibleName(text)
+        button.setToolTip(_("Load a scan, and name the structures you want.") if not count else "")
         button.setIcon(icon("run", button))
         button.enabled = self._possible and count > 0
 

@@ -2,7 +2,7 @@
 
 Features do not depend on prompts, and making them is nearly all of the work: a prompt that is added later should
 find them ready. They are large (SAT-Nano: 1 GB a window in half precision), so they live under a byte budget, the
-least recently used leaving first: from memory to disk, from disk to nowhere.
+least recently used leaving first: from the graphics card to memory, from memory to disk, from disk to nowhere.
 """
 
 from __future__ import annotations
@@ -57,21 +57,33 @@ class FeatureCache:
     ----------
     memory_bytes: how much may stay in the computer's memory.
     disk_bytes: how much more may be written to a temporary folder; the folder goes with the cache.
+
+    How much may stay on the graphics card that made the features is said by `use`, run by run.
     """
 
     def __init__(self, memory_bytes: int, disk_bytes: int) -> None:
         self.memory_bytes = memory_bytes
         self.disk_bytes = disk_bytes
+        self._on_device: OrderedDict[Key, Features] = OrderedDict()
+        self._device_bytes, self._allowed_bytes = 0, memory_bytes
         self._kept: OrderedDict[Key, Features] = OrderedDict()
         self._spilled: OrderedDict[Key, _Spilled] = OrderedDict()
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._files = 0
 
     def __contains__(self, key: Key) -> bool:
-        return key in self._kept or key in self._spilled
+        return key in self._on_device or key in self._kept or key in self._spilled
+
+    def use(self, device_bytes: int, memory_bytes: int) -> None:
+        """Allow so much on the device and, of `memory_bytes`, in memory until further notice; the rest moves on."""
+        self._device_bytes, self._allowed_bytes = device_bytes, min(memory_bytes, self.memory_bytes)
+        self._make_room(0)
 
     def get(self, key: Key, encode: Callable[[], Features]) -> Features:
         """The features under `key`; encoded, and kept if there is room, where they are not here or damaged."""
+        if key in self._on_device:
+            self._on_device.move_to_end(key)
+            return self._on_device[key]
         if key in self._kept:
             self._kept.move_to_end(key)
             kept = self._kept[key]
@@ -86,14 +98,15 @@ class FeatureCache:
         self._keep(key, features)
         return features
 
-    def can_hold(self, needed_bytes: int) -> bool:
-        """Whether features of this size fit, with everything else gone."""
-        return needed_bytes <= self.memory_bytes + self.disk_bytes
-
     @property
     def memory_used(self) -> int:
         """Bytes in memory."""
-        return sum(features.voxels.nbytes for features in self._kept.values())
+        return _nbytes(self._kept)
+
+    @property
+    def device_used(self) -> int:
+        """Bytes on the device."""
+        return _nbytes(self._on_device)
 
     @property
     def disk_used(self) -> int:
@@ -102,6 +115,7 @@ class FeatureCache:
 
     def clear(self) -> None:
         """Forget everything and remove the folder."""
+        self._on_device.clear()
         self._kept.clear()
         self._spilled.clear()
         if self._folder is not None:
@@ -109,13 +123,25 @@ class FeatureCache:
             self._folder = None
 
     def _keep(self, key: Key, features: Features) -> None:
-        if features.voxels.nbytes > self.memory_bytes:
+        if features.voxels.nbytes > self._device_bytes:
+            self._keep_in_memory(key, features)
+            return
+        while self.device_used + features.voxels.nbytes > self._device_bytes:
+            self._keep_in_memory(*self._on_device.popitem(last=False))
+        self._on_device[key] = features
+
+    def _keep_in_memory(self, key: Key, features: Features) -> None:
+        if features.voxels.nbytes > self._allowed_bytes:
             self._spill(key, features)
             return
-        while self.memory_used + features.voxels.nbytes > self.memory_bytes:
-            self._spill(*self._kept.popitem(last=False))
-        # In the computer's memory: a graphics card needs its own for the next window, and copying back is quick.
+        self._make_room(features.voxels.nbytes)
         self._kept[key] = Features(features.tokens, features.voxels.cpu())
+
+    def _make_room(self, needed: int) -> None:
+        while self.device_used > self._device_bytes:
+            self._keep_in_memory(*self._on_device.popitem(last=False))
+        while self._kept and self.memory_used + needed > self._allowed_bytes:
+            self._spill(*self._kept.popitem(last=False))
 
     def _spill(self, key: Key, features: Features) -> None:
         needed = features.voxels.nbytes
@@ -144,6 +170,10 @@ def default_cache() -> FeatureCache:
     """Half of the free memory, and a quarter of the free space where temporary files go."""
     disk = shutil.disk_usage(tempfile.gettempdir()).free
     return FeatureCache(psutil.virtual_memory().available // 2, disk // 4)
+
+
+def _nbytes(kept: OrderedDict[Key, Features]) -> int:
+    return sum(features.voxels.nbytes for features in kept.values())
 
 
 def _block_sums(voxels: Tensor) -> Tensor:

@@ -12,33 +12,42 @@ ProgressCallback = Callable[[Progress], None]
 CancelCallback = Callable[[], bool]
 
 
+def check_cancelled(is_cancelled: CancelCallback | None) -> None:
+    """Raise `Cancelled` if the user no longer wants the result."""
+    if is_cancelled is not None and is_cancelled():
+        raise Cancelled
+
+
 class Run:
-    """Counts work done against work planned, tells a callback, and stops when it is told to.
+    """Counts work done against work expected, tells a callback, and stops when it is told to.
 
     Parameters
     ----------
-    total: work planned, in any unit (here: multiply-accumulate operations).
     on_progress: called with a `Progress` after each step; may be None.
     is_cancelled: asked before each step; may be None.
     """
 
-    def __init__(self, total: float, on_progress: ProgressCallback | None, is_cancelled: CancelCallback | None) -> None:
-        self._total = max(total, 1.0)
-        self._done = 0.0
+    def __init__(self, on_progress: ProgressCallback | None = None, is_cancelled: CancelCallback | None = None) -> None:
+        self._total = 1.0
+        self._done = self._reached = 0.0
         self._started = time.monotonic()
         self._on_progress = on_progress
         self._is_cancelled = is_cancelled
 
+    def expect(self, work: float) -> None:
+        """So much is to be done from here, in any unit (here: multiply-accumulate operations)."""
+        self._total = max(self._done + work, 1.0)
+
     def check(self) -> None:
         """Raise `Cancelled` if the user no longer wants the result."""
-        if self._is_cancelled is not None and self._is_cancelled():
-            raise Cancelled
+        check_cancelled(self._is_cancelled)
 
     def advance(self, work: float, stage: str) -> None:
         """Count `work` as done and report it; raises `Cancelled` like `check`."""
         self._done += work
         if self._on_progress is not None:
-            fraction = min(self._done / self._total, 1.0)
+            # Where work has to be done again the bar waits, it does not jump back.
+            self._reached = fraction = max(min(self._done / self._total, 1.0), self._reached)
             elapsed = time.monotonic() - self._started
             left = elapsed * (1 - fraction) / fraction if fraction > 0 else None
             self._on_progress(Progress(fraction, stage, left))

@@ -14,19 +14,15 @@ from torch import Tensor
 
 from SATSegmentLib.inference.blend import Blend
 from SATSegmentLib.inference.cache import FeatureCache
+from SATSegmentLib.inference.plan import PassSize, RunPlan
 from SATSegmentLib.inference.preprocess import PreparedScan
 from SATSegmentLib.inference.progress import Run
 from SATSegmentLib.inference.restore import restore, touched_sides
-from SATSegmentLib.inference.windows import Box, cover, intersection, pad_to_window
+from SATSegmentLib.inference.tiles import HighTiles, TileLogits, TileSums, Tiling
+from SATSegmentLib.inference.windows import Box, cover, pad_to_window
 from SATSegmentLib.sat.cost import decode_macs, encode_macs
-from SATSegmentLib.sat.network import Features, SATNetwork, mask_logits
+from SATSegmentLib.sat.network import Features, SATNetwork
 from SATSegmentLib.types import Prompt, SegmentResult
-
-# Probabilities of one block of prompts, on the parts of the grid where they can matter.
-BLOCK_BYTES = 1 << 29
-
-# Logits of all prompts on one slab of a window, while it is searched for where they are high.
-_SLAB_BYTES = 1 << 26
 
 # A voxel is looked at if some window's logit there comes this close to the threshold: rounding stays far below.
 _MARGIN = 1e-3
@@ -34,11 +30,17 @@ _MARGIN = 1e-3
 
 @dataclass(frozen=True, eq=False)
 class Ask:
-    """One prompt, its query vector, and its place in the caller's list."""
+    """One prompt, its query vector, and its place in the caller's list.
+
+    Attributes
+    ----------
+    shift: (C,) added to the query's mask embedding, for a word that a user taught; None for all others.
+    """
 
     index: int
     prompt: Prompt
     query: np.ndarray
+    shift: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +51,7 @@ class Answer:
     ----------
     ask: the prompt.
     part: box of the network's grid that `probability` covers; None where no voxel can exceed the threshold.
-    probability: float32, on `part`.
+    probability: float32, on `part`; zero in parts of it where neither a voxel nor a neighbour can exceed the threshold.
     highest: the highest probability that any window gave anywhere.
     seconds: spent on this prompt alone.
     """
@@ -61,18 +63,10 @@ class Answer:
     seconds: float
 
 
-@dataclass(frozen=True, eq=False)
-class _Place:
-    """Where a prompt's logits are high."""
-
-    part: Box | None
-    highest: float
-
-
 class ScanPass:
     """All prompts of one modality and orientation on one prepared scan.
 
-    First each window is asked, slab by slab, where each prompt could exceed the threshold at all; then only there
+    First each window is asked, tile by tile, where each prompt could exceed the threshold at all; then only there
     probabilities are computed, blended and brought back. So time and memory follow the size of the structures, not
     prompts times volume.
 
@@ -84,6 +78,13 @@ class ScanPass:
     asks: the prompts.
     cache: where features are kept between passes and runs.
     threshold: of probability.
+
+    Attributes
+    ----------
+    grid: the network's grid of the scan.
+    boxes: of the windows, in that grid.
+    asks: the prompts.
+    encode_seconds: spent in the image encoder so far, for `encoded` windows.
     """
 
     def __init__(
@@ -98,120 +99,145 @@ class ScanPass:
         self._network = network
         self._device = network.position_code.device
         self._scan = scan
-        self._asks = asks
+        self.grid = scan.grid
+        self.asks = asks
         self._cache = cache
         self._threshold = threshold
-        self._logit = _logit(threshold)
-        self._boxes = cover(scan.grid.shape, network.window)
-        self._blend = Blend(scan.grid.shape, network.window, self._boxes, self._device)
+        self._level = _logit(threshold) - _MARGIN
+        self.boxes = cover(scan.grid.shape, network.window)
+        self._tiling = Tiling(scan.grid.shape, self._device)
+        self._blend = Blend(scan.grid.shape, network.window, self.boxes, self._device)
         content = hashlib.blake2b(scan.array.data, digest_size=16)
         self._name = f"{identity} {network.window} {scan.array.shape} {content.hexdigest()}"
-        missing = [(self._name, number) not in cache for number in range(len(self._boxes))]
         self._decode_work = decode_macs(network.architecture, math.prod(network.window))
         self._encode_work = encode_macs(network.architecture, network.window)
-        # Every prompt is asked once everywhere, and once more where it was found.
-        self.work = sum(missing) * self._encode_work + 2 * len(missing) * len(asks) * self._decode_work
+        self.encoded, self.encode_seconds = 0, 0.0
 
-    def results(self, run: Run) -> Iterator[tuple[int, SegmentResult]]:
-        """(place in the caller's list, result) of each prompt."""
-        for answer in self.answers(run):
-            yield answer.ask.index, self._finish(answer)
+    @property
+    def size(self) -> PassSize:
+        """How much it has to do, with what the cache holds now."""
+        return PassSize(
+            windows=len(self.boxes),
+            to_encode=sum(self._is_missing(number) for number in range(len(self.boxes))),
+            window_voxels=sum(math.prod(side.stop - side.start for side in box) for box in self.boxes),
+            grid_voxels=math.prod(self._scan.grid.shape),
+            prompts=len(self.asks),
+        )
 
-    def answers(self, run: Run) -> Iterator[Answer]:
-        """The probability of each prompt, where it can exceed the threshold."""
-        queries = torch.from_numpy(np.stack([ask.query for ask in self._asks])).to(self._device)
-        if not self._cache.can_hold(self._feature_bytes()):
-            yield from self._direct_answers(queries, run)
-            return
-        embeddings, places, seconds = self._locate(queries, run)
-        share = seconds / len(self._asks)
-        for block in _blocks([place.part for place in places]):
-            run.check()
-            started = time.perf_counter()
-            parts = self._blended(block, embeddings, places)
-            run.advance(len(block) * len(self._boxes) * self._decode_work, "putting windows together")
-            spent = share + (time.perf_counter() - started) / len(block)
-            for row, probability in zip(block, parts, strict=True):
-                run.check()
-                yield Answer(self._asks[row], places[row].part, probability.numpy(), places[row].highest, spent)
+    def work(self, prompts: int) -> float:
+        """For so many prompts, in multiply-accumulate operations: each is asked everywhere, and again where found."""
+        size = self.size
+        return size.to_encode * self._encode_work + 2 * size.windows * prompts * self._decode_work
 
-    def _direct_answers(self, queries: Tensor, run: Run) -> Iterator[Answer]:
-        """The same where features cannot be kept: each block of prompts is blended while the windows pass by."""
-        whole: Box = tuple(slice(0, size) for size in self._scan.grid.shape)  # type: ignore[assignment]
-        for block in _blocks([whole] * len(self._asks)):
-            started = time.perf_counter()
-            highest = torch.full((len(block),), -math.inf)
-            sums = torch.zeros(len(block), *self._scan.grid.shape)
-            for number, box in enumerate(self._boxes):
-                run.check()
-                features = self._encode(number)
-                embeddings = self._network.embed_masks(features.tokens, queries[block])
-                for slab in _slabs(box, len(block)):
-                    x, _, _ = _relative(slab, box)
-                    logits = mask_logits(features.voxels[:, :, x], embeddings)[0]
-                    highest = torch.maximum(highest, logits.amax(dim=(1, 2, 3)).cpu())
-                    sums[(slice(None), *slab)] += logits.sigmoid_().mul_(self._blend.weights(box, slab)).cpu()
-                work = self._encode_work + 2 * len(block) * self._decode_work
-                run.advance(work, f"window {number + 1} of {len(self._boxes)}")
-            spent = (time.perf_counter() - started) / len(block)
-            for row, total, high in zip(block, sums, highest, strict=True):
-                part = whole if high > self._logit - _MARGIN else None
-                yield Answer(self._asks[row], part, total.numpy(), float(high.sigmoid()), spent)
+    def results(self, run: Run, plan: RunPlan, rows: Sequence[int]) -> Iterator[tuple[int, SegmentResult]]:
+        """(row among `asks`, result) of the prompts in these rows."""
+        for row, answer in self.answers(run, plan, rows):
+            yield row, self._finish(answer)
 
-    def _feature_bytes(self) -> int:
-        """Of all windows of the scan, inside the scan."""
-        voxels = sum(math.prod(side.stop - side.start for side in box) for box in self._boxes)
-        return voxels * self._network.architecture.features[0] * self._network.backbone.dtype.itemsize
+    def answers(self, run: Run, plan: RunPlan, rows: Sequence[int]) -> Iterator[tuple[int, Answer]]:
+        """(row among `asks`, its probability where it can exceed the threshold)."""
+        for start in range(0, len(rows), plan.prompt_block):
+            yield from self._answers(run, plan, rows[start : start + plan.prompt_block])
 
-    def _locate(self, queries: Tensor, run: Run) -> tuple[list[Tensor], list[_Place], float]:
-        """Mask embeddings by window, where each prompt is high in the grid, and the seconds spent on prompts alone."""
-        embeddings, spent = [], 0.0
-        high = _HighVoxels(self._scan.grid.shape, len(queries), self._logit - _MARGIN)
-        for number, box in enumerate(self._boxes):
-            run.check()
-            fresh = (self._name, number) not in self._cache
-            features = self._features(number)
-            started = time.perf_counter()
-            embeddings.append(self._network.embed_masks(features.tokens, queries)[0])
-            high.look(box, features.voxels[0], embeddings[-1])
-            spent += time.perf_counter() - started
-            work = len(queries) * self._decode_work + (self._encode_work if fresh else 0)
-            run.advance(work, f"window {number + 1} of {len(self._boxes)}")
-        return embeddings, high.places(), spent
-
-    def _blended(self, block: Sequence[int], embeddings: list[Tensor], places: list[_Place]) -> list[Tensor]:
-        """The blended probability of each prompt of the block, on its own part of the grid."""
-        parts = {row: part for row in block if (part := places[row].part) is not None}
-        sums = {row: torch.zeros([side.stop - side.start for side in part]) for row, part in parts.items()}
-        for number, box in enumerate(self._boxes):
-            asked = [row for row, part in parts.items() if intersection(box, part)]
-            if not asked:
-                continue
-            voxels = self._features(number).voxels[0]
-            for slab in _slabs(box, len(asked)):
-                # All prompts at once over the whole slab: one product is cheaper than cutting features out for each.
-                rows = [row for row in asked if intersection(slab, parts[row])]
-                if not rows:
-                    continue
-                x, _, _ = _relative(slab, box)
-                logits = mask_logits(voxels[None, :, x], embeddings[number][None, rows])[0]
-                weights = self._blend.weights(box, slab)
-                for row, logit in zip(rows, logits, strict=True):
-                    shared = intersection(slab, parts[row])
-                    assert shared is not None
-                    inside = _relative(shared, slab)
-                    weighed = logit[inside].sigmoid().mul_(weights[inside]).cpu()
-                    sums[row][_relative(shared, parts[row])] += weighed
-        return [sums.get(row, torch.zeros(0, 0, 0)) for row in block]
-
-    def _features(self, number: int) -> Features:
+    def features(self, number: int) -> Features:
+        """What the encoder found in a window; from the cache where it is there."""
         return self._cache.get((self._name, number), lambda: self._encode(number))
 
+    def weights(self, number: int) -> Tensor:
+        """How much a window counts at each of its voxels (x, y, z); over all windows they add up to one."""
+        return self._blend.weights(self.boxes[number], self.boxes[number])
+
+    def _answers(self, run: Run, plan: RunPlan, rows: Sequence[int]) -> Iterator[tuple[int, Answer]]:
+        started, encoding = time.perf_counter(), self.encode_seconds
+        high = HighTiles(self._tiling, len(rows), self._level)
+        embeddings: dict[int, Tensor] = {}
+        # Without a place for features every look at them is a run of the encoder: better all voxels in one look.
+        at_once = (
+            not plan.keeps_features and len(rows) * len(self._tiling) * self._tiling.voxels * 4 <= plan.block_bytes
+        )
+        if at_once:
+            needed = torch.ones(len(self._tiling), len(rows), dtype=torch.bool)
+        else:
+            self._locate(run, rows, embeddings, high)
+            needed = high.needed()
+        spent = time.perf_counter() - started - (self.encode_seconds - encoding)
+        for block in _blocks((needed.sum(dim=0) * self._tiling.voxels * 4).tolist(), plan.block_bytes):
+            started, encoding = time.perf_counter(), self.encode_seconds
+            sums = TileSums(self._tiling, needed[:, block])
+            self._add_windows(run, [rows[place] for place in block], block, embeddings, sums, high if at_once else None)
+            share = spent / len(rows)
+            share += (time.perf_counter() - started - (self.encode_seconds - encoding)) / len(block)
+            for place, one in enumerate(block):
+                run.check()
+                dense = sums.dense(place) if high.highest[one] > self._level else None
+                part, probability = dense or (None, np.zeros((0, 0, 0), np.float32))
+                yield rows[one], Answer(self.asks[rows[one]], part, probability, _sigmoid(high.highest[one]), share)
+
+    def _locate(self, run: Run, rows: Sequence[int], embeddings: dict[int, Tensor], high: HighTiles) -> None:
+        """Fill in the mask embeddings of all windows, and where each prompt is high."""
+        for number, box in enumerate(self.boxes):
+            run.check()
+            fresh = self._is_missing(number)
+            features = self.features(number)
+            embeddings[number] = self._embed_masks(features.tokens, rows)
+            logits = TileLogits(features.voxels[0], embeddings[number])
+            for cells, part in self._tiling.groups(box, *embeddings[number].shape[::-1]):
+                high.look(cells, part, logits.of(_relative(part, box)))
+            work = len(rows) * self._decode_work + (self._encode_work if fresh else 0)
+            run.advance(work, f"window {number + 1} of {len(self.boxes)}")
+
+    def _add_windows(
+        self,
+        run: Run,
+        rows: Sequence[int],
+        block: Sequence[int],
+        embeddings: dict[int, Tensor],
+        sums: TileSums,
+        high: HighTiles | None,
+    ) -> None:
+        """Add up what each window says of the prompts in `rows`; tell `high` of it if nobody has looked yet."""
+        for number, box in enumerate(self.boxes):
+            tiles = [(tile, part) for tile, part in self._tiling.parts(box) if sums.matter_in(tile)]
+            work = len(block) * self._decode_work
+            if tiles:
+                run.check()
+                features = self.features(number)
+                if high is not None:
+                    embeddings[number] = self._embed_masks(features.tokens, rows)
+                    work += len(block) * self._decode_work + self._encode_work
+                logits = TileLogits(features.voxels[0], embeddings[number][block])
+                for tile, part in tiles:
+                    values = logits.of(_relative(part, box), sums.prompts(tile))
+                    if high is not None:
+                        high.look(self._tiling.cell(tile), part, values)
+                    weights = self._blend.weights(box, part)
+                    sums.add(tile, part, values.sigmoid_().mul_(weights[..., None]))
+            run.advance(work, f"window {number + 1} of {len(self.boxes)}" if high else "putting windows together")
+
+    def _embed_masks(self, tokens: Tensor, rows: Sequence[int]) -> Tensor:
+        """(rows, C) mask embeddings of these prompts, each with its shift."""
+        queries = torch.from_numpy(np.stack([self.asks[row].query for row in rows])).to(self._device)
+        embeddings = self._network.embed_masks(tokens, queries)[0]
+        for place, row in enumerate(rows):
+            shift = self.asks[row].shift
+            if shift is not None:
+                embeddings[place] += torch.from_numpy(shift).to(embeddings)
+        return embeddings
+
+    def _is_missing(self, number: int) -> bool:
+        return (self._name, number) not in self._cache
+
     def _encode(self, number: int) -> Features:
-        box = self._boxes[number]
+        started = time.perf_counter()
+        box = self.boxes[number]
         window = torch.from_numpy(pad_to_window(self._scan.array[box], self._network.window))
         features = self._network.encode(window[None, None].to(self._device))
-        return replace(features, voxels=_without_padding(features.voxels, box))
+        features = replace(features, voxels=_without_padding(features.voxels, box))
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
+        self.encoded += 1
+        self.encode_seconds += time.perf_counter() - started
+        return features
 
     def _finish(self, answer: Answer) -> SegmentResult:
         started = time.perf_counter()
@@ -242,65 +268,23 @@ def _logit(probability: float) -> float:
     return math.log(probability / (1 - probability)) if probability < 1 else math.inf
 
 
+def _sigmoid(logit: Tensor) -> float:
+    return float(logit.sigmoid())
+
+
 _NOWHERE: Box = (slice(0, 0), slice(0, 0), slice(0, 0))
 
 
-class _HighVoxels:
-    """For each prompt the bounding box of the voxels where some window's logit is high, and the highest logit.
-
-    Kept as one line of voxels per axis, so that its size does not depend on the volume.
-    """
-
-    def __init__(self, shape: tuple[int, int, int], prompts: int, level: float) -> None:
-        self._level = level
-        self._used = [torch.zeros(prompts, size, dtype=torch.bool) for size in shape]
-        self._highest = torch.full((prompts,), -math.inf)
-
-    def look(self, box: Box, voxels: Tensor, embeddings: Tensor) -> None:
-        """Take in one window: features (C, x, y, z), mask embeddings (N, C)."""
-        for slab in _slabs(box, len(embeddings)):
-            x, _, _ = _relative(slab, box)
-            logits = mask_logits(voxels[None, :, x], embeddings[None])[0]
-            plane = logits.amax(dim=1)
-            lines = (logits.amax(dim=(2, 3)), plane.amax(dim=2), plane.amax(dim=1))
-            for used, part, line in zip(self._used, slab, lines, strict=True):
-                used[:, part] |= (line > self._level).cpu()
-            self._highest = torch.maximum(self._highest, lines[0].amax(dim=1).cpu())
-
-    def places(self) -> list[_Place]:
-        """Where each prompt is high, with a margin of one voxel, which is how far interpolation reaches."""
-        return [_Place(self._part(row), float(self._highest[row].sigmoid())) for row in range(len(self._highest))]
-
-    def _part(self, row: int) -> Box | None:
-        part = []
-        for used in self._used:
-            hits = used[row].nonzero()
-            if not len(hits):
-                return None
-            part.append(slice(max(int(hits[0]) - 1, 0), min(int(hits[-1]) + 2, used.shape[1])))
-        return (part[0], part[1], part[2])
-
-
-def _slabs(box: Box, prompts: int) -> Iterator[Box]:
-    """A window's box in slabs along its first axis, thin enough for the logits of all prompts."""
-    x, y, z = box
-    plane = (y.stop - y.start) * (z.stop - z.start) * 4 * 3 * prompts
-    thick = max(1, _SLAB_BYTES // plane)
-    for start in range(x.start, x.stop, thick):
-        yield slice(start, min(start + thick, x.stop)), y, z
-
-
-def _blocks(parts: Sequence[Box | None]) -> Iterator[list[int]]:
-    """Rows in blocks whose parts together stay below BLOCK_BYTES (one part alone may exceed it)."""
+def _blocks(sizes: Sequence[int], limit: int) -> Iterator[list[int]]:
+    """Places in blocks whose sizes together stay below the limit (one alone may exceed it)."""
     block: list[int] = []
-    size = 0
-    for row, part in enumerate(parts):
-        needed = 4 * math.prod(side.stop - side.start for side in part or _NOWHERE)
-        if block and size + needed > BLOCK_BYTES:
+    total = 0
+    for place, size in enumerate(sizes):
+        if block and total + size > limit:
             yield block
-            block, size = [], 0
-        block.append(row)
-        size += needed
+            block, total = [], 0
+        block.append(place)
+        total += size
     if block:
         yield block
 
@@ -316,8 +300,7 @@ def _relative(part: Box, whole: Box) -> Box:
 def _without_padding(voxels: Tensor, box: Box) -> Tensor:
     """What lies in the scan; the padding's features would only take memory.
 
-    Always with a voxel's channels next to each other: a slab is then one piece of memory, and a product of it is
-    rounded in the same way wherever the features were kept.
+    Always with a voxel's channels next to each other, as tiles are read.
     """
     x, y, z = (slice(0, part.stop - part.start) for part in box)
     return voxels[:, :, x, y, z].contiguous(memory_format=torch.channels_last_3d)

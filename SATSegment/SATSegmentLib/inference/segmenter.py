@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from SATSegmentLib.errors import CheckpointError, OutOfMemory, PairMismatch, PromptError
+from SATSegmentLib.errors import CheckpointError, OutOfMemory, PairMismatch, PromptError, SATSegmentWarning
 from SATSegmentLib.inference.cache import FeatureCache, default_cache
 from SATSegmentLib.inference.catalog import find_model
 from SATSegmentLib.inference.checks import check_image, refuse_label_map, warn_about_modality
-from SATSegmentLib.inference.device import choose_device, choose_precision
+from SATSegmentLib.inference.device import choose_device
 from SATSegmentLib.inference.geometry import NetworkGrid
+from SATSegmentLib.inference.memory import free_memory, is_out_of_memory
+from SATSegmentLib.inference.plan import RunPlan, plan_precision, plan_run
 from SATSegmentLib.inference.preprocess import PreparedScan, prepare
-from SATSegmentLib.inference.progress import CancelCallback, ProgressCallback, Run
+from SATSegmentLib.inference.progress import CancelCallback, ProgressCallback, Run, check_cancelled
 from SATSegmentLib.inference.scan_pass import Ask, ScanPass
+from SATSegmentLib.inference.speed import Speed, measure_speed
 from SATSegmentLib.sat.checkpoint import build_network, read_network
-from SATSegmentLib.sat.cost import encode_macs
 from SATSegmentLib.sat.model_folder import DESCRIPTION_FILE, NETWORK_FILE, ModelDescription, read_description
 from SATSegmentLib.sat.network import SATNetwork
 from SATSegmentLib.sat.queries import QuerySource
 from SATSegmentLib.types import MODALITIES, Image, Modality, Orientation, Prompt, SegmentResult
 
 THRESHOLD = 0.5
+
+PlanCallback = Callable[[RunPlan], None]
+
+_log = logging.getLogger(__name__)
 
 
 class Segmenter:
@@ -54,11 +62,12 @@ class Segmenter:
         self.description = description
         self.cache = cache or default_cache()
         self.device = choose_device(device)
-        dtype = choose_precision(precision, self.device, encode_macs(network.architecture, network.window))
+        dtype = plan_precision(precision, self.device, network)
         self.precision = str(dtype).removeprefix("torch.")
         network.set_encoder_precision(dtype)
         self._network = network.to(self.device).eval()
         self._queries = queries
+        self._speed: Speed | None = None
         self._identity = f"{description.network_sha256} {id(network)} {self.precision}"
 
     @classmethod
@@ -109,6 +118,7 @@ class Segmenter:
         progress: ProgressCallback | None = None,
         cancel: CancelCallback | None = None,
         threshold: float = THRESHOLD,
+        on_plan: PlanCallback | None = None,
     ) -> list[SegmentResult]:
         """Segment the prompts in a scan: one result each, in their order.
 
@@ -119,6 +129,8 @@ class Segmenter:
         progress: called with a `Progress` after each step.
         cancel: asked before each step; where it answers True the run ends with `Cancelled`.
         threshold: a voxel belongs to a structure where its probability exceeds this.
+        on_plan: called with what the run will take before it starts, and again if memory runs out and it goes on with
+            less. Each such step is a `SATSegmentWarning`, too.
 
         Raises
         ------
@@ -136,9 +148,9 @@ class Segmenter:
                 f"The model {self.description.name} has no query vectors for words.",
                 "Convert it again together with its text encoder.",
             )
-        queries = self._queries.embed(prompts)
-        asks = [Ask(i, prompt, query) for i, (prompt, query) in enumerate(zip(prompts, queries, strict=True))]
-        return self._run(image, asks, progress, cancel, threshold)
+        queries, shifts = self._queries.embed(prompts), self._queries.shifts(prompts)
+        asks = [Ask(i, *one) for i, one in enumerate(zip(prompts, queries, shifts, strict=True))]
+        return self._run(image, asks, progress, cancel, threshold, on_plan)
 
     def segment_queries(
         self,
@@ -147,9 +159,11 @@ class Segmenter:
         modality: Modality,
         orientation: Orientation = "RAS",
         names: Sequence[str] | None = None,
+        shifts: Sequence[np.ndarray | None] | None = None,
         progress: ProgressCallback | None = None,
         cancel: CancelCallback | None = None,
         threshold: float = THRESHOLD,
+        on_plan: PlanCallback | None = None,
     ) -> list[SegmentResult]:
         """Segment query vectors instead of words, as `segment`.
 
@@ -159,6 +173,7 @@ class Segmenter:
         modality: how the scan's intensities are normalised.
         orientation: axis order of the pass.
         names: what the results are called; "query 1", "query 2", ... by default.
+        shifts: (C,) for each query, added to its mask embedding; None where there is none.
         """
         queries = np.asarray(queries, dtype=np.float32)
         dim = self._network.architecture.query_dim
@@ -171,8 +186,9 @@ class Segmenter:
         prompts = [Prompt(name, modality, orientation, trained=False) for name in names]
         self._check_prompts(prompts)
         check_image(image)
-        asks = [Ask(i, prompt, query) for i, (prompt, query) in enumerate(zip(prompts, queries, strict=True))]
-        return self._run(image, asks, progress, cancel, threshold)
+        shifts = shifts or [None] * len(prompts)
+        asks = [Ask(i, *one) for i, one in enumerate(zip(prompts, queries, shifts, strict=True))]
+        return self._run(image, asks, progress, cancel, threshold, on_plan)
 
     def probability_maps(
         self, image: Image, queries: np.ndarray, modality: Modality, orientation: Orientation = "RAS"
@@ -196,10 +212,35 @@ class Segmenter:
         def maps() -> Iterator[np.ndarray]:
             with torch.inference_mode():
                 one = self._pass(scan, asks, threshold=0)
-                for answer in one.answers(Run(one.work, None, None)):
+                plan = self._plan([one])
+                for _, answer in one.answers(Run(), plan, range(len(asks))):
                     yield answer.probability
 
         return scan.grid, maps()
+
+    @property
+    def network(self) -> SATNetwork:
+        """The network, on the device it runs on."""
+        return self._network
+
+    @property
+    def queries(self) -> QuerySource | None:
+        """The text side of the model; None where it has none."""
+        return self._queries
+
+    def windows(self, image: Image, modality: Modality, orientation: Orientation = "RAS") -> ScanPass:
+        """A scan's windows with their features, to learn from: `boxes`, `features(number)`, `weights(number)`.
+
+        Features are computed where they are asked for and not in the cache yet.
+
+        Raises
+        ------
+        ScanError, GeometryError: the scan cannot be segmented.
+        """
+        check_image(image)
+        refuse_label_map(image)
+        with torch.inference_mode():
+            return self._pass(prepare(image, modality, orientation, self.description.spacing), [], THRESHOLD)
 
     def _check_prompts(self, prompts: Sequence[Prompt]) -> None:
         if not prompts:
@@ -227,29 +268,70 @@ class Segmenter:
         progress: ProgressCallback | None,
         cancel: CancelCallback | None,
         threshold: float,
+        on_plan: PlanCallback | None,
     ) -> list[SegmentResult]:
         groups: dict[tuple[Modality, Orientation], list[Ask]] = {}
         for ask in asks:
             groups.setdefault((ask.prompt.modality, ask.prompt.orientation), []).append(ask)
-        passes = []
         results: dict[int, SegmentResult] = {}
-        try:
-            with torch.inference_mode():
-                run = Run(0, None, cancel)
+        with torch.inference_mode():
+            try:
+                passes = []
                 for (modality, orientation), group in groups.items():
-                    run.check()
+                    check_cancelled(cancel)
                     scan = prepare(image, modality, orientation, self.description.spacing)
                     passes.append(self._pass(scan, group, threshold))
-                run = Run(sum(one.work for one in passes), progress, cancel)
-                for one in passes:
-                    results.update(one.results(run))
-        except (torch.OutOfMemoryError, MemoryError) as error:
-            raise _out_of_memory(self.device) from error
-        except RuntimeError as error:
-            if "not enough memory" in str(error) or "out of memory" in str(error):
-                raise _out_of_memory(self.device) from error
-            raise
+                plan = self._plan(passes)
+            except (MemoryError, RuntimeError) as error:
+                if is_out_of_memory(error):
+                    raise _out_of_memory(self.device) from error
+                raise
+            run = Run(progress, cancel)
+            self._announce(plan, on_plan)
+            while failed := self._carry_out(passes, plan, run, results):
+                free_memory()
+                smaller = plan.smaller()
+                if smaller is None:
+                    raise failed
+                plan = smaller
+                warnings.warn(f"{failed.message.split('.')[0]}. {plan.instead()}", SATSegmentWarning, stacklevel=3)
+                self._announce(plan, on_plan)
+        self._learn_speed(passes)
         return [results[index] for index in range(len(asks))]
+
+    def _carry_out(
+        self, passes: Sequence[ScanPass], plan: RunPlan, run: Run, results: dict[int, SegmentResult]
+    ) -> OutOfMemory | None:
+        """Fill in what is still missing among the results; returns the error where memory ran out on the way."""
+        missing = [[row for row, ask in enumerate(one.asks) if ask.index not in results] for one in passes]
+        run.expect(sum(one.work(len(rows)) for one, rows in zip(passes, missing, strict=True)))
+        try:
+            for one, rows in zip(passes, missing, strict=True):
+                for row, result in one.results(run, plan, rows):
+                    results[one.asks[row].index] = result
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            # Without the traceback, which holds on to all that filled the memory.
+            return _out_of_memory(self.device)
+        return None
+
+    def _plan(self, passes: Sequence[ScanPass]) -> RunPlan:
+        if self._speed is None:
+            self._speed = measure_speed(self._network)
+        return plan_run(self._network, [one.size for one in passes], self.cache, self._speed)
+
+    def _announce(self, plan: RunPlan, on_plan: PlanCallback | None) -> None:
+        _log.info("%s", plan)
+        self.cache.use(plan.device_bytes, plan.memory_bytes)
+        if on_plan is not None:
+            on_plan(plan)
+
+    def _learn_speed(self, passes: Sequence[ScanPass]) -> None:
+        """The next plan goes by what encoding really took, rather than by a small piece of it."""
+        windows, seconds = sum(one.encoded for one in passes), sum(one.encode_seconds for one in passes)
+        if windows and seconds and self._speed is not None:
+            self._speed = self._speed.after_encoding(self._network, windows, seconds)
 
     def _pass(self, scan: PreparedScan, asks: list[Ask], threshold: float) -> ScanPass:
         return ScanPass(self._network, self._identity, scan, asks, self.cache, threshold)

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 from SATSegmentLib.errors import OutOfMemory, OutputError, SATSegmentError, SATSegmentWarning
 from SATSegmentLib.types import Progress
 from SATSegmentLib.worker import protocol, tasks
-from SATSegmentLib.worker.memory import feature_cache, free_memory, segment_in_what_memory_there_is
+from SATSegmentLib.worker.memory import feature_cache
 from SATSegmentLib.worker.protocol import WorkerError
 
 if TYPE_CHECKING:
+    from SATSegmentLib.inference.plan import RunPlan
     from SATSegmentLib.inference.segmenter import Segmenter
 
 
@@ -135,9 +136,12 @@ class Child:
         def tell_with_device(one: Progress) -> None:
             tell(Progress(one.fraction, f"{one.stage} · {runs_on}", one.seconds_left))
 
-        results = segment_in_what_memory_there_is(
-            segmenter, image, prompts, tell_with_device, cancel, message["threshold"]
-        )
+        def tell_plan(plan: RunPlan) -> None:
+            # To the log as well: the next step of the run replaces it on the panel.
+            print(plan, file=sys.stderr, flush=True)
+            tell(Progress(0.0, str(plan), plan.seconds))
+
+        results = segmenter.segment(image, prompts, tell_with_device, cancel, message["threshold"], on_plan=tell_plan)
         description = segmenter.description
         return {
             "results": protocol.write_results(Path(message["folder"]), results),
@@ -181,8 +185,11 @@ class Child:
         return self._segmenter
 
     def _forget_model(self) -> None:
-        if self._segmenter is not None:
-            self._segmenter.cache.clear()
+        if self._segmenter is None:
+            return
+        from SATSegmentLib.inference.memory import free_memory
+
+        self._segmenter.cache.clear()
         self._segmenter = self._loaded = None
         free_memory()
 

@@ -13,7 +13,7 @@ from helpers.models import identity_segmenter, queries, tiny_segmenter
 from helpers.seeded import GOLDEN
 from SATSegmentLib import Image, Prompt
 from SATSegmentLib.errors import Cancelled, DeviceError, OutOfMemory, PromptError, SATSegmentWarning, ScanError
-from SATSegmentLib.inference import scan_pass
+from SATSegmentLib.inference import plan
 from SATSegmentLib.inference.cache import FeatureCache
 from SATSegmentLib.inference.checks import refuse_label_map, warn_about_modality
 from SATSegmentLib.inference.device import choose_device, choose_precision
@@ -47,7 +47,7 @@ def test_masks_do_not_depend_on_block_size_cache_order_or_company(
     asked = queries(7)
     together = segmenter.segment_queries(scan, asked, "ct")
 
-    monkeypatch.setattr(scan_pass, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(plan, "BLOCK_BYTES", block_bytes)
     monkeypatch.setattr(segmenter, "cache", FeatureCache(cache_bytes, 0))
     backwards = segmenter.segment_queries(scan, asked[::-1], "ct")
     alone = segmenter.segment_queries(scan, asked[4:5], "ct")
@@ -120,7 +120,7 @@ def test_cancel_is_honoured_before_the_next_window(scan, segmenter, encoded):
 
 
 def test_encoder_runs_once_per_window_however_many_prompts_thresholds_and_runs(scan, segmenter, encoded, monkeypatch):
-    monkeypatch.setattr(scan_pass, "BLOCK_BYTES", 1)
+    monkeypatch.setattr(plan, "BLOCK_BYTES", 1)
     first = segmenter.segment_queries(scan, queries(5), "ct")
     again = segmenter.segment_queries(scan, queries(9), "ct")
     segmenter.segment_queries(scan, queries(2), "ct", threshold=0.7)
@@ -153,7 +153,7 @@ def test_features_that_cannot_be_kept_are_not_made_twice_for_few_prompts(scan, s
 
 def test_memory_does_not_grow_with_prompts_times_volume(monkeypatch):
     # A block holds one prompt here: 24 prompts may not hold more than 4 do, beyond their own cropped masks.
-    monkeypatch.setattr(scan_pass, "BLOCK_BYTES", 1)
+    monkeypatch.setattr(plan, "BLOCK_BYTES", 1)
     array = np.random.default_rng(0).normal(100, 30, (60, 120, 120)).astype(np.float32)
     image = Image(array, np.diag((1.0, 1.0, 3.0, 1.0)))
     segmenter = identity_segmenter((64, 64, 32), (1.0, 1.0, 3.0))

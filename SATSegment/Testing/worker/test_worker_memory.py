@@ -8,9 +8,9 @@ import torch
 from worker.small_model import LABELS, headLikeImage, makeModel
 
 from SATSegmentLib.errors import OutOfMemory, SATSegmentWarning
+from SATSegmentLib.inference.plan import RunPlan
 from SATSegmentLib.inference.segmenter import Segmenter
 from SATSegmentLib.types import Progress, Prompt
-from SATSegmentLib.worker.memory import segment_in_what_memory_there_is
 
 HEAD = [Prompt(text, modality) for text, modality in LABELS[:3]]
 
@@ -40,12 +40,14 @@ def test_fewer_at_a_time_give_the_same_masks_and_are_said(
     expected = segmenter.segment(image, HEAD)
     limit(segmenter, monkeypatch, 1)
     seen: list[Progress] = []
+    plans: list[RunPlan] = []
     with pytest.warns(SATSegmentWarning) as warned:
-        results = segment_in_what_memory_there_is(segmenter, image, HEAD, seen.append, lambda: False, 0.5)
+        results = segmenter.segment(image, HEAD, progress=seen.append, on_plan=plans.append)
     assert [str(one.message) for one in warned] == [
         "The computer ran out of memory. Going on with 2 structures at a time.",
         "The computer ran out of memory. Going on with 1 structures at a time.",
     ]
+    assert [plan.prompt_block for plan in plans] == [3, 2, 1]
     for ours, theirs in zip(results, expected, strict=True):
         assert ours.prompt == theirs.prompt
         assert ours.device == theirs.device == "cpu"
@@ -58,5 +60,5 @@ def test_fewer_at_a_time_give_the_same_masks_and_are_said(
 def test_where_one_does_not_fit_the_user_is_asked(segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch) -> None:
     limit(segmenter, monkeypatch, 0)
     with pytest.raises(OutOfMemory) as caught, pytest.warns(SATSegmentWarning):
-        segment_in_what_memory_there_is(segmenter, headLikeImage(), HEAD, lambda _: None, lambda: False, 0.5)
+        segmenter.segment(headLikeImage(), HEAD)
     assert caught.value.remedy

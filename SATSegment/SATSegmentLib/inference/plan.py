@@ -1,0 +1,243 @@
+"""What a run will take and how it will go about it, decided in one place before it starts.
+
+Nothing else decides: the run takes its block of prompts, its memory and the place of its features from here, the
+terminal and the panel show it, and where memory runs out after all, `RunPlan.smaller` says how to go on.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import psutil
+import torch
+
+from SATSegmentLib.inference.cache import FeatureCache
+from SATSegmentLib.inference.device import choose_precision
+from SATSegmentLib.inference.speed import Speed
+from SATSegmentLib.sat.arithmetic import arithmetic_dtype
+from SATSegmentLib.sat.cost import encode_macs
+from SATSegmentLib.sat.network import SATNetwork
+
+Home = Literal["device", "memory", "memory and disk", "nowhere"]
+
+# Sums of probabilities that are held at once. More would save nothing: structures of a whole body fit.
+BLOCK_BYTES = 1 << 29
+# How many prompts' logits of one tile are held beside each other.
+_MOST_PROMPTS = 1024
+# Of the free memory, what is left to others: the estimate is one, and the masks themselves need some.
+_SPARE = 0.15
+# A slab of the image encoder's outputs, see `sat.lean`.
+_SLAB_BYTES = 24 << 20
+# How much of a scan one structure's tiles fill, on average over the trained labels; only the estimates depend on it.
+_STRUCTURE_SHARE = 0.02
+
+
+@dataclass(frozen=True)
+class PassSize:
+    """How large one pass over a scan is.
+
+    Attributes
+    ----------
+    windows, to_encode: all of them, and those whose features are not in the cache.
+    window_voxels: of all windows, inside the scan; where windows overlap they count twice.
+    grid_voxels: of the scan in the network's grid.
+    prompts: structures asked for.
+    """
+
+    windows: int
+    to_encode: int
+    window_voxels: int
+    grid_voxels: int
+    prompts: int
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """What a run is expected to take, and how it goes about it. Bytes and seconds.
+
+    Attributes
+    ----------
+    device, precision: what the network runs on, and in.
+    windows, to_encode: over all passes; one pass for each modality and training orientation among the prompts.
+    prompts: structures asked for.
+    prompt_block: how many of them go over the features together.
+    block_bytes: for sums of probabilities that are held at once.
+    feature_bytes: image features of all windows.
+    features_in: where they are kept for this run's second look and for prompts that come later.
+    device_bytes, memory_bytes: what features may take of the device's and of the computer's memory.
+    peak_bytes: highest use of memory (the graphics card's, if it runs on one), weights and kept features included.
+    free_bytes: what was free of it, weights and kept features included.
+    seconds: expected time.
+    """
+
+    device: str
+    precision: str
+    windows: int
+    to_encode: int
+    prompts: int
+    prompt_block: int
+    block_bytes: int
+    feature_bytes: int
+    features_in: Home
+    device_bytes: int
+    memory_bytes: int
+    peak_bytes: int
+    free_bytes: int
+    seconds: float
+
+    def __str__(self) -> str:
+        kept = f"features ({_gigabytes(self.feature_bytes)}) kept in {self.features_in}"
+        if not self.keeps_features:
+            kept = f"features ({_gigabytes(self.feature_bytes)}) fit nowhere and are made again when needed"
+        return (
+            f"{_count(self.prompts, 'structure')}, {_count(self.windows, 'window')} ({self.to_encode} new) on "
+            f"{self.device} in {self.precision}: about {_duration(self.seconds)} and {_gigabytes(self.peak_bytes)} of "
+            f"memory; {kept}"
+        )
+
+    @property
+    def keeps_features(self) -> bool:
+        """Whether the features of all windows find a place."""
+        return self.features_in != "nowhere"
+
+    @property
+    def fits(self) -> bool:
+        """Whether it should find the memory it needs."""
+        return self.peak_bytes <= self.free_bytes
+
+    def smaller(self) -> RunPlan | None:
+        """How to go on after memory ran out; None where there is nothing left to do without.
+
+        First features leave the device; then fewer structures are looked for at a time. Masks stay the same, and the
+        device and the precision are never changed: those are the user's to say.
+        """
+        if self.device_bytes:
+            return replace(self, device_bytes=0, features_in="memory")
+        at_once = min(self.prompt_block, self.prompts)
+        if at_once <= 1:
+            return None
+        return replace(self, prompt_block=(at_once + 1) // 2, block_bytes=max(self.block_bytes // 2, 1))
+
+    def instead(self) -> str:
+        """What a plan does that is the `smaller` one of another, for people."""
+        if self.prompt_block < self.prompts:
+            return f"Going on with {self.prompt_block} structures at a time."
+        return "Going on with image features in the computer's memory."
+
+
+def plan_precision(requested: str, device: torch.device, network: SATNetwork) -> torch.dtype:
+    """The precision of the image encoder: what was asked for, or with "auto" what suits device, work and memory.
+
+    Raises
+    ------
+    DeviceError: no such precision, or not on this device.
+    """
+    dtype = choose_precision(requested, device, encode_macs(network.architecture, network.window))
+    if requested == "auto" and dtype == torch.float32 and device.type == "cpu":
+        needed = encode_bytes(network, torch.float32)
+        # Half of the memory may be worth more than the last digits; a run that cannot be has no digits at all.
+        return torch.float32 if needed <= _free_bytes(device) else torch.bfloat16
+    return dtype
+
+
+def plan_run(network: SATNetwork, passes: Sequence[PassSize], cache: FeatureCache, speed: Speed) -> RunPlan:
+    """Plan a run.
+
+    Parameters
+    ----------
+    passes: of the run.
+    cache: where features are kept; its budgets are upper limits.
+    speed: of this network on this device.
+    """
+    dtype, device = network.backbone.dtype, network.position_code.device
+    windows, to_encode, voxels, prompts = (
+        sum(getattr(one, name) for one in passes) for name in ("windows", "to_encode", "window_voxels", "prompts")
+    )
+    voxel_bytes = network.architecture.features[0] * dtype.itemsize
+    feature_bytes = voxels * voxel_bytes
+    weights = sum(tensor.nbytes for tensor in network.state_dict().values())
+    encoding = encode_bytes(network) if to_encode else 0
+    scan_bytes = 4 * sum(one.grid_voxels for one in passes)
+    everywhere = 4 * max(one.grid_voxels for one in passes) * prompts
+    sums = min(BLOCK_BYTES, math.ceil(everywhere * (_STRUCTURE_SHARE if prompts > 1 else 1)))
+    free = _free_bytes(torch.device("cpu")) + cache.memory_used
+    device_bytes = 0
+    if device.type != "cpu":
+        room = _free_bytes(device) + cache.device_used - encoding
+        device_bytes = feature_bytes if feature_bytes <= room * (1 - _SPARE) else 0
+    on_host = encoding if device.type == "cpu" else 0
+    memory_bytes = max(min(cache.memory_bytes, int(free * (1 - _SPARE)) - on_host - sums), 0)
+    block_bytes = min(max((free - on_host - min(feature_bytes, memory_bytes)) // 4, 1 << 20), BLOCK_BYTES)
+    kept = device_bytes if device.type != "cpu" else min(feature_bytes, memory_bytes)
+    working = max(encoding, sums) if device.type == "cpu" else encoding
+    home = _home(feature_bytes, device_bytes, memory_bytes, cache.disk_bytes)
+    twice = home == "nowhere" and everywhere > block_bytes
+    return RunPlan(
+        device=str(device),
+        precision=str(dtype).removeprefix("torch."),
+        windows=windows,
+        to_encode=to_encode,
+        prompts=prompts,
+        prompt_block=min(max(prompts, 1), _MOST_PROMPTS),
+        block_bytes=block_bytes,
+        feature_bytes=feature_bytes,
+        features_in=home,
+        device_bytes=device_bytes,
+        memory_bytes=memory_bytes,
+        peak_bytes=weights + kept + working + (scan_bytes if device.type == "cpu" else 0),
+        free_bytes=weights + (free if device.type == "cpu" else _free_bytes(device) + cache.device_used),
+        seconds=sum(_seconds(one, network, speed, twice) for one in passes),
+    )
+
+
+def encode_bytes(network: SATNetwork, dtype: torch.dtype | None = None) -> int:
+    """Highest use of memory while a window is encoded, without weights: its maps, and what slabs of them need."""
+    dtype, device = dtype or network.backbone.dtype, network.position_code.device
+    features, strides = network.architecture.features, network.architecture.strides
+    maps, voxels = 0, math.prod(network.window)
+    for channels, stride in zip(features, strides, strict=True):
+        voxels //= math.prod(stride)
+        maps += channels * voxels * dtype.itemsize
+    # The widest slab is at full resolution, where a map and its skip are read together: read, convolved, written.
+    plane = features[0] * network.window[1] * network.window[2] * arithmetic_dtype(dtype, device).itemsize
+    planes = min(max(_SLAB_BYTES // plane, 1), network.window[0])
+    return maps + plane * (2 * (planes + 2) + 2 * planes) + 4 * math.prod(network.window)
+
+
+def _home(feature_bytes: int, device_bytes: int, memory_bytes: int, disk_bytes: int) -> Home:
+    if device_bytes:
+        return "device"
+    if feature_bytes <= memory_bytes:
+        return "memory"
+    return "memory and disk" if feature_bytes <= memory_bytes + disk_bytes else "nowhere"
+
+
+def _seconds(size: PassSize, network: SATNetwork, speed: Speed, twice: bool) -> float:
+    """Encoding what is new; then each prompt everywhere, again where it is found, and its way back to the scan."""
+    encoding = size.to_encode * encode_macs(network.architecture, network.window) / speed.encode_macs * (1 + twice)
+    found = size.prompts * min(_STRUCTURE_SHARE, 1)
+    look = size.window_voxels * (speed.voxel + speed.voxel_and_prompt * size.prompts)
+    again = size.window_voxels * (speed.voxel * min(2 * found, 1) + 2 * speed.voxel_and_prompt * found)
+    back = size.grid_voxels * found * speed.restored_voxel
+    return encoding + size.windows * speed.prompt * size.prompts + look + again + back
+
+
+def _free_bytes(device: torch.device) -> int:
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    return psutil.virtual_memory().available
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _gigabytes(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.0f} MB"
+
+
+def _duration(seconds: float) -> str:
+    return f"{max(seconds, 1):.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"

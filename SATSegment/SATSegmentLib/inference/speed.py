@@ -1,0 +1,105 @@
+"""How fast a network runs on this machine, measured on pieces small enough not to be felt."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+
+from SATSegmentLib.inference.tiles import HighTiles, TileLogits, Tiling
+from SATSegmentLib.inference.windows import Box
+from SATSegmentLib.sat import lean
+from SATSegmentLib.sat.architecture import Architecture
+from SATSegmentLib.sat.cost import encode_macs
+from SATSegmentLib.sat.network import SATNetwork
+
+# A piece of this much work tells the rate within a tenth, and is less than a hundredth of any window worth planning.
+_PROBE_MACS = 5e9
+_PROMPTS = 16
+_ROUNDS = 2
+# Interpolating, thresholding and cropping: passes over a structure's voxels, in seconds for each.
+_RESTORED_VOXEL = 2e-8
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Rates of one network on one device.
+
+    Attributes
+    ----------
+    encode_macs: multiply-accumulate operations per second of the image encoder.
+    prompt: seconds for a prompt's mask embedding in one window.
+    voxel: seconds to read a voxel's features.
+    voxel_and_prompt: seconds for a prompt's logit at a voxel, and for looking at it.
+    restored_voxel: seconds to bring a voxel back to the scan.
+    """
+
+    encode_macs: float
+    prompt: float
+    voxel: float
+    voxel_and_prompt: float
+    restored_voxel: float = _RESTORED_VOXEL
+
+    def after_encoding(self, network: SATNetwork, windows: int, seconds: float) -> Speed:
+        """The same, now that encoding so many windows took so long."""
+        return replace(self, encode_macs=windows * encode_macs(network.architecture, network.window) / seconds)
+
+
+def measure_speed(network: SATNetwork) -> Speed:
+    """Let the network's own first layers, query decoder and mask product run on a small piece."""
+    device = network.position_code.device
+    with torch.inference_mode():
+        one, many = (_voxel_seconds(network, prompts) for prompts in (1, _PROMPTS))
+        tokens = torch.zeros(1, *network.position_code.shape, device=device)
+        queries = torch.zeros(_PROMPTS, network.architecture.query_dim, device=device)
+        decoding = _fastest(lambda: network.embed_masks(tokens, queries), device)
+        encoding = _encode_macs(network)
+    each = max(many - one, 0.0) / (_PROMPTS - 1)
+    return Speed(encoding, decoding / _PROMPTS, max(one - each, 0.0), each)
+
+
+def _encode_macs(network: SATNetwork) -> float:
+    """On the first stage, where most of the work is, in a slice of the window."""
+    device, blocks = network.position_code.device, list(network.backbone.encoder.stages[0][0].convs)  # type: ignore[index]
+    _, y, z = network.window
+    work = _stage_macs(network.architecture, (1, y, z))
+    planes = min(max(round(_PROBE_MACS / work), 1), network.window[0])
+    x = torch.ones(1, 1, planes, y, z, dtype=network.backbone.dtype, device=device)
+    return planes * work / _fastest(lambda: lean.encode(x, [blocks]), device)
+
+
+def _stage_macs(architecture: Architecture, shape: tuple[int, int, int]) -> int:
+    width, depth = architecture.features[0], architecture.encoder_convs[0]
+    return 27 * math.prod(shape) * width * (1 + (depth - 1) * width)
+
+
+def _voxel_seconds(network: SATNetwork, prompts: int) -> float:
+    """A group of tiles: their logits, and the look at them."""
+    device, width = network.position_code.device, network.architecture.features[0]
+    tiling = Tiling(network.window, device)
+    cells, part = next(tiling.groups(_whole(network.window), width, prompts))
+    shape = tuple(side.stop - side.start for side in part)
+    voxels = torch.zeros(*shape, width, dtype=network.backbone.dtype, device=device).permute(3, 0, 1, 2)
+    logits = TileLogits(voxels, torch.zeros(prompts, width, device=device))
+    high = HighTiles(tiling, prompts, 1.0)
+    return _fastest(lambda: high.look(cells, part, logits.of(part)), device) / math.prod(shape)
+
+
+def _whole(shape: tuple[int, int, int]) -> Box:
+    x, y, z = (slice(0, side) for side in shape)
+    return (x, y, z)
+
+
+def _fastest(run: Callable[[], object], device: torch.device) -> float:
+    run()
+    times = []
+    for _ in range(_ROUNDS):
+        started = time.perf_counter()
+        run()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        times.append(time.perf_counter() - started)
+    return min(times)

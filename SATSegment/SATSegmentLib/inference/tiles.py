@@ -1,0 +1,253 @@
+"""A scan's grid cut into tiles: where prompts matter is found, computed and kept tile by tile.
+
+A structure fills a small share of a scan. What is known and kept of it is therefore not a volume but a list of tiles:
+time and memory follow the size of the structures, not prompts times volume. A tile's logits for hundreds of prompts
+also stay in the processor's cache from the product that makes them to the last look at them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from itertools import product
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from SATSegmentLib.inference.windows import Box, intersection
+
+# On a processor a tile's features fill half a megabyte; a graphics card wants more to do at a time.
+_PROCESSOR_TILE = (16, 16, 8)
+_CARD_TILE = (48, 48, 16)
+
+# Features and logits of tiles that are looked at together: as many as stay in the cache, because each look has a price.
+_GROUP_BYTES = 6 << 20
+_CARD_GROUP_BYTES = 1 << 28
+
+_HIGH = 1 << 6
+# One bit per face of a tile: low and high end of x, of y, of z.
+_FACES = tuple(1 << face for face in range(6))
+# Of (tiles x, x, tiles y, y, tiles z, z, prompts) without the axis inside the tile that a face is perpendicular to.
+_PLANE_AXES = ((2, 4), (1, 4), (1, 3))
+
+
+class Tiling:
+    """How a grid is cut.
+
+    Parameters
+    ----------
+    shape: voxels of the grid.
+    device: where tiles are computed.
+
+    Attributes
+    ----------
+    side: voxels of a tile; the last along each axis may be cut short by the grid's end.
+    counts: tiles along each axis; they are numbered with the last axis fastest.
+    """
+
+    def __init__(self, shape: tuple[int, int, int], device: torch.device) -> None:
+        self.shape = shape
+        on_card = device.type != "cpu"
+        self.side = _CARD_TILE if on_card else _PROCESSOR_TILE
+        self._group_bytes = _CARD_GROUP_BYTES if on_card else _GROUP_BYTES
+        self.counts = tuple(-(-size // side) for size, side in zip(shape, self.side, strict=True))
+
+    def __len__(self) -> int:
+        return math.prod(self.counts)
+
+    @property
+    def voxels(self) -> int:
+        """Voxels of a whole tile."""
+        return math.prod(self.side)
+
+    def cells(self, box: Box) -> tuple[range, range, range]:
+        """The places along each axis of the tiles that a box touches."""
+        x, y, z = (range(p.start // side, -(-p.stop // side)) for p, side in zip(box, self.side, strict=True))
+        return x, y, z
+
+    def parts(self, box: Box) -> Iterator[tuple[int, Box]]:
+        """The tiles that a box touches: number, and what lies in both."""
+        for x, y, z in product(*self.cells(box)):
+            part = intersection(self._box((x, y, z), (x + 1, y + 1, z + 1)), box)
+            assert part is not None
+            yield (x * self.counts[1] + y) * self.counts[2] + z, part
+
+    def groups(self, box: Box, channels: int, prompts: int) -> Iterator[tuple[Box, Box]]:
+        """The same in groups that are worth one look: their places, and what lies in both."""
+        xs, ys, zs = self.cells(box)
+        together = max(self._group_bytes // (4 * self.voxels * (channels + prompts)), 1)
+        deep = min(together, len(zs))
+        wide = min(together // deep, len(ys))
+        for x in xs:
+            for y, z in product(ys[::wide], zs[::deep]):
+                stop = (x + 1, min(y + wide, ys.stop), min(z + deep, zs.stop))
+                part = intersection(self._box((x, y, z), stop), box)
+                assert part is not None
+                yield (slice(x, stop[0]), slice(y, stop[1]), slice(z, stop[2])), part
+
+    def cell(self, tile: int) -> Box:
+        """The place of a tile along each axis."""
+        x, y, z = (slice(int(place), int(place) + 1) for place in np.unravel_index(tile, self.counts))
+        return (x, y, z)
+
+    def _box(self, start: tuple[int, ...], stop: tuple[int, ...]) -> Box:
+        x, y, z = (slice(low * side, high * side) for low, high, side in zip(start, stop, self.side, strict=True))
+        return (x, y, z)
+
+    def inside(self, part: Box) -> Box:
+        """A part of one tile in that tile's own indices."""
+        x, y, z = (slice(p.start % side, (p.stop - 1) % side + 1) for p, side in zip(part, self.side, strict=True))
+        return (x, y, z)
+
+
+class TileLogits:
+    """The logits of a window's prompts, tile by tile, in float32.
+
+    Features in half precision are widened on the way: a tile's are in the processor's cache then, and only the product
+    is rounded. So logits near zero, which decide a mask's border, keep their sign.
+
+    Parameters
+    ----------
+    voxels: (C, x, y, z) features of a window.
+    embeddings: (prompts, C) float32 mask embeddings.
+    """
+
+    def __init__(self, voxels: Tensor, embeddings: Tensor) -> None:
+        self._voxels = voxels.permute(1, 2, 3, 0)
+        self._embeddings = embeddings
+        self._wide = torch.zeros(0, len(voxels), device=voxels.device)
+
+    def of(self, part: Box, prompts: Tensor | None = None) -> Tensor:
+        """Logits (x, y, z, prompts) of some prompts, or of all, in a part of the window."""
+        voxels = self._voxels[part]
+        count = voxels[..., 0].numel()
+        if len(self._wide) < count:
+            self._wide = torch.zeros(max(count, 2), voxels.shape[-1], device=voxels.device)
+        self._wide[:count].view(voxels.shape).copy_(voxels)
+        embeddings = self._embeddings if prompts is None else self._embeddings[prompts.to(self._embeddings.device)]
+        # A product with one row or one column alone would be rounded in another way than in company.
+        columns = embeddings if len(embeddings) > 1 else embeddings.expand(2, -1)
+        logits = self._wide[: max(count, 2)].mm(columns.t())[:count, : len(embeddings)]
+        return logits.unflatten(0, voxels.shape[:3])
+
+
+class HighTiles:
+    """For each prompt the tiles in which some window's logit is high, and the highest logit anywhere.
+
+    Parameters
+    ----------
+    prompts: how many.
+    level: what a logit must exceed to be high.
+
+    Attributes
+    ----------
+    highest: (prompts,) float32.
+    """
+
+    def __init__(self, tiling: Tiling, prompts: int, level: float) -> None:
+        self._tiling = tiling
+        self._level = level
+        self._marks = torch.zeros(*tiling.counts, prompts, dtype=torch.uint8)
+        self.highest = torch.full((prompts,), -math.inf)
+
+    def look(self, cells: Box, part: Box, logits: Tensor) -> None:
+        """Take in one window's logits.
+
+        Parameters
+        ----------
+        cells: places of tiles along each axis.
+        part: box of the grid, in these tiles.
+        logits: (x, y, z, prompts), on `part`.
+        """
+        whole = self._whole_tiles(cells, part, logits)
+        # Axis by axis, because one reduction over all three takes five times as long.
+        highest = whole.amax(dim=1).amax(dim=2).amax(dim=3)
+        torch.maximum(self.highest, highest.amax(dim=(0, 1, 2)).cpu(), out=self.highest)
+        high = highest > self._level
+        if not bool(high.any()):
+            return
+        marks = high.to(torch.uint8) * _HIGH
+        for face, bit in enumerate(_FACES):
+            axis, end = divmod(face, 2)
+            plane = whole.select(2 * axis + 1, -end)
+            # What is left of the two other axes within a tile.
+            marks |= (plane.amax(dim=_PLANE_AXES[axis]) > self._level).to(torch.uint8) * bit
+        self._marks[cells] |= marks.cpu()
+
+    def _whole_tiles(self, cells: Box, part: Box, logits: Tensor) -> Tensor:
+        """As (tiles x, x, tiles y, y, tiles z, z, prompts), with minus infinity where a tile is not covered."""
+        side = self._tiling.side
+        shape = [(cell.stop - cell.start) * length for cell, length in zip(cells, side, strict=True)]
+        if list(logits.shape[:3]) != shape:
+            start = [cell.start * length for cell, length in zip(cells, side, strict=True)]
+            filled = logits.new_full((*shape, logits.shape[3]), -math.inf)
+            filled[tuple(slice(p.start - low, p.stop - low) for p, low in zip(part, start, strict=True))] = logits
+            logits = filled
+        return logits.unflatten(2, (-1, side[2])).unflatten(1, (-1, side[1])).unflatten(0, (-1, side[0]))
+
+    def needed(self) -> Tensor:
+        """(tiles, prompts) bool: the tiles with high voxels, and those with a neighbour of one.
+
+        Interpolation reaches one voxel far, so a voxel's neighbours decide with it where a mask ends.
+        """
+        needed = (self._marks & _HIGH) != 0
+        for step in product((-1, 0, 1), repeat=3):
+            faces = sum(_FACES[2 * axis + (way > 0)] for axis, way in enumerate(step) if way)
+            here, there = zip(*map(_shifted, step), strict=True)
+            if faces:
+                needed[there] |= (self._marks[here] & faces) == faces
+        return needed.flatten(0, 2)
+
+
+class TileSums:
+    """What windows say of a block of prompts, added up on the tiles where each of them matters.
+
+    Parameters
+    ----------
+    needed: (tiles, prompts) bool.
+    """
+
+    def __init__(self, tiling: Tiling, needed: Tensor) -> None:
+        self._tiling = tiling
+        self._tiles, self._prompts = (column.contiguous() for column in needed.nonzero().unbind(1))
+        self._starts = [0, *needed.sum(dim=1).cumsum(0).tolist()]
+        self._sums = torch.zeros(len(self._tiles), *tiling.side)
+
+    def prompts(self, tile: int) -> Tensor:
+        """Which of the block's prompts matter in a tile."""
+        return self._prompts[self._starts[tile] : self._starts[tile + 1]]
+
+    def matter_in(self, tile: int) -> bool:
+        """Whether any of them does."""
+        return self._starts[tile] < self._starts[tile + 1]
+
+    def add(self, tile: int, part: Box, values: Tensor) -> None:
+        """Add (x, y, z, prompts of the tile) to a part of a tile."""
+        rows = slice(self._starts[tile], self._starts[tile + 1])
+        self._sums[(rows, *self._tiling.inside(part))] += values.permute(3, 0, 1, 2).cpu()
+
+    def dense(self, prompt: int) -> tuple[Box, np.ndarray] | None:
+        """One prompt's sums as an array, and the box of the grid that it covers; None where it matters nowhere.
+
+        Zero in the box's tiles where the prompt does not matter.
+        """
+        rows = (self._prompts == prompt).nonzero()[:, 0]
+        if not len(rows):
+            return None
+        cells = np.stack(np.unravel_index(self._tiles[rows].numpy(), self._tiling.counts))
+        low, high = cells.min(axis=1), cells.max(axis=1) + 1
+        array = np.zeros((*(high - low), *self._tiling.side), np.float32)
+        array[tuple(cells - low[:, None])] = self._sums[rows].numpy()
+        array = array.transpose(0, 3, 1, 4, 2, 5).reshape((high - low) * self._tiling.side)
+        starts = low * self._tiling.side
+        stops = np.minimum(high * self._tiling.side, self._tiling.shape)
+        x, y, z = (slice(int(start), int(stop)) for start, stop in zip(starts, stops, strict=True))
+        return (x, y, z), array[: x.stop - x.start, : y.stop - y.start, : z.stop - z.start]
+
+
+def _shifted(way: int) -> tuple[slice, slice]:
+    """Along one axis: the tiles that have a neighbour that way, and these neighbours."""
+    if way == 0:
+        return slice(None), slice(None)
+    return (slice(None, -1), slice(1, None)) if way > 0 else (slice(1, None), slice(None, -1))
