@@ -31,11 +31,11 @@ ARCHITECTURE = Architecture(
 class TissueSchedule:
     """Length and pace of the U-Net's first training (tissue.py)."""
 
-    steps: int = 4500
+    steps: int = 3800
     windows_per_head: int = 3
     learning_rate: float = 1e-3
     warmup_steps: int = 100
-    decay_steps: int = 1500
+    decay_steps: int = 800
     weight_decay: float = 1e-2
     gradient_norm: float = 5.0
     validate_every: int = 250
@@ -46,7 +46,7 @@ TISSUE_SCHEDULE = TissueSchedule()
 # The second training asks for some of the structures in each window, by any of their names.
 PROMPTS_PER_WINDOW = 12
 _WHOLE = Settings(
-    steps=2000,
+    steps=1500,
     batch_size=1,
     learning_rate=5e-4,
     warmup_steps=30,
@@ -62,5 +62,5 @@ _WHOLE = Settings(
 )
 # First the query decoder alone, which costs a third: until it has learned to make mask embeddings out of words, its
 # gradients would only spoil the U-Net.
-DECODER_SETTINGS = replace(_WHOLE, steps=600, learning_rate=1e-3, part="decoder")
+DECODER_SETTINGS = replace(_WHOLE, steps=500, learning_rate=1e-3, part="decoder")
 SETTINGS = _WHOLE
