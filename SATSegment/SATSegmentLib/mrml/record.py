@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import SATSegmentLib
+from SATSegmentLib.anatomy.user_words import is_taught, word_sha256
 from SATSegmentLib.storage.style import segment_id
 from SATSegmentLib.types import SegmentResult
 
@@ -39,6 +40,8 @@ def addRecord(segmentationNode: Any, results: Sequence[SegmentResult], model: Mo
                 "trained": one.prompt.trained,
                 "status": one.status,
                 "segment": segment_id(one.prompt),
+                # A word may be taught anew later, under the same name.
+                **({"word_sha256": word_sha256(one.prompt, model.sha256)} if is_taught(one.prompt) else {}),
             }
             for one in results
         ],

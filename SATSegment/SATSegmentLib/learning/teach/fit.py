@@ -28,7 +28,7 @@ class Recipe:
     ----------
     rounds: at most so many; each draws a fresh sample of voxels.
     steps: of gradient descent (Adam) in a round.
-    rate: of Adam; in units of the root mean square of what the fit began with.
+    rate: of Adam. The query goes in units of the start's root mean square, the shift in units of logits.
     pull: weight of the mean square of how far the vectors have gone, in these units.
     patience: rounds without a better Dice after which the fit stops.
     gain: what counts as better.
@@ -38,7 +38,7 @@ class Recipe:
 
     rounds: int = 16
     steps: int = 25
-    rate: float = 0.03
+    rate: float = 0.1
     pull: float = 0.05
     patience: int = 4
     gain: float = 0.002
@@ -124,13 +124,13 @@ class _Fitted:
         self._network = network
         self._start = start
         self._pull = recipe.pull
-        tokens = views[0].tokens(recipe.windows(views[0])[:1])
-        with torch.no_grad():
-            embedding = network.embed_masks(tokens, start[None])[0, 0]
+        first = recipe.windows(views[0])[:1]
+        channels = views[0].sample(first, None, torch.Generator().manual_seed(recipe.seed)).voxels[0]
         self._query_scale = float(start.square().mean().sqrt()) or 1.0
-        self._shift_scale = float(embedding.square().mean().sqrt()) or 1.0
+        # One unit of a channel's shift moves the logit by one, where the channel is one deviation off its mean.
+        self._shift_scale = 1 / channels.std(dim=0).clamp(min=_SMALL)
         self._query = torch.zeros_like(start, requires_grad=True)
-        self._shift = torch.zeros_like(embedding, requires_grad=True)
+        self._shift = torch.zeros_like(self._shift_scale, requires_grad=True)
         self._optimizer = torch.optim.Adam([self._query, self._shift], lr=recipe.rate)
 
     def vectors(self) -> Vectors:

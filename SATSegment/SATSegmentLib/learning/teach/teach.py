@@ -148,10 +148,18 @@ class _Lesson:
         return candidates[best].clone(), labels[best][0]
 
     def _fit(self, numbers: Sequence[int], start: torch.Tensor, stage: str) -> Vectors:
+        left = self._recipe.rounds * self._recipe.steps
+
+        def on_step() -> None:
+            nonlocal left
+            left -= 1
+            self._run.advance(self._step_work, stage)
+
         views = [self._views[number] for number in numbers]
-        return fit(
-            self._segmenter.network, views, start, self._recipe, lambda: self._run.advance(self._step_work, stage)
-        )
+        vectors = fit(self._segmenter.network, views, start, self._recipe, on_step)
+        # A fit that stopped early has done its work all the same.
+        self._run.advance(left * self._step_work, stage)
+        return vectors
 
     def _try(self, number: int, vectors: Vectors, cancel: CancelCallback | None) -> float:
         """Dice of the word's mask on an example, in the scan's own grid, as a user would get it."""
@@ -180,8 +188,8 @@ class _Lesson:
             model_sha256=description.network_sha256,
             taught=datetime.now(UTC).isoformat(timespec="seconds"),
             scans=tuple(_sha256(example.image) for example in self._examples),
-            dice=tuple(round(one, 4) for one in dice),
-            left_out_dice=tuple(round(one, 4) for one in left_out),
+            dice=tuple(round(float(one), 4) for one in dice),
+            left_out_dice=tuple(round(float(one), 4) for one in left_out),
             start=label,
             software=f"SATSegment {SATSegmentLib.__version__}",
         )
