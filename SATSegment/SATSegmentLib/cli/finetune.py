@@ -43,4 +43,4 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.part:
         config = dataclasses.replace(config, training=dataclasses.replace(config.training, part=arguments.part))
     origin = read_origin(arguments.start)
-    return follow(arguments, lambda out, team, show: finetune(config, origin, out, arguments.resume, team, show))
+    return follow(arguments, lambda out, team, bar: finetune(config, origin, out, arguments.resume, team, bar))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
+    from SATSegmentLib.learning.segmentation.run import Bar
     from SATSegmentLib.learning.segmentation.team import Team
     from SATSegmentLib.learning.segmentation.trainer import Outcome
     from SATSegmentLib.types import Progress
@@ -44,11 +47,11 @@ def run(arguments: argparse.Namespace) -> int:
     from SATSegmentLib.learning.segmentation.run import train
 
     config = read_config(arguments.config)
-    return follow(arguments, lambda out, team, show: train(config, out, arguments.resume, team, show))
+    return follow(arguments, lambda out, team, bar: train(config, out, arguments.resume, team, bar))
 
 
-def follow(arguments: argparse.Namespace, run: Callable[[Path, Team, Callable[[Progress], None]], Outcome]) -> int:
-    """Run a training with a progress bar and say what came of it; returns the exit code."""
+def follow(arguments: argparse.Namespace, run: Callable[[Path, Team, Bar], Outcome]) -> int:
+    """Run a training with progress bars and say what came of it; returns the exit code."""
     from SATSegmentLib.cli.progress import progress_bar
     from SATSegmentLib.inference.device import choose_device
     from SATSegmentLib.learning.segmentation.run import MODEL_FOLDER
@@ -57,8 +60,8 @@ def follow(arguments: argparse.Namespace, run: Callable[[Path, Team, Callable[[P
     if arguments.device != "auto":
         choose_device(arguments.device)
     out = (arguments.out or Path(arguments.config.stem)).expanduser()
-    with joined(arguments.device) as team, progress_bar("Training") as progress:
-        outcome = run(out, team, progress)
+    with joined(arguments.device) as team:
+        outcome = run(out, team, progress_bar if team.leads else _no_bar)
     if not team.leads:
         return 0 if outcome.finished else 1
     best = "" if outcome.best_dice is None else f", best validation Dice {outcome.best_dice:.3f}"
@@ -67,3 +70,7 @@ def follow(arguments: argparse.Namespace, run: Callable[[Path, Team, Callable[[P
         return 1
     print(f"{out / MODEL_FOLDER}: {outcome.step} steps{best}")
     return 0
+
+
+def _no_bar(title: str) -> AbstractContextManager[Callable[[Progress], None]]:
+    return nullcontext(lambda progress: None)

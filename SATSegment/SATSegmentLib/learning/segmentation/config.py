@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from SATSegmentLib.learning.data.recipe import Recipe
+from SATSegmentLib.learning.data import Recipe
 from SATSegmentLib.learning.segmentation.errors import ConfigError
 from SATSegmentLib.learning.segmentation.settings import Settings
 from SATSegmentLib.learning.segmentation.strict import build
@@ -39,11 +39,11 @@ class DataConfig:
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
         if not self.train:
-            raise ValueError("train names no file")
+            raise ConfigError("train names no file.")
         if not 0 <= self.validation_share < 1:
-            raise ValueError("validation_share must be from 0 to below 1")
+            raise ConfigError("validation_share must be from 0 to below 1.")
         if self.validation and self.validation_share:
-            raise ValueError("give validation or validation_share, not both")
+            raise ConfigError("give validation or validation_share, not both.")
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,9 @@ class QueriesConfig:
     def __post_init__(self) -> None:
         """Refuse half of a pair, and both ways at once."""
         if (self.text_encoder is None) != (self.language_model is None):
-            raise ValueError("text_encoder and language_model belong together")
+            raise ConfigError("text_encoder and language_model belong together.")
         if self.free and self.text_encoder is not None:
-            raise ValueError("give a text_encoder or free: true, not both")
+            raise ConfigError("give a text_encoder or free: true, not both.")
 
 
 @dataclass(frozen=True)

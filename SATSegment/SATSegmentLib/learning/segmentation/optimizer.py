@@ -17,11 +17,19 @@ def make_optimizer(model: SupervisedNetwork, settings: Settings) -> torch.optim.
     queries = list(model.queries.parameters())
     others = {id(parameter) for parameter in (*unet, *queries)}
     decoder = [parameter for parameter in model.parameters() if id(parameter) not in others]
-    paces = ((unet, settings.unet_pace), (decoder, settings.decoder_pace), (queries, settings.queries_pace))
-    groups = [{"params": trained, "pace": pace} for part, pace in paces if (trained := _trained(part))]
-    return torch.optim.AdamW(
-        groups, lr=0.0, betas=(0.9, 0.999), eps=1e-8, weight_decay=settings.weight_decay, fused=True
+    decay = settings.weight_decay
+    # Queries do not decay: a modality or label that is not in the data must stay what it was.
+    parts = (
+        (unet, settings.unet_pace, decay),
+        (decoder, settings.decoder_pace, decay),
+        (queries, settings.queries_pace, 0),
     )
+    groups = [
+        {"params": trained, "pace": pace, "weight_decay": share}
+        for part, pace, share in parts
+        if (trained := _trained(part))
+    ]
+    return torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.999), eps=1e-8, fused=True)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, step: int, settings: Settings) -> float:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from SATSegmentLib.learning.data.cache import CaseCache
+from SATSegmentLib.learning.data import NO_AUGMENTATION, CaseCache, PatchDataset, Record, read_records, split
 from SATSegmentLib.learning.data.case_files import StoredCase
 from SATSegmentLib.learning.data.merging import built_in_rules
-from SATSegmentLib.learning.data.patches import PatchDataset
-from SATSegmentLib.learning.data.recipe import NO_AUGMENTATION
-from SATSegmentLib.learning.data.records import Record, read_records
-from SATSegmentLib.learning.data.split import split
 from SATSegmentLib.learning.sample import TrainingPrompt
 from SATSegmentLib.learning.segmentation.architectures import ARCHITECTURES
 from SATSegmentLib.learning.segmentation.checkpoint import Start, read_start
@@ -39,7 +36,8 @@ _WINDOW = (288, 288, 96)
 _SPACING = (1.0, 1.0, 3.0)
 
 Cases = Sequence[tuple[Record, StoredCase]]
-ShowProgress = Callable[[Progress], None]
+# Opens a progress bar with a title; `cli.progress.progress_bar` is one.
+Bar = Callable[[str], AbstractContextManager[Callable[[Progress], None]]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +56,7 @@ class Origin:
     description: ModelDescription | None
 
 
-def train(config: Config, out: Path, resume: bool, team: Team, progress: ShowProgress) -> Outcome:
+def train(config: Config, out: Path, resume: bool, team: Team, bar: Bar) -> Outcome:
     """Train a new network and write `out/model`.
 
     Raises
@@ -68,7 +66,7 @@ def train(config: Config, out: Path, resume: bool, team: Team, progress: ShowPro
     architecture = _architecture(config)
     window = _checked_window(config.window or _WINDOW, architecture)
     network = new_network(architecture, window, config.training.seed)
-    return _train(config, network, None, out, resume, team, progress)
+    return _train(config, network, None, out, resume, team, bar)
 
 
 def read_origin(path: Path) -> Origin:
@@ -85,7 +83,7 @@ def read_origin(path: Path) -> Origin:
     return Origin(read_start(path), None, None)
 
 
-def finetune(config: Config, origin: Origin, out: Path, resume: bool, team: Team, progress: ShowProgress) -> Outcome:
+def finetune(config: Config, origin: Origin, out: Path, resume: bool, team: Team, bar: Bar) -> Outcome:
     """Train a network further and write `out/model`; the origin is only read.
 
     Raises
@@ -97,7 +95,7 @@ def finetune(config: Config, origin: Origin, out: Path, resume: bool, team: Team
     weights = origin.start.weights
     window = config.window or (origin.description.window if origin.description else _WINDOW)
     network = build_network(weights, _checked_window(window, weights.architecture))
-    return _train(config, network, origin, out, resume, team, progress)
+    return _train(config, network, origin, out, resume, team, bar)
 
 
 def _train(
@@ -107,25 +105,26 @@ def _train(
     out: Path,
     resume: bool,
     team: Team,
-    progress: ShowProgress,
+    bar: Bar,
 ) -> Outcome:
     described = origin.description if origin else None
     spacing = config.spacing or (described.spacing if described else _SPACING)
     records, validation_records = _records(config.data, config.training.seed)
-    cases = _cases(config.data, records, spacing, team)
+    cases = _cases(config.data, records, spacing, team, bar)
     labels = _labels(cases)
-    validation_cases = _cases(config.data, validation_records, spacing, team) if validation_records else ()
+    validation_cases = _cases(config.data, validation_records, spacing, team, bar) if validation_records else ()
     query_dim = network.architecture.query_dim
     queries = _queries(config.queries, origin, (*labels, *_labels(validation_cases)), query_dim, config.training.seed)
     recipe = dataclasses.replace(config.data.recipe, window=network.window)
-    samples = PatchDataset(cases, recipe, config.training.seed, spacing)
+    samples = PatchDataset(cases, recipe, config.training.seed)
     validation = None
     if validation_cases:
         plain = dataclasses.replace(recipe, augmentation=NO_AUGMENTATION, dataset_weights={})
         # Other numbers than the training draws, for the case that someone validates on the same scans.
-        validation = PatchDataset(validation_cases, plain, config.training.seed + 1, spacing)
+        validation = PatchDataset(validation_cases, plain, config.training.seed + 1)
     heads = origin.start.heads if origin else None
-    outcome = fit(network, queries, samples, config.training, out, validation, heads, resume, team, progress)
+    with bar("Training") as progress:
+        outcome = fit(network, queries, samples, config.training, out, validation, heads, resume, team, progress)
     if outcome.finished and team.leads:
         description = ModelDescription(config.name, network.window, spacing, _orientations(cases))
         export_model(outcome.checkpoint, queries, out / MODEL_FOLDER, description, labels)
@@ -155,13 +154,17 @@ def _records(data: DataConfig, seed: int) -> tuple[Sequence[Record], Sequence[Re
     return parts["train"], parts["validation"]
 
 
-def _cases(data: DataConfig, records: Sequence[Record], spacing: tuple[float, float, float], team: Team) -> Cases:
+def _cases(
+    data: DataConfig, records: Sequence[Record], spacing: tuple[float, float, float], team: Team, bar: Bar
+) -> Cases:
     cache = CaseCache(data.cache, spacing, built_in_rules if data.derive_labels else lambda _: ())
+    if not team.leads:
+        team.gather(None)  # waits until the leader has made everything
+    with bar("Preparing scans") as progress:
+        cases = cache.prepare(records, skip_bad=data.skip_bad, progress=progress).cases
     if team.leads:
-        cache.prepare(records, skip_bad=data.skip_bad)
-    # The others find everything made; the gathering makes them wait for it.
-    team.gather(None)
-    return cache.prepare(records, skip_bad=data.skip_bad).cases
+        team.gather(None)
+    return cases
 
 
 def _labels(cases: Cases) -> tuple[Label, ...]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from SATSegmentLib.errors import SATSegmentError
 from SATSegmentLib.learning.segmentation.errors import ConfigError
 
 T = TypeVar("T")
@@ -42,8 +43,8 @@ def build(cls: type[T], content: Any, base: Path, place: str = "") -> T:
     values = {key: _value(kinds[key], value, base, _at(place, key)) for key, value in content.items()}
     try:
         return cls(**values)
-    except ValueError as error:
-        raise ConfigError(f"{place or 'The file'}: {error}.") from error
+    except SATSegmentError as error:
+        raise ConfigError(f"In {place}: {error.message}", error.remedy) from error
 
 
 def _value(kind: Any, value: Any, base: Path, place: str) -> Any:

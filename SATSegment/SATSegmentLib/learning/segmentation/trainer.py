@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from SATSegmentLib.errors import OutputError
+from SATSegmentLib.errors import OutOfMemory, OutputError
 from SATSegmentLib.learning.sample import Samples
 from SATSegmentLib.learning.segmentation.batches import Batch, batches
 from SATSegmentLib.learning.segmentation.checkpoint import Position, read_checkpoint, write_checkpoint
@@ -180,10 +180,11 @@ class Trainer:
             improved = False
             if validation is not None and (last or self.step % settings.validate_every == 0):
                 scores = self._validate(validation)
-                entry["validation_dice"], entry["false_alarms"] = scores.dice, scores.false_alarms
-                entry["labels"] = scores.labels
-                improved = scores.dice > (-1.0 if self.best is None else self.best)
-                self.best = scores.dice if improved else self.best
+                entry |= dataclasses.asdict(scores)
+                improved = scores.validation_dice is not None and (
+                    self.best is None or scores.validation_dice > self.best
+                )
+                self.best = scores.validation_dice if improved else self.best
             seconds = time.monotonic() - start
             if log is not None:
                 log.write({**entry, "seconds": round(seconds, 3)})
@@ -207,7 +208,7 @@ class Trainer:
             torch.manual_seed(self._dropout_seed(place))
             # Processes exchange gradients once per step, not once per batch.
             waiting = contextlib.nullcontext() if final else self._no_sync()
-            with waiting:
+            with waiting, _told_when_out_of_memory():
                 loss, finest = self._wrapped(batch.images, batch.masks, batch.prompts)
                 losses.append(torch.stack((loss.detach(), finest)).mean(1))
                 self._refuse_non_finite(loss.detach(), batch.sources)
@@ -292,6 +293,17 @@ def _not_finite(what: str, step: int, sources: list[str]) -> NonFiniteLoss:
         "Look at that record; if it is sound, lower the learning rate or use another precision. "
         "The last checkpoint is from before this step.",
     )
+
+
+@contextlib.contextmanager
+def _told_when_out_of_memory() -> Iterator[None]:
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise OutOfMemory(
+            "The graphics card has too little memory for a training step.",
+            "Lower training.batch_size (and raise accumulate), data.recipe.max_prompts or the window.",
+        ) from error
 
 
 @contextlib.contextmanager

@@ -36,13 +36,13 @@ class Scores:
 
     Attributes
     ----------
-    dice: mean over the labels of the mean over the windows that hold them; NaN where no window holds any.
-    false_alarms: share of the absent prompts for which any voxel was claimed; NaN where none was absent.
+    validation_dice: mean over the labels of the mean over the windows that hold them; None where no window holds any.
+    false_alarms: share of the absent prompts for which any voxel was claimed; None where none was absent.
     labels: each label's mean Dice.
     """
 
-    dice: float
-    false_alarms: float
+    validation_dice: float | None
+    false_alarms: float | None
     labels: dict[str, float]
 
 
@@ -68,8 +68,8 @@ def summarise(found: Iterable[Found]) -> Scores:
             alarms.append(one.claimed)
     labels = {label: sum(values) / len(values) for label, values in sorted(by_label.items())}
     return Scores(
-        sum(labels.values()) / len(labels) if labels else float("nan"),
-        sum(alarms) / len(alarms) if alarms else float("nan"),
+        sum(labels.values()) / len(labels) if labels else None,
+        sum(alarms) / len(alarms) if alarms else None,
         labels,
     )
 
