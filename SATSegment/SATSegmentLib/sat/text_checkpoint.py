@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from safetensors import safe_open
 from torch import Tensor
@@ -14,8 +13,6 @@ from SATSegmentLib.errors import IncompleteCheckpoint, WrongCheckpointKind
 from SATSegmentLib.sat.checkpoint_file import read_checkpoint_file
 from SATSegmentLib.types import Modality
 
-Transformer = Literal["mpnet", "bert"]
-
 # Metadata entry of a converted text encoder: SHA-256 of the checkpoint it was converted from.
 SOURCE_KEY = "source_sha256"
 
@@ -23,7 +20,11 @@ SOURCE_KEY = "source_sha256"
 MODALITY_ROWS: dict[Modality, int] = {"ct": 0, "mri": 1, "pet": 3}
 MODALITY_COUNT = 4
 
-_PREFIXES: dict[Transformer, str] = {"mpnet": "text_tower.biolord.", "bert": "model."}
+# Where the language model's tensors are. A projected encoder has them in a tower: the released one (an MPNet) is named
+# after BioLORD, those of our own pretraining after their model type, as config.json states it ("bert", "roberta").
+_TOWER = "text_tower."
+_RELEASED_TOWERS = {"biolord": "mpnet"}
+_BARE_BERT = "model."
 
 # In released files, but no part of the result: a table of 0, 1, 2, ... that old versions of transformers stored,
 # and the pooler, whose output SAT does not use.
@@ -38,14 +39,16 @@ class TextWeights:
 
     Attributes
     ----------
-    transformer: "mpnet" (the encoder `ours`) or "bert" (`medcpt`, `basebert`).
-    backbone: the transformer's tensors, under the transformer's own names.
+    transformer: model type of the language model: "mpnet" or "bert" in released files.
+    prefix: what the names of its tensors begin with in the file.
+    backbone: its tensors, under its own names.
     head: the other tensors: `modality_embed.weight`, and for `ours` the projection.
     name: of the file, for messages.
     sha256: of the released file; a converted one names the file it came from.
     """
 
-    transformer: Transformer
+    transformer: str
+    prefix: str
     backbone: dict[str, Tensor]
     head: dict[str, Tensor]
     name: str
@@ -53,8 +56,12 @@ class TextWeights:
 
     def tensors(self) -> dict[str, Tensor]:
         """All tensors that inference needs, under the released names (without `module.`)."""
-        prefix = _PREFIXES[self.transformer]
-        return {**{prefix + key: tensor for key, tensor in self.backbone.items()}, **self.head}
+        return {**{self.prefix + key: tensor for key, tensor in self.backbone.items()}, **self.head}
+
+    @property
+    def projected(self) -> bool:
+        """Whether it is of the kind `ours`, with a projection behind the language model."""
+        return self.prefix != _BARE_BERT
 
 
 @dataclass(frozen=True)
@@ -100,15 +107,20 @@ def check_text_weights(tensors: dict[str, Tensor], name: str, sha256: str) -> Te
     WrongCheckpointKind: a network, a pretraining file, or a text encoder of another family.
     """
     _refuse_other_kinds(tensors, name)
-    transformer: Transformer = "mpnet" if any(key.startswith(_PREFIXES["mpnet"]) for key in tensors) else "bert"
-    prefix = _PREFIXES[transformer]
+    transformer, prefix = _language_model(tensors)
     backbone = {key.removeprefix(prefix): tensor for key, tensor in tensors.items() if key.startswith(prefix)}
     head = {key: tensor for key, tensor in tensors.items() if not key.startswith(prefix)}
     if not backbone:
         raise WrongCheckpointKind(f"{name} is no SAT text encoder: it holds no language model.", _GET_AN_ENCODER)
     for key in _NOT_NEEDED:
         backbone.pop(key, None)
-    return TextWeights(transformer, backbone, head, name, sha256)
+    return TextWeights(transformer, prefix, backbone, head, name, sha256)
+
+
+def tower_prefix(transformer: str) -> str:
+    """What the names of a language model's tensors begin with in a projected encoder (without `module.`)."""
+    released = {model: tower for tower, model in _RELEASED_TOWERS.items()}
+    return f"{_TOWER}{released.get(transformer, transformer)}."
 
 
 def transformer_shape(weights: TextWeights) -> TransformerShape:
@@ -148,6 +160,15 @@ def check_complete(found: dict[str, Tensor], needed: dict[str, Tensor], name: st
     if problems:
         more = f" and {len(problems) - 3} more such problems" if len(problems) > 3 else ""
         raise IncompleteCheckpoint(f"In {name}: {'; '.join(problems[:3])}{more}.", _GET_AN_ENCODER)
+
+
+def _language_model(tensors: dict[str, Tensor]) -> tuple[str, str]:
+    """Model type and prefix of the language model in a state dict."""
+    for key in tensors:
+        if key.startswith(_TOWER):
+            tower = key.split(".")[1]
+            return _RELEASED_TOWERS.get(tower, tower), f"{_TOWER}{tower}."
+    return "bert", _BARE_BERT
 
 
 def _refuse_other_kinds(tensors: dict[str, Tensor], name: str) -> None:

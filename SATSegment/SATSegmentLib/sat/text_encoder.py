@@ -1,7 +1,8 @@
 """SAT's text encoders: a text and a modality in, a query vector out.
 
 Three were released. `ours` is BioLORD (an MPNet) with a projection, pretrained on anatomical knowledge; `medcpt` and
-`basebert` are plain BERTs whose first token is taken. Each adds a vector for the modality. All are built offline, from
+`basebert` are plain BERTs whose first token is taken. Each adds a vector for the modality. What our own pretraining
+(`learning.knowledge`) makes is of the kind `ours` too, around any language model. All are built offline, from
 the checkpoint and a folder with the language model's config.json and tokenizer files.
 
 Sources: Zhao et al., "One Model to Rule them All: Towards Universal Segmentation for Medical Images with Text
@@ -27,7 +28,7 @@ from SATSegmentLib.sat.text_checkpoint import (
     read_text_weights,
 )
 from SATSegmentLib.sat.text_transformer import build_transformer, fill_transformer
-from SATSegmentLib.sat.tokenizer import TextTokenizer, padded
+from SATSegmentLib.sat.tokenizer import TextTokenizer
 from SATSegmentLib.types import Modality
 
 EncoderKind = Literal["ours", "medcpt", "basebert"]
@@ -107,9 +108,7 @@ class TextEncoder:
         self.kind = module.kind
         self.query_dim = module.query_dim
         config = module.transformer.config
-        # MPNet counts positions from its padding row on.
-        positions = config.max_position_embeddings - (config.pad_token_id + 1 if self.kind == "ours" else 0)
-        self.max_tokens = min(_MAX_TOKENS[self.kind], positions)
+        self.max_tokens = min(_MAX_TOKENS[self.kind], _positions(config))
 
     @classmethod
     def load(cls, checkpoint: Path, folder: Path, kind: EncoderKind | None = None) -> TextEncoder:
@@ -156,7 +155,7 @@ class TextEncoder:
                 raise PromptError(f"The text encoder knows no word of the prompt '{text}'.", "Write it in English.")
         result = np.empty((len(rows), self.query_dim), np.float32)
         for chosen in _batches([len(row) for row in rows]):
-            batch = padded([rows[index] for index in chosen])
+            batch = self.tokenizer.padded([rows[index] for index in chosen])
             with torch.inference_mode():
                 result[chosen] = self.module(
                     torch.from_numpy(batch.input_ids), torch.from_numpy(batch.attention_mask)
@@ -194,6 +193,15 @@ class TextEncoder:
         return self.features(texts) + self.modality_vectors(modalities)
 
 
+def _positions(config: Any) -> int:
+    """How many tokens a language model has positions for."""
+    rows = getattr(config, "max_position_embeddings", max(_MAX_TOKENS.values()))
+    if config.model_type in ("bert", "distilbert", "electra"):
+        return rows
+    # MPNet and RoBERTa count positions from their padding row on.
+    return rows - ((config.pad_token_id or 0) + 1)
+
+
 def _batches(lengths: Sequence[int]) -> list[list[int]]:
     """Indices of texts that go through the transformer together: padding costs time and changes nothing."""
     batches: list[list[int]] = []
@@ -207,7 +215,7 @@ def _batches(lengths: Sequence[int]) -> list[list[int]]:
 
 
 def _kind(weights: TextWeights, tokenizer: TextTokenizer) -> EncoderKind:
-    if weights.transformer == "mpnet":
+    if weights.projected:
         return "ours"
     return "basebert" if tokenizer.vocabulary_sha256() == _BERT_UNCASED_VOCABULARY else "medcpt"
 

@@ -18,8 +18,10 @@ _REMEDY = "Use the config.json of the language model that the text encoder is ba
 def build_transformer(weights: TextWeights, folder: Path) -> Any:
     """A transformer of the weights' own shape, without its pooler, and without values if built on the meta device.
 
-    Widths and depths come from the tensors. What they do not tell (the epsilon of the layer norms, the activation,
-    BERT's number of heads) comes from config.json: a wrong epsilon alone shifts embeddings by several thousandths.
+    Of the released families, MPNet and BERT, widths and depths come from the tensors. What they do not tell (the
+    epsilon of the layer norms, the activation, BERT's number of heads) comes from config.json: a wrong epsilon alone
+    shifts embeddings by several thousandths.
+    Of any other family, config.json tells all.
 
     Raises
     ------
@@ -27,8 +29,10 @@ def build_transformer(weights: TextWeights, folder: Path) -> Any:
     ModelNotFound: no config.json.
     PairMismatch: config.json describes another language model, or none.
     """
-    shape = transformer_shape(weights)
     settings = _read_config(folder)
+    if weights.transformer not in ("mpnet", "bert"):
+        return _configured(weights, settings, folder)
+    shape = transformer_shape(weights)
     _check_pair(weights, shape, settings, folder)
     heads = shape.heads or settings.get("num_attention_heads", 12)
     if not isinstance(heads, int) or heads < 1 or shape.width % heads:
@@ -55,13 +59,39 @@ def build_transformer(weights: TextWeights, folder: Path) -> Any:
         ) from error
 
 
+def _configured(weights: TextWeights, settings: dict[str, Any], folder: Path) -> Any:
+    if settings.get("model_type") != weights.transformer:
+        raise PairMismatch(
+            f"{weights.name} holds a language model of the type {weights.transformer}, "
+            f"config.json in {folder.name} describes {settings.get('model_type')}.",
+            _REMEDY,
+        )
+    from transformers import AutoConfig, AutoModel
+
+    try:
+        # With values, unlike the others: such models may keep constant tables that no file holds.
+        with torch.device("cpu"):
+            transformer = AutoModel.from_config(AutoConfig.for_model(settings.pop("model_type"), **settings))
+    except (KeyError, TypeError, ValueError) as error:
+        raise PairMismatch(f"config.json in {folder.name} describes no language model.", _REMEDY) from error
+    drop_pooler(transformer)
+    return transformer
+
+
+def drop_pooler(transformer: Any) -> None:
+    """Take away the layer behind the first token, whose output SAT does not use."""
+    if getattr(transformer, "pooler", None) is not None:
+        transformer.pooler = None
+
+
 def fill_transformer(transformer: Any, tensors: dict[str, Tensor]) -> None:
     """Give a transformer without values its tensors; they are copied, so that their file is let go."""
     own = {key: tensor.to(torch.float32, copy=True) for key, tensor in tensors.items()}
     transformer.load_state_dict(own, strict=True, assign=True)
     # Constant tables that no file holds: positions count up, token types are all 0.
     embeddings = transformer.embeddings
-    for name, table in dict(embeddings.named_buffers()).items():
+    tables = {name: table for name, table in embeddings.named_buffers() if table.is_meta}
+    for name, table in tables.items():
         row = torch.arange(table.shape[-1]) if name == "position_ids" else torch.zeros(table.shape[-1]).long()
         setattr(embeddings, name, row[None])
 

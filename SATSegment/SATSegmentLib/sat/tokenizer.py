@@ -2,7 +2,8 @@
 
 The reference frames every text with the vocabulary rows that are literally called `[CLS]` and `[SEP]`, also where
 the vocabulary (MPNet's) has other special tokens of its own, pads with zeros, and masks by "id greater than 0".
-A tokenizer's default call gives other ids, other embeddings, and quietly worse masks.
+A tokenizer's default call gives other ids, other embeddings, and quietly worse masks. Only a vocabulary without such
+rows (RoBERTa's), which no released encoder has, is framed and padded with its own special tokens.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 from SATSegmentLib.errors import ModelNotFound, SATSegmentError, WrongCheckpointKind
 
 _START, _END, _UNKNOWN = "[CLS]", "[SEP]", "[UNK]"
+_OTHER_FRAME = ("<s>", "</s>", "<unk>", "<pad>")
 
 # Added tokens, which are found in a text before it is split into words, as the models' own tokenizer files have them.
 _MPNET_ADDED = ("<s>", "<pad>", "</s>", "<unk>", _UNKNOWN, "<mask>")
@@ -38,8 +40,8 @@ class TokenBatch:
 
     Attributes
     ----------
-    input_ids: int64, shape (texts, tokens), zero where padded.
-    attention_mask: int64, same shape: 1 where the id is greater than 0.
+    input_ids: int64, shape (texts, tokens); zero where padded, or the padding row of a vocabulary of another kind.
+    attention_mask: int64, same shape: 1 where the id is greater than 0, or within the text's own length.
     """
 
     input_ids: np.ndarray
@@ -47,7 +49,7 @@ class TokenBatch:
 
 
 class TextTokenizer:
-    """A lower-casing WordPiece tokenizer (BERT's, MPNet's) used the way SAT uses it.
+    """A WordPiece tokenizer (BERT's, MPNet's) used the way SAT uses it; or another one, with its own special tokens.
 
     Parameters
     ----------
@@ -57,9 +59,15 @@ class TextTokenizer:
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
         frame = [tokenizer.token_to_id(token) for token in (_START, _END, _UNKNOWN)]
-        if None in frame:
+        other = [tokenizer.token_to_id(token) for token in _OTHER_FRAME]
+        if None not in frame:
+            self._padding = None
+        elif None not in other:
+            *frame, self._padding = other
+        else:
             raise WrongCheckpointKind(
-                f"The vocabulary has no row {_START}, {_END} or {_UNKNOWN}; it is no BERT or MPNet vocabulary.", _REMEDY
+                f"The vocabulary has no row {_START}, {_END} or {_UNKNOWN}; it is no language model's vocabulary.",
+                _REMEDY,
             )
         self._start, self._end, self._unknown = frame
 
@@ -103,15 +111,17 @@ class TextTokenizer:
 
     def batch(self, texts: Sequence[str], max_tokens: int) -> TokenBatch:
         """Tokenise several texts and pad them to the longest."""
-        return padded([self.token_ids(text, max_tokens) for text in texts])
+        return self.padded([self.token_ids(text, max_tokens) for text in texts])
 
-
-def padded(rows: Sequence[Sequence[int]]) -> TokenBatch:
-    """Token ids of several texts as one zero-padded batch."""
-    input_ids = np.zeros((len(rows), max(map(len, rows), default=0)), np.int64)
-    for index, row in enumerate(rows):
-        input_ids[index, : len(row)] = row
-    return TokenBatch(input_ids, (input_ids > 0).astype(np.int64))
+    def padded(self, rows: Sequence[Sequence[int]]) -> TokenBatch:
+        """Token ids of several texts as one batch, padded to the longest."""
+        input_ids = np.full((len(rows), max(map(len, rows), default=0)), self._padding or 0, np.int64)
+        for index, row in enumerate(rows):
+            input_ids[index, : len(row)] = row
+        if self._padding is None:
+            return TokenBatch(input_ids, (input_ids > 0).astype(np.int64))
+        lengths = np.array([len(row) for row in rows], np.int64).reshape(-1, 1)
+        return TokenBatch(input_ids, (np.arange(input_ids.shape[1]) < lengths).astype(np.int64))
 
 
 def _require_package() -> None:
