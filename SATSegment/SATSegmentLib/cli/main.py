@@ -22,6 +22,7 @@ _COMMANDS = {
     "train": "train a network on scans of one's own",
     "finetune": "train a network further on scans of one's own",
     "teach": "teach a model a new word from a scan and a mask of the structure",
+    "pretrain": "teach a text encoder the knowledge tree",
     "evaluate": "compare masks with a reference, and two methods with each other",
     "report": "find the anatomy that a radiology report mentions",
 }
