@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from SATSegmentLib import anatomy
+from SATSegmentLib.anatomy.user_words import find_words, is_taught
 from SATSegmentLib.types import Modality, Prompt
 
 Side = Literal["left", "right", "both"]
@@ -31,7 +32,11 @@ class Chip:
 
     @property
     def isFreeText(self) -> bool:
-        return any(not prompt.trained for prompt in self.prompts)
+        return any(not prompt.trained and not is_taught(prompt) for prompt in self.prompts)
+
+    @property
+    def isTaught(self) -> bool:
+        return any(is_taught(prompt) for prompt in self.prompts)
 
     @property
     def side(self) -> Side | None:
@@ -83,6 +88,10 @@ def sides(prompts: tuple[Prompt, ...]) -> dict[Side, tuple[Prompt, ...]]:
 
 
 def _inModality(prompt: Prompt, modality: Modality) -> Prompt:
+    if is_taught(prompt):
+        # A word is taught in one modality; another word of that name may be there for the other.
+        others = find_words(prompt.text, modality)
+        return others[0].record.prompt() if others else prompt
     if not prompt.trained:
         return Prompt(prompt.text, modality, trained=False)
     label = anatomy.find_label(modality, prompt.text)

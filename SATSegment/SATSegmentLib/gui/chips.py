@@ -259,6 +259,8 @@ class ChipWidget:
         ]
         if chip.isFreeText:
             lines.append(_("Free text: SAT was not trained on this. Look at the result with care."))
+        elif chip.isTaught:
+            lines.append(_("A word that was taught from examples."))
         elif chip.side is not None:
             lines.append(_("Click: left, right, both"))
         elif len(chip.prompts) > 1:

@@ -19,6 +19,7 @@ _SHAPES = {
     "show": '<path d="M1.5 8 Q8 1.5 14.5 8 Q8 14.5 1.5 8 Z"/><circle cx="8" cy="8" r="2"/>',
     "hide": '<path d="M1.5 8 Q8 1.5 14.5 8 Q8 14.5 1.5 8 Z M3 13 L13 3"/>',
     "more": '<path d="M3 8 h0.1 M8 8 h0.1 M13 8 h0.1"/>',
+    "teach": '<path d="M1.5 6 L8 3 L14.5 6 L8 9 Z M4.5 7.5 V11 Q8 13.5 11.5 11 V7.5"/>',
     "run": '<path d="M4 2.5 L13 8 L4 13.5 Z"/>',
     "stop": '<path d="M4 4 H12 V12 H4 Z"/>',
     "warning": '<path d="M8 2 L14.5 13.5 H1.5 Z M8 6.5 V9.5 M8 11.6 v0.1"/>',

@@ -9,6 +9,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from SATSegmentLib.anatomy.user_words import WordFile, find_words
 from SATSegmentLib.errors import SATSegmentError, ScanError
 from SATSegmentLib.gui.icons import icon
 from SATSegmentLib.gui.modality import NAMES, Guess, guessModality, mismatch
@@ -16,11 +17,12 @@ from SATSegmentLib.gui.panel_state import INPUT, OUTPUT, PanelState
 from SATSegmentLib.gui.prompt_box import PromptBox
 from SATSegmentLib.gui.results_model import ResultRow, asCsv, merged, rowsOf, toTableNode
 from SATSegmentLib.gui.results_table import ResultsTable, editInSegmentEditor
-from SATSegmentLib.gui.run_controller import RunController
+from SATSegmentLib.gui.run_controller import RunController, clock
 from SATSegmentLib.gui.scan_watch import ScanWatch
 from SATSegmentLib.gui.settings_panel import SettingsPanel
 from SATSegmentLib.gui.setup_panel import SetupPanel
 from SATSegmentLib.gui.signal import Connections
+from SATSegmentLib.gui.teach_bar import TeachBar
 from SATSegmentLib.mrml.segmentations import removeSegment
 from SATSegmentLib.mrml.undo import RunUndo
 from SATSegmentLib.mrml.volumes import checkVolume
@@ -58,6 +60,7 @@ class Panel:
         self.settings = SettingsPanel(self.ui)
         self.setup = SetupPanel(self.ui, self.settings, python)
         self.results = ResultsTable(self.ui.resultsPlaceholder)
+        self.teachBar = TeachBar(self.ui.resultsPlaceholder)
         self.run = RunController(self.ui, self._startRun, self._onProcessor)
         self._buildExport()
         self._connect()
@@ -80,7 +83,7 @@ class Panel:
             source.RemoveObserver(tag)
         self._observed = []
         self._connections.release()
-        for part in (self._scanWatch, self.run, self.setup, self.settings, self.results):
+        for part in (self._scanWatch, self.run, self.setup, self.settings, self.results, self.teachBar):
             part.release()
         self.promptBox.cleanup()
         self._undo = None
@@ -107,6 +110,9 @@ class Panel:
         self.run.started.connect(self._onStarted)
         self.run.ended.connect(self._onEnded)
         self.results.editAsked.connect(self._onEdit)
+        self.results.teachAsked.connect(self._onTeachRow)
+        self.promptBox.teachRequested.connect(self._onTeachAsked)
+        self.teachBar.asked.connect(self.teach)
         self.results.removeAsked.connect(self._onRemove)
         self.results.thresholdAsked.connect(self._onThreshold)
 
@@ -161,6 +167,7 @@ class Panel:
         self._rows.clear()
         self.promptBox.clear()
         self.results.show([], None)
+        self.teachBar.close()
         self.ui.show3DButton.setSegmentationNode(None)
 
     def _onSceneClosed(self, caller: Any, event: str) -> None:
@@ -227,6 +234,7 @@ class Panel:
 
     def _onOutput(self, segmentationNode: Any) -> None:
         self.state.setReference(OUTPUT, segmentationNode)
+        self.teachBar.close()
         self._sayResults()
 
     def _onPrompts(self) -> None:
@@ -280,7 +288,9 @@ class Panel:
 
     def _onEnded(self, output: Any, error: BaseException | None) -> None:
         self._setBusy(False)
-        if output is not None:
+        if isinstance(output, WordFile):
+            self.teachBar.close()
+        elif output is not None:
             node = output.segmentationNode
             before = self._rows.get(node.GetID(), [])
             self._undo = (output.undo, before)
@@ -299,6 +309,7 @@ class Panel:
             widget.enabled = not busy
         self.promptBox.setEnabled(not busy)
         self.results.setBusy(busy)
+        self.teachBar.setBusy(busy)
         self.ui.undoButton.enabled = not busy and self._undo is not None
 
     def _onProcessor(self) -> None:
@@ -339,6 +350,44 @@ class Panel:
             return self._segment([row.prompt], threshold, **callbacks)
 
         self.run.run(start)
+
+    # --- teaching
+
+    def _onTeachRow(self, row: ResultRow) -> None:
+        self.teachBar.open(self.ui.outputSelector.currentNode(), row.segmentId)
+
+    def _onTeachAsked(self) -> None:
+        self.teachBar.open(self.ui.outputSelector.currentNode())
+
+    def teach(self, segmentId: str, name: str) -> None:
+        """Make a segment of the result a word of this name."""
+        if find_words(name, self.modality) and not slicer.util.confirmOkCancelDisplay(
+            _("There is a word {name} already. Where it was taught to this model, it is replaced.").format(name=name)
+        ):
+            return
+
+        def start(**callbacks: Any) -> Any:
+            return self.logic.teachAsync(
+                self.ui.inputSelector.currentNode(),
+                self.ui.outputSelector.currentNode(),
+                segmentId,
+                name,
+                self.modality,
+                self.settings.modelFolder,
+                device=self.settings.device,
+                precision=self.settings.precision,
+                cacheBytes=self.settings.cacheBytes,
+                **callbacks,
+            )
+
+        self.run.run(start, self._tellTaught)
+
+    def _tellTaught(self, word: WordFile, seconds: float) -> str:
+        text = _("“{name}” can be asked for now: {quality} · {time}").format(
+            name=word.record.name, quality=word.record.quality(), time=clock(seconds)
+        )
+        self.run.log(text)
+        return text
 
     def undo(self) -> None:
         """Take back the last run, or the last removal."""

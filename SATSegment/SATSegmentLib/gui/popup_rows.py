@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from slicer.i18n import tr as _
 
 from SATSegmentLib import anatomy
+from SATSegmentLib.anatomy.user_words import is_taught
 from SATSegmentLib.types import Modality, Prompt
 
 ROWS = 12
@@ -101,7 +102,7 @@ def find(text: str, modality: Modality) -> Found:
             name = answer.name if isinstance(answer, anatomy.Composite) else answer.prompt.text
             meant = Row(name, name, (), _MODALITY_NAMES[modality], prompts=prompts)
         return Found((meant, *(row for row in rows if row is not meant))[:ROWS], True, answer)
-    completes = bool(hits) and hits[0].status == "trained" and hits[0].match in _COMPLETIONS
+    completes = bool(hits) and hits[0].status in ("trained", "taught") and hits[0].match in _COMPLETIONS
     ambiguous = isinstance(answer, anatomy.NotSegmentable) or any(hit.match == "exact" for hit in hits)
     return Found(tuple(rows), completes and not ambiguous, answer)
 
@@ -111,6 +112,8 @@ def rowOfPrompt(prompt: Prompt) -> Row:
     label = anatomy.find_label(prompt.modality, prompt.text) if prompt.trained else None
     if label is None:
         badge = _MODALITY_NAMES[prompt.modality] if prompt.trained else _("free text")
+        if is_taught(prompt):
+            badge = _("{modality} taught").format(modality=_MODALITY_NAMES[prompt.modality])
         return Row(prompt.text, prompt.text, (), badge, prompts=(prompt,))
     badge, dots = _MODALITY_NAMES[prompt.modality], _dots(label.grade)
     return Row(label.text, label.text, (), badge, dots, label.scans, label.is_finding, (prompt,))
@@ -118,6 +121,8 @@ def rowOfPrompt(prompt: Prompt) -> Row:
 
 def rowOfSuggestion(hit: anatomy.Suggestion, modality: Modality) -> Row:
     """A row for one suggestion of search or resolver."""
+    if hit.status == "taught":
+        return replace(rowOfPrompt(hit.prompts[0]), spans=hit.spans)
     return Row(
         name=hit.name,
         matched=hit.matched,

@@ -22,12 +22,13 @@ class PresetsMenu:
     -------
     picked(name, prompts): a preset, a set, or something of the history.
     saveRequested(), forgetRequested(name): the user's own sets.
-    pasteRequested(), reportRequested(), clearRequested(): the other entries.
+    pasteRequested(), reportRequested(), teachRequested(), clearRequested(): the other entries.
     """
 
     def __init__(self, parent: Any, history: History) -> None:
         self.picked, self.saveRequested, self.forgetRequested = Signal(), Signal(), Signal()
         self.pasteRequested, self.reportRequested, self.clearRequested = Signal(), Signal(), Signal()
+        self.teachRequested = Signal()
         self.modality: Modality = "ct"
         self.hasChips = False
         self._history = history
@@ -59,6 +60,7 @@ class PresetsMenu:
         self.menu.addSeparator()
         self._entry(self.menu, _("Paste a list"), self.pasteRequested)
         self._entry(self.menu, _("From a report…"), self.reportRequested)
+        self._entry(self.menu, _("Teach a word from a segment…"), self.teachRequested)
         self.menu.addSeparator()
         self._entry(self.menu, _("Save these structures as a set…"), self.saveRequested).setEnabled(self.hasChips)
         self._entry(self.menu, _("Remove all structures"), self.clearRequested).setEnabled(self.hasChips)
@@ -68,7 +70,7 @@ class PresetsMenu:
         self._connections.release()
         for signal in (self.picked, self.saveRequested, self.forgetRequested):
             signal.disconnectAll()
-        for signal in (self.pasteRequested, self.reportRequested, self.clearRequested):
+        for signal in (self.pasteRequested, self.reportRequested, self.teachRequested, self.clearRequested):
             signal.disconnectAll()
         self.menu.deleteLater()
 

@@ -41,13 +41,15 @@ class PromptBox:
     -------
     promptsChanged(): chips came, went, or became something else.
     runRequested(): Ctrl+Enter in the prompt line, its popup or on a chip.
+    teachRequested(): the menu's entry to teach a word from a segment.
     escapePressed(): Esc while there was nothing left to close.
 
     `ui.promptPlaceholderLayout.addWidget(PromptBox(ui.promptPlaceholder).widget)` puts it into the panel.
     """
 
     def __init__(self, parent: Any, modality: Modality = "ct", history: History | None = None) -> None:
-        self.promptsChanged, self.runRequested, self.escapePressed = Signal(), Signal(), Signal()
+        self.promptsChanged, self.runRequested = Signal(), Signal()
+        self.teachRequested, self.escapePressed = Signal(), Signal()
         self.modality: Modality = modality
         self.history = history or History()
         self._connections = Connections()
@@ -131,7 +133,7 @@ class PromptBox:
         self._connections.release()
         for part in (self.popup, self.presets, self.questions, self.question, self.chipBox, self.tree, self.report):
             part.cleanup()
-        for signal in (self.promptsChanged, self.runRequested, self.escapePressed):
+        for signal in (self.promptsChanged, self.runRequested, self.teachRequested, self.escapePressed):
             signal.disconnectAll()
 
     # --- how it is made
@@ -197,6 +199,7 @@ class PromptBox:
         self.presets.picked.connect(self.addPrompts)
         self.presets.pasteRequested.connect(self._onPasteRequested)
         self.presets.reportRequested.connect(self.report.open)
+        self.presets.teachRequested.connect(self.teachRequested.emit)
         self.presets.saveRequested.connect(self._onSave)
         self.presets.forgetRequested.connect(self._onForget)
         self.presets.clearRequested.connect(self.clear)

@@ -9,6 +9,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from SATSegmentLib.anatomy.user_words import is_taught
 from SATSegmentLib.gui.icons import icon
 from SATSegmentLib.gui.results_model import ResultRow
 from SATSegmentLib.gui.signal import Connections, Signal
@@ -24,7 +25,7 @@ class ResultsTable:
 
     Signals
     -------
-    editAsked(row), removeAsked(row), thresholdAsked(row, threshold).
+    editAsked(row), teachAsked(row), removeAsked(row), thresholdAsked(row, threshold).
 
     Parameters
     ----------
@@ -33,6 +34,7 @@ class ResultsTable:
 
     def __init__(self, parent: Any) -> None:
         self.editAsked = Signal()
+        self.teachAsked = Signal()
         self.removeAsked = Signal()
         self.thresholdAsked = Signal()
         self.rows: list[ResultRow] = []
@@ -117,6 +119,9 @@ class ResultsTable:
     def _buildActions(self) -> Any:
         line = qt.QHBoxLayout()
         self.editButton = self._button(_("Edit"), "edit", _("Edit this structure in Segment Editor."), self._onEdit)
+        self.teachButton = self._button(
+            "", "teach", _("Teach: make this segment, as you edited it, a word that can be asked for."), self._onTeach
+        )
         self.showButton = self._button(_("Hide"), "hide", _("Show or hide this structure."), self._onShow)
         self.removeButton = self._button(_("Remove"), "remove", _("Remove this structure. (Del)"), self._onRemove)
         self.thresholdLabel = qt.QLabel(_("Threshold:"), self.widget)
@@ -131,7 +136,7 @@ class ResultsTable:
         self.thresholdSlider.setMinimumWidth(60)
         self._connections.connect(self.thresholdSlider, "valueChanged(int)", self._onThreshold)
         self._connections.connect(self.thresholdSlider, "sliderMoved(int)", self._sayThreshold)
-        for widget in (self.editButton, self.showButton, self.removeButton, self.thresholdLabel):
+        for widget in (self.editButton, self.showButton, self.removeButton, self.teachButton, self.thresholdLabel):
             line.addWidget(widget)
         line.addWidget(self.thresholdSlider, 1)
         return line
@@ -179,7 +184,9 @@ class ResultsTable:
             device=row.device,
             precision=row.precision,
         )
-        if not row.prompt.trained:
+        if is_taught(row.prompt):
+            text += " " + _("A word that was taught from examples.")
+        elif not row.prompt.trained:
             text += " " + _("Free text: SAT was never trained on this name.")
         return text
 
@@ -201,6 +208,7 @@ class ResultsTable:
         segment = self._segment(row)
         for button in (self.editButton, self.showButton):
             button.enabled = segment is not None
+        self.teachButton.enabled = segment is not None and not self._busy
         self.removeButton.enabled = row is not None and not self._busy
         for widget in (self.thresholdLabel, self.thresholdSlider):
             widget.enabled = row is not None and not self._busy
@@ -236,6 +244,11 @@ class ResultsTable:
         row = self.currentRow()
         if self._segment(row) is not None:
             self.editAsked.emit(row)
+
+    def _onTeach(self) -> None:
+        row = self.currentRow()
+        if self._segment(row) is not None and not self._busy:
+            self.teachAsked.emit(row)
 
     def _onShow(self) -> None:
         row = self.currentRow()

@@ -68,8 +68,8 @@ class RunController:
         else:
             self.run()
 
-    def run(self, start: Callable[..., Any] | None = None) -> None:
-        """Start a run: of what is asked for, or what `start` says."""
+    def run(self, start: Callable[..., Any] | None = None, tell: Callable[[Any, float], str] | None = None) -> None:
+        """Start a run: of what is asked for, or what `start` says; `tell(output, seconds)` says what came of it."""
         if self.running or (start is None and not (self._possible and self._structures)):
             return
         self.closeError()
@@ -81,6 +81,7 @@ class RunController:
             self.showError(error)
             return
         self._began = time.monotonic()
+        self._tell = tell or self._tellFound
         self._showRunning()
         self.started.emit()
 
@@ -155,21 +156,23 @@ class RunController:
         self._showIdle()
         seconds = time.monotonic() - self._began
         if error is None:
-            found = len(output.written.segmentIds)
-            self._ui.stageLabel.text = _("{found} of {asked} found · {time} · {device}").format(
-                found=found,
-                asked=len(output.results),
-                time=clock(seconds),
-                device=f"{output.results[0].device} {output.results[0].precision}",
-            )
+            self._ui.stageLabel.text = self._tell(output, seconds)
             self._ui.stageLabel.show()
-            for result in output.results:
-                self.log(f"{result.prompt.text} ({result.prompt.modality}): {result.status}, {result.seconds:.1f} s")
         elif isinstance(error, Cancelled):
             self.log(_("Cancelled."))
         else:
             self.showError(error)
         self.ended.emit(output, error)
+
+    def _tellFound(self, output: Any, seconds: float) -> str:
+        for result in output.results:
+            self.log(f"{result.prompt.text} ({result.prompt.modality}): {result.status}, {result.seconds:.1f} s")
+        return _("{found} of {asked} found · {time} · {device}").format(
+            found=len(output.written.segmentIds),
+            asked=len(output.results),
+            time=clock(seconds),
+            device=f"{output.results[0].device} {output.results[0].precision}",
+        )
 
     def _showRunning(self) -> None:
         ui = self._ui
