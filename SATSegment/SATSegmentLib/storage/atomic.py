@@ -8,6 +8,7 @@ import json
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ def atomic_path(target: str | os.PathLike[str], *, overwrite: bool = False, fold
             temporary.mkdir()
         yield temporary
         _flush_to_disk(temporary)
+        _share_as_usual(temporary)
         _move_into_place(temporary, target)
     except OSError as error:
         raise _output_error(error, target) from error
@@ -87,6 +89,20 @@ def _flush_to_disk(temporary: Path) -> None:
     for file in files:
         with file.open("rb+") as handle:
             os.fsync(handle.fileno())
+
+
+def _share_as_usual(temporary: Path) -> None:
+    """Give the files the rights that any new file has here: some libraries (safetensors) keep theirs to one user, and
+    a model folder that was made for a whole site would open for nobody else.
+    """
+    if os.name != "posix":
+        return
+    probe = temporary.with_name(f".{secrets.token_hex(6)}")
+    probe.touch()
+    usual = stat.S_IMODE(probe.stat().st_mode)
+    probe.unlink()
+    for file in [temporary] if temporary.is_file() else [p for p in temporary.rglob("*") if p.is_file()]:
+        file.chmod(usual)
 
 
 def _move_into_place(temporary: Path, target: Path) -> None:

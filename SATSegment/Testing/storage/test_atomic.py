@@ -122,3 +122,19 @@ def test_a_report_that_json_does_not_know_costs_nothing(tmp_path: Path) -> None:
         write_report(path, {"volume_ml": float("nan")}, overwrite=True)
     assert names(tmp_path) == ["r.json"]
     assert json.loads(path.read_text(encoding="utf-8"))["volume_ml"] == 1.5
+
+
+@pytest.mark.skipif(os.name != "posix", reason="rights of files as POSIX has them")
+@pytest.mark.parametrize("folder", [False, True])
+def test_whoever_may_read_new_files_here_may_read_this_one(tmp_path: Path, folder: bool) -> None:
+    # safetensors makes files that only their owner can open; a site's model folder is for everybody.
+    plain = tmp_path / "plain"
+    plain.touch()
+
+    with atomic_path(tmp_path / "model", folder=folder) as temporary:
+        file = temporary / "network" if folder else temporary
+        file.touch(mode=0o600)
+
+    made = tmp_path / "model" / "network" if folder else tmp_path / "model"
+    assert made.stat().st_mode == plain.stat().st_mode
+    assert {path.name for path in tmp_path.iterdir()} == {"plain", "model"}
