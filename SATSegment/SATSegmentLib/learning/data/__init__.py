@@ -9,7 +9,7 @@ train.sample(0)          # TrainingSample
 """
 
 from SATSegmentLib.learning.data.cache import CaseCache, CaseList
-from SATSegmentLib.learning.data.errors import Problem, RecipeError, RecordError, SplitError
+from SATSegmentLib.learning.data.errors import CacheError, Problem, RecipeError, RecordError, SplitError
 from SATSegmentLib.learning.data.patches import PatchDataset
 from SATSegmentLib.learning.data.recipe import NO_AUGMENTATION, Augmentation, Recipe
 from SATSegmentLib.learning.data.records import Record, RecordList, read_records
@@ -18,6 +18,7 @@ from SATSegmentLib.learning.data.split import split, split_by_file
 __all__ = [
     "NO_AUGMENTATION",
     "Augmentation",
+    "CacheError",
     "CaseCache",
     "CaseList",
     "PatchDataset",

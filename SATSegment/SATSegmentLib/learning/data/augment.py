@@ -8,6 +8,7 @@ inverted image is nnU-Net's (Isensee et al., Nature Methods, 2021). All chance c
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -88,11 +89,17 @@ class Resampler:
 
     def mask(self, voxels: np.ndarray) -> np.ndarray:
         """The nearest voxel of `source`; False outside the case."""
-        index = np.zeros(self.inside.shape, np.intp)
-        for place, side, size in zip(self._places, self.source, voxels.shape, strict=True):
-            index *= size
-            index += np.clip(np.rint(place).astype(np.intp) - side.start, 0, size - 1)
-        return voxels.ravel()[index] & self.inside
+        return voxels.ravel().take(self._nearest) & self.inside
+
+    @cached_property
+    def _nearest(self) -> np.ndarray:
+        """For each voxel of the window the number of the nearest one of `source`."""
+        number = np.zeros(self.inside.shape, np.intp)
+        for place, side in zip(self._places, self.source, strict=True):
+            size = side.stop - side.start
+            number *= size
+            number += np.clip(np.rint(place).astype(np.intp) - side.start, 0, size - 1)
+        return number
 
 
 def change_intensity(

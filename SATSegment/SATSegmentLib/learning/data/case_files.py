@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from SATSegmentLib.inference.windows import Box, intersection
+from SATSegmentLib.learning.data.errors import CacheError
 from SATSegmentLib.learning.data.standardise import LabelMask, StandardCase
 from SATSegmentLib.storage.atomic import atomic_path
 from SATSegmentLib.types import Orientation
@@ -71,8 +72,16 @@ class StoredCase:
         return tuple(label for label in self.labels if label.box)
 
     def image(self, box: Box) -> np.ndarray:
-        """float32 voxels of a box."""
-        return np.array(np.load(_image_path(self.path), mmap_mode="r")[box])
+        """float32 voxels of a box.
+
+        Raises
+        ------
+        CacheError: the file is gone or damaged; so do the other methods.
+        """
+        image = _map(_image_path(self.path))
+        if image.shape != self.shape:
+            raise _damaged(_image_path(self.path))
+        return np.array(image[box])
 
     def mask(self, label: StoredLabel) -> LabelMask:
         """The whole mask of a label, cropped to where it is."""
@@ -95,8 +104,10 @@ class StoredCase:
         assert label.box
         _, rows, columns = (high - low for low, high in label.box)
         start, end = first * rows * columns, stop * rows * columns
-        packed = np.load(_masks_path(self.path), mmap_mode="r")
-        bits = np.unpackbits(packed[label.offset + start // 8 : label.offset + (end + 7) // 8])
+        packed = _map(_masks_path(self.path))[label.offset + start // 8 : label.offset + (end + 7) // 8]
+        if len(packed) < (end + 7) // 8 - start // 8:
+            raise _damaged(_masks_path(self.path))
+        bits = np.unpackbits(packed)
         return bits[start % 8 : start % 8 + end - start].reshape(stop - first, rows, columns).astype(bool)
 
 
@@ -143,12 +154,25 @@ def find_case(path: Path) -> StoredCase | None:
         x, y, z = content["shape"]
         a, b, c = content["spacing"]
         case = StoredCase(path, (x, y, z), content["orientation"], (a, b, c), labels, tuple(content["lost"]))
-        image = np.load(_image_path(path), mmap_mode="r")
-        bits = np.load(_masks_path(path), mmap_mode="r") if case.present else np.zeros(0, np.uint8)
-    except (OSError, ValueError, KeyError, TypeError):
+        image, bits = _map(_image_path(path)), _map(_masks_path(path))
+    except (OSError, ValueError, KeyError, TypeError, CacheError):
         return None
     needed = max((label.offset + (_voxels(label) + 7) // 8 for label in case.present), default=0)
     return case if content["format"] == FORMAT and image.shape == case.shape and len(bits) >= needed else None
+
+
+def _map(path: Path) -> np.ndarray:
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise _damaged(path) from error
+
+
+def _damaged(path: Path) -> CacheError:
+    return CacheError(
+        f"The file {path.name} of the training cache is gone or damaged.",
+        "Prepare the training data again: what is missing is made anew.",
+    )
 
 
 def _voxels(label: StoredLabel) -> int:

@@ -50,5 +50,9 @@ class SplitError(SATSegmentError):
     """The records cannot be divided into parts as asked."""
 
 
+class CacheError(SATSegmentError):
+    """A standardised scan on disk is gone or damaged."""
+
+
 class RecipeError(SATSegmentError):
     """A number in the recipe cannot be meant."""

@@ -13,6 +13,7 @@ from SATSegmentLib.errors import SATSegmentError, SATSegmentWarning
 from SATSegmentLib.inference.windows import Box, pad_to_window
 from SATSegmentLib.learning.data.augment import Resampler, change_intensity, random_shape
 from SATSegmentLib.learning.data.case_files import StoredCase, StoredLabel
+from SATSegmentLib.learning.data.errors import CacheError
 from SATSegmentLib.learning.data.label_names import mirrored
 from SATSegmentLib.learning.data.recipe import Augmentation, Recipe
 from SATSegmentLib.learning.data.records import Record
@@ -74,17 +75,14 @@ class PatchDataset:
 
         Raises
         ------
-        SATSegmentError: a file of the cache is gone or damaged.
+        CacheError: a file of the cache is gone or damaged.
         """
         dice = np.random.default_rng([self.seed, number])
         record, case = self.cases[self._draw(dice)]
         try:
             return self._sample(record, case, dice)
-        except (OSError, ValueError, IndexError) as error:
-            raise SATSegmentError(
-                f"The standardised scan of {record.place} cannot be read.",
-                "Prepare the training data again; what is missing in the cache is made anew.",
-            ) from error
+        except CacheError as error:
+            raise CacheError(f"{record.place}: {error.message}", error.remedy) from error
 
     def _draw(self, dice: np.random.Generator) -> int:
         return min(int(np.searchsorted(self._cumulative, dice.random(), side="right")), len(self.cases) - 1)

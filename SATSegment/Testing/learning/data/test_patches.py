@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 
 from SATSegmentLib.errors import SATSegmentError, SATSegmentWarning
 from SATSegmentLib.inference.windows import bounding_box
-from SATSegmentLib.learning.data import NO_AUGMENTATION, Augmentation, PatchDataset, Recipe, Record
+from SATSegmentLib.learning.data import NO_AUGMENTATION, Augmentation, CacheError, PatchDataset, Recipe, Record
 from SATSegmentLib.learning.data.case_files import write_case
 from SATSegmentLib.learning.data.patches import left_right_axis
 from SATSegmentLib.learning.data.sampling import case_chances, random_box
@@ -289,9 +290,15 @@ def test_nothing_to_learn_from_is_refused():
         PatchDataset([], recipe())
 
 
-def test_a_cache_that_went_away_is_told_by_the_record(make_case):
+@pytest.mark.parametrize("damage", ["gone", "cut off"])
+@pytest.mark.parametrize("kind", ["image", "masks"])
+def test_a_damaged_cache_is_told_by_the_record(make_case, kind, damage):
     record, case = make_case({"liver": block((2, 9), (2, 8), (1, 6))})
     patches = PatchDataset([(record, case)], recipe(window=(5, 5, 5)))
-    next(case.path.parent.glob("*.image.npy")).unlink()
-    with pytest.raises(SATSegmentError, match=record.place):
+    (file,) = case.path.parent.glob(f"{case.path.name}.{kind}.npy")
+    if damage == "gone":
+        file.unlink()
+    else:
+        os.truncate(file, file.stat().st_size - 20)
+    with pytest.raises(CacheError, match=record.place):
         patches.sample(0)
