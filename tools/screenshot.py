@@ -24,7 +24,7 @@ from rig.start import settingsFolder, start  # noqa: E402
 start()
 
 import qt  # noqa: E402
-from gui.panel_rig import PanelInRig, addHead, addRealHead  # noqa: E402
+from gui.panel_rig import PanelInRig, addRealHead  # noqa: E402
 from PySide6 import QtGui, QtWidgets  # noqa: E402
 from rig.hands import click, settle, typeText, waitFor  # noqa: E402
 from rig.slicer_app import newScene  # noqa: E402
@@ -43,24 +43,25 @@ def empty(rig: PanelInRig) -> None:
 def typing(rig: PanelInRig) -> None:
     line = rig.panel.promptBox.lineEdit
     line.setFocus()
-    typeText(line, "lt hipp")
+    typeText(line, "lt put")
 
 
 def chips(rig: PanelInRig) -> None:
-    rig.ask("left hippocampus", "right hippocampus", "brainstem")
+    rig.ask("left putamen", "right putamen", "brainstem")
 
 
 def running(rig: PanelInRig) -> None:
-    rig.ui.inputSelector.setCurrentNode(addHead(qt_scene(), "Long scan", (2, 4, 4)))
-    rig.ask("left hippocampus", "brainstem")
+    rig.ask("left putamen", "right putamen", "brainstem")
     click(rig.ui.runButton)
-    waitFor(lambda: rig.ui.progressBar.value > 150, 600)
+    waitFor(lambda: rig.ui.progressBar.value > 150 or not rig.panel.run.running, 600)
+    assert rig.panel.run.running, rig.ui.errorLabel.text
 
 
 def done(rig: PanelInRig) -> None:
-    rig.ask("left hippocampus", "right hippocampus", "brainstem")
+    rig.ask("left putamen", "right putamen", "brainstem")
     click(rig.ui.runButton)
     rig.waitForEnd(600)
+    assert rig.panel.results.rows, rig.ui.errorLabel.text
     rig.panel.results.table.setCurrentCell(0, 0)
 
 
@@ -75,7 +76,7 @@ def nothing_found(rig: PanelInRig) -> None:
 
 
 def error(rig: PanelInRig) -> None:
-    rig.ask("left hippocampus")
+    rig.ask("left putamen")
     rig.panel.run.showError(
         OutOfMemory(
             "The graphics card (cuda:0) ran out of memory. Nothing was lost.",

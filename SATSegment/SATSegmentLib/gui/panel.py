@@ -104,6 +104,7 @@ class Panel:
         self.promptBox.promptsChanged.connect(self._onPrompts)
         self.promptBox.runRequested.connect(self.run.run)
         self.promptBox.escapePressed.connect(self.run.escape)
+        self.promptBox.undoRequested.connect(self.undo)
         self.setup.ready.connect(self._onReady)
         self.setup.failed.connect(self.run.showError)
         self.setup.logged.connect(self.run.log)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from typing import Any
 
@@ -43,13 +44,14 @@ class PromptBox:
     runRequested(): Ctrl+Enter in the prompt line, its popup or on a chip.
     teachRequested(): the menu's entry to teach a word from a segment.
     escapePressed(): Esc while there was nothing left to close.
+    undoRequested(): Ctrl+Z while the line has nothing to take back.
 
     `ui.promptPlaceholderLayout.addWidget(PromptBox(ui.promptPlaceholder).widget)` puts it into the panel.
     """
 
     def __init__(self, parent: Any, modality: Modality = "ct", history: History | None = None) -> None:
-        self.promptsChanged, self.runRequested = Signal(), Signal()
-        self.teachRequested, self.escapePressed = Signal(), Signal()
+        self.promptsChanged, self.runRequested, self.teachRequested = Signal(), Signal(), Signal()
+        self.escapePressed, self.undoRequested = Signal(), Signal()
         self.modality: Modality = modality
         self.history = history or History()
         self._connections = Connections()
@@ -133,7 +135,13 @@ class PromptBox:
         self._connections.release()
         for part in (self.popup, self.presets, self.questions, self.question, self.chipBox, self.tree, self.report):
             part.cleanup()
-        for signal in (self.promptsChanged, self.runRequested, self.teachRequested, self.escapePressed):
+        for signal in (
+            self.promptsChanged,
+            self.runRequested,
+            self.teachRequested,
+            self.escapePressed,
+            self.undoRequested,
+        ):
             signal.disconnectAll()
 
     # --- how it is made
@@ -315,6 +323,10 @@ class PromptBox:
     def _onChips(self) -> None:
         self.presets.hasChips = bool(self.chips)
         self.tree.setChecked(self.prompts())
+        # Chips are made last, and Tab would come to them last: after the log.
+        stops = [self.lineEdit, self.treeButton, self.menuButton, *(chip.button for chip in self.chipBox.widgets)]
+        for before, after in itertools.pairwise(stops):
+            qt.QWidget.setTabOrder(before, after)
         self.promptsChanged.emit()
 
 
@@ -337,6 +349,10 @@ class _LineKeys(qt.QObject):
             return True
         if event.matches(qt.QKeySequence.Paste):
             return box.paste()
+        if event.matches(qt.QKeySequence.Undo) and not box.lineEdit.text:
+            # The line would swallow it: it takes Ctrl+Z for its own even where it has nothing to take back.
+            box.undoRequested.emit()
+            return True
         if key == qt.Qt.Key_Backspace and not box.lineEdit.text:
             box.chipBox.removeLast()
             return True

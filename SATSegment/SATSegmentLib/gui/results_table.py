@@ -85,7 +85,7 @@ class ResultsTable:
         self.table.setHorizontalHeaderLabels([_("Structure"), _("Result"), _("mL"), _("Mean p"), _("s")])
         for number, tip in enumerate(
             (
-                _("F2 renames the segment, Del removes it."),
+                _("Enter shows where it is, F2 renames the segment, Del removes it."),
                 _("Whether the structure was found, and whether the scan's edge cuts it."),
                 _("Volume in millilitres."),
                 _("Mean of the network's probability over the structure's voxels. It is no accuracy."),
@@ -100,6 +100,8 @@ class ResultsTable:
         self.table.verticalHeader().setDefaultSectionSize(self.table.fontMetrics().height() + 8)
         self.table.setWordWrap(False)
         self.table.setAccessibleName(_("Results"))
+        # Tab leads on to the buttons; the arrow keys go through the rows.
+        self.table.tabKeyNavigation = False
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
         header.setSectionResizeMode(_NAME, qt.QHeaderView.Stretch)
@@ -111,6 +113,7 @@ class ResultsTable:
         parent.layout().addWidget(self.widget)
         self._connections.connect(self.table, "itemSelectionChanged()", self._onCurrent)
         self._connections.connect(self.table, "cellClicked(int,int)", self._onClicked)
+        self._connections.connect(self.table, "cellActivated(int,int)", self._onClicked)
         self._connections.connect(self.table, "itemChanged(QTableWidgetItem*)", self._onRenamed)
         self._deleteKey = qt.QShortcut(qt.QKeySequence("Del"), self.table)
         self._deleteKey.setContext(qt.Qt.WidgetWithChildrenShortcut)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import qt
+import slicer
 from slicer.i18n import tr as _
 
 from SATSegmentLib.errors import Cancelled, SATSegmentError
@@ -207,6 +208,12 @@ class SetupPanel:
     def _onDelete(self) -> None:
         from SATSegmentLib.setup import weights
 
+        if not slicer.util.confirmOkCancelDisplay(
+            _(
+                "{model} is removed from this computer. To use it again, it must be downloaded or imported again."
+            ).format(model=self._settings.modelTitle)
+        ):
+            return
         try:
             weights.delete(self._settings.entry)
         except SATSegmentError as error:

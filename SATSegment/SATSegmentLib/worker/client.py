@@ -25,7 +25,7 @@ from typing import IO, Any
 import numpy as np
 
 from SATSegmentLib.anatomy.user_words import WordFile, own_folder, read_record
-from SATSegmentLib.errors import Cancelled, OutputError, SATSegmentWarning
+from SATSegmentLib.errors import Cancelled, OutputError, SATSegmentError, SATSegmentWarning
 from SATSegmentLib.types import Image, Modality, Orientation, Progress, Prompt, SegmentResult
 from SATSegmentLib.worker import protocol
 from SATSegmentLib.worker.protocol import ModelRecord, WorkerError
@@ -43,6 +43,8 @@ _LAST_WORDS_SECONDS = 2.0
 _END_SECONDS = 10.0
 _POLL_SECONDS = 0.05
 _LOG_LINES = 200
+# Of these, how many go with an error that nobody foresaw.
+_NOTE_LINES = 30
 _LIBRARY = str(Path(__file__).resolve().parents[2])
 # The path is handed over as an argument: Slicer's launcher sets PYTHONPATH itself.
 _START = "import sys; sys.path.insert(0, sys.argv[1]); from SATSegmentLib.worker.child import main; main()"
@@ -245,8 +247,14 @@ class Worker:
             self.close()
             raise
         if message["type"] == "failed":
-            raise protocol.error_from(message["error"])
+            raise self._with_log(protocol.error_from(message["error"]))
         return message
+
+    def _with_log(self, error: SATSegmentError) -> SATSegmentError:
+        """The error; where nobody foresaw it, with what the child printed last, for a report."""
+        if isinstance(error, WorkerError) and self._log:
+            error.add_note("\n".join(self.log[-_NOTE_LINES:]))
+        return error
 
     def _reach(self, request: dict[str, Any]) -> _Child:
         """The child, started where there is none, with the request on its way."""
@@ -285,7 +293,7 @@ class Worker:
             if message is None:
                 if give_up_at is not None:
                     raise Cancelled
-                raise child.ended() if heard or child.is_new else _Unheard
+                raise self._with_log(child.ended()) if heard or child.is_new else _Unheard
             child.is_new = False
             if message["run"] != run:
                 continue

@@ -55,8 +55,8 @@ def run(rig: PanelInRig, *names: str) -> Any:
     """Ask, run, wait; the segmentation node."""
     rig.ask(*names)
     click(rig.ui.runButton)
-    assert rig.panel.run.running, rig.ui.errorLabel.text
     rig.waitForEnd()
+    assert rig.panel.results.rows, "nothing was run"
     assert rig.ui.errorFrame.isHidden(), rig.ui.errorLabel.text
     return rig.ui.outputSelector.currentNode()
 

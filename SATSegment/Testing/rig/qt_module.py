@@ -7,6 +7,7 @@ from typing import Any
 
 from PySide6 import QtCore, QtGui, QtSvg, QtWidgets
 from rig.api import moduleNames
+from rig.file_dialog import QFileDialog
 from rig.ui_loader import UiLoader
 
 _SOURCES = (QtCore, QtGui, QtWidgets, QtSvg)
@@ -16,6 +17,7 @@ class QtModule(types.ModuleType):
     """`import qt` in the tests."""
 
     QUiLoader = UiLoader
+    QFileDialog = QFileDialog
 
     def __getattr__(self, name: str) -> Any:
         if name not in moduleNames("qt"):
