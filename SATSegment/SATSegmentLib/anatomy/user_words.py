@@ -6,7 +6,9 @@ word stands in the file's header, which is JSON, so that the prompt line can off
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import hashlib
 import json
 import logging
 import math
@@ -145,6 +147,15 @@ def find_words(name: str, modality: Modality) -> tuple[WordFile, ...]:
     """The words of this name (in any letters' case) in a modality, taught to whatever model; the user's own first."""
     key = name_key(name)
     return tuple(one for one in word_files() if name_key(one.record.name) == key and one.record.modality == modality)
+
+
+def word_sha256(prompt: Prompt, model_sha256: str) -> str:
+    """SHA-256 of the file behind a taught word's prompt in a model; empty where it is not there any more."""
+    for one in find_words(prompt.text, prompt.modality):
+        if one.record.model_sha256 == model_sha256:
+            with contextlib.suppress(OSError):
+                return hashlib.sha256(one.path.read_bytes()).hexdigest()
+    return ""
 
 
 def name_key(name: str) -> str:
@@ -325,6 +336,4 @@ def _record(content: dict[str, Any]) -> WordRecord:
 
 
 def _digest(text: str) -> str:
-    import hashlib
-
     return hashlib.sha256(text.encode()).hexdigest()[:10]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from SATSegmentLib import anatomy
+from SATSegmentLib.anatomy.resolver import resolve_vocabulary
 from SATSegmentLib.errors import PromptError
 from SATSegmentLib.types import Modality
 
@@ -44,9 +45,10 @@ def plain(given: str) -> str:
 @lru_cache(maxsize=8192)
 def match(given: str, modality: Modality) -> Match:
     """What a name means for certain in a modality."""
-    found = anatomy.resolve(given, modality)
+    # Not what a user taught: a comparison must come out the same on any machine.
+    found = resolve_vocabulary(given, modality)
     if not isinstance(found, anatomy.Resolved):
-        found = anatomy.resolve(plain(given), modality)
+        found = resolve_vocabulary(plain(given), modality)
     match found:
         case anatomy.Resolved(prompt=prompt):
             return Match(given, prompt.text)

@@ -149,6 +149,11 @@ class Segmenter:
                 "Convert it again together with its text encoder.",
             )
         queries, shifts = self._queries.embed(prompts), self._queries.shifts(prompts)
+        channels = self._network.architecture.features[0]
+        if any(shift is not None and len(shift) != channels for shift in shifts):
+            raise PairMismatch(
+                f"The file of a taught word does not fit the model {self.description.name}.", "Teach the word again."
+            )
         asks = [Ask(i, *one) for i, one in enumerate(zip(prompts, queries, shifts, strict=True))]
         return self._run(image, asks, progress, cancel, threshold, on_plan)
 
