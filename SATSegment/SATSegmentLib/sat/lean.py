@@ -17,21 +17,20 @@ last), which is the layout it convolves fastest in. Arithmetic may be wider than
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from SATSegmentLib.sat.arithmetic import arithmetic_dtype
-from SATSegmentLib.sat.blocks import NEGATIVE_SLOPE, ConvBlock
+from SATSegmentLib.sat.blocks import ConvBlock
+from SATSegmentLib.sat.norm_statistics import Moments, Norm
+from SATSegmentLib.sat.sources import Joined, Map, Source
+from SATSegmentLib.sat.winograd import TiledConvolution, filtering_pays, strips
 
 _HALO = 1  # planes that a convolution with 3x3x3 taps sees on each side
 # Bytes of a slab of a convolution's outputs. Thinner slabs are all halo, thicker ones leave the cache.
 _SLAB_BYTES = 24 << 20
-# Voxels that are summed one by one in float32; further sums are float64.
-_PIECE = 8192
 
 
 def encode(x: Tensor, stages: Sequence[Sequence[ConvBlock]]) -> tuple[list[Tensor], Tensor]:
@@ -54,7 +53,7 @@ def encode(x: Tensor, stages: Sequence[Sequence[ConvBlock]]) -> tuple[list[Tenso
     pooled = []
     for blocks, shape in zip(stages, sides[1:], strict=True):
         level = _empty(x, blocks[0].conv.out_channels, *shape)
-        norm = _convolve(_Map(x), blocks[0], level)
+        norm = _convolve(Map(x), blocks[0], level)
         norm = _convolve_in_place(level, norm, blocks[1:])
         pooled.append(_activate_and_pool(level, norm, sides[-1]))
         levels.append(x := level)
@@ -71,7 +70,7 @@ def decode(
     x = levels.pop()
     for upsample, blocks in zip(upsamplers, stages, strict=True):
         level = levels.pop()
-        norm = _convolve(_Joined(x, upsample, level), blocks[0], level)
+        norm = _convolve(Joined(x, upsample, level, _arithmetic(level)), blocks[0], level)
         norm = _convolve_in_place(level, norm, blocks[1:])
         for _ in _activate(level, norm, 0, level.shape[2]):
             pass
@@ -79,136 +78,15 @@ def decode(
     return x
 
 
-@dataclass(frozen=True, eq=False)
-class _Norm:
-    """An instance norm and its activation, known but not applied yet: leaky_relu(x * scale + shift)."""
-
-    scale: Tensor
-    shift: Tensor
-
-    def activate_(self, slab: Tensor) -> Tensor:
-        """Normalise and activate (1, C, planes, Y, Z) in place; scale and shift stay in float32 whatever the slab."""
-        if slab.dtype == torch.float32:
-            torch.addcmul(self.shift.view(-1, 1, 1, 1), slab, self.scale.view(-1, 1, 1, 1), out=slab)
-        else:
-            zero, one = torch.zeros_like(self.scale), torch.ones_like(self.scale)
-            slab.copy_(F.batch_norm(slab, zero, one, self.scale, self.shift, eps=0.0))
-        return F.leaky_relu_(slab, NEGATIVE_SLOPE)
-
-
-class _Moments:
-    """Mean and variance per channel of a map that is seen slab by slab.
-
-    Slabs are merged in float64 (Chan, Golub, LeVeque, "Updating formulae and a pairwise algorithm for computing
-    sample variances", 1979); sums of squares alone would lose the variance where a mean is large.
-    """
-
-    def __init__(self, channels: int) -> None:
-        self._count = 0
-        self._mean = torch.zeros(channels, dtype=torch.float64)
-        self._squares = torch.zeros(channels, dtype=torch.float64)
-
-    def add(self, slab: Tensor) -> None:
-        """Take in (1, C, planes, Y, Z)."""
-        channels = slab.shape[1]
-        pieces = slab.permute(0, 2, 3, 4, 1).reshape(-1, channels).split(_PIECE)
-        means, variances = zip(*map(_mean_and_variance, pieces), strict=True)
-        counts = [len(piece) for piece in pieces]
-        self._merge(counts, torch.stack(means).cpu().double(), torch.stack(variances).cpu().double())
-
-    def _merge(self, voxels: Sequence[int], means: Tensor, variances: Tensor) -> None:
-        """Take in the moments (N, C) of N pieces of so many voxels."""
-        count, counts = sum(voxels), torch.tensor(voxels, dtype=torch.float64)[:, None]
-        mean = (means * counts).sum(dim=0) / count
-        self._squares += ((variances + (means - mean).square()) * counts).sum(dim=0)
-        total = self._count + count
-        delta = mean - self._mean
-        self._squares += delta.square() * (self._count * count / total)
-        self._mean += delta * (count / total)
-        self._count = total
-
-    def norm(self, layer: nn.InstanceNorm3d) -> _Norm:
-        """The norm that `layer` makes of what was seen."""
-        device = layer.weight.device
-        scale = layer.weight.detach().cpu().double() / torch.sqrt(self._squares / self._count + layer.eps)
-        shift = layer.bias.detach().cpu().double() - self._mean * scale
-        return _Norm(scale.float().to(device), shift.float().to(device))
-
-
-def _mean_and_variance(rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Of each column of (voxels, C), in float32."""
-    if rows.device.type != "cpu":
-        variance, mean = torch.var_mean(rows.float(), dim=0, correction=0)
-        return mean, variance
-    # torch.var_mean does the same, but takes twenty times as long.
-    column = rows.view(1, len(rows), 1, 1, rows.shape[1]).permute(0, 4, 1, 2, 3)
-    mean, variance = torch.batch_norm_update_stats(column, None, None, 0.0)
-    return mean, variance
-
-
-class _Source(Protocol):
-    """What a convolution reads: a map, or what stands for one."""
-
-    shape: tuple[int, ...]  # (C, X, Y, Z)
-
-    def read(self, first: int, last: int, into: Tensor) -> None:
-        """Write the activated planes [first, last) along X into (1, C, last - first, Y, Z)."""
-
-
-class _Map:
-    """A map, and the norm that is still to be applied to it, if one is."""
-
-    def __init__(self, voxels: Tensor, norm: _Norm | None = None) -> None:
-        self._voxels, self._norm = voxels, norm
-        self.shape = tuple(voxels.shape[1:])
-
-    def read(self, first: int, last: int, into: Tensor) -> None:
-        """As in `_Source`."""
-        into.copy_(self._voxels[:, :, first:last])
-        if self._norm is not None:
-            self._norm.activate_(into)
-
-
-class _Joined:
-    """The concatenation of an upsampled map with a skip.
-
-    A transposed convolution whose kernel is its stride is one matrix product per voxel below: each gives a block of
-    voxels above, and no block overlaps another.
-    """
-
-    def __init__(self, below: Tensor, upsample: nn.ConvTranspose3d, skip: Tensor) -> None:
-        self._below, self._skip = below, skip
-        self._step = upsample.stride
-        dtype = _arithmetic(skip)
-        inputs, self._channels = upsample.weight.shape[:2]
-        self._weight = upsample.weight.to(dtype).permute(2, 0, 3, 4, 1).reshape(self._step[0], inputs, -1)
-        assert upsample.bias is not None
-        self._bias = upsample.bias.to(dtype).repeat(self._step[1] * self._step[2])
-        self.shape = (2 * self._channels, *skip.shape[2:])
-
-    def read(self, first: int, last: int, into: Tensor) -> None:
-        """As in `_Source`."""
-        into[:, self._channels :].copy_(self._skip[:, :, first:last])
-        step_x, step_y, step_z = self._step
-        for offset, weight in enumerate(self._weight):  # of the plane above within its block
-            start = first + (offset - first) % step_x
-            count = len(range(start, last, step_x))
-            if count:
-                rows = self._below[0, :, start // step_x :][:, :count].permute(1, 2, 3, 0)
-                _, y, z, inputs = rows.shape
-                blocks = torch.addmm(self._bias, rows.reshape(-1, inputs).to(into.dtype), weight)
-                blocks = blocks.view(count, y, z, step_y, step_z, self._channels).permute(5, 0, 1, 3, 2, 4)
-                above = into[0, : self._channels, start - first :: step_x]
-                above.unflatten(3, (z, step_z)).unflatten(2, (y, step_y)).copy_(blocks)
-
-
-def _convolve(source: _Source, block: ConvBlock, out: Tensor) -> _Norm:
+def _convolve(source: Source, block: ConvBlock, out: Tensor) -> Norm:
     """Convolve `source` into `out` (1, C, X, Y, Z) and return the norm to apply to it.
 
     `out` may be the map that `source` reads: a plane is overwritten only after its last reading.
     """
     conv = block.conv
     dtype = _arithmetic(out)
+    if dtype == torch.float32 and filtering_pays(conv.weight, conv.stride, out):
+        return _convolve_tiled(source, block, out)
     weight = conv.weight.to(dtype).contiguous(memory_format=_layout(out.device))
     assert conv.bias is not None
     bias = conv.bias.to(dtype)
@@ -217,7 +95,7 @@ def _convolve(source: _Source, block: ConvBlock, out: Tensor) -> _Norm:
     depth = (_slab_planes(out) - 1) * step + 1 + 2 * _HALO
     kept = max(1 + 2 * _HALO - step, 0)  # planes that a slab shares with the next
     buffer = _empty(weight, channels, depth, *sides)
-    moments = _Moments(conv.out_channels)
+    moments = Moments()
     for first, last in _slabs(0, out.shape[2], _slab_planes(out)):
         low, high = first * step - _HALO, (last - 1) * step + 1 + _HALO
         start = low
@@ -226,7 +104,7 @@ def _convolve(source: _Source, block: ConvBlock, out: Tensor) -> _Norm:
             start = low + kept
         inside = slice(max(start, 0), min(high, planes))
         buffer[:, :, : max(inside.start - low, 0) if start < 0 else 0].zero_()
-        source.read(inside.start, inside.stop, buffer[:, :, inside.start - low : inside.stop - low])
+        source.read(inside, slice(0, sides[0]), buffer[:, :, inside.start - low : inside.stop - low])
         buffer[:, :, inside.stop - low : high - low].zero_()
         slab = F.conv3d(buffer[:, :, : high - low], weight, bias, conv.stride, (0, _HALO, _HALO))
         moments.add(slab)
@@ -234,23 +112,35 @@ def _convolve(source: _Source, block: ConvBlock, out: Tensor) -> _Norm:
     return moments.norm(block.norm)
 
 
-def _convolve_in_place(voxels: Tensor, norm: _Norm, blocks: Sequence[ConvBlock]) -> _Norm:
+def _convolve_tiled(source: Source, block: ConvBlock, out: Tensor) -> Norm:
+    """The same by minimal filtering, in strips along Y that are walked through along X."""
+    # Without its bias, which the norm takes off again.
+    conv, moments = TiledConvolution(block.conv.weight), Moments()
+    for planes, rows, tiles in strips(source):
+        into = out[0, :, planes, rows].permute(1, 2, 3, 0)
+        padded = conv(tiles, into)
+        moments.add_padded(padded, into[..., 0].numel())
+    return moments.norm(block.norm)
+
+
+def _convolve_in_place(voxels: Tensor, norm: Norm, blocks: Sequence[ConvBlock]) -> Norm:
     for block in blocks:
-        norm = _convolve(_Map(voxels, norm), block, voxels)
+        norm = _convolve(Map(voxels, norm), block, voxels)
     return norm
 
 
-def _activate(voxels: Tensor, norm: _Norm, first: int, last: int) -> Iterator[Tensor]:
+def _activate(voxels: Tensor, norm: Norm, first: int, last: int) -> Iterator[Tensor]:
     """Apply `norm` to the planes [first, last), in place, and yield each slab in the precision of the arithmetic."""
     for low, high in _slabs(first, last, _slab_planes(voxels)):
         stored = voxels[:, :, low:high]
-        slab = norm.activate_(stored.to(_arithmetic(voxels)))
+        slab = stored if stored.dtype == _arithmetic(voxels) else torch.empty_like(stored, dtype=_arithmetic(voxels))
+        norm.activate(stored, slab)
         if slab.dtype != stored.dtype:
             stored.copy_(slab)
         yield slab
 
 
-def _activate_and_pool(voxels: Tensor, norm: _Norm, cells: Sequence[int]) -> Tensor:
+def _activate_and_pool(voxels: Tensor, norm: Norm, cells: Sequence[int]) -> Tensor:
     """Apply `norm` in place; returns the averages over each cell, (1, C, *cells) float32."""
     thick, *sides = (side // count for side, count in zip(voxels.shape[2:], cells, strict=True))
     layers = []

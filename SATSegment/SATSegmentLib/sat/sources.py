@@ -1,0 +1,72 @@
+"""What a convolution reads, piece by piece: a map with a norm still to be applied, or two maps joined."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from SATSegmentLib.sat.norm_statistics import Norm
+
+
+class Source(Protocol):
+    """What a convolution reads: a map, or what stands for one."""
+
+    shape: tuple[int, ...]  # (C, X, Y, Z)
+
+    def read(self, planes: slice, rows: slice, into: Tensor) -> None:
+        """Write the activated voxels of these planes along X and rows along Y into (1, C, planes, rows, Z)."""
+
+
+class Map:
+    """A map, and the norm that is still to be applied to it, if one is."""
+
+    def __init__(self, voxels: Tensor, norm: Norm | None = None) -> None:
+        self._voxels, self._norm = voxels, norm
+        self.shape = tuple(voxels.shape[1:])
+
+    def read(self, planes: slice, rows: slice, into: Tensor) -> None:
+        """As in `Source`."""
+        voxels = self._voxels[:, :, planes, rows]
+        if self._norm is None:
+            into.copy_(voxels)
+        else:
+            self._norm.activate(voxels, into)
+
+
+class Joined:
+    """The concatenation of an upsampled map with a skip.
+
+    A transposed convolution whose kernel is its stride is one matrix product per voxel below: each gives a block of
+    voxels above, and no block overlaps another.
+    """
+
+    def __init__(self, below: Tensor, upsample: nn.ConvTranspose3d, skip: Tensor, dtype: torch.dtype) -> None:
+        self._below, self._skip = below, skip
+        self._step = upsample.stride
+        self._channels = upsample.weight.shape[1]
+        # (step_x, step_y, in, step_z * out)
+        self._weight = upsample.weight.to(dtype).permute(2, 3, 0, 4, 1).flatten(3)
+        assert upsample.bias is not None
+        self._bias = upsample.bias.to(dtype).repeat(self._step[2])
+        self.shape = (2 * self._channels, *skip.shape[2:])
+
+    def read(self, planes: slice, rows: slice, into: Tensor) -> None:
+        """As in `Source`."""
+        into[:, self._channels :].copy_(self._skip[:, :, planes, rows])
+        for x, y in product(range(self._step[0]), range(self._step[1])):
+            below_x, above_x = _matching(planes, x, self._step[0])
+            below_y, above_y = _matching(rows, y, self._step[1])
+            below = self._below[0, :, below_x, below_y].permute(1, 2, 3, 0)
+            blocks = torch.addmm(self._bias, below.flatten(0, 2).to(into.dtype), self._weight[x, y])
+            above = into[0, : self._channels, above_x, above_y]
+            above.copy_(blocks.view(*above.shape[1:], self._channels).permute(3, 0, 1, 2))
+
+
+def _matching(above: slice, offset: int, step: int) -> tuple[slice, slice]:
+    """The voxels below whose blocks' voxel at `offset` is in `above`, and where in `above` those are."""
+    first = above.start + (offset - above.start) % step
+    count = len(range(first, above.stop, step))
+    return slice(first // step, first // step + count), slice(first - above.start, None, step)
