@@ -126,7 +126,7 @@ class Trainer:
         self.scaler = torch.amp.GradScaler(team.device.type, enabled=precision == torch.float16)
         self._wrapped: nn.Module = self.model
         if team.size > 1:
-            self._wrapped = DistributedDataParallel(self.model, broadcast_buffers=False)
+            self._wrapped = DistributedDataParallel(self.model)
         self._trained = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
         self.step = 0
         self.best: float | None = None

@@ -45,12 +45,12 @@ def child(kind, folder, *launcher):
 
 
 def wait_for(condition, process):
-    for _ in range(1200):
+    for _ in range(3600):
         if condition():
             return
         assert process.poll() is None, process.stdout.read()
         time.sleep(0.05)
-    raise AssertionError("nothing happened for a minute")
+    raise AssertionError("nothing happened for three minutes")
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +144,7 @@ def test_only_the_broken_window_of_a_batch_is_named(tmp_path):
 
 def test_full_disk_keeps_the_last_good_checkpoint(tmp_path, whole):
     process = child("full", tmp_path)
-    said, _ = process.communicate(timeout=120)
+    said, _ = process.communicate(timeout=300)
     assert process.returncode == 2, said
     assert said.startswith("OutputError: ")
     assert "could not be written" in said
