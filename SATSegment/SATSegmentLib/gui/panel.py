@@ -13,6 +13,7 @@ from SATSegmentLib.anatomy.user_words import WordFile, find_words
 from SATSegmentLib.errors import SATSegmentError, ScanError
 from SATSegmentLib.gui.icons import icon
 from SATSegmentLib.gui.modality import NAMES, Guess, guessModality, mismatch
+from SATSegmentLib.gui.model_labels import unknownTo
 from SATSegmentLib.gui.panel_state import INPUT, OUTPUT, PanelState
 from SATSegmentLib.gui.prompt_box import PromptBox
 from SATSegmentLib.gui.results_model import ResultRow, asCsv, merged, rowsOf, toTableNode
@@ -250,6 +251,11 @@ class Panel:
         text = ""
         if volumeNode is not None:
             text = mismatch(volumeNode, self._guess, self.modality, [*prompts, *self.promptBox.misfits()])
+        unknown = unknownTo(self.settings.modelFolder, prompts) if not text and self.setup.isReady else ()
+        if unknown:
+            text = _("{model} was not trained on {structures}. Choose another model in Settings.").format(
+                model=self.settings.modelTitle, structures=", ".join(prompt.text for prompt in unknown[:3])
+            )
         self.ui.mismatchLabel.text = text
         self.ui.mismatchLabel.setVisible(bool(text))
         ready = self.setup.isReady

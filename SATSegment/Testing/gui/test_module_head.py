@@ -20,6 +20,7 @@ from SATSegmentLib.storage.scan import read_scan
 
 # What the demonstration model does well; in SAMSEG's labels of the scan.
 LABELS = {"cerebellum": (7, 8, 46, 47), "lateral ventricle": (4, 5, 43, 44), "white matter": (2, 41)}
+SIDES = {"left cerebellum": (7, 8), "right cerebellum": (46, 47)}
 
 
 @pytest.fixture
@@ -60,6 +61,26 @@ def test_typed_names_become_coded_segments_of_these_structures(rig: PanelInRig) 
     assert run["precision"] == "float32"
     assert run["torch"]
     assert "T1 head" not in json.dumps(run)
+
+
+def test_left_is_left_and_right_is_right(rig: PanelInRig) -> None:
+    """Against the scan's labels, and against the patient's axes."""
+    rig.ask(*SIDES)
+    click(rig.ui.runButton)
+    rig.waitForEnd(180)
+    assert rig.ui.errorFrame.isHidden(), rig.ui.errorLabel.text
+    node = rig.ui.outputSelector.currentNode()
+    truth = read_scan(resource_path("Demo/itk_t1_samseg.nii.gz")).array
+    for result in rig.moduleWidget.logic.results:
+        full = np.zeros(truth.shape, bool)
+        full[tuple(slice(o, o + n) for o, n in zip(result.offset_kji, result.mask.shape, strict=True))] = result.mask
+        found = {name: dice(full, np.isin(truth, labels)) for name, labels in SIDES.items()}
+        assert max(found, key=found.get) == result.prompt.text, found
+        assert found[result.prompt.text] > 0.5, found
+        assert min(found.values()) < 0.1, found
+    left, right = (node.GetSegmentCenterRAS(f"SAT_mri_{name.replace(' ', '_')}")[0] for name in SIDES)
+    assert left < right, "x runs to the patient's right"
+    assert segmentNames(node) == {f"SAT_mri_{name.replace(' ', '_')}": name for name in SIDES}
 
 
 def dice(one: np.ndarray, other: np.ndarray) -> float:

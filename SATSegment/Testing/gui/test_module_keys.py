@@ -229,6 +229,18 @@ def test_the_table_is_saved_where_the_dialog_says_and_nowhere_after_cancel(rig: 
     assert QFileDialog.answers == []
 
 
+def test_what_the_model_was_not_trained_on_is_said_before_the_run(rig: PanelInRig) -> None:
+    typeText(focused(), "left putamen")
+    key(Key.Key_Return)
+    assert not rig.ui.mismatchLabel.isHidden()
+    assert "was not trained on left putamen" in rig.ui.mismatchLabel.text
+    assert "Settings" in rig.ui.mismatchLabel.text
+    key(Key.Key_Backspace)
+    typeText(focused(), "left hippocampus")
+    key(Key.Key_Return)
+    assert rig.ui.mismatchLabel.isHidden()
+
+
 def test_the_table_goes_into_the_scene_by_its_menu(rig: PanelInRig) -> None:
     runByKeys(rig, "left hippocampus")
     rig.panel._toSceneAction.trigger()
