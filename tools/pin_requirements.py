@@ -13,11 +13,11 @@ from packaging.utils import canonicalize_name
 
 RUNTIME = (
     "numpy SimpleITK torch safetensors slicerio platformdirs psutil tqdm transformers huggingface-hub matplotlib "
-    "scikit-image surface-distance"
+    "scikit-image surface-distance PyYAML"
 )
 DEVELOPMENT = (
     "pytest pytest-xdist hypothesis ruff mypy import-linter nibabel slicer-core cmake pydicom setuptools "
-    "PySide6-Essentials"
+    "PySide6-Essentials tensorboard"
 )
 FOLDER = Path(__file__).parent.parent / "requirements"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from recipe import SPACING_MM, WINDOW
@@ -10,7 +11,7 @@ from structures import structures
 from SATSegmentLib.learning.segmentation.export import export_model
 from SATSegmentLib.learning.segmentation.queries import TextQueries
 from SATSegmentLib.learning.segmentation.trainer import LAST_FILE
-from SATSegmentLib.sat.model_folder import ModelDescription
+from SATSegmentLib.sat.model_folder import TEXT_FOLDER, ModelDescription
 
 
 def export(run: Path, text: Path, out: Path) -> None:
@@ -23,3 +24,4 @@ def export(run: Path, text: Path, out: Path) -> None:
     labels = [(structure.name, "mri") for structure in structures() if structure.offered]
     description = ModelDescription("SATSegment demonstration model", WINDOW, SPACING_MM, ("RAS",))
     export_model(run / "whole" / LAST_FILE, queries, out, description, labels)
+    shutil.copyfile(text / "NOTICE.txt", out / TEXT_FOLDER / "NOTICE.txt")

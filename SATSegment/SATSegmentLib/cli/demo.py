@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import importlib.util
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,9 +19,12 @@ if TYPE_CHECKING:
     from SATSegmentLib.inference.segmenter import Segmenter
 
 _NOTE = (
-    "Demonstration model: a small network trained on two heads with silver-standard labels (SAMSEG). "
+    "Demonstration model: a small network trained on three heads with silver-standard labels (SAMSEG). "
     "It is not SAT and not of SAT's quality. Research use only; not a medical device."
 )
+
+# A wording that no list holds: it goes through the text encoder, and should find what the label finds.
+_IN_OTHER_WORDS = ("the patient's hippocampus on the left", "left hippocampus")
 
 # Random queries rarely reach a probability of one half; what is looked at is where their masks lie, so less will do.
 _RANDOM_QUERIES = 8
@@ -87,6 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"\nHead scan: {len(results)} prompts in {took:.1f} s on {segmenter.device}, {segmenter.precision}.")
     print(f"Mean Dice against SAMSEG's labels over {len(scores)} structures: {np.mean(scores):.3f}\n")
     by_name = {result.prompt.text: result for result in results}
+    print(_in_other_words(segmenter, head, by_name[_IN_OTHER_WORDS[1]]), end="\n\n")
     write_segmentation(segmentation, head, results, algorithm=segmenter.description.name, overwrite=arguments.overwrite)
     _draw(
         picture,
@@ -145,6 +150,18 @@ def _whole(result: SegmentResult, image: Image) -> np.ndarray:
     box = (slice(low, low + size) for low, size in zip(result.offset_kji, result.mask.shape, strict=True))
     whole[tuple(box)] = result.mask
     return whole
+
+
+def _in_other_words(segmenter: Segmenter, head: Image, label: SegmentResult) -> str:
+    """How free text fares against the label that it means; the features are there already, so only words are new."""
+    if importlib.util.find_spec("transformers") is None:
+        return "Free text needs the package transformers (pip install transformers); labels do not."
+    text = _IN_OTHER_WORDS[0]
+    before = time.perf_counter()
+    [result] = segmenter.segment(head, [Prompt(text, "mri", trained=False)])
+    took = time.perf_counter() - before
+    agreement = dice(_whole(result, head), _whole(label, head))
+    return f'Free text "{text}": Dice {agreement:.2f} to "{label.prompt.text}", {took:.1f} s from the kept features.'
 
 
 def _draw(path: Path, head: Image, results: Sequence[SegmentResult], mean_dice: float, overwrite: bool) -> None:
