@@ -94,7 +94,7 @@ class SetupPanel:
         self.importButton.setToolTip(
             _("Take the released files, or a model that another machine has converted, from a folder. No network.")
         )
-        ui.setupLayout.addWidget(self.consentBox, 2, 0, 1, 2)
+        ui.setupLayout.addWidget(self.consentBox, 1, 0, 1, 2)
         ui.setupLayout.addWidget(self.importButton, 3, 0, 1, 2)
         holder = ui.weightsPlaceholder
         row = qt.QHBoxLayout()

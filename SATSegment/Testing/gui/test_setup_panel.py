@@ -12,38 +12,24 @@ from typing import Any
 
 import pytest
 import qt
+import slicer
 from gui.panel_rig import PanelInRig, addHead
+from rig.file_dialog import QFileDialog
 from rig.hands import click, settle, waitFor
 from setup.hub_server import Hub
+from setup.released_files import NANO, hub_with, write_released_files
 
-from helpers.language_models import mpnet_folder, small_keys
-from helpers.models import write_tiny_checkpoint
-from helpers.seeded import write_released
-from SATSegmentLib.inference.catalog import catalog
 from SATSegmentLib.setup import weights
-
-NANO = next(entry for entry in catalog() if entry.name == "sat-nano")
 
 
 @pytest.fixture(scope="module")
 def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("released")
-    write_tiny_checkpoint(folder / "nano.pth")
-    write_released(folder / "nano_text_encoder.pth", small_keys("ours", query_dim=48))
-    mpnet_folder(folder / "words", hidden_size=16, num_attention_heads=4)
-    return folder
+    return write_released_files(tmp_path_factory.mktemp("released"))
 
 
 @pytest.fixture
 def hub(released: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    hub = Hub(
-        {
-            f"{NANO.repository}/{NANO.network}": (released / "nano.pth").read_bytes(),
-            f"{NANO.repository}/{NANO.text_encoder}": (released / "nano_text_encoder.pth").read_bytes(),
-            f"{NANO.tokenizer}/config.json": (released / "words" / "config.json").read_bytes(),
-            f"{NANO.tokenizer}/vocab.txt": (released / "words" / "vocab.txt").read_bytes(),
-        }
-    )
+    hub = hub_with(released)
     monkeypatch.setenv("HF_ENDPOINT", hub.address)
     yield hub
     hub.close()
@@ -163,11 +149,22 @@ def test_a_failed_download_says_what_to_do(rig: PanelInRig, hub: Hub) -> None:
     assert not NANO.installed
 
 
-def test_a_folder_can_be_imported_and_the_model_deleted(rig: PanelInRig, hub: Hub, released: Path) -> None:
-    rig.panel.setup.importFolder(str(released))
+def test_a_folder_can_be_imported_and_the_model_deleted(
+    rig: PanelInRig, hub: Hub, released: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(QFileDialog, "answers", ["", str(released)])
+    click(rig.panel.setup.importButton)
+    assert not rig.panel.setup.isBusy, "the dialog was cancelled"
+    click(rig.panel.setup.importButton)
     waitForSetup(rig)
     assert NANO.installed
     assert hub.requests == []
+    asked = []
+    monkeypatch.setattr(slicer.util, "confirmOkCancelDisplay", lambda text, *_, **__: asked.append(text))
+    rig.panel.setup.deleteButton.click()
+    assert NANO.installed, "the user did not confirm"
+    assert "SAT-Nano" in asked[0]
+    monkeypatch.setattr(slicer.util, "confirmOkCancelDisplay", lambda *_, **__: True)
     rig.panel.setup.deleteButton.click()
     settle()
     assert not NANO.installed

@@ -361,7 +361,7 @@ def ball(number: int, shape: tuple[int, int, int], random: np.random.Generator):
     )
 
 
-@pytest.mark.long
+@pytest.mark.timing
 def test_a_hundred_overlapping_segments_of_a_body_scan_are_written_within_ten_seconds(scene) -> None:
     shape = (300, 512, 512)
     random = np.random.default_rng(0)
@@ -371,7 +371,9 @@ def test_a_hundred_overlapping_segments_of_a_body_scan_are_written_within_ten_se
     for _ in range(2):
         started = time.monotonic()
         written = writeResults(segmentationNode, volumeNode, results)
-        assert time.monotonic() - started <= 10
+        seconds = time.monotonic() - started
+        print(f"{seconds:.1f} s for 100 segments")
+        assert seconds <= 10
     for identifier, one in zip(written.segmentIds, results, strict=True):
         labelmap = slicer.vtkOrientedImageData()
         assert segmentationNode.GetBinaryLabelmapRepresentation(identifier, labelmap)

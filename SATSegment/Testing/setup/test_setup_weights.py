@@ -11,11 +11,10 @@ from pathlib import Path
 
 import pytest
 from setup.hub_server import Hub, tree
+from setup.released_files import NANO, hub_with, write_released_files
 from worker.small_model import headLikeImage, makeModel
 
-from helpers.language_models import mpnet_folder, small_keys
 from helpers.models import write_tiny_checkpoint
-from helpers.seeded import write_released
 from SATSegmentLib.errors import Cancelled, ModelNotFound, OutputError
 from SATSegmentLib.inference.catalog import CatalogEntry, catalog
 from SATSegmentLib.sat.model_folder import read_description
@@ -26,30 +25,18 @@ from SATSegmentLib.setup.weights import ConsentError, Installer
 from SATSegmentLib.types import Progress, Prompt
 from SATSegmentLib.worker.client import Worker
 
-NANO = next(entry for entry in catalog() if entry.name == "sat-nano")
 DEMO = next(entry for entry in catalog() if entry.embedded)
 
 
 @pytest.fixture(scope="module")
 def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Small files in the released layout, under the released names."""
-    folder = tmp_path_factory.mktemp("released")
-    write_tiny_checkpoint(folder / "nano.pth")
-    write_released(folder / "nano_text_encoder.pth", small_keys("ours", query_dim=48))
-    mpnet_folder(folder / "words", hidden_size=16, num_attention_heads=4)
-    return folder
+    return write_released_files(tmp_path_factory.mktemp("released"))
 
 
 @pytest.fixture
 def hub(released: Path) -> Iterator[Hub]:
-    hub = Hub(
-        {
-            f"{NANO.repository}/{NANO.network}": (released / "nano.pth").read_bytes(),
-            f"{NANO.repository}/{NANO.text_encoder}": (released / "nano_text_encoder.pth").read_bytes(),
-            f"{NANO.tokenizer}/config.json": (released / "words" / "config.json").read_bytes(),
-            f"{NANO.tokenizer}/vocab.txt": (released / "words" / "vocab.txt").read_bytes(),
-        }
-    )
+    hub = hub_with(released)
     yield hub
     hub.close()
 
