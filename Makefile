@@ -7,7 +7,7 @@ ENGINE := anatomy sat inference storage evaluation learning cli worker
 # One thread per test worker: two workers with two threads each would only get in each other's way.
 TEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal
 
-.PHONY: demo test test-long lint anatomy screenshot clean
+.PHONY: demo test test-long lint bench anatomy screenshot clean
 
 demo: $(VENV)/.ready
 	$(BIN)/satsegment demo --out demo --overwrite
@@ -24,6 +24,11 @@ lint: $(VENV)/.ready
 	$(BIN)/ruff format --check .
 	MYPYPATH=SATSegment $(BIN)/mypy $(addprefix -p SATSegmentLib.,$(ENGINE))
 	$(BIN)/lint-imports
+
+# Times and memory as ratios, in build/bench: small windows, or with FULL=1 those of the released networks (hours).
+bench: $(VENV)/.ready
+	$(BIN)/python benchmarks/bench_window.py --out build/bench-window.csv $(if $(FULL),--models nano pro,--window 96 96 96)
+	$(BIN)/python benchmarks/bench_scan.py --out build/bench $(if $(FULL),--full)
 
 # Pictures of the panel in its states, light and dark.
 screenshot: $(VENV)/.ready

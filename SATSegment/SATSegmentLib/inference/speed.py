@@ -16,10 +16,11 @@ from SATSegmentLib.sat.architecture import Architecture
 from SATSegmentLib.sat.cost import encode_macs
 from SATSegmentLib.sat.network import SATNetwork
 
-# A piece of this much work tells the rate within a tenth, and is less than a hundredth of any window worth planning.
+# A piece of this much work tells the rate; of a small window it is a hundredth.
 _PROBE_MACS = 5e9
+_PROBE_SHARE = 0.01
 _PROMPTS = 16
-_ROUNDS = 2
+_ROUNDS = 1
 # Interpolating, thresholding and cropping: passes over a structure's voxels, in seconds for each.
 _RESTORED_VOXEL = 2e-8
 
@@ -66,7 +67,8 @@ def _encode_macs(network: SATNetwork) -> float:
     device, blocks = network.position_code.device, list(network.backbone.encoder.stages[0][0].convs)  # type: ignore[index]
     _, y, z = network.window
     work = _stage_macs(network.architecture, (1, y, z))
-    planes = min(max(round(_PROBE_MACS / work), 1), network.window[0])
+    probe = min(_PROBE_MACS, _PROBE_SHARE * encode_macs(network.architecture, network.window))
+    planes = min(max(round(probe / work), 1), network.window[0])
     x = torch.ones(1, 1, planes, y, z, dtype=network.backbone.dtype, device=device)
     return planes * work / _fastest(lambda: lean.encode(x, [blocks]), device)
 
