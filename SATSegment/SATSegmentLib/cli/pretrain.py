@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     images = parser.add_argument_group("images")
     images.add_argument("--images", type=Path, nargs="+", metavar="RECORDS", help=".jsonl files of training records")
-    images.add_argument("--cache", type=Path, default=Path("cache"), metavar="DIR", help="for standardised scans")
+    images.add_argument("--cache", type=Path, metavar="DIR", help="for standardised scans (default: OUT-cache)")
     images.add_argument("--architecture", choices=("nano", "pro"), default="nano", help="of the U-Net that looks")
     images.add_argument(
         "--window", type=int, nargs=3, default=(288, 288, 96), metavar="N", help="voxels (default: 288 288 96)"
@@ -140,7 +140,11 @@ def _objective(
 
     window = tuple(arguments.window)
     records = read_records(arguments.images).records
-    cases = CaseCache(arguments.cache, (1.0, 1.0, 3.0)).prepare(records).cases
+    cases = (
+        CaseCache(arguments.cache or arguments.out.with_name(f"{arguments.out.name}-cache"), (1.0, 1.0, 3.0))
+        .prepare(records)
+        .cases
+    )
     samples = PatchDataset(cases, Recipe(window=window), recipe.seed)
     network = new_network(ARCHITECTURES[arguments.architecture], window, recipe.seed)
     return RegionObjective(texts, samples, RegionTower(network, recipe.query_dim))

@@ -131,14 +131,24 @@ def load_knowledge(tree: AnatomyTree | None = None) -> Knowledge:
                 structure = _one_side(structures[concept.id], side)
                 structures[structure.id] = structure
                 by_name[text_key(structure.name)] = structure.id
+    mirrors = {i: _other_side(structure.name, by_name) for i, structure in structures.items()}
     for i, structure in list(structures.items()):
-        side, base = split_side(text_key(structure.name))
-        other = by_name.get(f"{_OTHER[side]} {base}", "") if side else ""
-        structures[i] = _with_mirror(structure, other)
+        # "Middle lobe of right lung" has none: the left middle lobe that was made up belongs to a right one like it.
+        mutual = mirrors.get(mirrors[i]) == i
+        structures[i] = _with_mirror(structure, mirrors[i] if mutual else "")
     return Knowledge(structures)
 
 
 _OTHER = {"left": "right", "right": "left"}
+
+
+def _other_side(name: str, by_name: Mapping[str, str]) -> str:
+    """Id of the structure on the other side, said the same way ("upper lobe of left lung") or with the side first."""
+    side, base = split_side(text_key(name))
+    if not side:
+        return ""
+    same_way = text_key(name).replace(side, _OTHER[side])
+    return by_name.get(same_way) or by_name.get(f"{_OTHER[side]} {base}", "")
 
 
 def _structure(concept: Concept, more: tuple[str, ...]) -> Structure:

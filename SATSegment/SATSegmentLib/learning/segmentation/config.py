@@ -22,7 +22,8 @@ class DataConfig:
     train: .jsonl files of training records.
     validation: .jsonl files of records to validate on.
     validation_share: where there are no such files, this share of the patients in `train` is held out.
-    cache: folder for standardised scans.
+    cache: folder for standardised scans; None: beside the training's own folder, with
+        `-cache` added to its name.
     skip_bad: leave bad records out, rather than refuse them all.
     derive_labels: whether labels that follow from others (left + right lung -> lung) are trained as well.
     recipe: how windows, prompts and augmentations are drawn; its window is the network's.
@@ -31,7 +32,7 @@ class DataConfig:
     train: tuple[Path, ...]
     validation: tuple[Path, ...] = ()
     validation_share: float = 0.0
-    cache: Path = Path("cache")
+    cache: Path | None = None
     skip_bad: bool = False
     derive_labels: bool = True
     recipe: Recipe = field(default_factory=Recipe)

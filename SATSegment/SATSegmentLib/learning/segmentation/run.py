@@ -110,9 +110,9 @@ def _train(
     described = origin.description if origin else None
     spacing = config.spacing or (described.spacing if described else _SPACING)
     records, validation_records = _records(config.data, config.training.seed)
-    cases = _cases(config.data, records, spacing, team, bar)
+    cases = _cases(config.data, records, spacing, out, team, bar)
     labels = _labels(cases)
-    validation_cases = _cases(config.data, validation_records, spacing, team, bar) if validation_records else ()
+    validation_cases = _cases(config.data, validation_records, spacing, out, team, bar) if validation_records else ()
     query_dim = network.architecture.query_dim
     queries = _queries(config.queries, origin, (*labels, *_labels(validation_cases)), query_dim, config.training.seed)
     recipe = dataclasses.replace(config.data.recipe, window=network.window)
@@ -155,9 +155,10 @@ def _records(data: DataConfig, seed: int) -> tuple[Sequence[Record], Sequence[Re
 
 
 def _cases(
-    data: DataConfig, records: Sequence[Record], spacing: tuple[float, float, float], team: Team, bar: Bar
+    data: DataConfig, records: Sequence[Record], spacing: tuple[float, float, float], out: Path, team: Team, bar: Bar
 ) -> Cases:
-    cache = CaseCache(data.cache, spacing, built_in_rules if data.derive_labels else lambda _: ())
+    rules = built_in_rules if data.derive_labels else lambda _: ()
+    cache = CaseCache(data.cache or out.with_name(f"{out.name}-cache"), spacing, rules)
     if not team.leads:
         team.gather(None)  # waits until the leader has made everything
     with bar("Preparing scans") as progress:

@@ -132,6 +132,8 @@ def test_paired_structures_have_two_sides_that_know_each_other(knowledge):
     kidney = next(s for s in knowledge.structures.values() if s.name == "left kidney")
 
     assert knowledge.structures[kidney.mirror].name == "right kidney"
+    lobe = next(s for s in knowledge.structures.values() if s.name == "upper lobe of left lung")
+    assert knowledge.structures[lobe.mirror].name == "upper lobe of right lung"
     for structure in knowledge.structures.values():
         if structure.mirror:
             assert knowledge.structures[structure.mirror].mirror == structure.id
