@@ -15,7 +15,7 @@ from torch import Tensor
 
 from SATSegmentLib.errors import IncompleteCheckpoint, WrongCheckpointKind
 from SATSegmentLib.sat.architecture import Architecture, Triple
-from SATSegmentLib.sat.checkpoint_file import read_checkpoint_file
+from SATSegmentLib.sat.checkpoint_file import read_checkpoint_file, require_complete
 from SATSegmentLib.sat.network import SATNetwork
 
 _STEM = "backbone.encoder.stages.0.0.convs.0.conv.weight"
@@ -137,14 +137,4 @@ def _fold_stem(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 def _check_complete(tensors: dict[str, Tensor], architecture: Architecture, name: str) -> None:
     with torch.device("meta"):
         needed = SATNetwork(architecture, architecture.downsampling).state_dict()
-    problems = [f"{key} is missing" for key in needed if key not in tensors]
-    problems += [f"{key} is unknown" for key in tensors if key not in needed]
-    problems += [
-        f"{key} has the shape {tuple(tensors[key].shape)} instead of {tuple(tensor.shape)}"
-        for key, tensor in needed.items()
-        if key in tensors and tensors[key].shape != tensor.shape
-    ]
-    problems += [f"{key} holds values that are not finite" for key, t in tensors.items() if not t.isfinite().all()]
-    if problems:
-        more = f" and {len(problems) - 3} more such problems" if len(problems) > 3 else ""
-        raise IncompleteCheckpoint(f"In {name}: {'; '.join(problems[:3])}{more}.", _GET_A_NETWORK)
+    require_complete(tensors, needed, name, _GET_A_NETWORK)

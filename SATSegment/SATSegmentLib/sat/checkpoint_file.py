@@ -21,7 +21,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from SATSegmentLib.errors import CheckpointError, HostileCheckpoint, TruncatedCheckpoint, WrongCheckpointKind
+from SATSegmentLib.errors import (
+    CheckpointError,
+    HostileCheckpoint,
+    IncompleteCheckpoint,
+    TruncatedCheckpoint,
+    WrongCheckpointKind,
+)
 
 _GET_AGAIN = "Download it again, and compare its size with the one on the download page."
 
@@ -51,6 +57,26 @@ def file_sha256(path: Path) -> str:
     """SHA-256 of a file, as hexadecimal text."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def require_complete(found: Mapping[str, Tensor], needed: Mapping[str, Tensor], name: str, remedy: str) -> None:
+    """Compare the tensors of a file with those a module needs.
+
+    Raises
+    ------
+    IncompleteCheckpoint: one is missing, unknown, of another shape, or holds values that are not finite.
+    """
+    problems = [f"{key} is missing" for key in needed if key not in found]
+    problems += [f"{key} is unknown" for key in found if key not in needed]
+    problems += [
+        f"{key} has the shape {tuple(found[key].shape)} instead of {tuple(tensor.shape)}"
+        for key, tensor in needed.items()
+        if key in found and found[key].shape != tensor.shape
+    ]
+    problems += [f"{key} holds values that are not finite" for key, t in found.items() if not t.isfinite().all()]
+    if problems:
+        more = f" and {len(problems) - 3} more such problems" if len(problems) > 3 else ""
+        raise IncompleteCheckpoint(f"In {name}: {'; '.join(problems[:3])}{more}.", remedy)
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:

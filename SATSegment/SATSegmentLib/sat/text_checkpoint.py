@@ -10,7 +10,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from SATSegmentLib.errors import IncompleteCheckpoint, WrongCheckpointKind
-from SATSegmentLib.sat.checkpoint_file import read_checkpoint_file
+from SATSegmentLib.sat.checkpoint_file import read_checkpoint_file, require_complete
 from SATSegmentLib.types import Modality
 
 # Metadata entry of a converted text encoder: SHA-256 of the checkpoint it was converted from.
@@ -143,23 +143,13 @@ def transformer_shape(weights: TextWeights) -> TransformerShape:
 
 
 def check_complete(found: dict[str, Tensor], needed: dict[str, Tensor], name: str) -> None:
-    """Compare the tensors of a file with those a module needs.
+    """Compare the tensors of a text encoder's file with those its modules need.
 
     Raises
     ------
     IncompleteCheckpoint: one is missing, unknown, of another shape, or holds values that are not finite.
     """
-    problems = [f"{key} is missing" for key in needed if key not in found]
-    problems += [f"{key} is unknown" for key in found if key not in needed]
-    problems += [
-        f"{key} has the shape {tuple(found[key].shape)} instead of {tuple(tensor.shape)}"
-        for key, tensor in needed.items()
-        if key in found and found[key].shape != tensor.shape
-    ]
-    problems += [f"{key} holds values that are not finite" for key, t in found.items() if not t.isfinite().all()]
-    if problems:
-        more = f" and {len(problems) - 3} more such problems" if len(problems) > 3 else ""
-        raise IncompleteCheckpoint(f"In {name}: {'; '.join(problems[:3])}{more}.", _GET_AN_ENCODER)
+    require_complete(found, needed, name, _GET_AN_ENCODER)
 
 
 def _language_model(tensors: dict[str, Tensor]) -> tuple[str, str]:

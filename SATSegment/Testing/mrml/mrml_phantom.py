@@ -7,8 +7,6 @@ import slicer
 import vtk
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
-from SATSegmentLib.types import Prompt, SegmentResult
-
 SHAPE = (10, 12, 14)  # K, J, I
 
 
@@ -58,27 +56,6 @@ def box(*bounds: int) -> np.ndarray:
     full[k0:k1, j0:j1, i0:i1] = True
     full[k0, j0, i0] = False  # no mask fills its box: a mirrored one would show
     return full
-
-
-def result(text: str, full: np.ndarray, modality: str = "mri", *, trained: bool = True) -> SegmentResult:
-    places = np.argwhere(full)
-    low, high = (places.min(0), places.max(0) + 1) if len(places) else (np.zeros(3, int), np.zeros(3, int))
-    mask = full[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
-    return SegmentResult(
-        prompt=Prompt(text, modality, trained=trained),
-        status="found" if mask.any() else "empty",
-        mask=mask,
-        offset_kji=tuple(int(n) for n in low),
-        voxels=int(mask.sum()),
-        volume_ml=0.0,
-        mean_probability=0.9,
-        max_probability=1.0,
-        cut_by=(),
-        orientation="RAS",
-        device="cpu",
-        precision="float32",
-        seconds=0.0,
-    )
 
 
 def worldPoints(segmentationNode, identifier: str) -> np.ndarray:

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import slicer
 import vtk
-from mrml.mrml_phantom import SHAPE, addLinearTransform, addVolume, box, grid, result
+from mrml.mrml_phantom import SHAPE, addLinearTransform, addVolume, box, grid
 from vtk.util.numpy_support import vtk_to_numpy
 
+from helpers.results import result
 from SATSegmentLib.errors import GeometryError, ScanError
 from SATSegmentLib.mrml.example import exampleOf
 from SATSegmentLib.mrml.segmentations import createSegmentation, writeResults

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 from learning.teach.teaching import ball_example
-from mrml.mrml_phantom import addVolume, result
+from mrml.mrml_phantom import addVolume
 from mrml.slicer_module import SATSegment
 from worker.small_model import makeModel
 
+from helpers.results import result
 from SATSegmentLib.anatomy.user_words import word_files
 from SATSegmentLib.errors import Cancelled, PairMismatch, PromptError
 from SATSegmentLib.mrml.record import records

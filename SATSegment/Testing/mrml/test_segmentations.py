@@ -11,18 +11,10 @@ import slicer
 import vtk
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mrml.mrml_phantom import (
-    SHAPE,
-    addLinearTransform,
-    addVolume,
-    box,
-    expectedPoints,
-    grid,
-    result,
-    worldPoints,
-)
+from mrml.mrml_phantom import SHAPE, addLinearTransform, addVolume, box, expectedPoints, grid, worldPoints
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
+from helpers.results import result
 from SATSegmentLib.errors import GeometryError
 from SATSegmentLib.mrml.segmentations import createSegmentation, writeResults
 from SATSegmentLib.storage import SegmentStyle, write_segmentation

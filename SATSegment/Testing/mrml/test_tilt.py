@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mrml.mrml_phantom import SHAPE, expectedPoints, grid, result
+from mrml.mrml_phantom import SHAPE, expectedPoints, grid
 
+from helpers.results import result
 from SATSegmentLib.mrml.tilt import tiltOf
 from SATSegmentLib.types import Image
 

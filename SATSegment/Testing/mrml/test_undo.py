@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 import slicer
-from mrml.mrml_phantom import SHAPE, addVolume, box, grid, result, worldPoints
+from mrml.mrml_phantom import SHAPE, addVolume, box, grid, worldPoints
 
+from helpers.results import result
 from SATSegmentLib.mrml.segmentations import LABELMAP, createSegmentation, writeResults
 from SATSegmentLib.mrml.undo import RunUndo
 

@@ -11,9 +11,10 @@ import slicerio
 import vtk
 from vtk.util.numpy_support import vtk_to_numpy
 
+from helpers.results import result
 from SATSegmentLib.errors import OutputError
 from SATSegmentLib.storage import SegmentStyle, segment_id, write_segmentation
-from SATSegmentLib.types import Image, Prompt, SegmentResult
+from SATSegmentLib.types import Image, Prompt
 
 SHAPE = (12, 14, 16)
 OBLIQUE = np.array([[0.0, -1.5, 0.3, 11.25], [0.0, 0.4, 1.8, -3.0], [-1.0, 0.0, 0.0, 40.0], [0, 0, 0, 1.0]])
@@ -23,28 +24,6 @@ OBLIQUE[:3, 2] = np.cross(OBLIQUE[:3, 0], OBLIQUE[:3, 1]) * 2.5
 
 def image() -> Image:
     return Image(np.zeros(SHAPE, np.int16), OBLIQUE)
-
-
-def result(text: str, full: np.ndarray, *, trained: bool = True) -> SegmentResult:
-    """A result as the engine gives it: cropped, with its offset."""
-    places = np.argwhere(full)
-    low, high = (places.min(0), places.max(0) + 1) if len(places) else (np.zeros(3, int), np.zeros(3, int))
-    mask = full[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
-    return SegmentResult(
-        prompt=Prompt(text, "mri", trained=trained),
-        status="found" if mask.any() else "empty",
-        mask=mask,
-        offset_kji=tuple(int(n) for n in low),
-        voxels=int(mask.sum()),
-        volume_ml=0.0,
-        mean_probability=0.9,
-        max_probability=1.0,
-        cut_by=(),
-        orientation="RAS",
-        device="cpu",
-        precision="float32",
-        seconds=0.0,
-    )
 
 
 def box(*bounds: int) -> np.ndarray:
