@@ -25,6 +25,7 @@ class LiveBytes(TorchDispatchMode):
     def __init__(self, held: Iterable[torch.Tensor] = ()) -> None:
         super().__init__()
         self._alive: dict[int, tuple[StorageWeakRef, int]] = {}
+        self._total = 0
         self.peak = 0
         self._see(held)
 
@@ -37,6 +38,11 @@ class LiveBytes(TorchDispatchMode):
         for tensor in tensors:
             storage = tensor.untyped_storage()
             reference = StorageWeakRef(storage)
+            known = self._alive.get(reference.cdata)
+            self._total += storage.nbytes() - (known[1] if known else 0)
             self._alive[reference.cdata] = (reference, storage.nbytes())
-        self._alive = {key: entry for key, entry in self._alive.items() if not entry[0].expired()}
-        self.peak = max(self.peak, sum(size for _, size in self._alive.values()))
+        # The sum still counts what has died since: only where it would be a new peak it has to be exact.
+        if self._total > self.peak:
+            self._alive = {key: entry for key, entry in self._alive.items() if not entry[0].expired()}
+            self._total = sum(size for _, size in self._alive.values())
+            self.peak = max(self.peak, self._total)

@@ -1,0 +1,40 @@
+"""A released network's window of 288 x 288 x 96 voxels fits where it has to, counted with tensors that hold no data."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from helpers.live_bytes import LiveBytes
+from SATSegmentLib.learning.segmentation.architectures import ARCHITECTURES
+from SATSegmentLib.sat import lean, norm_statistics, winograd
+from SATSegmentLib.sat.network import SATNetwork
+
+WINDOW = (288, 288, 96)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("model", "precision", "limit"),
+    [("nano", torch.float32, 5e9), ("nano", torch.bfloat16, 2.7e9), ("pro", torch.bfloat16, 6.5e9)],
+)
+def test_a_window_keeps_to_its_bytes_weights_included(monkeypatch, model, precision, limit):
+    # Pieces several times larger than the real ones: more bytes at once, but far fewer operations to count.
+    monkeypatch.setattr(norm_statistics, "_PIECE", 1 << 30)
+    monkeypatch.setattr(winograd, "_STRIP_BYTES", 64 << 20)
+    monkeypatch.setattr(lean, "_SLAB_BYTES", 96 << 20)
+    # The arithmetic is measured otherwise, which tensors without data cannot be.
+    monkeypatch.setattr(lean, "arithmetic_dtype", lambda dtype, device: torch.float32)
+    with FakeTensorMode(allow_non_fake_inputs=True), torch.inference_mode():
+        network = SATNetwork(ARCHITECTURES[model], WINDOW)
+        for module in network.backbone.modules():
+            for name, parameter in list(module.named_parameters(recurse=False)):
+                empty = torch.empty(parameter.shape, dtype=precision)
+                setattr(module, name, nn.Parameter(empty, requires_grad=False))
+        image = torch.empty(1, 1, *WINDOW)
+        with LiveBytes([image, *network.state_dict().values(), network.position_code]) as live:
+            network.encode(image)
+
+    assert 1e9 < live.peak <= limit
