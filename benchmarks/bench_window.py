@@ -36,15 +36,11 @@ import machine  # noqa: E402
 from machine import ResidentPeak, conv_rate, matmul_rate  # noqa: E402
 
 from helpers.live_bytes import LiveBytes  # noqa: E402
-from SATSegmentLib.sat.architecture import Architecture  # noqa: E402
+from SATSegmentLib.learning.segmentation.architectures import ARCHITECTURES  # noqa: E402
 from SATSegmentLib.sat.arithmetic import arithmetic_dtype  # noqa: E402
 from SATSegmentLib.sat.cost import encode_macs  # noqa: E402
 from SATSegmentLib.sat.network import SATNetwork  # noqa: E402
 
-WIDTHS = {
-    "nano": {"features": (64, 64, 128, 256, 512, 768), "convs": 2, "projection_dim": 768, "mask_dim": 256},
-    "pro": {"features": (128, 128, 256, 512, 1024, 1536), "convs": 3, "projection_dim": 1536, "mask_dim": 384},
-}
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 RATES = {
     "conv": lambda dtype: conv_rate(dtype),
@@ -140,23 +136,8 @@ def measure(model: str, arguments: argparse.Namespace) -> list[Row]:
 
 def build(model: str, window: tuple[int, int, int]) -> SATNetwork:
     """A network of a released network's widths, with seeded weights."""
-    widths = WIDTHS[model]
-    convs = widths["convs"]
     torch.manual_seed(0)
-    network = SATNetwork(
-        Architecture(
-            features=widths["features"],
-            strides=((1, 1, 1), *[(2, 2, 2)] * 5),
-            encoder_convs=(convs,) * 6,
-            decoder_convs=(convs,) * 5,
-            query_dim=768,
-            projection_dim=widths["projection_dim"],
-            decoder_layers=6,
-            feedforward_dim=2048,
-            mask_dim=widths["mask_dim"],
-        ),
-        window,
-    )
+    network = SATNetwork(ARCHITECTURES[model], window)
     return network.eval().requires_grad_(False)
 
 
@@ -189,7 +170,7 @@ def _text(value: str | float) -> str:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", nargs="+", choices=list(WIDTHS), default=["nano"])
+    parser.add_argument("--models", nargs="+", choices=list(ARCHITECTURES), default=["nano"])
     parser.add_argument(
         "--precisions", nargs="+", choices=["float32", "bfloat16", "float16"], default=["float32", "bfloat16"]
     )

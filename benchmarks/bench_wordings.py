@@ -13,11 +13,12 @@ import numpy as np
 ROOT = Path(__file__).parents[1] / "SATSegment"
 sys.path[:0] = [str(ROOT)]
 
+from SATSegmentLib.cli.demo import dice, whole_mask  # noqa: E402
 from SATSegmentLib.inference.segmenter import Segmenter  # noqa: E402
 from SATSegmentLib.learning.knowledge.wording import held_out_paraphrases  # noqa: E402
 from SATSegmentLib.resources import resource_path  # noqa: E402
 from SATSegmentLib.storage import read_scan  # noqa: E402
-from SATSegmentLib.types import Image, Prompt, SegmentResult  # noqa: E402
+from SATSegmentLib.types import Prompt  # noqa: E402
 
 NAMES = (
     "left hippocampus",
@@ -37,26 +38,12 @@ def main() -> None:
     head = read_scan(resource_path("Demo/itk_t1.nii.gz"))
     meant = {text: name for name in NAMES for text in held_out_paraphrases(name)}
     prompts = [Prompt(name, "mri") for name in NAMES] + [Prompt(text, "mri", trained=False) for text in meant]
-    masks = {result.prompt.text: whole(result, head) for result in segmenter.segment(head, prompts)}
+    masks = {result.prompt.text: whole_mask(result, head) for result in segmenter.segment(head, prompts)}
     scores = sorted((dice(masks[text], masks[name]), text) for text, name in meant.items())
     for score, text in scores:
         print(f"{score:.2f}  {text}")
     values = np.array([score for score, _ in scores])
     print(f"{len(values)} wordings: mean Dice {values.mean():.2f}, {100 * (values > 0.9).mean():.0f} % above 0.9")
-
-
-def whole(result: SegmentResult, head: Image) -> np.ndarray:
-    """The mask on the head's whole grid, KJI."""
-    mask = np.zeros(head.array.shape, bool)
-    box = (slice(low, low + size) for low, size in zip(result.offset_kji, result.mask.shape, strict=True))
-    mask[tuple(box)] = result.mask
-    return mask
-
-
-def dice(one: np.ndarray, other: np.ndarray) -> float:
-    """Dice's coefficient; 1 where both are empty."""
-    total = int(one.sum()) + int(other.sum())
-    return 2 * int((one & other).sum()) / total if total else 1.0
 
 
 if __name__ == "__main__":

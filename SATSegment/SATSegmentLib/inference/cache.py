@@ -166,10 +166,11 @@ class FeatureCache:
         self._spilled.pop(key).path.unlink(missing_ok=True)
 
 
-def default_cache() -> FeatureCache:
-    """Half of the free memory, and a quarter of the free space where temporary files go."""
+def default_cache(memory_bytes: int | None = None) -> FeatureCache:
+    """So much memory, or half of what is free; and a quarter of the free space where temporary files go."""
     disk = shutil.disk_usage(tempfile.gettempdir()).free
-    return FeatureCache(psutil.virtual_memory().available // 2, disk // 4)
+    memory = psutil.virtual_memory().available // 2 if memory_bytes is None else memory_bytes
+    return FeatureCache(memory, disk // 4)
 
 
 def _nbytes(kept: OrderedDict[Key, Features]) -> int:

@@ -17,6 +17,7 @@ import torch
 from SATSegmentLib.inference.cache import FeatureCache
 from SATSegmentLib.inference.device import choose_precision
 from SATSegmentLib.inference.speed import Speed
+from SATSegmentLib.sat import lean
 from SATSegmentLib.sat.arithmetic import arithmetic_dtype
 from SATSegmentLib.sat.cost import encode_macs
 from SATSegmentLib.sat.network import SATNetwork
@@ -29,8 +30,6 @@ BLOCK_BYTES = 1 << 29
 _MOST_PROMPTS = 1024
 # Of the free memory, what is left to others: the estimate is one, and the masks themselves need some.
 _SPARE = 0.15
-# A slab of the image encoder's outputs, see `sat.lean`.
-_SLAB_BYTES = 24 << 20
 # How much of a scan one structure's tiles fill, on average over the trained labels; only the estimates depend on it.
 _STRUCTURE_SHARE = 0.02
 
@@ -203,7 +202,7 @@ def encode_bytes(network: SATNetwork, dtype: torch.dtype | None = None) -> int:
         maps += channels * voxels * dtype.itemsize
     # The widest slab is at full resolution, where a map and its skip are read together: read, convolved, written.
     plane = features[0] * network.window[1] * network.window[2] * arithmetic_dtype(dtype, device).itemsize
-    planes = min(max(_SLAB_BYTES // plane, 1), network.window[0])
+    planes = min(max(lean.SLAB_BYTES // plane, 1), network.window[0])
     return maps + plane * (2 * (planes + 2) + 2 * planes) + 4 * math.prod(network.window)
 
 
@@ -218,7 +217,7 @@ def _home(feature_bytes: int, device_bytes: int, memory_bytes: int, disk_bytes: 
 def _seconds(size: PassSize, network: SATNetwork, speed: Speed, twice: bool) -> float:
     """Encoding what is new; then each prompt everywhere, again where it is found, and its way back to the scan."""
     encoding = size.to_encode * encode_macs(network.architecture, network.window) / speed.encode_macs * (1 + twice)
-    found = size.prompts * min(_STRUCTURE_SHARE, 1)
+    found = size.prompts * _STRUCTURE_SHARE
     look = size.window_voxels * (speed.voxel + speed.voxel_and_prompt * size.prompts)
     again = size.window_voxels * (speed.voxel * min(2 * found, 1) + 2 * speed.voxel_and_prompt * found)
     back = size.grid_voxels * found * speed.restored_voxel

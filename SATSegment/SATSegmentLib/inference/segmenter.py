@@ -85,7 +85,7 @@ class Segmenter:
         folder_or_name: a model folder, or a name of the catalog ("demo", "sat-nano", "sat-pro").
         device: "auto", "cpu", "cuda", "cuda:1" or "mps".
         precision: "auto", "float32", "bfloat16" or "float16"; of the image encoder.
-        cache: where image features are kept; by default half of the free memory and as much of the disk.
+        cache: where image features are kept; by default in half of the free memory and a quarter of the disk.
 
         Raises
         ------

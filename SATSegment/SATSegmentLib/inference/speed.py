@@ -20,7 +20,6 @@ from SATSegmentLib.sat.network import SATNetwork
 _PROBE_MACS = 5e9
 _PROBE_SHARE = 0.01
 _PROMPTS = 16
-_ROUNDS = 1
 # Interpolating, thresholding and cropping: passes over a structure's voxels, in seconds for each.
 _RESTORED_VOXEL = 2e-8
 
@@ -56,7 +55,7 @@ def measure_speed(network: SATNetwork) -> Speed:
         one, many = (_voxel_seconds(network, prompts) for prompts in (1, _PROMPTS))
         tokens = torch.zeros(1, *network.position_code.shape, device=device)
         queries = torch.zeros(_PROMPTS, network.architecture.query_dim, device=device)
-        decoding = _fastest(lambda: network.embed_masks(tokens, queries), device)
+        decoding = _seconds(lambda: network.embed_masks(tokens, queries), device)
         encoding = _encode_macs(network)
     each = max(many - one, 0.0) / (_PROMPTS - 1)
     return Speed(encoding, decoding / _PROMPTS, max(one - each, 0.0), each)
@@ -70,7 +69,7 @@ def _encode_macs(network: SATNetwork) -> float:
     probe = min(_PROBE_MACS, _PROBE_SHARE * encode_macs(network.architecture, network.window))
     planes = min(max(round(probe / work), 1), network.window[0])
     x = torch.ones(1, 1, planes, y, z, dtype=network.backbone.dtype, device=device)
-    return planes * work / _fastest(lambda: lean.encode(x, [blocks]), device)
+    return planes * work / _seconds(lambda: lean.encode(x, [blocks]), device)
 
 
 def _stage_macs(architecture: Architecture, shape: tuple[int, int, int]) -> int:
@@ -87,7 +86,7 @@ def _voxel_seconds(network: SATNetwork, prompts: int) -> float:
     voxels = torch.zeros(*shape, width, dtype=network.backbone.dtype, device=device).permute(3, 0, 1, 2)
     logits = TileLogits(voxels, torch.zeros(prompts, width, device=device))
     high = HighTiles(tiling, prompts, 1.0)
-    return _fastest(lambda: high.look(cells, part, logits.of(part)), device) / math.prod(shape)
+    return _seconds(lambda: high.look(cells, part, logits.of(part)), device) / math.prod(shape)
 
 
 def _whole(shape: tuple[int, int, int]) -> Box:
@@ -95,13 +94,10 @@ def _whole(shape: tuple[int, int, int]) -> Box:
     return (x, y, z)
 
 
-def _fastest(run: Callable[[], object], device: torch.device) -> float:
+def _seconds(run: Callable[[], object], device: torch.device) -> float:
+    run()  # the first is slower
+    started = time.perf_counter()
     run()
-    times = []
-    for _ in range(_ROUNDS):
-        started = time.perf_counter()
-        run()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        times.append(time.perf_counter() - started)
-    return min(times)
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - started

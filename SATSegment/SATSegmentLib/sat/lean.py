@@ -30,7 +30,7 @@ from SATSegmentLib.sat.winograd import TiledConvolution, filtering_pays, strips
 
 _HALO = 1  # planes that a convolution with 3x3x3 taps sees on each side
 # Bytes of a slab of a convolution's outputs. Thinner slabs are all halo, thicker ones leave the cache.
-_SLAB_BYTES = 24 << 20
+SLAB_BYTES = 24 << 20
 
 
 def encode(x: Tensor, stages: Sequence[Sequence[ConvBlock]]) -> tuple[list[Tensor], Tensor]:
@@ -160,7 +160,7 @@ def _slabs(first: int, last: int, planes: int) -> Iterator[tuple[int, int]]:
 
 def _slab_planes(voxels: Tensor) -> int:
     plane_bytes = voxels[0, :, 0].numel() * _arithmetic(voxels).itemsize
-    return min(max(_SLAB_BYTES // plane_bytes, 1), voxels.shape[2])
+    return min(max(SLAB_BYTES // plane_bytes, 1), voxels.shape[2])
 
 
 def _empty(like: Tensor, *shape: int) -> Tensor:

@@ -7,6 +7,8 @@ the same slab by slab.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 
@@ -90,10 +92,16 @@ class Decoder(nn.Module):
 
     def forward(self, levels: list[Tensor]) -> Tensor:
         """The finest map. `levels` is emptied on the way, so that each map is freed once it was used."""
+        for x in self.maps(levels):
+            finest = x
+        return finest
+
+    def maps(self, levels: list[Tensor]) -> Iterator[Tensor]:
+        """The maps of all stages, coarsest first; empties `levels`."""
         x = levels.pop()
         for upsample, stage in zip(self.transpconvs, self.stages, strict=True):
             first, *rest = stage.convs  # type: ignore[misc]
             x = first.forward_pair(upsample(x), levels.pop())
             for block in rest:
                 x = block(x)
-        return x
+            yield x

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 from SATSegmentLib.errors import OutOfMemory, OutputError, SATSegmentError, SATSegmentWarning
 from SATSegmentLib.types import Progress
 from SATSegmentLib.worker import protocol, tasks
-from SATSegmentLib.worker.memory import feature_cache
 from SATSegmentLib.worker.protocol import WorkerError
 
 if TYPE_CHECKING:
@@ -177,9 +176,10 @@ class Child:
         if self._segmenter is None or self._loaded != wanted:
             # Let go of the old one first: two at once may not fit.
             self._forget_model()
+            from SATSegmentLib.inference.cache import default_cache
             from SATSegmentLib.inference.segmenter import Segmenter
 
-            cache = feature_cache(cache_bytes)
+            cache = default_cache(cache_bytes)
             self._segmenter = Segmenter.load(model, device=device, precision=precision, cache=cache)
             self._loaded = wanted
         return self._segmenter

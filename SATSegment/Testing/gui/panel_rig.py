@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
+import pytest
+import qt
 from mrml.mrml_phantom import addVolume
 from PySide6 import QtCore
 from rig.hands import press, settle, typeText, waitFor
@@ -80,6 +84,20 @@ class PanelInRig:
         self.moduleWidget.parent.hide()
         self.moduleWidget.parent.deleteLater()
         settle()
+
+
+@contextlib.contextmanager
+def panelWithDemoModel(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PanelInRig]:
+    """A panel that takes the demonstration model, and leaves nothing behind; what it writes lies in `folder`."""
+    monkeypatch.setenv("SATSEGMENT_MODELS", str(folder / "models"))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    (folder / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder / "temporary"))
+    qt.QSettings().setValue("SATSegment/model", "demo")
+    rig = PanelInRig()
+    yield rig
+    rig.cleanup()
+    assert leftovers() == []
 
 
 class Heart:

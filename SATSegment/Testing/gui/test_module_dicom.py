@@ -6,7 +6,6 @@ where the masks ought to be is known from the scan's own labels, without any cod
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,9 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
-import qt
 import slicer
 import vtk
-from gui.panel_rig import PanelInRig, leftovers
+from gui.panel_rig import PanelInRig, panelWithDemoModel
 from mrml.mrml_phantom import addLinearTransform, fromMatrix, worldPoints
 from rig.hands import click, waitFor
 from vtk.util.numpy_support import numpy_to_vtk
@@ -33,15 +31,8 @@ TILT_ROWS = 0.4
 
 @pytest.fixture
 def rig(scene: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PanelInRig]:
-    monkeypatch.setenv("SATSEGMENT_MODELS", str(tmp_path / "models"))
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    (tmp_path / "temporary").mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
-    qt.QSettings().setValue("SATSegment/model", "demo")
-    rig = PanelInRig()
-    yield rig
-    rig.cleanup()
-    assert leftovers() == []
+    with panelWithDemoModel(tmp_path, monkeypatch) as rig:
+        yield rig
 
 
 def oblique() -> np.ndarray:

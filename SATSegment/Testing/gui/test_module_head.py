@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import qt
-from gui.panel_rig import Heart, PanelInRig, addRealHead, leftovers, segmentNames
+from gui.panel_rig import Heart, PanelInRig, addRealHead, panelWithDemoModel, segmentNames
 from rig.hands import click, settle
 
 from SATSegmentLib.mrml.record import records
@@ -25,16 +23,9 @@ SIDES = {"left cerebellum": (7, 8), "right cerebellum": (46, 47)}
 
 @pytest.fixture
 def rig(scene: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PanelInRig]:
-    monkeypatch.setenv("SATSEGMENT_MODELS", str(tmp_path / "models"))
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    (tmp_path / "temporary").mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
-    qt.QSettings().setValue("SATSegment/model", "demo")
     addRealHead(scene)
-    rig = PanelInRig()
-    yield rig
-    rig.cleanup()
-    assert leftovers() == []
+    with panelWithDemoModel(tmp_path, monkeypatch) as rig:
+        yield rig
 
 
 def test_typed_names_become_coded_segments_of_these_structures(rig: PanelInRig) -> None:

@@ -24,7 +24,7 @@ def test_a_window_keeps_to_its_bytes_weights_included(monkeypatch, model, precis
     # Pieces several times larger than the real ones: more bytes at once, but far fewer operations to count.
     monkeypatch.setattr(norm_statistics, "_PIECE", 1 << 30)
     monkeypatch.setattr(winograd, "_STRIP_BYTES", 64 << 20)
-    monkeypatch.setattr(lean, "_SLAB_BYTES", 96 << 20)
+    monkeypatch.setattr(lean, "SLAB_BYTES", 96 << 20)
     # The arithmetic is measured otherwise, which tensors without data cannot be.
     monkeypatch.setattr(lean, "arithmetic_dtype", lambda dtype, device: torch.float32)
     with FakeTensorMode(allow_non_fake_inputs=True), torch.inference_mode():

@@ -81,12 +81,12 @@ def test_any_network_of_the_family_gives_the_same_in_slabs_of_any_thickness(netw
     description, window = network
     assume(math.prod(window) <= 60_000)
     unet, x = seeded_unet(description), noise(batch, 1, *window)
-    before = lean._SLAB_BYTES
-    lean._SLAB_BYTES = slab_bytes
+    before = lean.SLAB_BYTES
+    lean.SLAB_BYTES = slab_bytes
     try:
         pooled, voxels = slab_by_slab(unet, x)
     finally:
-        lean._SLAB_BYTES = before
+        lean.SLAB_BYTES = before
     expected_pooled, expected_voxels = layer_by_layer(unet, x)
     torch.testing.assert_close(pooled, expected_pooled, rtol=0, atol=3e-4)
     torch.testing.assert_close(voxels, expected_voxels, rtol=0, atol=3e-4)
@@ -110,7 +110,7 @@ def test_golden_features_come_out_without_gradients():
 @pytest.mark.parametrize("computed", ["stored", "float32"])
 def test_half_precision_is_as_close_to_full_as_layer_by_layer(monkeypatch, stored, computed):
     monkeypatch.setattr(lean, "arithmetic_dtype", lambda dtype, _: dtype if computed == "stored" else torch.float32)
-    monkeypatch.setattr(lean, "_SLAB_BYTES", 100_000)
+    monkeypatch.setattr(lean, "SLAB_BYTES", 100_000)
     unet = seeded_unet(architecture((16, 24, 32), ((2, 2, 2), (2, 2, 2)), (2, 2, 2), (2, 2)))
     x = noise(1, 1, 32, 32, 32)
     exact = layer_by_layer(unet, x)
@@ -132,7 +132,7 @@ def test_a_shifted_image_keeps_its_statistics():
 
 
 def test_at_most_one_and_a_half_maps_of_full_resolution_are_alive(monkeypatch):
-    monkeypatch.setattr(lean, "_SLAB_BYTES", 1)
+    monkeypatch.setattr(lean, "SLAB_BYTES", 1)
     unet = seeded_unet(architecture((16, 16, 32), ((2, 2, 2), (2, 2, 2)), (2, 2, 2), (2, 2))).requires_grad_(False)
     x = noise(1, 1, 96, 48, 48)
     one_map = 16 * x.numel() * 4

@@ -8,10 +8,10 @@ from functools import cache
 
 from SATSegmentLib.anatomy import find_label, load_labels
 from SATSegmentLib.evaluation.names import match
+from SATSegmentLib.learning.sides import other_side
 from SATSegmentLib.types import Modality, Orientation
 
 _PUNCTUATION = str.maketrans({"‐": "-", "‑": "-", "‒": "-", "–": "-", "—": "-", "−": "-", "’": "'", "‘": "'"})
-_SIDE = re.compile(r"\b(left|right)\b")
 # Left and right of these are no mirror images of each other: a mirrored left ventricle is no right ventricle, and
 # a mirrored left upper lobe has no middle lobe below it.
 _NO_MIRROR_IMAGE = re.compile(r"\b(heart|liver|lung .*lobe|brachiocephalic|subclavian|common carotid)\b")
@@ -56,15 +56,10 @@ def mirrored(text: str, modality: Modality) -> str | None:
     names = _vocabulary()[modality]
     if text not in names:
         return None
-    if not _SIDE.search(text):
+    partner = other_side(text)
+    if partner == text:
         return text
-    partner = _SIDE.sub(lambda side: "right" if side[0] == "left" else "left", text)
     return partner if partner in names and not _NO_MIRROR_IMAGE.search(text) else None
-
-
-def without_side(text: str) -> str:
-    """A name without its "left" or "right": "head of left femur" becomes "head of femur"."""
-    return " ".join(_SIDE.sub("", text).split())
 
 
 @cache

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from SATSegmentLib.anatomy import load_labels
-from SATSegmentLib.learning.data.label_names import without_side
+from SATSegmentLib.learning.sides import other_side, without_side
 from SATSegmentLib.resources import resource_path
 from SATSegmentLib.types import Modality
 
@@ -141,7 +141,7 @@ def built_in_rules(modality: Modality) -> tuple[MergeRule, ...]:
 def _sides(names: set[str]) -> list[MergeRule]:
     rules = []
     for left in sorted(name for name in names if "left" in name.split()):
-        right, whole = left.replace("left", "right"), without_side(left)
+        right, whole = other_side(left), without_side(left)
         if right in names and whole in names:
             rules.append(MergeRule(whole, (left, right)))
     return rules

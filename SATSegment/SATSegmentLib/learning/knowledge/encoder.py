@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from SATSegmentLib.errors import ModelNotFound, PairMismatch, SATSegmentError
+from SATSegmentLib.learning.saving import save_atomically
 from SATSegmentLib.sat.text_checkpoint import check_complete, read_text_weights, tower_prefix
 from SATSegmentLib.sat.text_encoder import QueryModule
 from SATSegmentLib.sat.text_transformer import drop_pooler
 from SATSegmentLib.sat.tokenizer import TextTokenizer
-from SATSegmentLib.storage.atomic import atomic_path
 
 _FILES = ("config.json", "tokenizer.json", "vocab.txt")
 CHECKPOINT_FILE = "text_encoder.pth"
@@ -124,8 +124,7 @@ class LearningEncoder:
         tensors |= self.module.head.state_dict()
         kind = torch.float16 if half else torch.float32
         state = {f"module.{key}": tensor.detach().to("cpu", kind).contiguous() for key, tensor in tensors.items()}
-        with atomic_path(path, overwrite=True) as temporary:
-            torch.save({"step": step, "model_state_dict": state}, temporary)
+        save_atomically({"step": step, "model_state_dict": state}, path)
         return path
 
     def write_language_files(self, folder: Path) -> None:

@@ -14,6 +14,7 @@ from SATSegmentLib.learning.knowledge.recipe import KnowledgeRecipe
 from SATSegmentLib.learning.knowledge.split import HeldOut
 from SATSegmentLib.learning.knowledge.texts import RELATION_WORDS, Knowledge, Structure, text_key, trivial_key
 from SATSegmentLib.learning.knowledge.wording import paraphrases, reworded
+from SATSegmentLib.learning.sides import other_side
 
 KINDS = ("synonym", "definition", "relation", "wording")
 
@@ -162,18 +163,13 @@ class Pairs:
     def _focused(self, draw: np.random.Generator) -> list[Pair]:
         """One of the focus's structures, and, where it has one, its other side."""
         name, wordings = self._focus[draw.integers(len(self._focus))]
-        other = _mirrored(name)
+        other = other_side(name)
         chosen = [(name, wordings)] + [(n, w) for n, w in self._focus if n == other and n != name]
         pairs = []
         for text, variants in chosen:
             own = frozenset([f"focus:{text}"]) | self.knowledge.owners.get(text_key(text), frozenset())
             pairs.append(Pair(variants[draw.integers(len(variants))], text, own, frozenset(), own))
         return pairs
-
-
-def _mirrored(name: str) -> str:
-    sides = {"left": "right", "right": "left"}
-    return " ".join(sides.get(word, word) for word in name.split())
 
 
 def _with_masks(pairs: Sequence[Pair]) -> PairBatch:

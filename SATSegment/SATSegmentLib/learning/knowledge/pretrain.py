@@ -18,7 +18,8 @@ from SATSegmentLib.learning.knowledge.contrast import Temperature
 from SATSegmentLib.learning.knowledge.encoder import CHECKPOINT_FILE, LearningEncoder
 from SATSegmentLib.learning.knowledge.objective import Objective
 from SATSegmentLib.learning.knowledge.recipe import KnowledgeRecipe
-from SATSegmentLib.storage.atomic import atomic_path
+from SATSegmentLib.learning.saving import save_atomically
+from SATSegmentLib.learning.schedule import warmed_cosine
 from SATSegmentLib.types import Progress
 
 STATE_FILE = "pretraining.pt"
@@ -135,8 +136,7 @@ class Pretraining:
             "beside": self.objective.beside.state_dict(),
             "optimizer": self.optimizer.state_dict(),
         }
-        with atomic_path(self.out / STATE_FILE, overwrite=True) as temporary:
-            torch.save(state, temporary)
+        save_atomically(state, self.out / STATE_FILE)
 
     def _resume(self) -> None:
         path = self.out / STATE_FILE
@@ -164,10 +164,7 @@ class Pretraining:
 
 def rate(step: int, recipe: KnowledgeRecipe) -> float:
     """Learning rate of a step: linear warm-up, then a cosine to zero."""
-    if step < recipe.warmup_steps:
-        return recipe.learning_rate * (step + 1) / recipe.warmup_steps
-    done = (step - recipe.warmup_steps) / max(recipe.steps - recipe.warmup_steps, 1)
-    return recipe.learning_rate * (1 + math.cos(math.pi * min(done, 1.0))) / 2
+    return warmed_cosine(step, recipe.steps, recipe.warmup_steps, recipe.learning_rate)
 
 
 def _optimizer(

@@ -15,6 +15,7 @@ from SATSegmentLib.anatomy.lexicon import load_lexicon
 from SATSegmentLib.anatomy.tree import AnatomyTree, Concept, load_tree
 from SATSegmentLib.anatomy.words import read_words
 from SATSegmentLib.learning.knowledge.wording import split_side
+from SATSegmentLib.learning.sides import other_side
 
 # Said before the target: "portal vein, a part of" is "portal system". Where a source does not type the link: "below".
 RELATION_WORDS = {"is-a": "is a kind of", "part-of": "is a part of", "": "belongs to"}
@@ -139,16 +140,12 @@ def load_knowledge(tree: AnatomyTree | None = None) -> Knowledge:
     return Knowledge(structures)
 
 
-_OTHER = {"left": "right", "right": "left"}
-
-
 def _other_side(name: str, by_name: Mapping[str, str]) -> str:
     """Id of the structure on the other side, said the same way ("upper lobe of left lung") or with the side first."""
     side, base = split_side(text_key(name))
     if not side:
         return ""
-    same_way = text_key(name).replace(side, _OTHER[side])
-    return by_name.get(same_way) or by_name.get(f"{_OTHER[side]} {base}", "")
+    return by_name.get(other_side(text_key(name))) or by_name.get(other_side(f"{side} {base}"), "")
 
 
 def _structure(concept: Concept, more: tuple[str, ...]) -> Structure:

@@ -5,12 +5,12 @@ Training takes `paraphrases`; `held_out_paraphrases` are wordings that training 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from functools import cache
 from typing import Literal
 
 from SATSegmentLib.anatomy.lexicon import load_lexicon
+from SATSegmentLib.learning.sides import sides_in, without_side
 
 Side = Literal["left", "right", ""]
 
@@ -37,16 +37,13 @@ _HELD_OUT_BOTH = ("the {b} of both sides", "{b} bilaterally", "right and left {b
 _SHORT = {"left": ("l", "lt"), "right": ("r", "rt")}
 _LATIN = {"left": ("sinister", "sinistra", "sinistrum"), "right": ("dexter", "dextra", "dextrum")}
 _SAYS_SIDE = frozenset(["left", "right", "l", "r", "lt", "rt", "both", "bilateral"])
-_SIDE = re.compile(r"\b(left|right)\b ?")
 _SPELLINGS = (("grey", "gray"), ("gray", "grey"), ("oesoph", "esoph"), ("caecum", "cecum"))
 
 
 def split_side(name: str) -> tuple[Side, str]:
     """A name as its side and the rest: "left kidney" is ("left", "kidney"). A name with both words has no side."""
-    sides = _SIDE.findall(name)
-    if len(sides) != 1:
-        return "", name
-    return sides[0], " ".join(_SIDE.sub("", name, count=1).split())
+    sides = sides_in(name)
+    return (sides[0], without_side(name)) if len(sides) == 1 else ("", name)
 
 
 def paraphrases(name: str) -> list[str]:

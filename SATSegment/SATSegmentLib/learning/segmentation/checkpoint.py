@@ -8,20 +8,19 @@ each layer of the query decoder has the norm that nobody uses. `read_network` re
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from SATSegmentLib.errors import WrongCheckpointKind
+from SATSegmentLib.learning.saving import save_atomically
 from SATSegmentLib.learning.segmentation.errors import TrainingError
 from SATSegmentLib.learning.segmentation.supervised import SupervisedNetwork
 from SATSegmentLib.sat.checkpoint import NetworkWeights, check_network
 from SATSegmentLib.sat.checkpoint_file import read_checkpoint_file
-from SATSegmentLib.storage.atomic import atomic_path
 
 _STEM = "backbone.encoder.stages.0.0.convs.0.conv.weight"
 _BLOCK = re.compile(r"(backbone\..*\.convs\.\d+)\.(conv|norm)\.(weight|bias)$")
@@ -120,42 +119,6 @@ def write_checkpoint(
         "training": training,
     }
     save_atomically(content, path)
-
-
-def save_atomically(content: Mapping[str, Any], path: Path) -> None:
-    """`torch.save`, whole or not at all, over an older file of that name.
-
-    Raises
-    ------
-    OutputError: it cannot be written.
-    """
-    with atomic_path(path, overwrite=True) as temporary, temporary.open("wb") as file:
-        sink = _Sink(file)
-        try:
-            torch.save(content, sink)  # type: ignore[arg-type]
-        except RuntimeError:
-            # PyTorch says only that writing failed; the operating system's reason decides what to tell.
-            if sink.reason is not None:
-                raise sink.reason from None
-            raise
-
-
-class _Sink:
-    """A file that remembers why writing failed."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self.reason: OSError | None = None
-
-    def write(self, data: bytes) -> int:
-        try:
-            return self._file.write(data)
-        except OSError as error:
-            self.reason = self.reason or error
-            raise
-
-    def flush(self) -> None:
-        self._file.flush()
 
 
 def read_checkpoint(

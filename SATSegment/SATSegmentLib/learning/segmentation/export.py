@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from SATSegmentLib.learning.segmentation.checkpoint import save_atomically
+from SATSegmentLib.learning.saving import save_atomically
 from SATSegmentLib.learning.segmentation.queries import LabelQueries, Queries, TextQueries
 from SATSegmentLib.sat.convert import convert
 from SATSegmentLib.sat.embedding_bank import Label

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import nn
 
+from SATSegmentLib.learning.schedule import warmed_cosine
 from SATSegmentLib.learning.segmentation.settings import Settings
 from SATSegmentLib.learning.segmentation.supervised import SupervisedNetwork
 
@@ -42,10 +41,7 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, step: int, settings: Set
 
 def learning_rate(step: int, settings: Settings) -> float:
     """Linear warm-up, then a cosine to zero."""
-    if step < settings.warmup_steps:
-        return settings.learning_rate * (step + 1) / settings.warmup_steps
-    course = (step - settings.warmup_steps) / max(settings.steps - settings.warmup_steps, 1)
-    return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * min(course, 1.0)))
+    return warmed_cosine(step, settings.steps, settings.warmup_steps, settings.learning_rate)
 
 
 def _trained(parameters: list[nn.Parameter]) -> list[nn.Parameter]:

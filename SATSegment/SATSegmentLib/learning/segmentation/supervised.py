@@ -15,7 +15,6 @@ from SATSegmentLib.learning.segmentation.queries import Queries
 from SATSegmentLib.learning.segmentation.settings import Settings
 from SATSegmentLib.sat.architecture import Architecture, Triple
 from SATSegmentLib.sat.network import SATNetwork
-from SATSegmentLib.sat.unet import Decoder
 
 # Each level counts half as much as the next finer one.
 _LEVEL_SHARE = 0.5
@@ -84,7 +83,7 @@ class SupervisedNetwork(nn.Module):
         half = torch.autocast(images.device.type, self._precision, enabled=self._precision != torch.float32)
         with half, torch.no_grad() if self._frozen_unet else contextlib.nullcontext():
             levels, pooled = backbone.encoder(images)
-            maps = _upwards(backbone.decoder, levels)[-len(self._shares) :]
+            maps = list(backbone.decoder.maps(levels))[-len(self._shares) :]
         # The query decoder stays precise: it is small, and it decides.
         return self.network.projection_layer(pooled.float().flatten(2).transpose(1, 2)), maps[::-1]
 
@@ -136,15 +135,3 @@ def head_widths(architecture: Architecture) -> list[int]:
 
 def _pool_between(architecture: Architecture, level: int) -> Triple:
     return architecture.strides[level + 1]
-
-
-def _upwards(decoder: Decoder, levels: list[Tensor]) -> list[Tensor]:
-    """The maps of all the decoder's stages, coarsest first; `Decoder.forward` keeps only the last."""
-    maps = [levels.pop()]
-    for upsample, stage in zip(decoder.transpconvs, decoder.stages, strict=True):
-        first, *rest = stage.convs  # type: ignore[misc]
-        x = first.forward_pair(upsample(maps[-1]), levels.pop())
-        for block in rest:
-            x = block(x)
-        maps.append(x)
-    return maps[1:]

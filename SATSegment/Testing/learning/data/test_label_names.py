@@ -11,8 +11,8 @@ from SATSegmentLib.learning.data.label_names import (
     mirrored,
     normalise_label,
     training_orientation,
-    without_side,
 )
+from SATSegmentLib.learning.sides import without_side
 
 
 @pytest.mark.parametrize(

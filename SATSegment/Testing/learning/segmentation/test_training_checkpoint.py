@@ -8,8 +8,9 @@ from learning.segmentation.toy_training import ARCHITECTURE, WINDOW, Cubes, sett
 
 from helpers.models import TINY_WINDOW, tiny_weights
 from helpers.seeded import manifest, write_released
+from SATSegmentLib.learning.saving import save_atomically
 from SATSegmentLib.learning.segmentation.architectures import ARCHITECTURES
-from SATSegmentLib.learning.segmentation.checkpoint import read_start, released_state, save_atomically
+from SATSegmentLib.learning.segmentation.checkpoint import read_start, released_state
 from SATSegmentLib.learning.segmentation.loss import prompt_losses
 from SATSegmentLib.learning.segmentation.queries import LabelQueries
 from SATSegmentLib.learning.segmentation.supervised import SupervisedNetwork
