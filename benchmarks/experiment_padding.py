@@ -1,15 +1,17 @@
 """Windows that are mostly padding: what can be left out, and what that costs in agreement.
 
     python benchmarks/experiment_padding.py --networks tiny demo demo-wide      minutes, one thread
-    python benchmarks/experiment_padding.py --networks nano --seeds 2           minutes
+    python benchmarks/experiment_padding.py --networks nano --seeds 1           minutes
+    python benchmarks/experiment_padding.py --networks demo-fine --seeds 1 --sampled-only
     python benchmarks/experiment_padding.py --released                          counts only
 
 A scan smaller than the window is padded with zeros on the high side. Here the head of `Resources/Demo` is brought to
 0.3 of a window, and each way of doing less is held against the whole window, layer by layer: largest error of a logit
 at the scan's own voxels over the logits' standard deviation (the golden tolerance is 1e-3), Dice of masks, and
 convolution work. Masks are where the demonstration model's probability exceeds 0.5 ("demo" in its own window,
-"demo-wide" in one that holds the whole head), and the highest tenth of each prompt's logits for networks with random
-weights: "tiny" (the golden test network's) and "nano" (SAT-Nano's widths).
+"demo-wide" in one that holds the whole head, "demo-fine" that at half the spacing), and the highest tenth
+of each prompt's logits for networks with random weights: "tiny" (the golden test network's) and "nano" (SAT-Nano's
+widths).
 
 crop             only the cells (of the coarsest grid) that hold the scan: they are all there is for norms and queries
 crop, constant   the rest counts in each norm, and stands beside the crop in each convolution and among the tokens, as
@@ -54,6 +56,12 @@ Triple = tuple[int, int, int]
 
 # Sampled ways: levels, edge of a block, edge of the cube that it stands for.
 SAMPLED = ((1, 2, 4), (1, 4, 8), (1, 4, 12), (2, 4, 8))
+# Windows and scans of the demonstration model: its own, one that holds the whole head, and that at half the spacing.
+DEMO = {
+    "demo": ((48, 64, 48), (30, 49, 30)),
+    "demo-wide": ((80, 96, 96), (58, 62, 58)),
+    "demo-fine": ((160, 192, 192), (116, 124, 116)),
+}
 _RIM = 4  # voxels around the scan that are not sampled
 
 
@@ -232,13 +240,13 @@ def cases(names: list[str], prompts: int) -> Iterator[Case]:
         elif name == "nano":
             network, shape = build("nano", (96, 96, 64)), (58, 60, 50)
         else:
-            window = (48, 64, 48) if name == "demo" else (80, 96, 96)
             network = segmenter.network
-            network.window, shape = window, (30, 49, 30) if name == "demo" else tuple(array.shape)
-            network.position_code = network.position_code_for(network.architecture, window)
+            network.window, shape = DEMO[name]
+            network.position_code = network.position_code_for(network.architecture, network.window)
         if name.startswith("demo"):
-            low = [(a - b) // 2 for a, b in zip(array.shape, shape, strict=True)]
-            content = array[tuple(slice(a, a + b) for a, b in zip(low, shape, strict=True))]
+            voxels = array if name == "demo" else F.interpolate(array[None, None], shape, mode="trilinear")[0, 0]
+            low = [(a - b) // 2 for a, b in zip(voxels.shape, shape, strict=True)]
+            content = voxels[tuple(slice(a, a + b) for a, b in zip(low, shape, strict=True))]
             rows = (resource_path("Demo/structures.tsv")).read_text(encoding="utf-8").splitlines()[1:]
             known = [Prompt(row.split("\t")[0], "mri") for row in rows if row.endswith("1")]
             queries = torch.from_numpy(np.asarray(segmenter.queries.embed(known), dtype=np.float32))
@@ -248,7 +256,7 @@ def cases(names: list[str], prompts: int) -> Iterator[Case]:
         yield Case(name, network, content, queries)
 
 
-def compare(case: Case, seeds: int) -> None:
+def compare(case: Case, seeds: int, crops: int) -> None:
     """Print a table of all ways."""
     network, content = case.network, tuple(case.content.shape)
     window, step, strides = network.window, network.architecture.downsampling, network.architecture.strides
@@ -268,7 +276,7 @@ def compare(case: Case, seeds: int) -> None:
 
     show("whole, slab by slab", [own])
     show("whole, last norms in float64", [answer(case, padded, window, Way(samples=[torch.ones(window)]))])
-    for more in range(3):
+    for more in range(crops):
         shape = tuple(min((-(-a // one) + more) * one, b) for a, b, one in zip(content, window, step, strict=True))
         if shape == window:
             break
@@ -330,14 +338,15 @@ def seconds_of(network: SATNetwork, part: Tensor) -> float:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--networks", nargs="*", choices=["tiny", "demo", "demo-wide", "nano"], default=[])
+    parser.add_argument("--networks", nargs="*", choices=["tiny", *DEMO, "nano"], default=[])
     parser.add_argument("--prompts", type=int, default=16, help="seeded, of tiny and nano")
     parser.add_argument("--seeds", type=int, default=3, help="draws of blocks; the worst is shown")
+    parser.add_argument("--sampled-only", action="store_true", help="without the crops")
     parser.add_argument("--released", action="store_true", help="count the work of a brain in SAT-Nano's own window")
     arguments = parser.parse_args()
     with torch.inference_mode():
         for case in cases(arguments.networks, arguments.prompts):
-            compare(case, arguments.seeds)
+            compare(case, arguments.seeds, 0 if arguments.sampled_only else 3)
         if arguments.released:
             released()
     return 0
