@@ -109,10 +109,11 @@ class SATNetwork(nn.Module):
         -------
         (B, N, C) float32, C the channels of `Features.voxels`.
         """
+        seen = self.transformer_decoder.project(tokens, self.position_code)
         chunks = []
         for chunk in queries.float().split(_CHUNK):
             full = F.pad(chunk, (0, 0, 0, _CHUNK - len(chunk))).expand(len(tokens), -1, -1)
-            decoded = self.transformer_decoder(full, tokens, self.position_code)
+            decoded = self.transformer_decoder.answer(full, seen)
             chunks.append(self.mask_embed_proj(decoded)[:, : len(chunk)])
         return torch.cat(chunks, dim=1)
 
@@ -162,9 +163,17 @@ class QueryDecoder(nn.Module):
 
     def forward(self, queries: Tensor, tokens: Tensor, position_code: Tensor) -> Tensor:
         """(B, N, dim) queries that have looked at (B, T, dim) tokens."""
+        return self.answer(queries, self.project(tokens, position_code))
+
+    def project(self, tokens: Tensor, position_code: Tensor) -> list[Projected]:
+        """What each layer makes of (B, T, dim) tokens, whatever is asked of them: for any number of `answer`s."""
         keys = tokens + position_code
-        for layer in self.layers:
-            queries = layer(queries, keys, tokens)
+        return [layer.project(keys, tokens) for layer in self.layers]  # type: ignore[operator]
+
+    def answer(self, queries: Tensor, seen: list[Projected]) -> Tensor:
+        """(B, N, dim) queries that have looked at the tokens that `project` has seen."""
+        for layer, projected in zip(self.layers, seen, strict=True):
+            queries = layer(queries, projected)
         return self.norm(queries)
 
 
@@ -173,6 +182,7 @@ class QueryDecoderLayer(nn.Module):
 
     def __init__(self, dim: int, feedforward_dim: int, dropout: float = 0.1) -> None:
         super().__init__()
+        # Only its weights are used: called as a module it would project the tokens anew for each handful of queries.
         self.multihead_attn = nn.MultiheadAttention(dim, ATTENTION_HEADS, dropout=dropout, batch_first=True)
         self.linear1 = nn.Linear(dim, feedforward_dim)
         self.linear2 = nn.Linear(feedforward_dim, dim)
@@ -181,12 +191,36 @@ class QueryDecoderLayer(nn.Module):
         self.norm3 = nn.LayerNorm(dim)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-        """(B, N, dim) from queries (B, N, dim), keys and values (B, T, dim)."""
-        attended, _ = self.multihead_attn(self.norm2(queries), keys, values, need_weights=False)
-        queries = queries + self.dropout(attended)
+    def project(self, keys: Tensor, values: Tensor) -> Projected:
+        """Keys and values (B, T, dim) as the heads see them, (B, heads, T, dim / heads)."""
+        _, (key, value) = self._weights()
+        return _heads(F.linear(keys, *key)), _heads(F.linear(values, *value))
+
+    def forward(self, queries: Tensor, projected: Projected) -> Tensor:
+        """(B, N, dim) from queries (B, N, dim) and what `project` made of the tokens."""
+        query, _ = self._weights()
+        asked = _heads(F.linear(self.norm2(queries), *query))
+        dropout = self.multihead_attn.dropout if self.training else 0.0
+        attended = F.scaled_dot_product_attention(asked, *projected, dropout_p=dropout).transpose(1, 2).flatten(2)
+        queries = queries + self.dropout(self.multihead_attn.out_proj(attended))
         hidden = self.dropout(F.relu(self.linear1(self.norm3(queries))))
         return queries + self.dropout(self.linear2(hidden))
+
+    def _weights(self) -> tuple[_Linear, tuple[_Linear, _Linear]]:
+        """Weight and bias for queries; for keys and for values."""
+        attention = self.multihead_attn
+        weights, biases = attention.in_proj_weight.chunk(3), attention.in_proj_bias.chunk(3)
+        query, key, value = zip(weights, biases, strict=True)
+        return query, (key, value)
+
+
+Projected = tuple[Tensor, Tensor]
+_Linear = tuple[Tensor, Tensor]
+
+
+def _heads(x: Tensor) -> Tensor:
+    """(B, N, dim) to (B, heads, N, dim / heads)."""
+    return x.unflatten(2, (ATTENTION_HEADS, -1)).transpose(1, 2)
 
 
 def sinusoidal_position_code(cells_x: int, cells_y: int, cells_z: int, dim: int) -> Tensor:
