@@ -82,7 +82,7 @@ class SegmentResult:
     voxels: number of voxels in the mask.
     volume_ml: their volume in millilitres, from the scan's own spacing.
     mean_probability: mean of the network's probability over the mask's voxels; 0 where empty.
-    max_probability: highest probability anywhere in the scan, also where the result is empty.
+    max_probability: highest probability that any window gave where it counts, also where the result is empty.
     cut_by: sides of the scan that the mask touches, of R L A P S I (the side of the patient that
         the scan's border faces); a structure that touches a border may go on beyond it.
     orientation: axis order of the pass that produced the mask.

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from SATSegmentLib.inference.windows import Box, blend_weights
+
+# Along an axis, a window that counts less than this at a voxel hardly has a say in it: others know more of it.
+_LEAST_WEIGHT = 0.03
 
 
 class Blend:
@@ -22,14 +27,28 @@ class Blend:
     window: voxels of a window.
     boxes: the windows that cover the grid.
     device: where probabilities are weighed.
+
+    Attributes
+    ----------
+    cores: for each window the part of it that counts: outside of it, it hardly has a say.
+    unheard: the most that windows together have to say, at any voxel, outside of their cores.
     """
 
     def __init__(
         self, shape: tuple[int, int, int], window: tuple[int, int, int], boxes: list[Box], device: torch.device
     ) -> None:
-        self._factors = [
-            _normalised({box[axis].start: box[axis] for box in boxes}, shape[axis], factor, device)
+        factors = [
+            _normalised({box[axis].start: box[axis] for box in boxes}, shape[axis], factor)
             for axis, factor in enumerate(blend_weights(window))
+        ]
+        cores = [{start: _core(start, part) for start, part in parts.items()} for parts in factors]
+        self.cores: list[Box] = [
+            (cores[0][box[0].start], cores[1][box[1].start], cores[2][box[2].start]) for box in boxes
+        ]
+        heard = [_heard(parts, inside, size) for parts, inside, size in zip(factors, cores, shape, strict=True)]
+        self.unheard = 1 - math.prod(heard)
+        self._factors = [
+            {start: torch.from_numpy(part).to(device) for start, part in parts.items()} for parts in factors
         ]
 
     def weights(self, window: Box, part: Box) -> Tensor:
@@ -46,13 +65,32 @@ class Blend:
         )
         return x[:, None, None] * y[:, None] * z
 
+    def least_inside(self, threshold: float) -> float:
+        """What some window's probability must exceed inside its core for the weighted mean to exceed the threshold.
 
-def _normalised(parts: dict[int, slice], size: int, factor: np.ndarray, device: torch.device) -> dict[int, Tensor]:
-    """For each window start, its weights along one axis divided by the sum over all starts."""
+        Had all windows said one outside of their cores, another must still exceed (threshold - unheard) /
+        (1 - unheard); not above zero where the cores do not decide.
+        """
+        return (threshold - self.unheard) / (1 - self.unheard)
+
+
+def _normalised(parts: dict[int, slice], size: int, factor: np.ndarray) -> dict[int, np.ndarray]:
+    """For each window start, its weights along one axis divided by the sum over all starts, float32."""
     total = np.zeros(size, dtype=np.float64)
     for part in parts.values():
         total[part] += factor[: part.stop - part.start]
-    return {
-        start: torch.from_numpy((factor[: part.stop - part.start] / total[part]).astype(np.float32)).to(device)
-        for start, part in parts.items()
-    }
+    return {start: (factor[: part.stop - part.start] / total[part]).astype(np.float32) for start, part in parts.items()}
+
+
+def _core(start: int, weights: np.ndarray) -> slice:
+    """Where along one axis a window counts, in the grid's indices."""
+    counts = np.flatnonzero(weights >= _LEAST_WEIGHT)
+    return slice(start + int(counts[0]), start + int(counts[-1]) + 1)
+
+
+def _heard(parts: dict[int, np.ndarray], cores: dict[int, slice], size: int) -> float:
+    """The least that windows together have to say inside their cores, at any place along one axis."""
+    heard = np.zeros(size)
+    for start, core in cores.items():
+        heard[core] += parts[start][core.start - start : core.stop - start]
+    return min(float(heard.min()), 1.0)

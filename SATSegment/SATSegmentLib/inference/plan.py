@@ -42,6 +42,7 @@ class PassSize:
     ----------
     windows, to_encode: all of them, and those whose features are not in the cache.
     window_voxels: of all windows, inside the scan; where windows overlap they count twice.
+    looked_voxels: those of them that are looked at, because their window counts there.
     grid_voxels: of the scan in the network's grid.
     prompts: structures asked for.
     """
@@ -49,6 +50,7 @@ class PassSize:
     windows: int
     to_encode: int
     window_voxels: int
+    looked_voxels: int
     grid_voxels: int
     prompts: int
 
@@ -218,10 +220,11 @@ def _seconds(size: PassSize, network: SATNetwork, speed: Speed, twice: bool) -> 
     """Encoding what is new; then each prompt everywhere, again where it is found, and its way back to the scan."""
     encoding = size.to_encode * encode_macs(network.architecture, network.window) / speed.encode_macs * (1 + twice)
     found = size.prompts * _STRUCTURE_SHARE
-    look = size.window_voxels * (speed.voxel + speed.voxel_and_prompt * size.prompts)
+    look = size.looked_voxels * (speed.voxel + speed.voxel_and_prompt * size.prompts)
     again = size.window_voxels * (speed.voxel * min(2 * found, 1) + 2 * speed.voxel_and_prompt * found)
     back = size.grid_voxels * found * speed.restored_voxel
-    return encoding + size.windows * speed.prompt * size.prompts + look + again + back
+    embedding = size.windows * (speed.window + speed.prompt * size.prompts)
+    return encoding + embedding + look + again + back
 
 
 def _free_bytes(device: torch.device) -> int:

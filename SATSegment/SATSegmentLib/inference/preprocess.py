@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections import OrderedDict
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +16,11 @@ from SATSegmentLib.types import Image, Modality, Orientation
 _CT_RANGE_HU = (-500.0, 1000.0)
 _PERCENTILES = (0.5, 99.5)
 
+# Prepared scans that are kept: a hundredth of what their features take.
+_KEPT_BYTES = 1 << 29
+
+Spacing = tuple[float, float, float]
+
 
 @dataclass(frozen=True, eq=False)
 class PreparedScan:
@@ -23,15 +30,31 @@ class PreparedScan:
     ----------
     array: float32, normalised, axes as in `grid`.
     grid: where its voxels lie in the scan.
+    name: tells it from another scan's, or another view of the same scan.
     """
 
     array: np.ndarray
     grid: NetworkGrid
+    name: str
 
 
-def prepare(
-    image: Image, modality: Modality, orientation: Orientation, spacing: tuple[float, float, float]
-) -> PreparedScan:
+class PreparedScans:
+    """The views of the scans seen last: a prompt that comes later on the same scan finds them ready."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[str, PreparedScan] = OrderedDict()
+
+    def get(self, image: Image, modality: Modality, orientation: Orientation, spacing: Spacing) -> PreparedScan:
+        """As `prepare`, only once for each scan."""
+        name = _name(image, modality, orientation, spacing)
+        scan = self._kept.pop(name, None) or _prepare(image, modality, orientation, spacing, name)
+        self._kept[name] = scan
+        while sum(one.array.nbytes for one in self._kept.values()) > _KEPT_BYTES:
+            self._kept.popitem(last=False)
+        return scan
+
+
+def prepare(image: Image, modality: Modality, orientation: Orientation, spacing: Spacing) -> PreparedScan:
     """Orient, respace, crop to the foreground and normalise, as SAT's training did.
 
     Parameters
@@ -46,12 +69,25 @@ def prepare(
     GeometryError: the scan's grid cannot be used.
     ScanError: nothing above zero, or the same value everywhere.
     """
+    return _prepare(image, modality, orientation, spacing, _name(image, modality, orientation, spacing))
+
+
+def _name(image: Image, modality: Modality, orientation: Orientation, spacing: Spacing) -> str:
+    # Voxels in the order they lie in memory: a copy would take longer than the digest.
+    array = image.array.T if image.array.flags.f_contiguous else image.array
+    content = hashlib.blake2b(np.ascontiguousarray(array).data, digest_size=16)
+    content.update(np.asarray(image.ijk_to_ras, dtype=np.float64).tobytes())
+    order = "ijk" if array is image.array else "kji"
+    return f"{modality} {orientation} {spacing} {array.dtype} {array.shape} {order} {content.hexdigest()}"
+
+
+def _prepare(image: Image, modality: Modality, orientation: Orientation, spacing: Spacing, name: str) -> PreparedScan:
     array_ijk = image.array.transpose(2, 1, 0)
     i, j, k = array_ijk.shape
     grid = network_grid((i, j, k), image.ijk_to_ras, orientation, spacing)
     respaced = _resample(array_ijk, grid)
     box = _foreground_box(respaced)
-    return PreparedScan(normalise(respaced[box], modality), grid.cropped(box))
+    return PreparedScan(normalise(respaced[box], modality), grid.cropped(box), name)
 
 
 def normalise(array: np.ndarray, modality: Modality) -> np.ndarray:

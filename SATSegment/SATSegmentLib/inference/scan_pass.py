@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import time
 from collections.abc import Iterator, Sequence
@@ -19,13 +18,15 @@ from SATSegmentLib.inference.preprocess import PreparedScan
 from SATSegmentLib.inference.progress import Run
 from SATSegmentLib.inference.restore import restore, touched_sides
 from SATSegmentLib.inference.tiles import HighTiles, TileLogits, TileSums, Tiling
-from SATSegmentLib.inference.windows import Box, cover, pad_to_window
+from SATSegmentLib.inference.windows import Box, cover, intersection, pad_to_window
 from SATSegmentLib.sat.cost import decode_macs, encode_macs
 from SATSegmentLib.sat.network import Features, SATNetwork
 from SATSegmentLib.types import Prompt, SegmentResult
 
 # A voxel is looked at if some window's logit there comes this close to the threshold: rounding stays far below.
 _MARGIN = 1e-3
+# How many times the weight that is not looked at a threshold must be, for that to save more than it costs.
+_FAR_ABOVE = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +53,7 @@ class Answer:
     ask: the prompt.
     part: box of the network's grid that `probability` covers; None where no voxel can exceed the threshold.
     probability: float32, on `part`; zero in parts of it where neither a voxel nor a neighbour can exceed the threshold.
-    highest: the highest probability that any window gave anywhere.
+    highest: the highest probability that any window gave where it counts.
     seconds: spent on this prompt alone.
     """
 
@@ -103,12 +104,12 @@ class ScanPass:
         self.asks = asks
         self._cache = cache
         self._threshold = threshold
-        self._level = _logit(threshold) - _MARGIN
         self.boxes = cover(scan.grid.shape, network.window)
         self._tiling = Tiling(scan.grid.shape, self._device)
         self._blend = Blend(scan.grid.shape, network.window, self.boxes, self._device)
-        content = hashlib.blake2b(scan.array.data, digest_size=16)
-        self._name = f"{identity} {network.window} {scan.array.shape} {content.hexdigest()}"
+        self._looked_at, level = self._where_to_look(threshold)
+        self._level = _logit(level) - _MARGIN
+        self._name = f"{identity} {network.window} {scan.name}"
         self._decode_work = decode_macs(network.architecture, math.prod(network.window))
         self._encode_work = encode_macs(network.architecture, network.window)
         self.encoded, self.encode_seconds = 0, 0.0
@@ -119,7 +120,8 @@ class ScanPass:
         return PassSize(
             windows=len(self.boxes),
             to_encode=sum(self._is_missing(number) for number in range(len(self.boxes))),
-            window_voxels=sum(math.prod(side.stop - side.start for side in box) for box in self.boxes),
+            window_voxels=sum(map(_voxels, self.boxes)),
+            looked_voxels=sum(map(_voxels, self._looked_at)),
             grid_voxels=math.prod(self._scan.grid.shape),
             prompts=len(self.asks),
         )
@@ -173,6 +175,16 @@ class ScanPass:
                 part, probability = dense or (None, np.zeros((0, 0, 0), np.float32))
                 yield rows[one], Answer(self.asks[rows[one]], part, probability, _sigmoid(high.highest[one]), share)
 
+    def _where_to_look(self, threshold: float) -> tuple[list[Box], float]:
+        """The part of each window to look at, and the probability that must be exceeded there.
+
+        A weighted mean exceeds the threshold only if one of its members does, and one with some weight at that.
+        """
+        if threshold < _FAR_ABOVE * self._blend.unheard:
+            return self.boxes, threshold
+        parts = [self._tiling.rounded(core, box) for core, box in zip(self._blend.cores, self.boxes, strict=True)]
+        return parts, self._blend.least_inside(threshold)
+
     def _locate(self, run: Run, rows: Sequence[int], embeddings: dict[int, Tensor], high: HighTiles) -> None:
         """Fill in the mask embeddings of all windows, and where each prompt is high."""
         for number, box in enumerate(self.boxes):
@@ -181,7 +193,7 @@ class ScanPass:
             features = self.features(number)
             embeddings[number] = self._embed_masks(features.tokens, rows)
             logits = TileLogits(features.voxels[0], embeddings[number])
-            for cells, part in self._tiling.groups(box, *embeddings[number].shape[::-1]):
+            for cells, part in self._tiling.groups(self._looked_at[number], *embeddings[number].shape[::-1]):
                 high.look(cells, part, logits.of(_relative(part, box)))
             work = len(rows) * self._decode_work + (self._encode_work if fresh else 0)
             run.advance(work, f"window {number + 1} of {len(self.boxes)}")
@@ -197,7 +209,7 @@ class ScanPass:
     ) -> None:
         """Add up what each window says of the prompts in `rows`; tell `high` of it if nobody has looked yet."""
         for number, box in enumerate(self.boxes):
-            tiles = [(tile, part) for tile, part in self._tiling.parts(box) if sums.matter_in(tile)]
+            tiles = list(self._tiling.parts(box, sums.matters))
             work = len(block) * self._decode_work
             if tiles:
                 run.check()
@@ -208,7 +220,7 @@ class ScanPass:
                 logits = TileLogits(features.voxels[0], embeddings[number][block])
                 for tile, part in tiles:
                     values = logits.of(_relative(part, box), sums.prompts(tile))
-                    if high is not None:
+                    if high is not None and intersection(part, self._looked_at[number]):
                         high.look(self._tiling.cell(tile), part, values)
                     weights = self._blend.weights(box, part)
                     sums.add(tile, part, values.sigmoid_().mul_(weights[..., None]))
@@ -287,6 +299,10 @@ def _blocks(sizes: Sequence[int], limit: int) -> Iterator[list[int]]:
         total += size
     if block:
         yield block
+
+
+def _voxels(box: Box) -> int:
+    return math.prod(side.stop - side.start for side in box)
 
 
 def _relative(part: Box, whole: Box) -> Box:

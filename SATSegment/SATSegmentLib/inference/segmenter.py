@@ -18,7 +18,7 @@ from SATSegmentLib.inference.device import choose_device
 from SATSegmentLib.inference.geometry import NetworkGrid
 from SATSegmentLib.inference.memory import free_memory, is_out_of_memory
 from SATSegmentLib.inference.plan import RunPlan, plan_precision, plan_run
-from SATSegmentLib.inference.preprocess import PreparedScan, prepare
+from SATSegmentLib.inference.preprocess import PreparedScan, PreparedScans
 from SATSegmentLib.inference.progress import CancelCallback, ProgressCallback, Run, check_cancelled
 from SATSegmentLib.inference.scan_pass import Ask, ScanPass
 from SATSegmentLib.inference.speed import Speed, measure_speed
@@ -68,6 +68,7 @@ class Segmenter:
         self._network = network.to(self.device).eval()
         self._queries = queries
         self._speed: Speed | None = None
+        self._scans = PreparedScans()
         self._identity = f"{description.network_sha256} {id(network)} {self.precision}"
 
     @classmethod
@@ -209,7 +210,7 @@ class Segmenter:
         The grid, and one float32 map per query, axes as in the grid. A map is valid until the next is asked for.
         """
         with torch.inference_mode():
-            scan = prepare(image, modality, orientation, self.description.spacing)
+            scan = self._prepare(image, modality, orientation)
         asks = [
             Ask(i, Prompt(f"query {i + 1}", modality, orientation, trained=False), q) for i, q in enumerate(queries)
         ]
@@ -245,7 +246,7 @@ class Segmenter:
         check_image(image)
         refuse_label_map(image)
         with torch.inference_mode():
-            return self._pass(prepare(image, modality, orientation, self.description.spacing), [], THRESHOLD)
+            return self._pass(self._prepare(image, modality, orientation), [], THRESHOLD)
 
     def _check_prompts(self, prompts: Sequence[Prompt]) -> None:
         if not prompts:
@@ -284,8 +285,7 @@ class Segmenter:
                 passes = []
                 for (modality, orientation), group in groups.items():
                     check_cancelled(cancel)
-                    scan = prepare(image, modality, orientation, self.description.spacing)
-                    passes.append(self._pass(scan, group, threshold))
+                    passes.append(self._pass(self._prepare(image, modality, orientation), group, threshold))
                 plan = self._plan(passes)
             except (MemoryError, RuntimeError) as error:
                 if is_out_of_memory(error):
@@ -337,6 +337,9 @@ class Segmenter:
         windows, seconds = sum(one.encoded for one in passes), sum(one.encode_seconds for one in passes)
         if windows and seconds and self._speed is not None:
             self._speed = self._speed.after_encoding(self._network, windows, seconds)
+
+    def _prepare(self, image: Image, modality: Modality, orientation: Orientation) -> PreparedScan:
+        return self._scans.get(image, modality, orientation, self.description.spacing)
 
     def _pass(self, scan: PreparedScan, asks: list[Ask], threshold: float) -> ScanPass:
         return ScanPass(self._network, self._identity, scan, asks, self.cache, threshold)

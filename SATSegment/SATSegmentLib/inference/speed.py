@@ -20,6 +20,8 @@ from SATSegmentLib.sat.network import SATNetwork
 _PROBE_MACS = 5e9
 _PROBE_SHARE = 0.01
 _PROMPTS = 16
+# As many as their products are a processor's work; fewer cost what one costs.
+_MANY_PROMPTS = 128
 # Interpolating, thresholding and cropping: passes over a structure's voxels, in seconds for each.
 _RESTORED_VOXEL = 2e-8
 
@@ -31,6 +33,7 @@ class Speed:
     Attributes
     ----------
     encode_macs: multiply-accumulate operations per second of the image encoder.
+    window: seconds to make a window's tokens ready for questions.
     prompt: seconds for a prompt's mask embedding in one window.
     voxel: seconds to read a voxel's features.
     voxel_and_prompt: seconds for a prompt's logit at a voxel, and for looking at it.
@@ -38,6 +41,7 @@ class Speed:
     """
 
     encode_macs: float
+    window: float
     prompt: float
     voxel: float
     voxel_and_prompt: float
@@ -50,15 +54,13 @@ class Speed:
 
 def measure_speed(network: SATNetwork) -> Speed:
     """Let the network's own first layers, query decoder and mask product run on a small piece."""
-    device = network.position_code.device
     with torch.inference_mode():
-        one, many = (_voxel_seconds(network, prompts) for prompts in (1, _PROMPTS))
-        tokens = torch.zeros(1, *network.position_code.shape, device=device)
-        queries = torch.zeros(_PROMPTS, network.architecture.query_dim, device=device)
-        decoding = _seconds(lambda: network.embed_masks(tokens, queries), device)
+        one, many = (_voxel_seconds(network, prompts) for prompts in (1, _MANY_PROMPTS))
+        few, twice = (_embedding_seconds(network, prompts) for prompts in (_PROMPTS, 2 * _PROMPTS))
         encoding = _encode_macs(network)
-    each = max(many - one, 0.0) / (_PROMPTS - 1)
-    return Speed(encoding, decoding / _PROMPTS, max(one - each, 0.0), each)
+    each = max(many - one, 0.0) / (_MANY_PROMPTS - 1)
+    asking = max(twice - few, 0.0)
+    return Speed(encoding, max(few - asking, 0.0), asking / _PROMPTS, max(one - each, 0.0), each)
 
 
 def _encode_macs(network: SATNetwork) -> float:
@@ -75,6 +77,13 @@ def _encode_macs(network: SATNetwork) -> float:
 def _stage_macs(architecture: Architecture, shape: tuple[int, int, int]) -> int:
     width, depth = architecture.features[0], architecture.encoder_convs[0]
     return 27 * math.prod(shape) * width * (1 + (depth - 1) * width)
+
+
+def _embedding_seconds(network: SATNetwork, prompts: int) -> float:
+    device = network.position_code.device
+    tokens = torch.zeros(1, *network.position_code.shape, device=device)
+    queries = torch.zeros(prompts, network.architecture.query_dim, device=device)
+    return _seconds(lambda: network.embed_masks(tokens, queries), device)
 
 
 def _voxel_seconds(network: SATNetwork, prompts: int) -> float:

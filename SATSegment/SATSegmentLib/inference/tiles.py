@@ -8,7 +8,7 @@ also stay in the processor's cache from the product that makes them to the last 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
 
 import numpy as np
@@ -66,9 +66,12 @@ class Tiling:
         x, y, z = (range(p.start // side, -(-p.stop // side)) for p, side in zip(box, self.side, strict=True))
         return x, y, z
 
-    def parts(self, box: Box) -> Iterator[tuple[int, Box]]:
-        """The tiles that a box touches: number, and what lies in both."""
-        for x, y, z in product(*self.cells(box)):
+    def parts(self, box: Box, chosen: Tensor) -> Iterator[tuple[int, Box]]:
+        """Those of the chosen tiles (bool, one per tile) that a box touches: number, and what lies in both."""
+        xs, ys, zs = self.cells(box)
+        touched = chosen.view(self.counts)[xs.start : xs.stop, ys.start : ys.stop, zs.start : zs.stop]
+        start = torch.tensor([xs.start, ys.start, zs.start])
+        for x, y, z in (touched.nonzero() + start).tolist():
             part = intersection(self._box((x, y, z), (x + 1, y + 1, z + 1)), box)
             assert part is not None
             yield (x * self.counts[1] + y) * self.counts[2] + z, part
@@ -86,12 +89,19 @@ class Tiling:
                 assert part is not None
                 yield (slice(x, stop[0]), slice(y, stop[1]), slice(z, stop[2])), part
 
+    def rounded(self, core: Box, box: Box) -> Box:
+        """The tiles that `core` touches, as far as they lie in `box`."""
+        cells = self.cells(core)
+        part = intersection(self._box([cell.start for cell in cells], [cell.stop for cell in cells]), box)
+        assert part is not None
+        return part
+
     def cell(self, tile: int) -> Box:
         """The place of a tile along each axis."""
         x, y, z = (slice(int(place), int(place) + 1) for place in np.unravel_index(tile, self.counts))
         return (x, y, z)
 
-    def _box(self, start: tuple[int, ...], stop: tuple[int, ...]) -> Box:
+    def _box(self, start: Sequence[int], stop: Sequence[int]) -> Box:
         x, y, z = (slice(low * side, high * side) for low, high, side in zip(start, stop, self.side, strict=True))
         return (x, y, z)
 
@@ -165,15 +175,19 @@ class HighTiles:
         highest = whole.amax(dim=1).amax(dim=2).amax(dim=3)
         torch.maximum(self.highest, highest.amax(dim=(0, 1, 2)).cpu(), out=self.highest)
         high = highest > self._level
-        if not bool(high.any()):
+        prompts = high.flatten(0, 2).any(dim=0).nonzero()[:, 0]
+        if not len(prompts):
             return
+        if len(prompts) < high.shape[-1]:  # Of many prompts few are high here.
+            high, whole = high.index_select(-1, prompts), whole.index_select(-1, prompts)
         marks = high.to(torch.uint8) * _HIGH
         for face, bit in enumerate(_FACES):
             axis, end = divmod(face, 2)
             plane = whole.select(2 * axis + 1, -end)
-            # What is left of the two other axes within a tile.
-            marks |= (plane.amax(dim=_PLANE_AXES[axis]) > self._level).to(torch.uint8) * bit
-        self._marks[cells] |= marks.cpu()
+            # What is left of the two other axes within a tile; the later one first, so that the other keeps its place.
+            first, second = _PLANE_AXES[axis]
+            marks |= (plane.amax(dim=second).amax(dim=first) > self._level).to(torch.uint8) * bit
+        self._marks[cells][..., prompts.cpu()] |= marks.cpu()
 
     def _whole_tiles(self, cells: Box, part: Box, logits: Tensor) -> Tensor:
         """As (tiles x, x, tiles y, y, tiles z, z, prompts), with minus infinity where a tile is not covered."""
@@ -206,21 +220,22 @@ class TileSums:
     Parameters
     ----------
     needed: (tiles, prompts) bool.
+
+    Attributes
+    ----------
+    matters: (tiles,) bool, where any of the prompts does.
     """
 
     def __init__(self, tiling: Tiling, needed: Tensor) -> None:
         self._tiling = tiling
         self._tiles, self._prompts = (column.contiguous() for column in needed.nonzero().unbind(1))
+        self.matters = needed.any(dim=1)
         self._starts = [0, *needed.sum(dim=1).cumsum(0).tolist()]
         self._sums = torch.zeros(len(self._tiles), *tiling.side)
 
     def prompts(self, tile: int) -> Tensor:
         """Which of the block's prompts matter in a tile."""
         return self._prompts[self._starts[tile] : self._starts[tile + 1]]
-
-    def matter_in(self, tile: int) -> bool:
-        """Whether any of them does."""
-        return self._starts[tile] < self._starts[tile + 1]
 
     def add(self, tile: int, part: Box, values: Tensor) -> None:
         """Add (x, y, z, prompts of the tile) to a part of a tile."""

@@ -25,7 +25,7 @@ from SATSegmentLib.storage import read_scan
 from SATSegmentLib.types import Image
 
 GB = 10**9
-SPEED = Speed(encode_macs=1e11, prompt=1e-3, voxel=1e-8, voxel_and_prompt=1e-9)
+SPEED = Speed(encode_macs=1e11, window=1e-3, prompt=1e-3, voxel=1e-8, voxel_and_prompt=1e-9)
 
 
 def network(width: int, window: tuple[int, int, int], convs: int = 2) -> SATNetwork:
@@ -51,7 +51,12 @@ def noise(*shape: int) -> Image:
 def size(windows: int = 8, prompts: int = 16, to_encode: int | None = None) -> PassSize:
     voxels = 288 * 288 * 96
     return PassSize(
-        windows, windows if to_encode is None else to_encode, windows * voxels, windows * voxels // 2, prompts
+        windows=windows,
+        to_encode=windows if to_encode is None else to_encode,
+        window_voxels=windows * voxels,
+        looked_voxels=windows * voxels * 2 // 3,
+        grid_voxels=windows * voxels // 2,
+        prompts=prompts,
     )
 
 
