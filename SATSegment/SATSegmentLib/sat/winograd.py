@@ -91,10 +91,14 @@ class TiledConvolution:
         planes, rows = out.shape[:2]
         result[:, :, :, 1 - TAPS :].zero_()
         result[planes:].zero_()
-        for place in range(TILE):
-            result[:, place, -(-max(rows - place, 0) // TILE) :].zero_()
-            into = out[:, place::TILE]
-            into.copy_(result[:planes, place, : into.shape[1], : 1 - TAPS])
+        # Outputs of a row of tiles lie row within tile before tile; in the map it is the other way round.
+        ordered = result[:planes, :, :, : 1 - TAPS].transpose(1, 2)
+        whole = rows // TILE
+        out[:, : whole * TILE].unflatten(1, (whole, TILE)).copy_(ordered[:, :whole])
+        if rows % TILE:
+            result[:, rows % TILE :, whole].zero_()
+            out[:, whole * TILE :].copy_(ordered[:, whole, : rows % TILE])
+        result[:, :, -(-rows // TILE) :].zero_()
         return self._result.view(-1, self._outputs)
 
 
@@ -110,6 +114,7 @@ def strips(source: Source) -> Iterator[tuple[slice, slice, Tensor]]:
     count = min(max(_STRIP_BYTES // (4 * SEEN * SEEN * (depth + 2) * channels), 1), across)
     tiles = torch.zeros(SEEN, SEEN, count, depth + 2, channels)
     row_before = torch.zeros(all_planes, depth, channels)
+    lines = torch.empty(SEEN, count * TILE + SEEN - TILE, depth, channels)
     for top in range(0, all_rows, count * TILE):
         rows = slice(top, min(top + count * TILE, all_rows))
         tiles[0].zero_()
@@ -118,25 +123,24 @@ def strips(source: Source) -> Iterator[tuple[slice, slice, Tensor]]:
             new = slice(first + 1 if first else 0, min(first + TILE + 1, all_planes))
             if first:
                 tiles[: SEEN - TILE].copy_(tiles[TILE:])
-            _fill(tiles[new.start - first + 1 : new.stop - first + 1, :, :, 1:-1], source, new, rows, row_before)
+            inside = tiles[new.start - first + 1 : new.stop - first + 1, :, :, 1:-1]
+            _fill(inside, source, new, rows, row_before, lines)
             tiles[new.stop - first + 1 :].zero_()
             yield planes, rows, tiles
 
 
-def _fill(tiles: Tensor, source: Source, planes: slice, rows: slice, row_before: Tensor) -> None:
-    """Read planes into tiles (planes, 6, T, Z, C), the row before from `row_before`, where the last row goes."""
-    channels, _, all_rows, depth = source.shape
-    count = tiles.shape[2]
-    read = slice(rows.start, min(rows.stop + 1, all_rows))
-    lines = torch.empty(tiles.shape[0], read.stop - read.start, depth, channels)
-    source.read(planes, read, lines.permute(3, 0, 1, 2)[None])
-    tiles[:, 0, 0].copy_(row_before[planes])
-    for place in range(SEEN):
-        skipped = 1 if place == 0 else 0
-        every = lines[:, place - 1 + skipped * TILE :: TILE][:, : count - skipped]
-        tiles[:, place, skipped : skipped + every.shape[1]].copy_(every)
-        tiles[:, place, skipped + every.shape[1] :].zero_()
-    row_before[planes].copy_(lines[:, rows.stop - rows.start - 1])
+def _fill(tiles: Tensor, source: Source, planes: slice, rows: slice, row_before: Tensor, lines: Tensor) -> None:
+    """Read planes into tiles (planes, 6, T, Z, C), the row before from `row_before`, where the last row goes.
+
+    `lines` (planes, 4 * T + 2, Z, C) is space for the rows that they are cut from.
+    """
+    lines = lines[: len(tiles)]
+    read = slice(rows.start, min(rows.stop + 1, source.shape[2]))
+    lines[:, 0].copy_(row_before[planes])
+    source.read(planes, read, lines[:, 1 : 1 + read.stop - read.start].permute(3, 0, 1, 2)[None])
+    lines[:, 1 + read.stop - read.start :].zero_()
+    tiles.copy_(lines.unfold(1, SEEN, TILE).permute(0, 4, 1, 2, 3))
+    row_before[planes].copy_(lines[:, rows.stop - rows.start])
 
 
 def _transforms() -> tuple[Tensor, Tensor, Tensor]:
