@@ -161,7 +161,7 @@ class SATSegmentLogic(ScriptedLoadableModuleLogic):
         segmentationNode: where to add the segments; a new node beside the volume by default.
             A structure that was segmented before is replaced; what others made is not touched.
         device: "auto", "cpu", "cuda", "cuda:1" or "mps".
-        precision: "auto", "float32", "bfloat16" or "float16".
+        precision: "auto", "float32", "bfloat16" or "float16"; or "int8": image features in half the memory.
         threshold: a voxel belongs to a structure where its probability exceeds this.
         onProgress: called with a `Progress` (fraction, stage, seconds_left).
         isCancelled: asked during the run; where it answers True, `Cancelled` is raised.
@@ -445,7 +445,7 @@ class SATSegmentTest(ScriptedLoadableModuleTest):
         import numpy as np
 
         from SATSegmentLib.mrml.segmentations import createSegmentation, writeResults
-        from SATSegmentLib.types import SegmentResult
+        from SATSegmentLib.types import PackedMask, SegmentResult
 
         full = np.zeros((8, 10, 12), bool)
         full[2:5, 3:7, 4:9] = True
@@ -456,7 +456,7 @@ class SATSegmentTest(ScriptedLoadableModuleTest):
         result = SegmentResult(
             prompt=promptsFor("brainstem", "mri")[0],
             status="found",
-            mask=full[2:5, 3:7, 4:9],
+            packed=PackedMask.of(full[2:5, 3:7, 4:9]),
             offset_kji=(2, 3, 4),
             voxels=int(full.sum()),
             volume_ml=0.0,

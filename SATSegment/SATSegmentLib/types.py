@@ -1,4 +1,4 @@
-"""The types that cross rooms. No logic, no heavy imports beyond NumPy.
+"""The types that cross rooms. No heavy imports beyond NumPy.
 
 Axis order is in the names: KJI is NumPy order as in Slicer (slice, row, column), IJK its reverse.
 World coordinates are RAS, in millimetres.
@@ -6,6 +6,7 @@ World coordinates are RAS, in millimetres.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -70,6 +71,30 @@ class Progress:
 
 
 @dataclass(frozen=True, eq=False)
+class PackedMask:
+    """A mask with eight voxels to a byte: those of hundreds of structures are held at once.
+
+    Attributes
+    ----------
+    bits: uint8, the voxels in KJI order, the last byte filled up with zeros.
+    shape: voxels along K, J, I.
+    """
+
+    bits: np.ndarray
+    shape: tuple[int, int, int]
+
+    @classmethod
+    def of(cls, mask: np.ndarray) -> PackedMask:
+        """Of a bool array in KJI order."""
+        k, j, i = mask.shape
+        return cls(np.packbits(mask), (k, j, i))
+
+    def unpacked(self) -> np.ndarray:
+        """The bool array."""
+        return np.unpackbits(self.bits, count=math.prod(self.shape)).view(bool).reshape(self.shape)
+
+
+@dataclass(frozen=True, eq=False)
 class SegmentResult:
     """One structure's mask in the scan's own grid, cropped to where it is non-empty.
 
@@ -77,8 +102,8 @@ class SegmentResult:
     ----------
     prompt: what was asked for.
     status: "found", or "empty" where no voxel passed the threshold.
-    mask: bool array in KJI order, the bounding box of the structure; shape (0, 0, 0) where empty.
-    offset_kji: index of `mask`'s first voxel in the scan's array, KJI.
+    packed: the mask on the structure's bounding box; shape (0, 0, 0) where empty. `mask` is the same as an array.
+    offset_kji: index of the mask's first voxel in the scan's array, KJI.
     voxels: number of voxels in the mask.
     volume_ml: their volume in millilitres, from the scan's own spacing.
     mean_probability: mean of the network's probability over the mask's voxels; 0 where empty.
@@ -92,7 +117,7 @@ class SegmentResult:
 
     prompt: Prompt
     status: Status
-    mask: np.ndarray
+    packed: PackedMask
     offset_kji: tuple[int, int, int]
     voxels: int
     volume_ml: float
@@ -103,3 +128,8 @@ class SegmentResult:
     device: str
     precision: str
     seconds: float
+
+    @property
+    def mask(self) -> np.ndarray:
+        """The mask as a bool array in KJI order; made anew each time it is asked for."""
+        return self.packed.unpacked()

@@ -21,7 +21,7 @@ from SATSegmentLib.inference.tiles import HighTiles, TileLogits, TileSums, Tilin
 from SATSegmentLib.inference.windows import Box, cover, intersection, pad_to_window
 from SATSegmentLib.sat.cost import decode_macs, encode_macs
 from SATSegmentLib.sat.network import Features, SATNetwork
-from SATSegmentLib.types import Prompt, SegmentResult
+from SATSegmentLib.types import PackedMask, Prompt, SegmentResult
 
 # A voxel is looked at if some window's logit there comes this close to the threshold: rounding stays far below.
 _MARGIN = 1e-3
@@ -260,7 +260,7 @@ class ScanPass:
         return SegmentResult(
             prompt=prompt,
             status="found" if voxels else "empty",
-            mask=restored.mask,
+            packed=PackedMask.of(restored.mask),
             offset_kji=restored.offset_kji,
             voxels=voxels,
             volume_ml=voxels * voxel_ml,

@@ -87,12 +87,12 @@ def writeResults(
     checkVolume(volumeNode)
     checkTarget(segmentationNode, volumeNode)
     _registerConverters()
-    found = [result for result in results if result.mask.any()]
+    found = [result for result in results if result.voxels]
     # Whatever can fail is done before the scene is touched.
     looks = [style(result.prompt) for result in found]
     places = _labelmaps(volumeNode, pack(found))
     ids = [segment_id(result.prompt) for result in found]
-    emptyIds = [segment_id(result.prompt) for result in results if not result.mask.any()]
+    emptyIds = [segment_id(result.prompt) for result in results if not result.voxels]
     segmentation = segmentationNode.GetSegmentation()
     removed = tuple(i for i in emptyIds if i not in ids and segmentation.GetSegment(i) is not None)
     with _batch(segmentationNode), _surfaceSetAside(segmentationNode):
@@ -104,7 +104,7 @@ def writeResults(
         for index, result in enumerate(found):
             labelmap, value = places[index]
             _putSegment(segmentation, ids[index], labelmap, value, result.prompt, looks[index], algorithm)
-    notFound = tuple(result.prompt.text for result in results if not result.mask.any())
+    notFound = tuple(result.prompt.text for result in results if not result.voxels)
     return WrittenSegments(tuple(ids), notFound, removed)
 
 

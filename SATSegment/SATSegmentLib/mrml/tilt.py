@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from SATSegmentLib.inference.geometry import orient
-from SATSegmentLib.types import Image, SegmentResult
+from SATSegmentLib.types import Image, PackedMask, SegmentResult
 
 # As cosines. The engine takes axes for straight up to the first; beyond the second it is no gantry's tilt.
 _STRAIGHT, _STEEPEST = 5e-3, 0.75
@@ -53,18 +53,18 @@ class Tilt:
 
     def back(self, result: SegmentResult) -> SegmentResult:
         """A result of the straight scan in the tilted scan's own grid."""
-        if not result.mask.any():
+        if not result.voxels:
             return result
-        first = result.offset_kji[0]
-        mask = np.zeros((len(result.mask), *self.shape[1:]), bool)
-        for number, piece in enumerate(result.mask):
+        first, straight = result.offset_kji[0], result.mask
+        mask = np.zeros((len(straight), *self.shape[1:]), bool)
+        for number, piece in enumerate(straight):
             places = [self._places(first + number, axis, result, piece.shape) for axis in (0, 1)]
             (rows, fromRows), (columns, fromColumns) = places
             mask[number][np.ix_(rows, columns)] = piece[np.ix_(fromRows, fromColumns)]
         inside = [np.flatnonzero(mask.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
         if not mask.any():
             return dataclasses.replace(
-                result, status="empty", mask=np.zeros((0, 0, 0), bool), offset_kji=(0, 0, 0), voxels=0,
+                result, status="empty", packed=PackedMask.of(mask[:0, :0, :0]), offset_kji=(0, 0, 0), voxels=0,
                 volume_ml=0.0, mean_probability=0.0, cut_by=(),
             )  # fmt: skip
         mask = mask[tuple(slice(int(one[0]), int(one[-1]) + 1) for one in inside)]
@@ -74,7 +74,7 @@ class Tilt:
         voxel_ml = abs(float(np.linalg.det(self.ijk_to_ras[:3, :3]))) / 1000
         return dataclasses.replace(
             result,
-            mask=mask,
+            packed=PackedMask.of(mask),
             offset_kji=(k + first, j, i),
             voxels=voxels,
             volume_ml=voxels * voxel_ml,

@@ -40,7 +40,7 @@ class _Box:
     @staticmethod
     def of(result: SegmentResult) -> _Box:
         low = result.offset_kji
-        k, j, i = (a + n for a, n in zip(low, result.mask.shape, strict=True))
+        k, j, i = (a + n for a, n in zip(low, result.packed.shape, strict=True))
         return _Box(low, (k, j, i))
 
     def meets(self, other: _Box) -> bool:
@@ -63,7 +63,7 @@ def pack(results: Sequence[SegmentResult]) -> list[Layer]:
 
     Each layer is cropped to its members. Memory: one byte per voxel of the box around all masks and layer.
     """
-    found = [(index, result, _Box.of(result)) for index, result in enumerate(results) if result.mask.any()]
+    found = [(index, result, _Box.of(result)) for index, result in enumerate(results) if result.voxels]
     if not found:
         return []
     whole = union([box for _, _, box in found])
@@ -71,9 +71,9 @@ def pack(results: Sequence[SegmentResult]) -> list[Layer]:
     canvases: list[np.ndarray] = []
     members: list[list[tuple[int, _Box]]] = []
     for index, result, box in found:
-        place = box.slices(whole.low)
+        place, mask = box.slices(whole.low), result.mask
         number = next(
-            (n for n, canvas in enumerate(canvases) if _fits(result.mask, box, canvas[place], members[n])),
+            (n for n, canvas in enumerate(canvases) if _fits(mask, box, canvas[place], members[n])),
             len(canvases),
         )
         if number == len(canvases):
@@ -81,7 +81,7 @@ def pack(results: Sequence[SegmentResult]) -> list[Layer]:
             members.append([])
         members[number].append((index, box))
         # Not putmask, which copies a region that is not contiguous in memory there and back.
-        np.copyto(canvases[number][place], np.uint8(len(members[number])), where=result.mask)
+        np.copyto(canvases[number][place], np.uint8(len(members[number])), where=mask)
     return [_cropped(canvas, whole, one) for canvas, one in zip(canvases, members, strict=True)]
 
 

@@ -73,8 +73,8 @@ def write_segmentation(
     if not target.name.lower().endswith(_SUFFIX):
         # Under another name Slicer would load it as a scan.
         raise OutputError(f"{target.name} does not end in {_SUFFIX}.", f"Name the file something like brain{_SUFFIX}.")
-    found = [result for result in results if result.mask.any()]
-    not_found = tuple(result.prompt.text for result in results if not result.mask.any())
+    found = [result for result in results if result.voxels]
+    not_found = tuple(result.prompt.text for result in results if not result.voxels)
     layers = pack(found)
     with atomic_path(target, overwrite=overwrite) as temporary:
         _write(temporary, _content(image, found, not_found, layers, style, algorithm))

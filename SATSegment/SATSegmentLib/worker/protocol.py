@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from SATSegmentLib import errors
-from SATSegmentLib.types import Image, Progress, Prompt, SegmentResult
+from SATSegmentLib.types import Image, PackedMask, Progress, Prompt, SegmentResult
 
 IMAGE_FILE = "image.npy"
 
@@ -116,10 +116,9 @@ def write_results(folder: Path, results: list[SegmentResult]) -> list[dict[str, 
     """Put the masks into `folder`; returns all else that the results say."""
     written = []
     for number, result in enumerate(results):
-        np.save(folder / _mask_file(number), result.mask, allow_pickle=False)
+        np.save(folder / _mask_file(number), result.packed.bits, allow_pickle=False)
         fields = {field.name: getattr(result, field.name) for field in dataclasses.fields(result)}
-        del fields["mask"]
-        written.append({**fields, "prompt": dataclasses.asdict(result.prompt)})
+        written.append({**fields, "packed": result.packed.shape, "prompt": dataclasses.asdict(result.prompt)})
     return written
 
 
@@ -128,12 +127,13 @@ def read_results(folder: Path, written: list[dict[str, Any]]) -> list[SegmentRes
     results = []
     for number, fields in enumerate(written):
         k, j, i = fields["offset_kji"]
+        bits, (depth, height, width) = np.load(folder / _mask_file(number), allow_pickle=False), fields["packed"]
         results.append(
             SegmentResult(
                 **{
                     **fields,
                     "prompt": Prompt(**fields["prompt"]),
-                    "mask": np.load(folder / _mask_file(number), allow_pickle=False),
+                    "packed": PackedMask(bits, (depth, height, width)),
                     "offset_kji": (k, j, i),
                     "cut_by": tuple(fields["cut_by"]),
                 }

@@ -13,7 +13,7 @@ import SimpleITK as sitk  # noqa: N813 - as its own documentation does
 from SATSegmentLib.cli import evaluate
 from SATSegmentLib.errors import SATSegmentError
 from SATSegmentLib.storage import read_scan, write_segmentation
-from SATSegmentLib.types import Image, Prompt, SegmentResult
+from SATSegmentLib.types import Image, PackedMask, Prompt, SegmentResult
 
 SPACING = (1.0, 1.0, 3.0)
 SIZE = (14, 30, 32)
@@ -121,7 +121,9 @@ def test_all_kinds_of_files_give_the_same_numbers(run, tmp_path):
         write(tmp_path / "labelmaps" / f"s{number}.nii.gz", labels)
         scan = read_scan(tmp_path / "reference" / f"s{number}" / "liver.nii.gz")
         results = [
-            SegmentResult(Prompt(name, "ct"), "found", box(name, 1), (0, 0, 0), 1, 0, 0, 0, (), "RAS", "cpu", "", 0)
+            SegmentResult(
+                Prompt(name, "ct"), "found", PackedMask.of(box(name, 1)), (0, 0, 0), 1, 0, 0, 0, (), "RAS", "cpu", "", 0
+            )
             for name in names
         ]
         (tmp_path / "slicer").mkdir(exist_ok=True)

@@ -15,7 +15,7 @@ from SATSegmentLib.evaluation.names import match, match_all
 from SATSegmentLib.evaluation.readers import open_labelmap, open_segmentation, read_mask
 from SATSegmentLib.evaluation.sources import find_cases, read_table
 from SATSegmentLib.storage import write_segmentation
-from SATSegmentLib.types import Image, Prompt, SegmentResult
+from SATSegmentLib.types import Image, PackedMask, Prompt, SegmentResult
 
 SHAPE = (5, 6, 7)
 
@@ -187,7 +187,9 @@ def test_mixed_or_empty_folders_are_refused(tmp_path):
 
 def result(text, mask, offset=(0, 0, 0)):
     status = "found" if mask.any() else "empty"
-    return SegmentResult(Prompt(text, "ct"), status, mask, offset, int(mask.sum()), 0, 0, 0, (), "RAS", "cpu", "", 0)
+    return SegmentResult(
+        Prompt(text, "ct"), status, PackedMask.of(mask), offset, int(mask.sum()), 0, 0, 0, (), "RAS", "cpu", "", 0
+    )
 
 
 def test_satsegments_own_file_comes_back_on_the_scans_grid(tmp_path):

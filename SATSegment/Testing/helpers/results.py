@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from SATSegmentLib.types import Prompt, SegmentResult
+from SATSegmentLib.types import PackedMask, Prompt, SegmentResult
 
 
 def result(text: str, full: np.ndarray, modality: str = "mri", *, trained: bool = True) -> SegmentResult:
@@ -15,7 +15,7 @@ def result(text: str, full: np.ndarray, modality: str = "mri", *, trained: bool 
     return SegmentResult(
         prompt=Prompt(text, modality, trained=trained),
         status="found" if mask.any() else "empty",
-        mask=mask,
+        packed=PackedMask.of(mask),
         offset_kji=tuple(int(n) for n in low),
         voxels=int(mask.sum()),
         volume_ml=0.0,

@@ -162,7 +162,7 @@ def test_memory_does_not_grow_with_prompts_times_volume(monkeypatch):
         segmenter.cache.clear()
         tracemalloc.start()
         results = segmenter.segment_queries(image, queries(count, dim=8), "mri")
-        kept = sum(result.mask.nbytes for result in results)
+        kept = sum(result.packed.bits.nbytes for result in results)
         peak = tracemalloc.get_traced_memory()[1] - kept
         tracemalloc.stop()
         return peak

@@ -174,7 +174,7 @@ class _Lesson:
             shifts=[shift],
             cancel=cancel,
         )
-        k, j, i = (slice(o, o + n) for o, n in zip(result.offset_kji, result.mask.shape, strict=True))
+        k, j, i = (slice(o, o + n) for o, n in zip(result.offset_kji, result.packed.shape, strict=True))
         shared = np.count_nonzero(example.mask[k, j, i] & result.mask)
         return 2 * shared / (np.count_nonzero(example.mask) + result.voxels)
 
