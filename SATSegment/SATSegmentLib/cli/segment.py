@@ -37,7 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.seg.nrrd", help="segmentation to write")
     parser.add_argument("--report", type=Path, metavar="FILE.json", help="write what was found as JSON, too")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps (default: auto)")
-    parser.add_argument("--precision", default="auto", help="auto, float32, bfloat16 or float16 (default: auto)")
+    parser.add_argument(
+        "--precision",
+        default="auto",
+        help="auto, float32, bfloat16, float16, or int8: image features in half the memory (default: auto)",
+    )
     parser.add_argument("--threshold", type=_probability, default=0.5, help="probability a voxel needs (default: 0.5)")
     parser.add_argument("--free-text", action="store_true", help="run names that are unknown as free text")
     parser.add_argument("--frame", type=int, help="frame of a 4-D file, counted from 0")

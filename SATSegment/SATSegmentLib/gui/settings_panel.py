@@ -118,6 +118,7 @@ class SettingsPanel:
             ("float32", "float32"),
             ("bfloat16", "bfloat16"),
             ("float16", "float16"),
+            (_("Automatic, image features in 8 bits"), "int8"),
         ):
             ui.precisionComboBox.addItem(text, value)
         self._choose(ui.deviceComboBox, _read("device", "auto"))

@@ -11,14 +11,14 @@ import shutil
 import tempfile
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
 import torch
 from torch import Tensor
 
-from SATSegmentLib.sat.network import Features
+from SATSegmentLib.sat.features import Features
 
 # A spilled file is summed up block by block, so that a damaged one is noticed before it is believed.
 _SUM_BLOCK_BYTES = 1 << 20
@@ -28,12 +28,11 @@ Key = tuple[str, int]
 
 @dataclass(frozen=True, eq=False)
 class _Spilled:
-    """Features whose voxels are in a file."""
+    """Features whose voxels are in a file, and the rest of them."""
 
-    tokens: Tensor
+    rest: Features
     path: Path
     shape: torch.Size
-    dtype: torch.dtype
     nbytes: int
     sums: Tensor
 
@@ -42,12 +41,14 @@ class _Spilled:
         try:
             if self.path.stat().st_size != self.nbytes:
                 return None
-            mapped = torch.from_file(str(self.path), shared=False, size=self.shape.numel(), dtype=self.dtype)
+            mapped = torch.from_file(
+                str(self.path), shared=False, size=self.shape.numel(), dtype=self.rest.voxels.dtype
+            )
         except (OSError, RuntimeError):
             return None
         if not torch.equal(_block_sums(mapped), self.sums):
             return None
-        return Features(self.tokens, mapped.view(self.shape).movedim(-1, 1).to(self.tokens.device))
+        return replace(self.rest, voxels=mapped.view(self.shape).movedim(-1, 1).to(self.rest.tokens.device))
 
 
 class FeatureCache:
@@ -87,7 +88,7 @@ class FeatureCache:
         if key in self._kept:
             self._kept.move_to_end(key)
             kept = self._kept[key]
-            return Features(kept.tokens, kept.voxels.to(kept.tokens.device))
+            return replace(kept, voxels=kept.voxels.to(kept.tokens.device))
         if key in self._spilled:
             found = self._spilled[key].read()
             if found is not None:
@@ -135,7 +136,7 @@ class FeatureCache:
             self._spill(key, features)
             return
         self._make_room(features.voxels.nbytes)
-        self._kept[key] = Features(features.tokens, features.voxels.cpu())
+        self._kept[key] = replace(features, voxels=features.voxels.cpu())
 
     def _make_room(self, needed: int) -> None:
         while self.device_used > self._device_bytes:
@@ -160,7 +161,8 @@ class FeatureCache:
             voxels.view(torch.uint8).numpy().tofile(path)
         except OSError:
             return  # No room: the window is encoded again when it is needed.
-        self._spilled[key] = _Spilled(features.tokens, path, voxels.shape, voxels.dtype, needed, _block_sums(voxels))
+        rest = replace(features, voxels=voxels.new_empty(0))
+        self._spilled[key] = _Spilled(rest, path, voxels.shape, needed, _block_sums(voxels))
 
     def _forget(self, key: Key) -> None:
         self._spilled.pop(key).path.unlink(missing_ok=True)

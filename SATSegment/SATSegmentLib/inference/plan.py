@@ -15,7 +15,7 @@ import psutil
 import torch
 
 from SATSegmentLib.inference.cache import FeatureCache
-from SATSegmentLib.inference.device import choose_precision
+from SATSegmentLib.inference.device import EIGHT_BIT, choose_precision, precision_name
 from SATSegmentLib.inference.speed import Speed
 from SATSegmentLib.sat import lean
 from SATSegmentLib.sat.arithmetic import arithmetic_dtype
@@ -137,14 +137,16 @@ def plan_precision(requested: str, device: torch.device, network: SATNetwork) ->
     DeviceError: no such precision, or not on this device.
     """
     dtype = choose_precision(requested, device, encode_macs(network.architecture, network.window))
-    if requested == "auto" and dtype == torch.float32 and device.type == "cpu":
+    if requested in ("auto", EIGHT_BIT) and dtype == torch.float32 and device.type == "cpu":
         needed = encode_bytes(network, torch.float32)
         # Half of the memory may be worth more than the last digits; a run that cannot be has no digits at all.
         return torch.float32 if needed <= _free_bytes(device) else torch.bfloat16
     return dtype
 
 
-def plan_run(network: SATNetwork, passes: Sequence[PassSize], cache: FeatureCache, speed: Speed) -> RunPlan:
+def plan_run(
+    network: SATNetwork, passes: Sequence[PassSize], cache: FeatureCache, speed: Speed, eight_bit: bool = False
+) -> RunPlan:
     """Plan a run.
 
     Parameters
@@ -152,15 +154,20 @@ def plan_run(network: SATNetwork, passes: Sequence[PassSize], cache: FeatureCach
     passes: of the run.
     cache: where features are kept; its budgets are upper limits.
     speed: of this network on this device.
+    eight_bit: whether features are kept in eight bits.
     """
     dtype, device = network.backbone.dtype, network.position_code.device
     windows, to_encode, voxels, prompts = (
         sum(getattr(one, name) for one in passes) for name in ("windows", "to_encode", "window_voxels", "prompts")
     )
-    voxel_bytes = network.architecture.features[0] * dtype.itemsize
+    voxel_bytes = network.architecture.features[0] * (1 if eight_bit else dtype.itemsize)
     feature_bytes = voxels * voxel_bytes
     weights = sum(tensor.nbytes for tensor in network.state_dict().values())
     encoding = encode_bytes(network) if to_encode else 0
+    if to_encode and eight_bit:  # A window's features are there twice while they are turned into eight bits.
+        encoding = max(
+            encoding, math.prod(network.window) * (voxel_bytes + network.architecture.features[0] * dtype.itemsize)
+        )
     scan_bytes = 4 * sum(one.grid_voxels for one in passes)
     everywhere = 4 * max(one.grid_voxels for one in passes) * prompts
     sums = min(BLOCK_BYTES, math.ceil(everywhere * (_STRUCTURE_SHARE if prompts > 1 else 1)))
@@ -178,7 +185,7 @@ def plan_run(network: SATNetwork, passes: Sequence[PassSize], cache: FeatureCach
     twice = home == "nowhere" and everywhere > block_bytes
     return RunPlan(
         device=str(device),
-        precision=str(dtype).removeprefix("torch."),
+        precision=precision_name(dtype, eight_bit),
         windows=windows,
         to_encode=to_encode,
         prompts=prompts,

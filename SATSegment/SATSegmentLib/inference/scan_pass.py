@@ -13,6 +13,7 @@ from torch import Tensor
 
 from SATSegmentLib.inference.blend import Blend
 from SATSegmentLib.inference.cache import FeatureCache
+from SATSegmentLib.inference.device import precision_name
 from SATSegmentLib.inference.plan import PassSize, RunPlan
 from SATSegmentLib.inference.preprocess import PreparedScan
 from SATSegmentLib.inference.progress import Run
@@ -20,7 +21,8 @@ from SATSegmentLib.inference.restore import restore, touched_sides
 from SATSegmentLib.inference.tiles import HighTiles, TileLogits, TileSums, Tiling
 from SATSegmentLib.inference.windows import Box, cover, intersection, pad_to_window
 from SATSegmentLib.sat.cost import decode_macs, encode_macs
-from SATSegmentLib.sat.network import Features, SATNetwork
+from SATSegmentLib.sat.features import Features
+from SATSegmentLib.sat.network import SATNetwork
 from SATSegmentLib.types import PackedMask, Prompt, SegmentResult
 
 # A voxel is looked at if some window's logit there comes this close to the threshold: rounding stays far below.
@@ -79,6 +81,7 @@ class ScanPass:
     asks: the prompts.
     cache: where features are kept between passes and runs.
     threshold: of probability.
+    eight_bit: whether features are kept, and looked at, in eight bits.
 
     Attributes
     ----------
@@ -96,6 +99,7 @@ class ScanPass:
         asks: list[Ask],
         cache: FeatureCache,
         threshold: float,
+        eight_bit: bool,
     ) -> None:
         self._network = network
         self._device = network.position_code.device
@@ -104,6 +108,7 @@ class ScanPass:
         self.asks = asks
         self._cache = cache
         self._threshold = threshold
+        self._eight_bit = eight_bit
         self.boxes = cover(scan.grid.shape, network.window)
         self._tiling = Tiling(scan.grid.shape, self._device)
         self._blend = Blend(scan.grid.shape, network.window, self.boxes, self._device)
@@ -192,7 +197,7 @@ class ScanPass:
             fresh = self._is_missing(number)
             features = self.features(number)
             embeddings[number] = self._embed_masks(features.tokens, rows)
-            logits = TileLogits(features.voxels[0], embeddings[number])
+            logits = TileLogits(features, embeddings[number])
             for cells, part in self._tiling.groups(self._looked_at[number], *embeddings[number].shape[::-1]):
                 high.look(cells, part, logits.of(_relative(part, box)))
             work = len(rows) * self._decode_work + (self._encode_work if fresh else 0)
@@ -217,7 +222,7 @@ class ScanPass:
                 if high is not None:
                     embeddings[number] = self._embed_masks(features.tokens, rows)
                     work += len(block) * self._decode_work + self._encode_work
-                logits = TileLogits(features.voxels[0], embeddings[number][block])
+                logits = TileLogits(features, embeddings[number][block])
                 for tile, part in tiles:
                     values = logits.of(_relative(part, box), sums.prompts(tile))
                     if high is not None and intersection(part, self._looked_at[number]):
@@ -245,6 +250,8 @@ class ScanPass:
         window = torch.from_numpy(pad_to_window(self._scan.array[box], self._network.window))
         features = self._network.encode(window[None, None].to(self._device))
         features = replace(features, voxels=_without_padding(features.voxels, box))
+        if self._eight_bit:
+            features = features.in_eight_bits()
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
         self.encoded += 1
@@ -269,7 +276,7 @@ class ScanPass:
             cut_by=touched_sides(restored, grid),
             orientation=prompt.orientation,
             device=str(self._device),
-            precision=str(self._network.backbone.dtype).removeprefix("torch."),
+            precision=precision_name(self._network.backbone.dtype, self._eight_bit),
             seconds=answer.seconds + time.perf_counter() - started,
         )
 

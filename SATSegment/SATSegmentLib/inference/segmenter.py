@@ -14,7 +14,7 @@ from SATSegmentLib.errors import CheckpointError, OutOfMemory, PairMismatch, Pro
 from SATSegmentLib.inference.cache import FeatureCache, default_cache
 from SATSegmentLib.inference.catalog import find_model
 from SATSegmentLib.inference.checks import check_image, refuse_label_map, warn_about_modality
-from SATSegmentLib.inference.device import choose_device
+from SATSegmentLib.inference.device import EIGHT_BIT, choose_device, precision_name
 from SATSegmentLib.inference.geometry import NetworkGrid
 from SATSegmentLib.inference.memory import free_memory, is_out_of_memory
 from SATSegmentLib.inference.plan import RunPlan, plan_precision, plan_run
@@ -63,7 +63,8 @@ class Segmenter:
         self.cache = cache or default_cache()
         self.device = choose_device(device)
         dtype = plan_precision(precision, self.device, network)
-        self.precision = str(dtype).removeprefix("torch.")
+        self._eight_bit = precision == EIGHT_BIT
+        self.precision = precision_name(dtype, self._eight_bit)
         network.set_encoder_precision(dtype)
         self._network = network.to(self.device).eval()
         self._queries = queries
@@ -85,7 +86,8 @@ class Segmenter:
         ----------
         folder_or_name: a model folder, or a name of the catalog ("demo", "sat-nano", "sat-pro").
         device: "auto", "cpu", "cuda", "cuda:1" or "mps".
-        precision: "auto", "float32", "bfloat16" or "float16"; of the image encoder.
+        precision: "auto", "float32", "bfloat16" or "float16", of the image encoder; or "int8": image features are kept
+            in eight bits, in half the memory, and the encoder runs as with "auto".
         cache: where image features are kept; by default in half of the free memory and a quarter of the disk.
 
         Raises
@@ -324,7 +326,7 @@ class Segmenter:
     def _plan(self, passes: Sequence[ScanPass]) -> RunPlan:
         if self._speed is None:
             self._speed = measure_speed(self._network)
-        return plan_run(self._network, [one.size for one in passes], self.cache, self._speed)
+        return plan_run(self._network, [one.size for one in passes], self.cache, self._speed, self._eight_bit)
 
     def _announce(self, plan: RunPlan, on_plan: PlanCallback | None) -> None:
         _log.info("%s", plan)
@@ -342,7 +344,7 @@ class Segmenter:
         return self._scans.get(image, modality, orientation, self.description.spacing)
 
     def _pass(self, scan: PreparedScan, asks: list[Ask], threshold: float) -> ScanPass:
-        return ScanPass(self._network, self._identity, scan, asks, self.cache, threshold)
+        return ScanPass(self._network, self._identity, scan, asks, self.cache, threshold, self._eight_bit)
 
 
 def _out_of_memory(device: torch.device) -> OutOfMemory:

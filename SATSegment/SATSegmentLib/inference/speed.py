@@ -14,6 +14,7 @@ from SATSegmentLib.inference.windows import Box
 from SATSegmentLib.sat import lean
 from SATSegmentLib.sat.architecture import Architecture
 from SATSegmentLib.sat.cost import encode_macs
+from SATSegmentLib.sat.features import Features
 from SATSegmentLib.sat.network import SATNetwork
 
 # A piece of this much work tells the rate; of a small window it is a hundredth.
@@ -93,7 +94,8 @@ def _voxel_seconds(network: SATNetwork, prompts: int) -> float:
     cells, part = next(tiling.groups(_whole(network.window), width, prompts))
     shape = tuple(side.stop - side.start for side in part)
     voxels = torch.zeros(*shape, width, dtype=network.backbone.dtype, device=device).permute(3, 0, 1, 2)
-    logits = TileLogits(voxels, torch.zeros(prompts, width, device=device))
+    features = Features(torch.empty(0), voxels[None])
+    logits = TileLogits(features, torch.zeros(prompts, width, device=device))
     high = HighTiles(tiling, prompts, 1.0)
     return _seconds(lambda: high.look(cells, part, logits.of(part)), device) / math.prod(shape)
 

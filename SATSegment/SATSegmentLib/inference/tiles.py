@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from SATSegmentLib.inference.windows import Box, intersection
+from SATSegmentLib.sat.features import Features
 
 # On a processor a tile's features fill half a megabyte; a graphics card wants more to do at a time.
 _PROCESSOR_TILE = (16, 16, 8)
@@ -119,14 +120,14 @@ class TileLogits:
 
     Parameters
     ----------
-    voxels: (C, x, y, z) features of a window.
+    features: of one window.
     embeddings: (prompts, C) float32 mask embeddings.
     """
 
-    def __init__(self, voxels: Tensor, embeddings: Tensor) -> None:
-        self._voxels = voxels.permute(1, 2, 3, 0)
-        self._embeddings = embeddings
-        self._wide = torch.zeros(0, len(voxels), device=voxels.device)
+    def __init__(self, features: Features, embeddings: Tensor) -> None:
+        self._voxels = features.voxels[0].permute(1, 2, 3, 0)
+        self._embeddings, self._bias = features.folded(embeddings)
+        self._wide = torch.zeros(0, self._voxels.shape[-1], device=self._voxels.device)
 
     def of(self, part: Box, prompts: Tensor | None = None) -> Tensor:
         """Logits (x, y, z, prompts) of some prompts, or of all, in a part of the window."""
@@ -135,10 +136,15 @@ class TileLogits:
         if len(self._wide) < count:
             self._wide = torch.zeros(max(count, 2), voxels.shape[-1], device=voxels.device)
         self._wide[:count].view(voxels.shape).copy_(voxels)
-        embeddings = self._embeddings if prompts is None else self._embeddings[prompts.to(self._embeddings.device)]
+        embeddings, bias = self._embeddings, self._bias
+        if prompts is not None:
+            chosen = prompts.to(embeddings.device)
+            embeddings, bias = embeddings[chosen], None if bias is None else bias[chosen]
         # A product with one row or one column alone would be rounded in another way than in company.
         columns = embeddings if len(embeddings) > 1 else embeddings.expand(2, -1)
         logits = self._wide[: max(count, 2)].mm(columns.t())[:count, : len(embeddings)]
+        if bias is not None:
+            logits = logits + bias
         return logits.unflatten(0, voxels.shape[:3])
 
 

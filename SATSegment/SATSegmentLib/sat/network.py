@@ -11,32 +11,17 @@ Module names follow the released checkpoints, so that a state dict loads without
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from SATSegmentLib.sat.architecture import ATTENTION_HEADS, Architecture, Triple
+from SATSegmentLib.sat.features import Features
 from SATSegmentLib.sat.unet import UNet
 
 # A matrix product's rounding depends on its number of rows. Queries are decoded in chunks of one fixed size, filled up
 # with zeros, so that a prompt's mask is the same to the last bit whatever other prompts come with it.
 _CHUNK = 16
-
-
-@dataclass(frozen=True, eq=False)
-class Features:
-    """What the image encoder found in a batch of windows.
-
-    Attributes
-    ----------
-    tokens: (B, T, query_dim) float32, one token per cell of the coarsest grid, x slowest, z fastest.
-    voxels: (B, C, X, Y, Z) in the encoder's precision, one vector per voxel.
-    """
-
-    tokens: Tensor
-    voxels: Tensor
 
 
 class SATNetwork(nn.Module):
@@ -125,7 +110,7 @@ class SATNetwork(nn.Module):
         features: from `encode`.
         queries: (N, query_dim) text queries.
         """
-        return mask_logits(features.voxels, self.embed_masks(features.tokens, queries))
+        return mask_logits(features.widened(), self.embed_masks(features.tokens, queries))
 
 
 def mask_logits(voxels: Tensor, mask_embeddings: Tensor) -> Tensor:

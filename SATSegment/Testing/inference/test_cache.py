@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from SATSegmentLib.inference.cache import FeatureCache
-from SATSegmentLib.sat.network import Features
+from SATSegmentLib.sat.features import Features
 
 
 def features(number: int, dtype=torch.bfloat16) -> Features:

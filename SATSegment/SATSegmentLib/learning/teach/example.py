@@ -118,19 +118,19 @@ class ExampleView:
         return Sample(self.tokens(numbers), voxels, target, weight, kind)
 
     def _sample(self, number: int, embedding: Tensor | None, generator: torch.Generator) -> tuple[Tensor, ...]:
-        features = self.windows.features(number)
-        device = features.voxels.device
+        features = self.windows.features(number).widened()
+        device = features.device
         target = self._target[self.windows.boxes[number]]
         kinds = self._place(number).to(device)
         if embedding is not None:
-            logits = mask_logits(features.voxels, embedding[None, None].to(device))[0, 0]
+            logits = mask_logits(features, embedding[None, None].to(device))[0, 0]
             kinds = torch.where((kinds == _OTHER) & (logits > _MISTAKEN), _CONFUSED, kinds)
         picked, scale = _pick(kinds.flatten(), generator)
         x, y, z = torch.unravel_index(picked, kinds.shape)
         missing = KINDS * _PER_KIND - len(picked)
         weight = scale * self.windows.weights(number)[x, y, z]
         return (
-            F.pad(features.voxels[0][:, x, y, z].T.float(), (0, 0, 0, missing)),
+            F.pad(features[0][:, x, y, z].T.float(), (0, 0, 0, missing)),
             F.pad(target.to(device)[x, y, z], (0, missing)),
             F.pad(weight, (0, missing)),
             F.pad(kinds[x, y, z], (0, missing), value=_OTHER),

@@ -1,0 +1,53 @@
+"""What the image encoder found in a window: as it was computed, or in eight bits a number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+_LEVELS = 255
+# Planes along X that are turned into eight bits at a time: a whole window in float32 would be twice the features.
+_PLANES = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """What the image encoder found in a batch of windows.
+
+    Attributes
+    ----------
+    tokens: (B, T, query_dim) float32, one token per cell of the coarsest grid, x slowest, z fastest.
+    voxels: (B, C, X, Y, Z) in the encoder's precision, one vector per voxel; or uint8.
+    scale, offset: (C,) float32 where voxels are uint8, and a feature is voxel * scale + offset.
+    """
+
+    tokens: Tensor
+    voxels: Tensor
+    scale: Tensor | None = None
+    offset: Tensor | None = None
+
+    def in_eight_bits(self) -> Features:
+        """The same of one window in a quarter (of float32) or half the memory, each channel in 256 equal steps."""
+        voxels = self.voxels[0]
+        low, high = voxels.amin(dim=(1, 2, 3)).float(), voxels.amax(dim=(1, 2, 3)).float()
+        scale = ((high - low) / _LEVELS).clamp_(min=torch.finfo(torch.float32).tiny)
+        small = torch.empty_like(self.voxels, dtype=torch.uint8)  # in the same layout
+        for first in range(0, voxels.shape[1], _PLANES):
+            planes = slice(first, first + _PLANES)
+            steps = (voxels[:, planes].float() - low.view(-1, 1, 1, 1)) / scale.view(-1, 1, 1, 1)
+            small[0, :, planes] = steps.round_().clamp_(0, _LEVELS).to(torch.uint8)
+        return replace(self, voxels=small, scale=scale, offset=low)
+
+    def widened(self) -> Tensor:
+        """(B, C, X, Y, Z) floating-point voxels."""
+        if self.scale is None or self.offset is None:
+            return self.voxels
+        return self.voxels * self.scale.view(-1, 1, 1, 1) + self.offset.view(-1, 1, 1, 1)
+
+    def folded(self, embeddings: Tensor) -> tuple[Tensor, Tensor | None]:
+        """What to multiply `voxels` by, (N, C), and to add, (N,) or None, for the logits of embeddings (N, C)."""
+        if self.scale is None or self.offset is None:
+            return embeddings, None
+        return embeddings * self.scale, embeddings @ self.offset
