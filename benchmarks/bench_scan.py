@@ -4,10 +4,12 @@
     make bench FULL=1       the released window of 288x288x96 voxels, hours
     python benchmarks/bench_scan.py --threads 1 --clock cpu     on a machine that does other things too
 
-Weights are synthetic and seeded, widths those of the released networks; every prompt finds 2 % of the voxels of a
-body-like volume (the sum of 306 prompts is six times the scan: more than a body has), and once more, as the worst
-case, whatever random weights find: half of all voxels. Time and memory of everything but the constant parts are
-proportional to voxels, so the ratios of a small window are those of a large one.
+Weights are synthetic and seeded, widths those of the released networks, the scan is a body-like volume. What prompts
+find on kept features decides what they cost, and random weights find nothing like a body's structures. So for "warm"
+and "prompts" features are planted after they were encoded: prompts find ellipsoids, 1 % of the scan each (306 together:
+three times the scan). "scattered" are 2 % of the voxels, wherever random weights find them, all over the scan;
+"anywhere" is half of all voxels, the worst case. Time and memory of everything but the constant parts are proportional
+to voxels, so the ratios of a small window are nearly those of a large one.
 
 Writes stages.csv, warm.csv, windows.csv, prompts.csv and a picture of the growth into --out.
 """
@@ -38,6 +40,7 @@ from machine import ResidentPeak, conv_rate, matmul_rate  # noqa: E402
 
 from helpers.live_bytes import LiveBytes  # noqa: E402
 from SATSegmentLib.inference.cache import FeatureCache  # noqa: E402
+from SATSegmentLib.inference.plan import RunPlan  # noqa: E402
 from SATSegmentLib.inference.preprocess import prepare  # noqa: E402
 from SATSegmentLib.inference.progress import Run  # noqa: E402
 from SATSegmentLib.inference.scan_pass import Ask  # noqa: E402
@@ -63,7 +66,7 @@ def main() -> int:
     arguments.out.mkdir(parents=True, exist_ok=True)
     parts: dict[str, Callable[[], list[Row]]] = {
         "stages": lambda: stages("nano", window, arguments.precision) + stages("pro", window, arguments.precision),
-        "warm": lambda: warm(window if full else small, arguments.precision),
+        "warm": lambda: warm(window if full else small, arguments.precision, full),
         "windows": lambda: growth_over_windows(small, arguments.precision, (1, 2, 4, 8, 18, 36)),
         "prompts": lambda: growth_over_prompts(small, arguments.precision, (1, 4, 16, 64, 153, ALL_PROMPTS)),
     }
@@ -136,7 +139,7 @@ def stages(model: str, window: synthetic.Triple, precision: str) -> list[Row]:
         with torch.inference_mode():
             for stage in (read, preprocess, encode, decode, restore, write):
                 if stage is decode:
-                    state["shifts"] = synthetic.thresholds(made, one, state["image"], asked, SHARE)
+                    state["shifts"] = synthetic.scattered(made, one, state["image"], asked, SHARE)
                 with Measure() as measure:
                     stage()
                 with LiveBytes([*made.state_dict().values(), made.position_code]) as live:
@@ -159,30 +162,36 @@ def stages(model: str, window: synthetic.Triple, precision: str) -> list[Row]:
     return [{**row, "share_of_time": row["seconds"] / total} for row in rows]
 
 
-def warm(window: synthetic.Triple, precision: str) -> list[Row]:
-    """Eight windows cold, then prompts on their features: in memory, on disk, and what random weights find."""
+def warm(window: synthetic.Triple, precision: str, full: bool) -> list[Row]:
+    """Eight windows cold, then prompts on their features, in memory and on disk."""
     made = synthetic.network("nano", window)
     image = synthetic.body(synthetic.shape_of((2, 2, 2), window))
     one = synthetic.segmenter(made, precision, FeatureCache(1 << 36, 0))
     asked = synthetic.queries(ALL_PROMPTS)
-    with Measure() as cold:
-        one.segment_queries(image, asked[:1], "ct")
-    shifts = synthetic.thresholds(made, one, image, asked, SHARE)
-    rows = [{"run": "cold, 1 prompts", "seconds": cold.seconds, "over_cold": 1.0, "grown_gb": 0.0, "found": 0.0}]
+    cold = _segment(one, image, asked[:1], None)
+    rows: list[Row] = []
 
-    def add(name: str, count: int, moved: list[np.ndarray] | None) -> float:
-        row = _segment(one, image, asked[:count], moved[:count] if moved else None)
-        rows.append({"run": name, "seconds": row["seconds"], "over_cold": row["seconds"] / cold.seconds, **row})
-        return row["seconds"]
+    def add(name: str, row: Row) -> None:
+        rows.append({"run": name, **row, "over_cold": row["seconds"] / cold["seconds"]})
+        _print(name, rows[-1:])
 
-    for count in (1, 16, ALL_PROMPTS):
-        add(f"warm, {count} prompts", count, shifts)
-    add("warm, 306 prompts, found anywhere", ALL_PROMPTS, None)
-    one.cache.clear()
-    one.cache.memory_bytes, one.cache.disk_bytes = 0, shutil.disk_usage(tempfile.gettempdir()).free // 2
-    one.segment_queries(image, asked[:1], "ct")
-    for count in (1, ALL_PROMPTS):
-        add(f"warm from disk, {count} prompts", count, shifts)
+    def prompts(name: str, count: int, shifts: list[np.ndarray] | None) -> None:
+        add(f"{name}, {count} prompts", _segment(one, image, asked[:count], shifts[:count] if shifts else None))
+
+    add("cold, 1 prompts", cold)
+    if not full:
+        prompts("warm, found anywhere", ALL_PROMPTS, None)
+    shifts = synthetic.scattered(made, one, image, asked, SHARE)
+    for count in (1, 16) if full else (1, 16, ALL_PROMPTS):
+        prompts("warm, scattered", count, shifts)
+    synthetic.plant_organs(one, image)
+    shifts = synthetic.organ_shifts(ALL_PROMPTS, made.architecture.features[0])
+    for count in (1, 1, 16, 64, ALL_PROMPTS):
+        prompts("warm", count, shifts)
+    one.cache.disk_bytes, one.cache.memory_bytes = shutil.disk_usage(tempfile.gettempdir()).free // 2, 0
+    one.cache.use(0, 0)
+    for count in (1, 1, 16, ALL_PROMPTS):
+        prompts("warm from disk", count, shifts)
     one.cache.clear()
     return rows
 
@@ -197,7 +206,8 @@ def growth_over_windows(window: synthetic.Triple, precision: str, counts: tuple[
         one = synthetic.segmenter(made, precision, FeatureCache(1 << 36, 0))
         image = synthetic.body(synthetic.shape_of(lattices[count], window))
         cold = _segment(one, image, asked[:1], None)
-        shifts = synthetic.thresholds(made, one, image, asked, SHARE)
+        synthetic.plant_organs(one, image)
+        shifts = synthetic.organ_shifts(len(asked), made.architecture.features[0])
         later = _segment(one, image, asked, shifts)
         rows.append(
             {
@@ -217,18 +227,24 @@ def growth_over_prompts(window: synthetic.Triple, precision: str, counts: tuple[
     one = synthetic.segmenter(made, precision, FeatureCache(1 << 36, 0))
     image = synthetic.body(synthetic.shape_of((2, 2, 2), window))
     asked = synthetic.queries(max(counts))
-    shifts = synthetic.thresholds(made, one, image, asked, SHARE)
+    shifts = synthetic.organ_shifts(len(asked), made.architecture.features[0])
     _segment(one, image, asked[:1], shifts[:1])
+    synthetic.plant_organs(one, image)
     return [{"prompts": n, **_segment(one, image, asked[:n], shifts[:n])} for n in counts]
 
 
 def _segment(one: Segmenter, image: Image, asked: np.ndarray, shifts: list[np.ndarray] | None) -> Row:
+    plans: list[RunPlan] = []
     with ResidentPeak() as before:
         time.sleep(0.1)
     with Measure() as measure:
-        results = one.segment_queries(image, asked, "ct", shifts=shifts)
-    share = sum(result.voxels for result in results) / image.array.size / len(results)
-    return {"seconds": measure.seconds, "grown_gb": (measure.resident - before.peak) / 1e9, "found": share}
+        results = one.segment_queries(image, asked, "ct", shifts=shifts, on_plan=plans.append)
+    return {
+        "seconds": measure.seconds,
+        "planned": plans[0].seconds,
+        "grown_gb": (measure.resident - before.peak) / 1e9,
+        "found": sum(result.voxels for result in results) / image.array.size / len(results),
+    }
 
 
 def _write_scan(path: Path, image: Image) -> None:

@@ -61,8 +61,8 @@ def queries(count: int) -> np.ndarray:
     return np.random.default_rng(1).standard_normal((count, 768)).astype(np.float32)
 
 
-def thresholds(made: SATNetwork, one: Segmenter, image: Image, asked: np.ndarray, share: float) -> list[np.ndarray]:
-    """For each query what to add to its mask embedding so that it finds this share of the scan's voxels."""
+def scattered(made: SATNetwork, one: Segmenter, image: Image, asked: np.ndarray, share: float) -> list[np.ndarray]:
+    """For each query what to add to its mask embedding so that it finds this share of the voxels, all over the scan."""
     windows = one.windows(image, "ct")
     logits = []
     with torch.inference_mode():
@@ -74,3 +74,37 @@ def thresholds(made: SATNetwork, one: Segmenter, image: Image, asked: np.ndarray
     level = torch.cat(logits, dim=1).quantile(1 - share, dim=1)
     width = made.architecture.features[0]
     return [np.eye(1, width, dtype=np.float32)[0] * float(value) for value in level]
+
+
+def plant_organs(one: Segmenter, image: Image) -> None:
+    """Put features in the place of those in memory that tell organs apart, as a trained network's do.
+
+    Random weights scatter what a query finds over the whole scan. Here each channel but the first falls off from the
+    middle of an ellipsoid, and is zero at its border: a fifth of the scan's sides long on average.
+    """
+    windows = one.windows(image, "ct")
+    shape = np.array(windows.grid.shape)
+    random = np.random.default_rng(2)
+    with torch.inference_mode():
+        channels = windows.features(0).voxels.shape[1]
+        centres = torch.from_numpy(random.uniform(0, 1, (channels, 3)) * shape).float()
+        radii = torch.from_numpy(random.uniform(0.05, 0.25, (channels, 1)) * shape).float()
+        for number, box in enumerate(windows.boxes):
+            voxels = windows.features(number).voxels[0].permute(1, 2, 3, 0)
+            x, y, z = (
+                ((torch.arange(side.start, side.stop)[:, None] - centres[:, axis]) / radii[:, axis]) ** 2
+                for axis, side in enumerate(box)
+            )
+            for plane, across in zip(voxels, x, strict=True):
+                plane.copy_((1 - (across + y[:, None] + z)).clamp_(-1, 1))
+
+
+def organ_shifts(count: int, channels: int) -> list[np.ndarray]:
+    """For each query what to add to its mask embedding so that it finds one planted organ and a little of another."""
+    shifts = []
+    for number in range(count):
+        shift = np.zeros(channels, np.float32)
+        shift[1 + number % (channels - 1)] = 1000
+        shift[1 + (7 * number + number // channels) % (channels - 1)] += 250
+        shifts.append(shift)
+    return shifts

@@ -16,10 +16,14 @@ from SATSegmentLib.sat.architecture import Architecture
 from SATSegmentLib.sat.cost import encode_macs
 from SATSegmentLib.sat.features import Features
 from SATSegmentLib.sat.network import SATNetwork
+from SATSegmentLib.sat.winograd import TILE
 
-# A piece of this much work tells the rate; of a small window it is a hundredth.
+# A piece of this much work tells the rate; of a small window it is a fiftieth.
 _PROBE_MACS = 5e9
-_PROBE_SHARE = 0.01
+_PROBE_SHARE = 0.02
+_PROBE_PLANES = 2 * TILE
+# The whole encoder's rate over that of its first stage, which moves more memory for its work (SAT-Nano's widths).
+_WHOLE_OVER_FIRST = 1.4
 _PROMPTS = 16
 # As many as their products are a processor's work; fewer cost what one costs.
 _MANY_PROMPTS = 128
@@ -65,14 +69,15 @@ def measure_speed(network: SATNetwork) -> Speed:
 
 
 def _encode_macs(network: SATNetwork) -> float:
-    """On the first stage, where most of the work is, in a slice of the window."""
+    """On the first stage, where most of the work is, in a piece of the window that is tiled like the whole."""
     device, blocks = network.position_code.device, list(network.backbone.encoder.stages[0][0].convs)  # type: ignore[index]
-    _, y, z = network.window
-    work = _stage_macs(network.architecture, (1, y, z))
-    probe = min(_PROBE_MACS, _PROBE_SHARE * encode_macs(network.architecture, network.window))
-    planes = min(max(round(probe / work), 1), network.window[0])
-    x = torch.ones(1, 1, planes, y, z, dtype=network.backbone.dtype, device=device)
-    return planes * work / _seconds(lambda: lean.encode(x, [blocks]), device)
+    work = min(_PROBE_MACS, _PROBE_SHARE * encode_macs(network.architecture, network.window))
+    x, y, z = network.window
+    planes = min(_PROBE_PLANES, x)
+    line = _stage_macs(network.architecture, (planes, 1, z))
+    rows = min(max(round(work / line / TILE) * TILE, TILE), y)
+    piece = torch.ones(1, 1, planes, rows, z, dtype=network.backbone.dtype, device=device)
+    return _WHOLE_OVER_FIRST * rows * line / _seconds(lambda: lean.encode(piece, [blocks]), device)
 
 
 def _stage_macs(architecture: Architecture, shape: tuple[int, int, int]) -> int:
