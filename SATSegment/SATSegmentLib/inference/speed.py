@@ -12,18 +12,21 @@ import torch
 from SATSegmentLib.inference.tiles import HighTiles, TileLogits, Tiling
 from SATSegmentLib.inference.windows import Box
 from SATSegmentLib.sat import lean
-from SATSegmentLib.sat.architecture import Architecture
+from SATSegmentLib.sat.blocks import ConvBlock
 from SATSegmentLib.sat.cost import encode_macs
 from SATSegmentLib.sat.features import Features
 from SATSegmentLib.sat.network import SATNetwork
+from SATSegmentLib.sat.sources import Map
 from SATSegmentLib.sat.winograd import TILE
 
 # A piece of this much work tells the rate; of a small window it is a fiftieth.
 _PROBE_MACS = 5e9
 _PROBE_SHARE = 0.02
-_PROBE_PLANES = 2 * TILE
-# The whole encoder's rate over that of its first stage, which moves more memory for its work (SAT-Nano's widths).
-_WHOLE_OVER_FIRST = 1.4
+_PROBE_PLANES = 4 * TILE
+# Smaller pieces (channels times planes times rows) PyTorch convolves in another way, ten times slower.
+_PROBE_LINES = 24_000
+# The whole encoder's rate over that of its busiest layer.
+_WHOLE_OVER_BUSIEST = 0.7
 _PROMPTS = 16
 # As many as their products are a processor's work; fewer cost what one costs.
 _MANY_PROMPTS = 128
@@ -69,20 +72,34 @@ def measure_speed(network: SATNetwork) -> Speed:
 
 
 def _encode_macs(network: SATNetwork) -> float:
-    """On the first stage, where most of the work is, in a piece of the window that is tiled like the whole."""
-    device, blocks = network.position_code.device, list(network.backbone.encoder.stages[0][0].convs)  # type: ignore[index]
+    """Of the layer with most work, on a piece of its map that is tiled like the whole."""
+    block, (x, y, z) = _busiest_layer(network)
     work = min(_PROBE_MACS, _PROBE_SHARE * encode_macs(network.architecture, network.window))
-    x, y, z = network.window
     planes = min(_PROBE_PLANES, x)
-    line = _stage_macs(network.architecture, (planes, 1, z))
-    rows = min(max(round(work / line / TILE) * TILE, TILE), y)
-    piece = torch.ones(1, 1, planes, rows, z, dtype=network.backbone.dtype, device=device)
-    return _WHOLE_OVER_FIRST * rows * line / _seconds(lambda: lean.encode(piece, [blocks]), device)
+    line = block.conv.weight.numel() * planes * z
+    weight = block.conv.weight
+    least = _PROBE_LINES / (weight.shape[1] * planes)
+    rows = min(TILE * math.ceil(max(work / line, least) / TILE), y)
+    outputs, inputs = weight.shape[:2]
+    piece, made = (lean.empty(weight, channels, planes, rows, z).fill_(1) for channels in (inputs, outputs))
+    return _WHOLE_OVER_BUSIEST * rows * line / _seconds(lambda: lean.convolve(Map(piece), block, made), weight.device)
 
 
-def _stage_macs(architecture: Architecture, shape: tuple[int, int, int]) -> int:
-    width, depth = architecture.features[0], architecture.encoder_convs[0]
-    return 27 * math.prod(shape) * width * (1 + (depth - 1) * width)
+def _busiest_layer(network: SATNetwork) -> tuple[ConvBlock, tuple[int, int, int]]:
+    """The convolution with most work, and the voxels of the map it makes."""
+    encoder, decoder = network.backbone.encoder, network.backbone.decoder
+    shapes = [network.window]
+    for stride in network.architecture.strides:
+        x, y, z = (side // step for side, step in zip(shapes[-1], stride, strict=True))
+        shapes.append((x, y, z))
+    stacks = [stage[0] for stage in encoder.stages] + list(decoder.stages)  # type: ignore[index]
+    layers = [
+        (block, shape)
+        for stack, shape in zip(stacks, [*shapes[1:], *shapes[-2:0:-1]], strict=True)
+        for block in stack.convs
+        if set(block.conv.stride) == {1}
+    ]
+    return max(layers, key=lambda layer: layer[0].conv.weight.numel() * math.prod(layer[1]))
 
 
 def _embedding_seconds(network: SATNetwork, prompts: int) -> float:

@@ -52,8 +52,8 @@ def encode(x: Tensor, stages: Sequence[Sequence[ConvBlock]]) -> tuple[list[Tenso
     levels: list[Tensor] = []
     pooled = []
     for blocks, shape in zip(stages, sides[1:], strict=True):
-        level = _empty(x, blocks[0].conv.out_channels, *shape)
-        norm = _convolve(Map(x), blocks[0], level)
+        level = empty(x, blocks[0].conv.out_channels, *shape)
+        norm = convolve(Map(x), blocks[0], level)
         norm = _convolve_in_place(level, norm, blocks[1:])
         pooled.append(_activate_and_pool(level, norm, sides[-1]))
         levels.append(x := level)
@@ -70,7 +70,7 @@ def decode(
     x = levels.pop()
     for upsample, blocks in zip(upsamplers, stages, strict=True):
         level = levels.pop()
-        norm = _convolve(Joined(x, upsample, level, _arithmetic(level)), blocks[0], level)
+        norm = convolve(Joined(x, upsample, level, _arithmetic(level)), blocks[0], level)
         norm = _convolve_in_place(level, norm, blocks[1:])
         for _ in _activate(level, norm, 0, level.shape[2]):
             pass
@@ -78,7 +78,7 @@ def decode(
     return x
 
 
-def _convolve(source: Source, block: ConvBlock, out: Tensor) -> Norm:
+def convolve(source: Source, block: ConvBlock, out: Tensor) -> Norm:
     """Convolve `source` into `out` (1, C, X, Y, Z) and return the norm to apply to it.
 
     `out` may be the map that `source` reads: a plane is overwritten only after its last reading.
@@ -94,7 +94,7 @@ def _convolve(source: Source, block: ConvBlock, out: Tensor) -> Norm:
     step = conv.stride[0]
     depth = (_slab_planes(out) - 1) * step + 1 + 2 * _HALO
     kept = max(1 + 2 * _HALO - step, 0)  # planes that a slab shares with the next
-    buffer = _empty(weight, channels, depth, *sides)
+    buffer = empty(weight, channels, depth, *sides)
     moments = Moments()
     for first, last in _slabs(0, out.shape[2], _slab_planes(out)):
         low, high = first * step - _HALO, (last - 1) * step + 1 + _HALO
@@ -125,7 +125,7 @@ def _convolve_tiled(source: Source, block: ConvBlock, out: Tensor) -> Norm:
 
 def _convolve_in_place(voxels: Tensor, norm: Norm, blocks: Sequence[ConvBlock]) -> Norm:
     for block in blocks:
-        norm = _convolve(Map(voxels, norm), block, voxels)
+        norm = convolve(Map(voxels, norm), block, voxels)
     return norm
 
 
@@ -145,7 +145,7 @@ def _activate_and_pool(voxels: Tensor, norm: Norm, cells: Sequence[int]) -> Tens
     thick, *sides = (side // count for side, count in zip(voxels.shape[2:], cells, strict=True))
     layers = []
     for cell in range(cells[0]):
-        plane = _empty(norm.scale, *voxels.shape[1:2], 1, *voxels.shape[3:])[:, :, 0].zero_()
+        plane = empty(norm.scale, *voxels.shape[1:2], 1, *voxels.shape[3:])[:, :, 0].zero_()
         for slab in _activate(voxels, norm, cell * thick, (cell + 1) * thick):
             for layer in slab.unbind(2):  # many times faster than a sum over a strided axis
                 plane += layer
@@ -163,7 +163,8 @@ def _slab_planes(voxels: Tensor) -> int:
     return min(max(SLAB_BYTES // plane_bytes, 1), voxels.shape[2])
 
 
-def _empty(like: Tensor, *shape: int) -> Tensor:
+def empty(like: Tensor, *shape: int) -> Tensor:
+    """A map (1, *shape) of the precision and on the device of another tensor, in the layout convolved fastest there."""
     return torch.empty(1, *shape, dtype=like.dtype, device=like.device, memory_format=_layout(like.device))
 
 

@@ -64,6 +64,19 @@ class TiledConvolution:
         self._weight = both.view(SEEN * SEEN, TAPS, inputs, self._outputs)
         self._forth, self._back = torch.kron(forth, forth), torch.kron(back, back)
         self._transformed = self._products = self._result = torch.empty(SEEN * SEEN, 0)
+        self._steps: list[tuple[Tensor, tuple[Tensor, Tensor], list[tuple[Tensor, Tensor]]]] = []
+
+    def _make_space(self, lines: int, inputs: int) -> None:
+        valid = lines - TAPS + 1
+        self._transformed = torch.empty(SEEN * SEEN, lines, inputs)
+        self._products = torch.empty(SEEN * SEEN, valid, self._outputs)
+        self._result = torch.zeros(TILE * TILE, lines * self._outputs)
+        # The same views of it in every call: what is added up, and for each tap what it sees and its weights.
+        self._steps = []
+        for first in range(0, SEEN * SEEN, _GROUP):
+            group = slice(first, first + _GROUP)
+            taps = [(self._transformed[group, tap : tap + valid], self._weight[group, tap]) for tap in range(TAPS)]
+            self._steps.append((self._products[group], taps[0], taps[1:]))
 
     def __call__(self, tiles: Tensor, out: Tensor) -> Tensor:
         """Convolve T tiles (6, 6, T, Z + 2, in) into the map `out` (4, 4 * T, Z, out), or less at its far borders.
@@ -76,16 +89,12 @@ class TiledConvolution:
         # The taps along Z see the same lines, shifted: what runs over a tile's end lands on outputs that are cut off.
         valid = lines - TAPS + 1
         if self._transformed.shape[1] != lines:
-            self._transformed = torch.empty(SEEN * SEEN, lines, inputs)
-            self._products = torch.empty(SEEN * SEEN, valid, self._outputs)
-            self._result = torch.zeros(TILE * TILE, lines * self._outputs)
+            self._make_space(lines, inputs)
         torch.mm(self._forth, tiles.view(SEEN * SEEN, -1), out=self._transformed.view(SEEN * SEEN, -1))
-        for first in range(0, SEEN * SEEN, _GROUP):
-            group = slice(first, first + _GROUP)
-            products, weight = self._products[group], self._weight[group]
-            torch.bmm(self._transformed[group, :valid], weight[:, 0], out=products)
-            for tap in range(1, TAPS):
-                products.baddbmm_(self._transformed[group, tap : tap + valid], weight[:, tap])
+        for products, first, others in self._steps:
+            torch.bmm(*first, out=products)
+            for shifted, weight in others:
+                products.baddbmm_(shifted, weight)
         torch.mm(self._back, self._products.flatten(1), out=self._result[:, : valid * self._outputs])
         result = self._result.view(TILE, TILE, count, depth, self._outputs)
         planes, rows = out.shape[:2]
