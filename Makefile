@@ -29,6 +29,7 @@ lint: $(VENV)/.ready
 bench: $(VENV)/.ready
 	$(BIN)/python benchmarks/bench_window.py --out build/bench-window.csv $(if $(FULL),--models nano pro,--window 96 96 96)
 	$(BIN)/python benchmarks/bench_scan.py --out build/bench $(if $(FULL),--full)
+	$(BIN)/python benchmarks/bench_loading.py
 
 # Pictures of the panel in its states, light and dark.
 screenshot: $(VENV)/.ready

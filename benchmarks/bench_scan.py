@@ -11,7 +11,8 @@ three times the scan). "scattered" are 2 % of the voxels, wherever random weight
 "anywhere" is half of all voxels, the worst case. Time and memory of everything but the constant parts are proportional
 to voxels, so the ratios of a small window are nearly those of a large one.
 
-Writes stages.csv, warm.csv, windows.csv, prompts.csv and a picture of the growth into --out.
+Writes a table for each part (stages.csv, single.csv, warm.csv, body.csv, windows.csv, prompts.csv) and a picture of the
+growth into --out.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ from SATSegmentLib.inference.cache import FeatureCache  # noqa: E402
 from SATSegmentLib.inference.plan import RunPlan  # noqa: E402
 from SATSegmentLib.inference.preprocess import prepare  # noqa: E402
 from SATSegmentLib.inference.progress import Run  # noqa: E402
+from SATSegmentLib.inference.restore import restore  # noqa: E402
 from SATSegmentLib.inference.scan_pass import Ask  # noqa: E402
 from SATSegmentLib.inference.segmenter import Segmenter  # noqa: E402
 from SATSegmentLib.sat.cost import encode_macs  # noqa: E402
@@ -52,6 +54,7 @@ from SATSegmentLib.types import Image, Prompt  # noqa: E402
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 SHARE = 0.02
 ALL_PROMPTS = 306
+BODY = (400, 300, 130)
 Row = dict[str, Any]
 
 
@@ -67,6 +70,8 @@ def main() -> int:
     parts: dict[str, Callable[[], list[Row]]] = {
         "stages": lambda: stages("nano", window, arguments.precision) + stages("pro", window, arguments.precision),
         "warm": lambda: warm(window if full else small, arguments.precision, full),
+        "single": lambda: single(window, arguments.precision),
+        "body": lambda: body(window, BODY if full else synthetic.shape_of((2, 2, 2), small), arguments.precision),
         "windows": lambda: growth_over_windows(small, arguments.precision, (1, 2, 4, 8, 18, 36)),
         "prompts": lambda: growth_over_prompts(small, arguments.precision, (1, 4, 16, 64, 153, ALL_PROMPTS)),
     }
@@ -196,6 +201,61 @@ def warm(window: synthetic.Triple, precision: str, full: bool) -> list[Row]:
     return rows
 
 
+def body(window: synthetic.Triple, shape: synthetic.Triple, precision: str) -> list[Row]:
+    """A whole body cold and then all prompts: memory beside the features that are kept."""
+    gc.collect()
+    with ResidentPeak() as before:
+        time.sleep(0.1)
+    image = synthetic.body(shape)
+    made = synthetic.network("nano", window)
+    one = synthetic.segmenter(made, precision, FeatureCache(1 << 36, 0))
+    asked = synthetic.queries(ALL_PROMPTS)
+    rows = []
+    for count in (1, ALL_PROMPTS):
+        shifts = synthetic.organ_shifts(count, made.architecture.features[0]) if count > 1 else None
+        with Measure() as measure:
+            one.segment_queries(image, asked[:count], "ct", shifts=shifts)
+        kept = one.cache.memory_used
+        rows.append(
+            {
+                "scan": "x".join(map(str, shape)),
+                "prompts": count,
+                "seconds": measure.seconds,
+                "features_gb": kept / 1e9,
+                "beside_them_gb": (measure.resident - before.peak - kept) / 1e9,
+            }
+        )
+        synthetic.plant_organs(one, image)
+    one.cache.clear()
+    return rows
+
+
+def single(window: synthetic.Triple, precision: str) -> list[Row]:
+    """One prompt on one window: the program, and no more than encoding, decoding everywhere and thresholding."""
+    made = synthetic.network("nano", window)
+    one = synthetic.segmenter(made, precision, FeatureCache(1 << 36, 0))
+    image, asked = synthetic.body(window), synthetic.queries(1)
+
+    def program() -> None:
+        one.cache.clear()
+        one.segment_queries(image, asked, "ct")
+
+    def least() -> None:
+        scan = prepare(image, "ct", "RAS", synthetic.SPACING)
+        with torch.inference_mode():
+            features = made.encode(torch.from_numpy(scan.array)[None, None])
+            probability = made.decode(features, torch.from_numpy(asked))[0, 0].sigmoid().numpy()
+        restore(probability, scan.grid, 0.5)
+
+    rows = []
+    for number in range(4):
+        for run in (program, least):
+            with Measure() as measure:
+                run()
+            rows.append({"round": number + 1, "run": run.__name__, "seconds": measure.seconds})
+    return rows
+
+
 def growth_over_windows(window: synthetic.Triple, precision: str, counts: tuple[int, ...]) -> list[Row]:
     """Cold with one prompt and warm with 16, on scans of more and more windows."""
     lattices = {1: (1, 1, 1), 2: (1, 1, 2), 4: (1, 2, 2), 8: (2, 2, 2), 18: (3, 3, 2), 36: (3, 4, 3)}
@@ -294,7 +354,7 @@ def _text(value: object) -> str:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    names = ("stages", "warm", "windows", "prompts")
+    names = ("stages", "single", "warm", "body", "windows", "prompts")
     parser.add_argument("--parts", nargs="+", choices=names, default=names)
     parser.add_argument("--full", action="store_true", help="the released window instead of a small one")
     parser.add_argument("--precision", default="auto")
