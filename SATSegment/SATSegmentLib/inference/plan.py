@@ -32,6 +32,8 @@ _MOST_PROMPTS = 1024
 _SPARE = 0.15
 # How much of a scan one structure's tiles fill, on average over the trained labels; only the estimates depend on it.
 _STRUCTURE_SHARE = 0.02
+# Seconds for a byte of features that comes from disk and is checked.
+_SPILLED_BYTE = 3e-10
 
 
 @dataclass(frozen=True)
@@ -182,6 +184,7 @@ def plan_run(
     kept = device_bytes if device.type != "cpu" else min(feature_bytes, memory_bytes)
     working = max(encoding, sums) if device.type == "cpu" else encoding
     home = _home(feature_bytes, device_bytes, memory_bytes, cache.disk_bytes)
+    spilled = max(feature_bytes - memory_bytes, 0) if home == "memory and disk" else 0
     twice = home == "nowhere" and everywhere > block_bytes
     return RunPlan(
         device=str(device),
@@ -197,7 +200,7 @@ def plan_run(
         memory_bytes=memory_bytes,
         peak_bytes=weights + kept + working + (scan_bytes if device.type == "cpu" else 0),
         free_bytes=weights + (free if device.type == "cpu" else _free_bytes(device) + cache.device_used),
-        seconds=sum(_seconds(one, network, speed, twice) for one in passes),
+        seconds=sum(_seconds(one, network, speed, twice) for one in passes) + spilled * _SPILLED_BYTE,
     )
 
 

@@ -22,8 +22,8 @@ from SATSegmentLib.sat.features import Features
 _PROCESSOR_TILE = (16, 16, 8)
 _CARD_TILE = (48, 48, 16)
 
-# Features and logits of tiles that are looked at together: as many as stay in the cache, because each look has a price.
-_GROUP_BYTES = 6 << 20
+# Features and logits of tiles that are looked at together: as many as stay in a cache, because each look has a price.
+_GROUP_BYTES = 16 << 20
 _CARD_GROUP_BYTES = 1 << 28
 
 _HIGH = 1 << 6

@@ -95,6 +95,15 @@ def test_seconds_grow_with_windows_and_prompts_and_a_warm_run_is_short(monkeypat
     assert seconds(prompts=1, to_encode=0) < seconds(prompts=306, to_encode=0) < seconds(prompts=1)
 
 
+def test_features_on_disk_are_planned_to_take_longer(monkeypatch, nano):
+    free(monkeypatch, 64)
+    memory, disk = (
+        plan_run(nano, [size(prompts=1, to_encode=0)], cache, SPEED).seconds
+        for cache in (FeatureCache(60 * GB, 0), FeatureCache(0, 60 * GB))
+    )
+    assert 1.5 * memory < disk < 10 * memory
+
+
 def test_what_cannot_be_kept_is_planned_to_be_encoded_twice(monkeypatch, nano):
     free(monkeypatch, 64)
     kept = plan_run(nano, [size(prompts=306)], FeatureCache(60 * GB, 0), SPEED)
