@@ -33,7 +33,7 @@ _SPARE = 0.15
 # How much of a scan one structure's tiles fill, on average over the trained labels; only the estimates depend on it.
 _STRUCTURE_SHARE = 0.02
 # Seconds for a byte of features that comes from disk and is checked.
-_SPILLED_BYTE = 3e-10
+_SPILLED_BYTE = 1.5e-10
 
 
 @dataclass(frozen=True)
@@ -231,7 +231,7 @@ def _seconds(size: PassSize, network: SATNetwork, speed: Speed, twice: bool) -> 
     encoding = size.to_encode * encode_macs(network.architecture, network.window) / speed.encode_macs * (1 + twice)
     found = size.prompts * _STRUCTURE_SHARE
     look = size.looked_voxels * (speed.voxel + speed.voxel_and_prompt * size.prompts)
-    again = size.window_voxels * (speed.voxel * min(2 * found, 1) + 2 * speed.voxel_and_prompt * found)
+    again = size.window_voxels * (speed.voxel * min(2 * found, 1) + speed.found_voxel * found)
     back = size.grid_voxels * found * speed.restored_voxel
     embedding = size.windows * (speed.window + speed.prompt * size.prompts)
     return encoding + embedding + look + again + back

@@ -32,6 +32,8 @@ _PROMPTS = 16
 _MANY_PROMPTS = 128
 # Interpolating, thresholding and cropping: passes over a structure's voxels, in seconds for each.
 _RESTORED_VOXEL = 2e-8
+# Logit, sigmoid, weight and sum where a prompt is high, tile by tile.
+_FOUND_VOXEL = 1e-8
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Speed:
     prompt: seconds for a prompt's mask embedding in one window.
     voxel: seconds to read a voxel's features.
     voxel_and_prompt: seconds for a prompt's logit at a voxel, and for looking at it.
+    found_voxel: seconds to add up a prompt's probability at a voxel of a window.
     restored_voxel: seconds to bring a voxel back to the scan.
     """
 
@@ -53,6 +56,7 @@ class Speed:
     prompt: float
     voxel: float
     voxel_and_prompt: float
+    found_voxel: float = _FOUND_VOXEL
     restored_voxel: float = _RESTORED_VOXEL
 
     def after_encoding(self, network: SATNetwork, windows: int, seconds: float) -> Speed:
