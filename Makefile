@@ -25,7 +25,7 @@ lint: $(VENV)/.ready
 	MYPYPATH=SATSegment $(BIN)/mypy $(addprefix -p SATSegmentLib.,$(ENGINE))
 	$(BIN)/lint-imports
 
-# Times and memory as ratios, in build/bench: small windows, or with FULL=1 those of the released networks (hours).
+# Times and memory as ratios, in build/bench: small windows, or with FULL=1 those of the released networks (an hour or more).
 bench: $(VENV)/.ready
 	$(BIN)/python benchmarks/bench_window.py --out build/bench-window.csv $(if $(FULL),--models nano pro,--window 96 96 96)
 	$(BIN)/python benchmarks/bench_scan.py --out build/bench $(if $(FULL),--full)

@@ -1,7 +1,7 @@
 """A whole scan, stage by stage; prompts that come later; and how time and memory grow.
 
     make bench              small windows, minutes
-    make bench FULL=1       the released window of 288x288x96 voxels, hours
+    make bench FULL=1       the released window of 288x288x96 voxels, an hour or more
     python benchmarks/bench_scan.py --threads 1 --clock cpu     on a machine that does other things too
 
 Weights are synthetic and seeded, widths those of the released networks, the scan is a body-like volume. What prompts

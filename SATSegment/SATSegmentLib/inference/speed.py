@@ -65,7 +65,7 @@ class Speed:
 
 
 def measure_speed(network: SATNetwork) -> Speed:
-    """Let the network's own first layers, query decoder and mask product run on a small piece."""
+    """Let the network's own busiest layer, query decoder and mask product run on small pieces."""
     with torch.inference_mode():
         one, many = (_voxel_seconds(network, prompts) for prompts in (1, _MANY_PROMPTS))
         few, twice = (_embedding_seconds(network, prompts) for prompts in (_PROMPTS, 2 * _PROMPTS))
