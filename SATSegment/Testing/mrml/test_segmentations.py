@@ -18,7 +18,7 @@ from helpers.results import result
 from SATSegmentLib.errors import GeometryError
 from SATSegmentLib.mrml.segmentations import createSegmentation, writeResults
 from SATSegmentLib.storage import SegmentStyle, write_segmentation
-from SATSegmentLib.types import Image
+from SATSegmentLib.types import Image, PackedMask
 
 LEFT, RIGHT = box(2, 5, 2, 8, 3, 6), box(2, 5, 2, 8, 8, 11)
 BRAIN = box(1, 9, 1, 11, 1, 13)
@@ -349,7 +349,11 @@ def ball(number: int, shape: tuple[int, int, int], random: np.random.Generator):
     mask = sum((axis - c) ** 2 for axis, c in zip(axes, centre, strict=True)) < radius**2
     empty = result(f"structure {number}", NOTHING, "ct", trained=False)
     return dataclasses.replace(
-        empty, status="found", mask=mask, offset_kji=tuple(int(n) for n in low), voxels=int(mask.sum())
+        empty,
+        status="found",
+        packed=PackedMask.of(mask),
+        offset_kji=tuple(int(n) for n in low),
+        voxels=int(mask.sum()),
     )
 
 
