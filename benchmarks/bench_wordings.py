@@ -13,7 +13,7 @@ import numpy as np
 ROOT = Path(__file__).parents[1] / "SATSegment"
 sys.path[:0] = [str(ROOT)]
 
-from SATSegmentLib.cli.demo import dice, whole_mask  # noqa: E402
+from SATSegmentLib.cli.demo import dice  # noqa: E402
 from SATSegmentLib.inference.segmenter import Segmenter  # noqa: E402
 from SATSegmentLib.learning.knowledge.wording import held_out_paraphrases  # noqa: E402
 from SATSegmentLib.resources import resource_path  # noqa: E402
@@ -38,7 +38,7 @@ def main() -> None:
     head = read_scan(resource_path("Demo/itk_t1.nii.gz"))
     meant = {text: name for name in NAMES for text in held_out_paraphrases(name)}
     prompts = [Prompt(name, "mri") for name in NAMES] + [Prompt(text, "mri", trained=False) for text in meant]
-    masks = {result.prompt.text: whole_mask(result, head) for result in segmenter.segment(head, prompts)}
+    masks = {result.prompt.text: result.whole_mask(head.array.shape) for result in segmenter.segment(head, prompts)}
     scores = sorted((dice(masks[text], masks[name]), text) for text, name in meant.items())
     for score, text in scores:
         print(f"{score:.2f}  {text}")

@@ -133,3 +133,10 @@ class SegmentResult:
     def mask(self) -> np.ndarray:
         """The mask as a bool array in KJI order; made anew each time it is asked for."""
         return self.packed.unpacked()
+
+    def whole_mask(self, shape: tuple[int, ...]) -> np.ndarray:
+        """The mask on the whole scan's grid of this shape, KJI."""
+        whole = np.zeros(shape, bool)
+        box = (slice(low, low + size) for low, size in zip(self.offset_kji, self.packed.shape, strict=True))
+        whole[tuple(box)] = self.mask
+        return whole

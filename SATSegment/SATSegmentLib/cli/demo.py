@@ -86,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
         before = time.perf_counter()
         results = segmenter.segment(head, [Prompt(name, "mri") for name in reference], progress=progress)
         took = time.perf_counter() - before
-    scores = [dice(whole_mask(result, head), reference[result.prompt.text]) for result in results]
+    scores = [dice(result.whole_mask(head.array.shape), reference[result.prompt.text]) for result in results]
     print_table(results, scores)
     print(f"\nHead scan: {len(results)} prompts in {took:.1f} s on {segmenter.device}, {segmenter.precision}.")
     print(f"Mean Dice against SAMSEG's labels over {len(scores)} structures: {np.mean(scores):.3f}\n")
@@ -144,14 +144,6 @@ def _prepare_folder(segmentation: Path, picture: Path, overwrite: bool) -> None:
         ) from error
 
 
-def whole_mask(result: SegmentResult, image: Image) -> np.ndarray:
-    """A result's mask on the scan's whole grid."""
-    whole = np.zeros(image.array.shape, bool)
-    box = (slice(low, low + size) for low, size in zip(result.offset_kji, result.mask.shape, strict=True))
-    whole[tuple(box)] = result.mask
-    return whole
-
-
 def _in_other_words(segmenter: Segmenter, head: Image, label: SegmentResult) -> str:
     """How free text fares against the label that it means; the features are there already, so only words are new."""
     if importlib.util.find_spec("transformers") is None:
@@ -160,7 +152,7 @@ def _in_other_words(segmenter: Segmenter, head: Image, label: SegmentResult) -> 
     before = time.perf_counter()
     [result] = segmenter.segment(head, [Prompt(text, "mri", trained=False)])
     took = time.perf_counter() - before
-    agreement = dice(whole_mask(result, head), whole_mask(label, head))
+    agreement = dice(*(one.whole_mask(head.array.shape) for one in (result, label)))
     return f'Free text "{text}": Dice {agreement:.2f} to "{label.prompt.text}", {took:.1f} s from the kept features.'
 
 
@@ -221,4 +213,4 @@ def _random_masks(segmenter: Segmenter, ct: Image, progress: ProgressCallback) -
     length = EmbeddingBank.load(find_model("demo") / BANK_FILE).query_dim
     queries = np.random.default_rng(0).standard_normal((_RANDOM_QUERIES, length)).astype(np.float32)
     results = segmenter.segment_queries(ct, queries, "ct", progress=progress, threshold=_RANDOM_THRESHOLD)
-    return np.stack([whole_mask(result, ct) for result in results])
+    return np.stack([result.whole_mask(ct.array.shape) for result in results])

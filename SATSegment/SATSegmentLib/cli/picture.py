@@ -100,11 +100,9 @@ def _upright(
     shapes = []
     for result in results:
         if result.status == "found":
-            whole = np.zeros(image.array.shape, bool)
-            place = (slice(low, low + n) for low, n in zip(result.offset_kji, result.mask.shape, strict=True))
-            whole[tuple(place)] = result.mask
             red, green, blue = (part / 255 for part in style_of(result.prompt).color)
-            shapes.append(_Shape(result.prompt.text, (red, green, blue), turn(whole)[box]))
+            mask = turn(result.whole_mask(image.array.shape))[box]
+            shapes.append(_Shape(result.prompt.text, (red, green, blue), mask))
     x, y, z = spacing_mm(image.ijk_to_ras)[sources]
     return scan[box], shapes, (float(x), float(y), float(z))
 

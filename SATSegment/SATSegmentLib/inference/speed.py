@@ -80,8 +80,8 @@ def _encode_macs(network: SATNetwork) -> float:
     block, (x, y, z) = _busiest_layer(network)
     work = min(_PROBE_MACS, _PROBE_SHARE * encode_macs(network.architecture, network.window))
     planes = min(_PROBE_PLANES, x)
-    line = block.conv.weight.numel() * planes * z
     weight = block.conv.weight
+    line = weight.numel() * planes * z
     least = _PROBE_LINES / (weight.shape[1] * planes)
     rows = min(TILE * math.ceil(max(work / line, least) / TILE), y)
     outputs, inputs = weight.shape[:2]

@@ -134,8 +134,6 @@ def test_mirrored_head_gives_mirrored_masks(reference):
     axis = int(np.argmax(np.abs(head.ijk_to_ras[0, :3])))  # the one that runs left-right
     mirrored = Image(np.flip(head.array, 2 - axis).copy(), head.ijk_to_ras)
     [result] = Segmenter.load("demo").segment(mirrored, [Prompt("left putamen", "mri")])
-    whole = np.zeros(head.array.shape, bool)
-    box = (slice(low, low + n) for low, n in zip(result.offset_kji, result.mask.shape, strict=True))
-    whole[tuple(box)] = result.mask
+    whole = result.whole_mask(head.array.shape)
     truth = np.flip(reference["right putamen"], 2 - axis)
     assert dice(whole, truth) > 10 * dice(whole, np.flip(reference["left putamen"], 2 - axis))

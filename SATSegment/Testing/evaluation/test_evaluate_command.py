@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813 - as its own documentation does
 
+from helpers.results import result
 from SATSegmentLib.cli import evaluate
 from SATSegmentLib.errors import SATSegmentError
 from SATSegmentLib.storage import read_scan, write_segmentation
-from SATSegmentLib.types import Image, PackedMask, Prompt, SegmentResult
+from SATSegmentLib.types import Image
 
 SPACING = (1.0, 1.0, 3.0)
 SIZE = (14, 30, 32)
@@ -120,12 +121,7 @@ def test_all_kinds_of_files_give_the_same_numbers(run, tmp_path):
         labels = sum(value * box(name, 1).astype(int) for name, value in names.items())
         write(tmp_path / "labelmaps" / f"s{number}.nii.gz", labels)
         scan = read_scan(tmp_path / "reference" / f"s{number}" / "liver.nii.gz")
-        results = [
-            SegmentResult(
-                Prompt(name, "ct"), "found", PackedMask.of(box(name, 1)), (0, 0, 0), 1, 0, 0, 0, (), "RAS", "cpu", "", 0
-            )
-            for name in names
-        ]
+        results = [result(name, box(name, 1), "ct") for name in names]
         (tmp_path / "slicer").mkdir(exist_ok=True)
         write_segmentation(tmp_path / "slicer" / f"s{number}.seg.nrrd", scan, results)
     (tmp_path / "labelmaps" / "dataset.json").write_text(json.dumps({"labels": {"background": 0, **names}}))

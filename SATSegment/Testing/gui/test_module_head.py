@@ -39,8 +39,7 @@ def test_typed_names_become_coded_segments_of_these_structures(rig: PanelInRig) 
     truth = read_scan(resource_path("Demo/itk_t1_samseg.nii.gz")).array
     overlaps = {}
     for result in rig.moduleWidget.logic.results:
-        full = np.zeros(truth.shape, bool)
-        full[tuple(slice(o, o + n) for o, n in zip(result.offset_kji, result.mask.shape, strict=True))] = result.mask
+        full = result.whole_mask(truth.shape)
         overlaps[result.prompt.text] = {name: dice(full, np.isin(truth, labels)) for name, labels in LABELS.items()}
     for name in LABELS:
         # Each name's mask is that structure's, and no other's.
@@ -63,8 +62,7 @@ def test_left_is_left_and_right_is_right(rig: PanelInRig) -> None:
     node = rig.ui.outputSelector.currentNode()
     truth = read_scan(resource_path("Demo/itk_t1_samseg.nii.gz")).array
     for result in rig.moduleWidget.logic.results:
-        full = np.zeros(truth.shape, bool)
-        full[tuple(slice(o, o + n) for o, n in zip(result.offset_kji, result.mask.shape, strict=True))] = result.mask
+        full = result.whole_mask(truth.shape)
         found = {name: dice(full, np.isin(truth, labels)) for name, labels in SIDES.items()}
         assert max(found, key=found.get) == result.prompt.text, found
         assert found[result.prompt.text] > 0.5, found

@@ -9,19 +9,11 @@ import torch
 from helpers.models import queries, tiny_segmenter
 from helpers.seeded import GOLDEN
 from SATSegmentLib import Prompt, Segmenter
+from SATSegmentLib.cli.demo import dice
 from SATSegmentLib.inference.cache import FeatureCache
 from SATSegmentLib.resources import resource_path
 from SATSegmentLib.sat.features import Features
 from SATSegmentLib.storage import read_scan
-
-
-def dice(a, b, shape) -> float:
-    fulls = []
-    for one in (a, b):
-        full = np.zeros(shape, bool)
-        full[tuple(slice(o, o + n) for o, n in zip(one.offset_kji, one.packed.shape, strict=True))] = one.mask
-        fulls.append(full)
-    return 2 * np.count_nonzero(fulls[0] & fulls[1]) / (a.voxels + b.voxels)
 
 
 def test_a_feature_is_off_by_half_a_step_of_its_channel_at_most():
@@ -32,6 +24,10 @@ def test_a_feature_is_off_by_half_a_step_of_its_channel_at_most():
     step = (voxels.amax(dim=(1, 2, 3)) - voxels.amin(dim=(1, 2, 3))).view(-1, 1, 1, 1) / 255
     assert small.voxels.dtype == torch.uint8
     assert ((small.widened()[0] - voxels).abs() <= 0.501 * step + 1e-6).all()
+
+
+def dice_on(image, a, b) -> float:
+    return dice(a.whole_mask(image.array.shape), b.whole_mask(image.array.shape))
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +42,7 @@ def test_masks_of_random_weights_keep_their_dice(scan):
     small = tiny_segmenter(precision="int8").segment_queries(scan, asked, "ct")
 
     assert {result.precision for result in small} == {"float32, int8 features"}
-    assert min(dice(a, b, scan.array.shape) for a, b in zip(exact, small, strict=True)) >= 0.995
+    assert min(dice_on(scan, a, b) for a, b in zip(exact, small, strict=True)) >= 0.995
 
 
 def test_masks_of_the_demonstration_model_keep_their_dice():
@@ -59,7 +55,7 @@ def test_masks_of_the_demonstration_model_keep_their_dice():
     )
 
     assert all(result.status == "found" for result in exact)
-    assert min(dice(a, b, head.array.shape) for a, b in zip(exact, small, strict=True)) >= 0.995
+    assert min(dice_on(head, a, b) for a, b in zip(exact, small, strict=True)) >= 0.995
 
 
 def test_they_take_a_quarter_of_float32_and_come_back_from_disk_as_they_were(scan):

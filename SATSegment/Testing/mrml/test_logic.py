@@ -66,10 +66,7 @@ def test_names_become_segments_where_the_engine_found_them(scene, model: str) ->
         assert (identifier in names(segmentationNode)) == (result.status == "found")
         if result.status == "found":
             assert names(segmentationNode)[identifier] == result.prompt.text
-            full = np.zeros(image.array.shape, bool)
-            full[tuple(slice(o, o + n) for o, n in zip(result.offset_kji, result.mask.shape, strict=True))] = (
-                result.mask
-            )
+            full = result.whole_mask(image.array.shape)
             found = worldPoints(segmentationNode, identifier)
             np.testing.assert_allclose(found, expectedPoints(full, toWorld @ image.ijk_to_ras), atol=2e-4)
 

@@ -82,9 +82,7 @@ def dice(model, text="liver"):
     array, labels = scan(9)
     affine = np.diag([1.0, 1, 1, 1])
     (result,) = Segmenter.load(model, device="cpu").segment(Image(array, affine), [Prompt(text, "mri")])
-    mask = np.zeros(labels.shape, bool)
-    if result.status == "found":
-        mask[tuple(slice(o, o + n) for o, n in zip(result.offset_kji, result.mask.shape, strict=True))] = result.mask
+    mask = result.whole_mask(labels.shape)
     target = labels == LABELS[text]
     return 2 * (mask & target).sum() / (mask.sum() + target.sum())
 

@@ -18,7 +18,7 @@ from SATSegmentLib.learning.teach.example import Example, ExampleView
 from SATSegmentLib.learning.teach.fit import Recipe
 from SATSegmentLib.learning.teach.teach import teach
 from SATSegmentLib.sat.taught_words import write_word
-from SATSegmentLib.types import Image, SegmentResult
+from SATSegmentLib.types import Image
 
 QUICK = Recipe(rounds=8, steps=15)
 
@@ -26,12 +26,6 @@ QUICK = Recipe(rounds=8, steps=15)
 @pytest.fixture(scope="module")
 def segmenter(tmp_path_factory: pytest.TempPathFactory) -> Segmenter:
     return small_segmenter(tmp_path_factory.mktemp("model"))
-
-
-def full_mask(result: SegmentResult, shape: tuple[int, ...]) -> np.ndarray:
-    mask = np.zeros(shape, bool)
-    mask[tuple(slice(o, o + n) for o, n in zip(result.offset_kji, result.mask.shape, strict=True))] = result.mask
-    return mask
 
 
 def dice(one: np.ndarray, other: np.ndarray) -> float:
@@ -65,7 +59,7 @@ def test_a_word_from_one_example_finds_it_again_without_the_encoder(
     write_word(own_folder(), word.record, word.vectors)
     (result,) = segmenter.segment(example.image, [anatomy.resolve(NAME, "mri").prompt])
     assert calls.count == before  # the image has not changed
-    assert dice(full_mask(result, example.mask.shape), example.mask) == pytest.approx(word.record.dice[0], abs=1e-4)
+    assert dice(result.whole_mask(example.mask.shape), example.mask) == pytest.approx(word.record.dice[0], abs=1e-4)
     assert word.record.dice[0] > 0.6
     assert all(torch.equal(value, weights[name]) for name, value in segmenter.network.state_dict().items())
     assert all(parameter.grad is None for parameter in segmenter.network.parameters())
@@ -93,7 +87,7 @@ def test_several_examples_are_each_left_out_once(segmenter: Segmenter) -> None:
         examples[0].image, alone.vectors.query[None], "mri", shifts=[alone.vectors.shift]
     )
     # Left out means left out: the same as a word that was never shown this example.
-    expected = dice(full_mask(found, examples[0].mask.shape), examples[0].mask)
+    expected = dice(found.whole_mask(examples[0].mask.shape), examples[0].mask)
     assert word.record.left_out_dice[0] == pytest.approx(expected, abs=0.15)
     assert "left out" in word.record.quality()
 

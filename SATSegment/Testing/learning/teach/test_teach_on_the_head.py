@@ -62,8 +62,7 @@ def resampled(array, ijk_to_ras, transform, interpolator):
 
 def dice(segmenter: Segmenter, example: Example, text: str) -> float:
     (result,) = segmenter.segment(example.image, [anatomy.resolve(text, "mri").prompt])
-    place = tuple(slice(o, o + n) for o, n in zip(result.offset_kji, result.mask.shape, strict=True))
-    shared = np.count_nonzero(example.mask[place] & result.mask)
+    shared = np.count_nonzero(example.mask & result.whole_mask(example.mask.shape))
     return 2 * shared / (np.count_nonzero(example.mask) + result.voxels)
 
 
