@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import dataclasses
 import sys
 import time
 import warnings
@@ -35,6 +34,7 @@ from SATSegmentLib.learning.teach.fit import Recipe  # noqa: E402
 from SATSegmentLib.learning.teach.teach import TaughtWord, teach  # noqa: E402
 from SATSegmentLib.sat.embedding_bank import EmbeddingBank  # noqa: E402
 from SATSegmentLib.sat.features import Features  # noqa: E402
+from SATSegmentLib.sat.model_folder import ModelDescription  # noqa: E402
 from SATSegmentLib.sat.network import SATNetwork  # noqa: E402
 from SATSegmentLib.sat.queries import QuerySource  # noqa: E402
 
@@ -60,8 +60,7 @@ def dice_of(segmenter: Segmenter, word: TaughtWord, example: Example) -> float:
     (result,) = segmenter.segment_queries(
         example.image, vectors.query[None], record.modality, record.orientation, shifts=[vectors.shift]
     )
-    place = tuple(slice(o, o + n) for o, n in zip(result.offset_kji, result.mask.shape, strict=True))
-    shared = np.count_nonzero(example.mask[place] & result.mask)
+    shared = np.count_nonzero(example.mask & result.whole_mask(example.mask.shape))
     return 2 * shared / (np.count_nonzero(example.mask) + result.voxels)
 
 
@@ -95,23 +94,22 @@ def transfer(arguments: argparse.Namespace) -> list[dict[str, object]]:
 
 def released_time(arguments: argparse.Namespace) -> list[dict[str, object]]:
     """One window of released width; the fit is made to take all of its steps."""
-    from bench_prompts import body, seeded_segmenter
+    import synthetic
 
     window = tuple(arguments.window)
     cache = FeatureCache(8 << 30, 0)
-    segmenter = seeded_segmenter(arguments.released, window, "auto", cache)
+    network = synthetic.network(arguments.released.removeprefix("sat_"), window)
     labels = [(f"label {number}", "ct") for number in range(306)]  # as many as SAT has of CT
     queries = np.random.default_rng(1).standard_normal((len(labels), 768)).astype(np.float32)
     segmenter = Segmenter(
-        segmenter.network,
-        dataclasses.replace(segmenter.description, network_sha256="0" * 64),
+        network,
+        ModelDescription("synthetic", window, synthetic.SPACING, network_sha256="0" * 64),
         QuerySource(768, EmbeddingBank(labels, queries, "seeded", "seeded")),
         device="cpu",
         cache=cache,
     )
-    network = segmenter.network
     network.encode = lambda _: random_features(network)  # type: ignore[method-assign]
-    image = body(window)
+    image = synthetic.body(window)
     axes = np.meshgrid(*[np.linspace(-1, 1, size) for size in image.array.shape], indexing="ij")
     example = Example(image, sum(((axis - 0.2) / 0.2) ** 2 for axis in axes) < 1)
     windows = segmenter.windows(image, "ct")
