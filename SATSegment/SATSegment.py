@@ -393,8 +393,8 @@ def promptsFor(structures: str | Sequence, modality: str):
 @functools.cache
 def sharedWorker():
     """The one worker of this Slicer: started at the first run, and kept so that the model stays loaded."""
-    from SATSegmentLib.setup.offline import offline_environment
-    from SATSegmentLib.worker.client import Worker
+    from SATSegmentLib.engine.offline import offline_environment
+    from SATSegmentLib.engine.process import Worker
 
     python, environment = childPython()
     return Worker(python, offline_environment(environment))

@@ -32,9 +32,9 @@ from SATSegmentLib.learning.teach.example import Example  # noqa: E402
 from SATSegmentLib.learning.teach.files import read_example  # noqa: E402
 from SATSegmentLib.learning.teach.fit import Recipe  # noqa: E402
 from SATSegmentLib.learning.teach.teach import TaughtWord, teach  # noqa: E402
+from SATSegmentLib.models.folder import ModelDescription  # noqa: E402
 from SATSegmentLib.sat.embedding_bank import EmbeddingBank  # noqa: E402
 from SATSegmentLib.sat.features import Features  # noqa: E402
-from SATSegmentLib.sat.model_folder import ModelDescription  # noqa: E402
 from SATSegmentLib.sat.network import SATNetwork  # noqa: E402
 from SATSegmentLib.sat.queries import QuerySource  # noqa: E402
 

@@ -10,7 +10,7 @@ from bench_window import build
 
 from SATSegmentLib.inference.cache import FeatureCache
 from SATSegmentLib.inference.segmenter import Segmenter
-from SATSegmentLib.sat.model_folder import ModelDescription
+from SATSegmentLib.models.folder import ModelDescription
 from SATSegmentLib.sat.network import SATNetwork
 from SATSegmentLib.types import Image
 

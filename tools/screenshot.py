@@ -25,13 +25,13 @@ start()
 
 import qt  # noqa: E402
 from gui.panel_rig import PanelInRig, addRealHead  # noqa: E402
+from models.hub_server import Hub  # noqa: E402
 from PySide6 import QtGui, QtWidgets  # noqa: E402
 from rig.hands import click, settle, typeText, waitFor  # noqa: E402
 from rig.slicer_app import newScene  # noqa: E402
-from setup.hub_server import Hub  # noqa: E402
 
 from SATSegmentLib.errors import OutOfMemory  # noqa: E402
-from SATSegmentLib.inference.catalog import catalog  # noqa: E402
+from SATSegmentLib.models.catalog import catalog  # noqa: E402
 
 WIDTHS = {"narrow": 340, "normal": 400, "wide": 620}
 

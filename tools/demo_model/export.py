@@ -11,7 +11,7 @@ from structures import structures
 from SATSegmentLib.learning.segmentation.export import export_model
 from SATSegmentLib.learning.segmentation.queries import TextQueries
 from SATSegmentLib.learning.segmentation.trainer import LAST_FILE
-from SATSegmentLib.sat.model_folder import TEXT_FOLDER, ModelDescription
+from SATSegmentLib.models.folder import TEXT_FOLDER, ModelDescription
 
 
 def export(run: Path, text: Path, out: Path) -> None:

@@ -46,8 +46,8 @@ def run(arguments: argparse.Namespace) -> int:
     from SATSegmentLib.anatomy.labels import load_labels
     from SATSegmentLib.cli.progress import progress_bar
     from SATSegmentLib.errors import SATSegmentError
+    from SATSegmentLib.models.folder import ModelDescription
     from SATSegmentLib.sat.convert import convert
-    from SATSegmentLib.sat.model_folder import ModelDescription
 
     if (arguments.text is None) != (arguments.language_model is None):
         raise SATSegmentError(

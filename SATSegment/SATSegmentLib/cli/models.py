@@ -13,8 +13,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """List models; returns the exit code."""
-    from SATSegmentLib.inference.catalog import catalog, installed_models, models_home
-    from SATSegmentLib.sat.model_folder import read_description
+    from SATSegmentLib.models.catalog import catalog, installed_models, models_home
+    from SATSegmentLib.models.folder import read_description
 
     known = {entry.folder: entry for entry in catalog()}
     rows = [

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from SATSegmentLib.anatomy.user_words import is_taught
-from SATSegmentLib.sat.model_folder import BANK_FILE, TEXT_FOLDER
+from SATSegmentLib.models.folder import BANK_FILE, TEXT_FOLDER
 from SATSegmentLib.types import Prompt
 
 

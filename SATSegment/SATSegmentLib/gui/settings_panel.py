@@ -190,7 +190,7 @@ def _useFolder(path: str) -> None:
 def _home() -> str:
     """The folder of models; empty as long as the package that knows it is not installed."""
     try:
-        from SATSegmentLib.inference.catalog import models_home
+        from SATSegmentLib.models.catalog import models_home
     except ModuleNotFoundError:
         return ""
     return str(models_home())
@@ -199,7 +199,7 @@ def _home() -> str:
 def _catalog() -> Any:
     """The known models; none as long as the packages are not installed that the set-up asks for first."""
     try:
-        from SATSegmentLib.inference.catalog import catalog
+        from SATSegmentLib.models.catalog import catalog
     except ModuleNotFoundError:
         return ()
     return catalog()
@@ -208,7 +208,7 @@ def _catalog() -> Any:
 def _others() -> list[Path]:
     if not _catalog():
         return []
-    from SATSegmentLib.inference.catalog import installed_models
+    from SATSegmentLib.models.catalog import installed_models
 
     known = {entry.folder for entry in _catalog()}
     return [folder for folder in installed_models() if folder not in known]

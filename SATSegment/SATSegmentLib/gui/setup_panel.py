@@ -126,8 +126,8 @@ class SetupPanel:
         ui.setupButton.enabled = True
 
     def _sayDownload(self, entry: Any) -> None:
-        from SATSegmentLib.setup import weights
-        from SATSegmentLib.setup.fetch import human_bytes
+        from SATSegmentLib.models import install as weights
+        from SATSegmentLib.models.download import human_bytes
 
         ui, there = self._ui, weights.started_bytes(entry)
         text = weights.notice(entry)
@@ -206,7 +206,7 @@ class SetupPanel:
         self.deviceLabel.text = _("{device}: {name}{size}, PyTorch {torch}. It computes.").format(size=size, **found)
 
     def _onDelete(self) -> None:
-        from SATSegmentLib.setup import weights
+        from SATSegmentLib.models import install as weights
 
         if not slicer.util.confirmOkCancelDisplay(
             _(
@@ -223,7 +223,7 @@ class SetupPanel:
         self.refresh()
 
     def _installer(self) -> Any:
-        from SATSegmentLib.setup.weights import Installer
+        from SATSegmentLib.models.install import Installer
 
         return Installer(*self._python())
 

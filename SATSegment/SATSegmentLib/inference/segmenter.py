@@ -12,7 +12,6 @@ import torch
 
 from SATSegmentLib.errors import CheckpointError, OutOfMemory, PairMismatch, PromptError, SATSegmentWarning
 from SATSegmentLib.inference.cache import FeatureCache, default_cache
-from SATSegmentLib.inference.catalog import find_model
 from SATSegmentLib.inference.checks import check_image, refuse_label_map, warn_about_modality
 from SATSegmentLib.inference.device import EIGHT_BIT, choose_device, precision_name
 from SATSegmentLib.inference.geometry import NetworkGrid
@@ -22,8 +21,9 @@ from SATSegmentLib.inference.preprocess import PreparedScan, PreparedScans
 from SATSegmentLib.inference.progress import CancelCallback, ProgressCallback, Run, check_cancelled
 from SATSegmentLib.inference.scan_pass import Ask, ScanPass
 from SATSegmentLib.inference.speed import Speed, measure_speed
+from SATSegmentLib.models.catalog import find_model
+from SATSegmentLib.models.folder import DESCRIPTION_FILE, NETWORK_FILE, ModelDescription, read_description
 from SATSegmentLib.sat.checkpoint import build_network, read_network
-from SATSegmentLib.sat.model_folder import DESCRIPTION_FILE, NETWORK_FILE, ModelDescription, read_description
 from SATSegmentLib.sat.network import SATNetwork
 from SATSegmentLib.sat.queries import QuerySource
 from SATSegmentLib.types import MODALITIES, Image, Modality, Orientation, Prompt, SegmentResult

@@ -13,7 +13,7 @@ from SATSegmentLib.storage.style import segment_id
 from SATSegmentLib.types import SegmentResult
 
 if TYPE_CHECKING:
-    from SATSegmentLib.worker.protocol import ModelRecord
+    from SATSegmentLib.engine.messages import ModelRecord
 
 RECORD_ATTRIBUTE = "SATSegment.Runs"
 

@@ -19,7 +19,7 @@ from SATSegmentLib.storage.style import segment_id
 from SATSegmentLib.types import Prompt, SegmentResult
 
 if TYPE_CHECKING:
-    from SATSegmentLib.worker.client import Answer, Worker
+    from SATSegmentLib.engine.process import Answer, Worker
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,16 +15,16 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from SATSegmentLib.errors import CheckpointError, PairMismatch
-from SATSegmentLib.sat.checkpoint import read_network
-from SATSegmentLib.sat.checkpoint_file import file_sha256
-from SATSegmentLib.sat.embedding_bank import EmbeddingBank, Label
-from SATSegmentLib.sat.model_folder import (
+from SATSegmentLib.models.folder import (
     BANK_FILE,
     DESCRIPTION_FILE,
     NETWORK_FILE,
     TEXT_FOLDER,
     ModelDescription,
 )
+from SATSegmentLib.sat.checkpoint import read_network
+from SATSegmentLib.sat.checkpoint_file import file_sha256
+from SATSegmentLib.sat.embedding_bank import EmbeddingBank, Label
 from SATSegmentLib.sat.text_checkpoint import read_text_weights
 from SATSegmentLib.sat.text_encoder import TextEncoder
 from SATSegmentLib.sat.text_folder import write_text_folder

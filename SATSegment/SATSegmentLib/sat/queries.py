@@ -10,8 +10,8 @@ import numpy as np
 
 from SATSegmentLib.anatomy.user_words import is_taught
 from SATSegmentLib.errors import PairMismatch, PromptError
+from SATSegmentLib.models.folder import BANK_FILE, TEXT_FOLDER, ModelDescription
 from SATSegmentLib.sat.embedding_bank import EmbeddingBank
-from SATSegmentLib.sat.model_folder import BANK_FILE, TEXT_FOLDER, ModelDescription
 from SATSegmentLib.sat.taught_words import TaughtWords, WordVectors
 from SATSegmentLib.sat.text_folder import ENCODER_FILE
 from SATSegmentLib.types import Prompt

@@ -73,7 +73,7 @@ def test_the_installed_module_loads_and_finds_its_resources(installed: Path, tmp
         "from SATSegmentLib.resources import resource_path\n"
         "from SATSegmentLib.anatomy.labels import load_labels\n"
         "from SATSegmentLib.mrml import segmentations, volumes\n"
-        "from SATSegmentLib.worker.client import _LIBRARY\n"
+        "from SATSegmentLib.engine.process import _LIBRARY\n"
         "prompt = SATSegment.promptsFor('left kidney', 'ct')[0]\n"
         "print(json.dumps([SATSegment.__file__, SATSegmentLib.__file__, str(resource_path('Anatomy/sat_labels.csv')),"
         " _LIBRARY, len(load_labels()), prompt.text]))\n"
@@ -90,7 +90,7 @@ def test_the_installed_module_loads_and_finds_its_resources(installed: Path, tmp
 
 def test_a_file_that_is_added_later_is_installed_too(tmp_path: Path) -> None:
     source = tmp_path / "source"
-    library = Path("SATSegment") / "SATSegmentLib" / "worker"
+    library = Path("SATSegment") / "SATSegmentLib" / "engine"
     shutil.copytree(ROOT / library, source / library)
     (source / "SATSegment" / "Resources").mkdir()
     for name in ("CMakeLists.txt", "SATSegment/CMakeLists.txt", "SATSegment/SATSegment.py"):
@@ -101,7 +101,7 @@ def test_a_file_that_is_added_later_is_installed_too(tmp_path: Path) -> None:
     run(cmake(), "--build", str(tmp_path / "build"))
     run(cmake(), "--install", str(tmp_path / "build"))
     installed = tmp_path / "prefix" / MODULES
-    assert (installed / "SATSegmentLib" / "worker" / "later.py").is_file()
+    assert (installed / "SATSegmentLib" / "engine" / "later.py").is_file()
     assert (installed / "Resources" / "later.json").is_file()
 
 

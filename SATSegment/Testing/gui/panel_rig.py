@@ -19,7 +19,8 @@ import qt
 from mrml.mrml_phantom import addVolume
 from PySide6 import QtCore
 from rig.hands import press, settle, typeText, waitFor
-from worker.small_model import headLikeImage
+
+from helpers.small_model import headLikeImage
 
 MODULE = "SATSegmentInRig"
 PATH = Path(__file__).parents[2] / "SATSegment.py"

@@ -16,7 +16,8 @@ from gui.panel_rig import PanelInRig, addHead, leftovers, segmentNames
 from PySide6 import QtCore, QtTest, QtWidgets
 from rig.file_dialog import QFileDialog
 from rig.hands import press, settle, typeText, waitFor
-from worker.small_model import makeModel
+
+from helpers.small_model import makeModel
 
 CONTROL = QtCore.Qt.ControlModifier
 Key = QtCore.Qt.Key
@@ -35,7 +36,7 @@ def worker(models: Path) -> Iterator[Any]:
     import os
     import sys
 
-    from SATSegmentLib.worker.client import Worker
+    from SATSegmentLib.engine.process import Worker
 
     worker = Worker(sys.executable, {**os.environ, "OMP_NUM_THREADS": "1"})
     yield worker

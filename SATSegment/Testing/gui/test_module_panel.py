@@ -19,8 +19,8 @@ from gui.panel_rig import Heart, PanelInRig, addHead, leftovers, segmentNames
 from PySide6 import QtCore, QtWidgets
 from rig.hands import click, press, settle, waitFor
 from rig.slicer_app import closeScene
-from worker.small_model import makeModel
 
+from helpers.small_model import makeModel
 from SATSegmentLib.types import Prompt
 
 

@@ -16,7 +16,8 @@ import slicer
 from gui.panel_rig import PanelInRig, addHead, leftovers, segmentNames
 from mrml.mrml_phantom import worldPoints
 from rig.hands import settle, waitFor
-from worker.small_model import makeModel
+
+from helpers.small_model import makeModel
 
 
 def children() -> set[int]:

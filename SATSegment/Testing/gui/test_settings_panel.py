@@ -10,8 +10,8 @@ import pytest
 import qt
 from gui.panel_rig import PanelInRig
 from rig.hands import settle
-from worker.small_model import makeModel
 
+from helpers.small_model import makeModel
 from SATSegmentLib.gui import settings_panel
 
 

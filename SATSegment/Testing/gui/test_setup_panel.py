@@ -14,12 +14,12 @@ import pytest
 import qt
 import slicer
 from gui.panel_rig import PanelInRig, addHead
+from models.hub_server import Hub
+from models.released_files import NANO, hub_with, write_released_files
 from rig.file_dialog import QFileDialog
 from rig.hands import click, settle, waitFor
-from setup.hub_server import Hub
-from setup.released_files import NANO, hub_with, write_released_files
 
-from SATSegmentLib.setup import weights
+from SATSegmentLib.models import install as weights
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def test_without_pytorch_one_line_says_so_and_the_panel_still_opens(
     monkeypatch.setattr(importlib.metadata, "version", look)
     # What comes with neither Slicer nor this module cannot be imported then.
     monkeypatch.setitem(sys.modules, "platformdirs", None)
-    monkeypatch.delitem(sys.modules, "SATSegmentLib.inference.catalog")
+    monkeypatch.delitem(sys.modules, "SATSegmentLib.models.catalog")
     addHead(scene)
     rig = PanelInRig()
     assert "PyTorch is not installed" in rig.ui.setupLabel.text

@@ -15,8 +15,8 @@ from gui.panel_rig import PanelInRig, addHead, leftovers, segmentNames
 from PySide6 import QtCore
 from rig.hands import click, press, settle, typeText, waitFor
 from rig.slicer_app import closeScene
-from worker.small_model import makeModel
 
+from helpers.small_model import makeModel
 from SATSegmentLib.anatomy.user_words import word_files
 from SATSegmentLib.mrml.record import records
 

@@ -18,8 +18,8 @@ from SATSegmentLib.inference.cache import FeatureCache
 from SATSegmentLib.inference.plan import PassSize, RunPlan, plan_precision, plan_run
 from SATSegmentLib.inference.segmenter import Segmenter
 from SATSegmentLib.inference.speed import Speed
+from SATSegmentLib.models.folder import ModelDescription
 from SATSegmentLib.sat.architecture import Architecture
-from SATSegmentLib.sat.model_folder import ModelDescription
 from SATSegmentLib.sat.network import SATNetwork
 from SATSegmentLib.storage import read_scan
 from SATSegmentLib.types import Image

@@ -12,11 +12,11 @@ import pytest
 import slicer
 from mrml.mrml_phantom import addLinearTransform, addVolume, expectedPoints, worldPoints
 from mrml.slicer_module import PATH, SATSegment
-from worker.small_model import headLikeImage, makeModel
 
+from helpers.small_model import headLikeImage, makeModel
+from SATSegmentLib.engine.process import SCRATCH_PREFIX
 from SATSegmentLib.errors import Cancelled, GeometryError, PromptError, ScanError
 from SATSegmentLib.inference.segmenter import Segmenter
-from SATSegmentLib.worker.client import SCRATCH_PREFIX
 
 NAMES = ["left hippocampus", "right hippocampus", "brainstem"]
 

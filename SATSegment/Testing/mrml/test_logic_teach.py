@@ -10,14 +10,14 @@ import pytest
 from learning.teach.teaching import ball_example
 from mrml.mrml_phantom import addVolume
 from mrml.slicer_module import SATSegment
-from worker.small_model import makeModel
 
 from helpers.results import result
+from helpers.small_model import makeModel
 from SATSegmentLib.anatomy.user_words import word_files
+from SATSegmentLib.engine.process import Worker
 from SATSegmentLib.errors import Cancelled, PairMismatch, PromptError
 from SATSegmentLib.mrml.record import records
 from SATSegmentLib.mrml.segmentations import createSegmentation, writeResults
-from SATSegmentLib.worker.client import Worker
 
 
 @pytest.fixture(scope="module")

@@ -24,11 +24,11 @@ from SATSegmentLib.errors import (
     TruncatedCheckpoint,
     WrongCheckpointKind,
 )
+from SATSegmentLib.models.folder import ModelDescription, read_description
 from SATSegmentLib.sat.checkpoint import build_network, read_network
 from SATSegmentLib.sat.checkpoint_file import file_sha256
 from SATSegmentLib.sat.convert import convert
 from SATSegmentLib.sat.cost import encode_macs
-from SATSegmentLib.sat.model_folder import ModelDescription, read_description
 
 DESCRIPTION = ModelDescription("tiny", TINY_WINDOW)
 

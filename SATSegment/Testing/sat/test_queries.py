@@ -9,8 +9,8 @@ import pytest
 
 from helpers.language_models import mpnet_folder, small_text_checkpoint
 from SATSegmentLib.errors import PairMismatch, PromptError
+from SATSegmentLib.models.folder import BANK_FILE, TEXT_FOLDER, ModelDescription
 from SATSegmentLib.sat.embedding_bank import EmbeddingBank
-from SATSegmentLib.sat.model_folder import BANK_FILE, TEXT_FOLDER, ModelDescription
 from SATSegmentLib.sat.queries import QuerySource
 from SATSegmentLib.sat.text_checkpoint import read_text_weights
 from SATSegmentLib.sat.text_encoder import TextEncoder

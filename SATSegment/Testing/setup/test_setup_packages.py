@@ -164,7 +164,7 @@ def test_an_old_slicer_is_told_what_to_type(absent: Callable[..., set[str]], mon
 def test_looking_imports_nothing() -> None:
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]); from SATSegmentLib.setup import packages; "
-        "packages.missing('weights'); import SATSegmentLib.setup.weights; "
+        "packages.missing('weights'); import SATSegmentLib.models.install; "
         "assert not {'torch', 'transformers', 'SimpleITK', 'huggingface_hub'} & set(sys.modules)"
     )
     library = str(Path(packages.__file__).parents[2])

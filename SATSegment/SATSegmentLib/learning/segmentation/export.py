@@ -11,9 +11,9 @@ import torch
 
 from SATSegmentLib.learning.saving import save_atomically
 from SATSegmentLib.learning.segmentation.queries import LabelQueries, Queries, TextQueries
+from SATSegmentLib.models.folder import BANK_FILE, DESCRIPTION_FILE, ModelDescription
 from SATSegmentLib.sat.convert import convert
 from SATSegmentLib.sat.embedding_bank import Label
-from SATSegmentLib.sat.model_folder import BANK_FILE, DESCRIPTION_FILE, ModelDescription
 from SATSegmentLib.sat.text_checkpoint import read_text_weights
 from SATSegmentLib.storage.atomic import atomic_path
 

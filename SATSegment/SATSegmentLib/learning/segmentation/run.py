@@ -23,10 +23,10 @@ from SATSegmentLib.learning.segmentation.initial import new_network
 from SATSegmentLib.learning.segmentation.queries import LabelQueries, Queries, TextQueries
 from SATSegmentLib.learning.segmentation.team import Team
 from SATSegmentLib.learning.segmentation.trainer import Outcome, fit
+from SATSegmentLib.models.folder import BANK_FILE, NETWORK_FILE, TEXT_FOLDER, ModelDescription, read_description
 from SATSegmentLib.sat.architecture import Architecture, Triple
 from SATSegmentLib.sat.checkpoint import build_network
 from SATSegmentLib.sat.embedding_bank import EmbeddingBank, Label
-from SATSegmentLib.sat.model_folder import BANK_FILE, NETWORK_FILE, TEXT_FOLDER, ModelDescription, read_description
 from SATSegmentLib.sat.network import SATNetwork
 from SATSegmentLib.sat.text_folder import ENCODER_FILE
 from SATSegmentLib.types import Orientation, Progress

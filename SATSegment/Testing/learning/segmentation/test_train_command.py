@@ -14,8 +14,8 @@ from learning.segmentation.toy_training import ARCHITECTURE
 from helpers.language_models import mpnet_folder, small_text_checkpoint
 from SATSegmentLib import Image, Segmenter
 from SATSegmentLib.cli import main
+from SATSegmentLib.models.folder import read_description
 from SATSegmentLib.sat.checkpoint import read_network
-from SATSegmentLib.sat.model_folder import read_description
 from SATSegmentLib.sat.queries import QuerySource
 from SATSegmentLib.sat.text_encoder import TextEncoder
 from SATSegmentLib.types import Prompt

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from worker.small_model import headLikeImage, makeModel
 
+from helpers.small_model import headLikeImage, makeModel
 from SATSegmentLib.anatomy.user_words import WordRecord
 from SATSegmentLib.inference.cache import FeatureCache
 from SATSegmentLib.inference.segmenter import Segmenter

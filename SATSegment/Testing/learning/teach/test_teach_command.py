@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import SimpleITK
 from learning.teach.teaching import NAME, ball_example
-from worker.small_model import makeModel
 
+from helpers.small_model import makeModel
 from SATSegmentLib.anatomy.user_words import word_files
 from SATSegmentLib.cli import main
 from SATSegmentLib.types import Image

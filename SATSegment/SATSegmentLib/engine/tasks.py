@@ -25,7 +25,7 @@ def run(message: dict[str, Any], progress: _Tell, cancel: _Asked) -> Any:
 
 def _download(message: dict[str, Any], progress: _Tell, cancel: _Asked) -> list[str]:
     """{wanted: [{repository, path, optional}], target, spare_bytes} -> files."""
-    from SATSegmentLib.setup.fetch import Wanted, fetch
+    from SATSegmentLib.models.download import Wanted, fetch
 
     wanted = [Wanted(**one) for one in message["wanted"]]
     files = fetch(wanted, Path(message["target"]), progress, cancel, message["spare_bytes"])
@@ -35,8 +35,8 @@ def _download(message: dict[str, Any], progress: _Tell, cancel: _Asked) -> list[
 def _convert(message: dict[str, Any], progress: _Tell, cancel: _Asked) -> str:
     """{network, text_encoder, language_model, out, name} -> the model's folder."""
     from SATSegmentLib.anatomy.labels import load_labels
+    from SATSegmentLib.models.folder import ModelDescription
     from SATSegmentLib.sat.convert import convert
-    from SATSegmentLib.sat.model_folder import ModelDescription
 
     progress(Progress(0.0, "reading the weights"))
     convert(

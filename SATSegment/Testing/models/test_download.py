@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from setup.fetching import run_fetch
-from setup.hub_server import Hub, tree
+from models.fetching import run_fetch
+from models.hub_server import Hub, tree
 
 WEIGHTS = np.random.default_rng(5).bytes(3_000_000)
 CONFIG = b'{"model_type": "mpnet"}'

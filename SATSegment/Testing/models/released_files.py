@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from setup.hub_server import Hub
+from models.hub_server import Hub
 
 from helpers.language_models import mpnet_folder, small_keys
 from helpers.models import write_tiny_checkpoint
 from helpers.seeded import write_released
-from SATSegmentLib.inference.catalog import catalog
+from SATSegmentLib.models.catalog import catalog
 
 NANO = next(entry for entry in catalog() if entry.name == "sat-nano")
 

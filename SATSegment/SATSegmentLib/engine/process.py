@@ -25,10 +25,10 @@ from typing import IO, Any
 import numpy as np
 
 from SATSegmentLib.anatomy.user_words import WordFile, own_folder, read_record
+from SATSegmentLib.engine import messages as protocol
+from SATSegmentLib.engine.messages import ModelRecord, WorkerError
 from SATSegmentLib.errors import Cancelled, OutputError, SATSegmentError, SATSegmentWarning
 from SATSegmentLib.types import Image, Modality, Orientation, Progress, Prompt, SegmentResult
-from SATSegmentLib.worker import protocol
-from SATSegmentLib.worker.protocol import ModelRecord, WorkerError
 
 # A worker that was told to stop and is still in a window of the network is ended after this.
 CANCEL_GRACE_SECONDS = 1.5
@@ -47,7 +47,7 @@ _LOG_LINES = 200
 _NOTE_LINES = 30
 _LIBRARY = str(Path(__file__).resolve().parents[2])
 # The path is handed over as an argument: Slicer's launcher sets PYTHONPATH itself.
-_START = "import sys; sys.path.insert(0, sys.argv[1]); from SATSegmentLib.worker.child import main; main()"
+_START = "import sys; sys.path.insert(0, sys.argv[1]); from SATSegmentLib.engine.child import main; main()"
 
 
 @dataclass(frozen=True)

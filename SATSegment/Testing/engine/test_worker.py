@@ -14,13 +14,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from worker.small_model import LABELS, headLikeImage, makeModel
 
 import SATSegmentLib
+from helpers.small_model import LABELS, headLikeImage, makeModel
+from SATSegmentLib.engine.messages import WorkerError
+from SATSegmentLib.engine.process import SCRATCH_PREFIX, Worker
 from SATSegmentLib.errors import Cancelled, DeviceError, ModelNotFound, PromptError, SATSegmentWarning, ScanError
 from SATSegmentLib.types import Image, Prompt
-from SATSegmentLib.worker.client import SCRATCH_PREFIX, Worker
-from SATSegmentLib.worker.protocol import WorkerError
 
 HEAD = [Prompt(text, modality) for text, modality in LABELS[:3]]
 LIBRARY = Path(SATSegmentLib.__file__).parent.parent
@@ -263,8 +263,8 @@ def test_the_worker_and_its_files_go_when_the_parent_is_killed(model: str, tempo
     script = (
         "import sys, os\n"
         f"sys.path[:0] = [{str(LIBRARY)!r}, {str(LIBRARY / 'Testing')!r}]\n"
-        "from worker.test_worker import HEAD, long_image\n"
-        "from SATSegmentLib.worker.client import Worker\n"
+        "from engine.test_worker import HEAD, long_image\n"
+        "from SATSegmentLib.engine.process import Worker\n"
         "worker = Worker()\n"
         "def begun(progress):\n"
         "    if progress.fraction > 0: print(worker.pid, flush=True)\n"
@@ -363,7 +363,7 @@ def test_a_worker_that_is_forgotten_goes(model: str) -> None:
 
 def test_slicers_side_imports_no_torch() -> None:
     code = (
-        f"import sys; sys.path.insert(0, {str(LIBRARY)!r}); import SATSegmentLib.worker.client; "
+        f"import sys; sys.path.insert(0, {str(LIBRARY)!r}); import SATSegmentLib.engine.process; "
         "assert not {'torch', 'SimpleITK', 'transformers'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

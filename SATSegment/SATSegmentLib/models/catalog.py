@@ -9,8 +9,8 @@ from functools import cache
 from pathlib import Path
 
 from SATSegmentLib.errors import ModelNotFound
+from SATSegmentLib.models.folder import DESCRIPTION_FILE
 from SATSegmentLib.resources import resource_path
-from SATSegmentLib.sat.model_folder import DESCRIPTION_FILE
 
 MODELS_VARIABLE = "SATSEGMENT_MODELS"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from worker.small_model import LABELS, headLikeImage, makeModel
 
+from helpers.small_model import LABELS, headLikeImage, makeModel
 from SATSegmentLib.errors import OutOfMemory, SATSegmentWarning
 from SATSegmentLib.inference.plan import RunPlan
 from SATSegmentLib.inference.segmenter import Segmenter

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from SATSegmentLib.engine.offline import download_environment, offline_environment
+from SATSegmentLib.engine.process import Worker
 from SATSegmentLib.errors import ModelNotFound, OutputError, SATSegmentError
-from SATSegmentLib.inference.catalog import MODELS_VARIABLE, CatalogEntry, catalog, models_home
-from SATSegmentLib.sat.model_folder import DESCRIPTION_FILE, read_description
-from SATSegmentLib.setup.fetch import Wanted
-from SATSegmentLib.setup.offline import download_environment, offline_environment
+from SATSegmentLib.models.catalog import MODELS_VARIABLE, CatalogEntry, catalog, models_home
+from SATSegmentLib.models.download import Wanted
+from SATSegmentLib.models.folder import DESCRIPTION_FILE, read_description
 from SATSegmentLib.storage.atomic import atomic_path
 from SATSegmentLib.types import Progress
-from SATSegmentLib.worker.client import Worker
 
 ProgressCallback = Callable[[Progress], None]
 CancelCallback = Callable[[], bool]

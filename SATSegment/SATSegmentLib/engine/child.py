@@ -13,10 +13,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
+from SATSegmentLib.engine import messages as protocol
+from SATSegmentLib.engine import tasks
+from SATSegmentLib.engine.messages import WorkerError
 from SATSegmentLib.errors import OutOfMemory, OutputError, SATSegmentError, SATSegmentWarning
 from SATSegmentLib.types import Progress
-from SATSegmentLib.worker import protocol, tasks
-from SATSegmentLib.worker.protocol import WorkerError
 
 if TYPE_CHECKING:
     from SATSegmentLib.inference.plan import RunPlan

@@ -10,20 +10,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from setup.hub_server import Hub, tree
-from setup.released_files import NANO, hub_with, write_released_files
-from worker.small_model import headLikeImage, makeModel
+from models.hub_server import Hub, tree
+from models.released_files import NANO, hub_with, write_released_files
 
 from helpers.models import write_tiny_checkpoint
+from helpers.small_model import headLikeImage, makeModel
+from SATSegmentLib.engine.offline import download_environment, offline_environment
+from SATSegmentLib.engine.process import Worker
 from SATSegmentLib.errors import Cancelled, ModelNotFound, OutputError
-from SATSegmentLib.inference.catalog import CatalogEntry, catalog
-from SATSegmentLib.sat.model_folder import read_description
-from SATSegmentLib.setup import weights
-from SATSegmentLib.setup.fetch import DownloadError
-from SATSegmentLib.setup.offline import download_environment, offline_environment
-from SATSegmentLib.setup.weights import ConsentError, Installer
+from SATSegmentLib.models import install as weights
+from SATSegmentLib.models.catalog import CatalogEntry, catalog
+from SATSegmentLib.models.download import DownloadError
+from SATSegmentLib.models.folder import read_description
+from SATSegmentLib.models.install import ConsentError, Installer
 from SATSegmentLib.types import Progress, Prompt
-from SATSegmentLib.worker.client import Worker
 
 DEMO = next(entry for entry in catalog() if entry.embedded)
 

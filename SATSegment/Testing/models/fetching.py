@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from SATSegmentLib.setup.offline import download_environment
+from SATSegmentLib.engine.offline import download_environment
 
 LIBRARY = Path(__file__).resolve().parents[2]
 
@@ -19,7 +19,7 @@ import json, resource, sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from SATSegmentLib.errors import SATSegmentError
-from SATSegmentLib.setup.fetch import Wanted, fetch
+from SATSegmentLib.models.download import Wanted, fetch
 job = json.loads(sys.argv[2])
 if job.get("largest_file"):
     resource.setrlimit(resource.RLIMIT_FSIZE, (job["largest_file"],) * 2)
