@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from SATSegmentLib.errors import SATSegmentError
-from SATSegmentLib.storage.atomic import atomic_path
+from SATSegmentLib.files import atomic_path
 from SATSegmentLib.types import MODALITIES, Prompt
 
 HISTORY_LENGTH = 200

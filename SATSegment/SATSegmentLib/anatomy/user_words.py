@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from SATSegmentLib.errors import OutputError, PromptError, SATSegmentError
-from SATSegmentLib.storage.atomic import atomic_path
+from SATSegmentLib.files import atomic_path
 from SATSegmentLib.types import MODALITIES, Modality, Orientation, Prompt
 
 WORDS_VARIABLE = "SATSEGMENT_WORDS"

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from SATSegmentLib.inference.geometry import orient, spacing_mm
-from SATSegmentLib.storage.atomic import atomic_path
-from SATSegmentLib.storage.style import style_of
+from SATSegmentLib.files import atomic_path
+from SATSegmentLib.grid.network_grid import orient, spacing_mm
+from SATSegmentLib.segments.style import style_of
 from SATSegmentLib.types import Image, SegmentResult
 
 if TYPE_CHECKING:

@@ -151,7 +151,7 @@ def _objective(
 
 
 def _report(out: Path, found: dict[str, Findings]) -> None:
-    from SATSegmentLib.storage.atomic import write_report
+    from SATSegmentLib.files import write_report
 
     titles = {"before": "before training", "plain": "plain sentence encoder", "after": "after training"}
     for name, findings in found.items():

@@ -11,7 +11,7 @@ import numpy as np
 from SATSegmentLib.evaluation.comparison import label_scope
 from SATSegmentLib.evaluation.protocol import METRICS, REGIONS, LabelKey, region_of
 from SATSegmentLib.evaluation.report import Judged
-from SATSegmentLib.storage.atomic import atomic_path
+from SATSegmentLib.files import atomic_path
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from SATSegmentLib.errors import ScanError
-from SATSegmentLib.storage.axes import check_axes, lps_to_ras
+from SATSegmentLib.grid.affine import check_axes, lps_to_ras
 from SATSegmentLib.storage.scan import read_scan
 from SATSegmentLib.types import Image
 

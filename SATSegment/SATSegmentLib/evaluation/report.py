@@ -12,7 +12,7 @@ from SATSegmentLib import __version__
 from SATSegmentLib.evaluation.comparison import OVERALL, Difference, Interval, Scope, label_scope
 from SATSegmentLib.evaluation.protocol import METRICS, CaseScore, Mean, Merged, region_of
 from SATSegmentLib.evaluation.run import MethodScores, Settings
-from SATSegmentLib.storage.atomic import atomic_path, write_report
+from SATSegmentLib.files import atomic_path, write_report
 
 TABLES = ("cases.csv", "datasets.csv", "labels.csv", "regions.csv")
 COMPARISON = "comparison.csv"

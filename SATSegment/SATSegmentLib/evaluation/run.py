@@ -13,10 +13,10 @@ import numpy as np
 from SATSegmentLib.errors import GeometryError, SATSegmentError
 from SATSegmentLib.evaluation import metrics
 from SATSegmentLib.evaluation.datasets import Datasets
-from SATSegmentLib.evaluation.grids import PROTOCOL_SPACING_MM, Grid, Placed, place, protocol_mask
 from SATSegmentLib.evaluation.names import Match, match_all
 from SATSegmentLib.evaluation.protocol import CaseScore, LabelKey
 from SATSegmentLib.evaluation.sources import Case
+from SATSegmentLib.grid.grid import PROTOCOL_SPACING_MM, Grid, Placed, place, protocol_mask
 from SATSegmentLib.types import Image, Modality, Progress
 
 GridName = Literal["own", "sat"]

@@ -11,6 +11,7 @@ from slicer.i18n import tr as _
 
 from SATSegmentLib.anatomy.user_words import WordFile, find_words
 from SATSegmentLib.errors import SATSegmentError, ScanError
+from SATSegmentLib.files import atomic_path
 from SATSegmentLib.gui.icons import icon
 from SATSegmentLib.gui.modality import NAMES, Guess, guessModality, mismatch
 from SATSegmentLib.gui.model_labels import unknownTo
@@ -27,7 +28,6 @@ from SATSegmentLib.gui.teach_bar import TeachBar
 from SATSegmentLib.mrml.segmentations import removeSegment
 from SATSegmentLib.mrml.undo import RunUndo
 from SATSegmentLib.mrml.volumes import checkVolume
-from SATSegmentLib.storage.atomic import atomic_path
 from SATSegmentLib.types import MODALITIES, Modality
 
 _THRESHOLD = 0.5

@@ -12,7 +12,7 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 
-from SATSegmentLib.storage.style import segment_id
+from SATSegmentLib.segments.style import segment_id
 from SATSegmentLib.types import Prompt, SegmentResult
 
 _SIDES = {

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from SATSegmentLib.inference.windows import Box, blend_weights
+from SATSegmentLib.grid.box import Box
+from SATSegmentLib.inference.windows import blend_weights
 
 # Along an axis, a window that counts less than this at a voxel hardly has a say in it: others know more of it.
 _LEAST_WEIGHT = 0.03

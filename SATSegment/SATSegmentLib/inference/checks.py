@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 
 from SATSegmentLib.errors import SATSegmentWarning, ScanError
-from SATSegmentLib.inference.geometry import check_affine
+from SATSegmentLib.grid.network_grid import check_affine
 from SATSegmentLib.types import Image, Modality
 
 # A scan's neighbouring voxels differ almost everywhere; a label map's are equal almost everywhere.

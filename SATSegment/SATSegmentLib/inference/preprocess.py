@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from SATSegmentLib.errors import ScanError
-from SATSegmentLib.inference.geometry import NetworkGrid, interpolate_axis, network_grid
-from SATSegmentLib.inference.windows import Box, bounding_box
+from SATSegmentLib.grid.box import Box, bounding_box
+from SATSegmentLib.grid.network_grid import NetworkGrid, network_grid
+from SATSegmentLib.grid.resample import interpolate_axis
 from SATSegmentLib.types import Image, Modality, Orientation
 
 _CT_RANGE_HU = (-500.0, 1000.0)

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from SATSegmentLib.inference.geometry import AxisMap, NetworkGrid, interpolate_axis, orient
-from SATSegmentLib.inference.windows import bounding_box
+from SATSegmentLib.grid.box import bounding_box
+from SATSegmentLib.grid.network_grid import AxisMap, NetworkGrid, orient
+from SATSegmentLib.grid.resample import interpolate_axis
 
 
 @dataclass(frozen=True, eq=False)

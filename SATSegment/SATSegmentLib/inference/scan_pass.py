@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from SATSegmentLib.grid.box import Box, intersection
 from SATSegmentLib.inference.blend import Blend
 from SATSegmentLib.inference.cache import FeatureCache
 from SATSegmentLib.inference.device import precision_name
@@ -19,7 +20,7 @@ from SATSegmentLib.inference.preprocess import PreparedScan
 from SATSegmentLib.inference.progress import Run
 from SATSegmentLib.inference.restore import restore, touched_sides
 from SATSegmentLib.inference.tiles import HighTiles, TileLogits, TileSums, Tiling
-from SATSegmentLib.inference.windows import Box, cover, intersection, pad_to_window
+from SATSegmentLib.inference.windows import cover, pad_to_window
 from SATSegmentLib.sat.cost import decode_macs, encode_macs
 from SATSegmentLib.sat.features import Features
 from SATSegmentLib.sat.network import SATNetwork

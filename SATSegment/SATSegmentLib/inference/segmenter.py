@@ -11,10 +11,10 @@ import numpy as np
 import torch
 
 from SATSegmentLib.errors import CheckpointError, OutOfMemory, PairMismatch, PromptError, SATSegmentWarning
+from SATSegmentLib.grid.network_grid import NetworkGrid
 from SATSegmentLib.inference.cache import FeatureCache, default_cache
 from SATSegmentLib.inference.checks import check_image, refuse_label_map, warn_about_modality
 from SATSegmentLib.inference.device import EIGHT_BIT, choose_device, precision_name
-from SATSegmentLib.inference.geometry import NetworkGrid
 from SATSegmentLib.inference.memory import free_memory, is_out_of_memory
 from SATSegmentLib.inference.plan import RunPlan, plan_precision, plan_run
 from SATSegmentLib.inference.preprocess import PreparedScan, PreparedScans

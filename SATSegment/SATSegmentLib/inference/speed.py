@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from SATSegmentLib.grid.box import Box
 from SATSegmentLib.inference.tiles import HighTiles, TileLogits, Tiling
-from SATSegmentLib.inference.windows import Box
 from SATSegmentLib.sat import lean
 from SATSegmentLib.sat.blocks import ConvBlock
 from SATSegmentLib.sat.cost import encode_macs

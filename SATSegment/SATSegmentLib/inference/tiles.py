@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from SATSegmentLib.inference.windows import Box, intersection
+from SATSegmentLib.grid.box import Box, intersection
 from SATSegmentLib.sat.features import Features
 
 # On a processor a tile's features fill half a megabyte; a graphics card wants more to do at a time.

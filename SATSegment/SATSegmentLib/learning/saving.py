@@ -8,7 +8,7 @@ from typing import IO, Any
 
 import torch
 
-from SATSegmentLib.storage.atomic import atomic_path
+from SATSegmentLib.files import atomic_path
 
 
 def save_atomically(content: Mapping[str, Any], path: Path) -> None:

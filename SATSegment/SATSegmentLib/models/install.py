@@ -16,10 +16,10 @@ from typing import Any
 from SATSegmentLib.engine.offline import download_environment, offline_environment
 from SATSegmentLib.engine.process import Worker
 from SATSegmentLib.errors import ModelNotFound, OutputError, SATSegmentError
+from SATSegmentLib.files import atomic_path
 from SATSegmentLib.models.catalog import MODELS_VARIABLE, CatalogEntry, catalog, models_home
 from SATSegmentLib.models.download import Wanted
 from SATSegmentLib.models.folder import DESCRIPTION_FILE, read_description
-from SATSegmentLib.storage.atomic import atomic_path
 from SATSegmentLib.types import Progress
 
 ProgressCallback = Callable[[Progress], None]

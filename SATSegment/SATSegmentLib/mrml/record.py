@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import SATSegmentLib
 from SATSegmentLib.anatomy.user_words import is_taught, word_sha256
-from SATSegmentLib.storage.style import segment_id
+from SATSegmentLib.segments.style import segment_id
 from SATSegmentLib.types import SegmentResult
 
 if TYPE_CHECKING:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from SATSegmentLib.errors import ScanError
+from SATSegmentLib.grid.tilt import slice_tilt
 from SATSegmentLib.mrml.record import addRecord
 from SATSegmentLib.mrml.segmentations import WrittenSegments, checkTarget, createSegmentation, writeResults
-from SATSegmentLib.mrml.tilt import tiltOf
 from SATSegmentLib.mrml.undo import RunUndo
 from SATSegmentLib.mrml.volumes import imageFromVolume
-from SATSegmentLib.storage.style import segment_id
+from SATSegmentLib.segments.style import segment_id
 from SATSegmentLib.types import Prompt, SegmentResult
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class VolumeRun:
         ------
         SATSegmentError: as `Worker.segment`.
         """
-        tilt = tiltOf(self.image)
+        tilt = slice_tilt(self.image)
         if tilt is None:
             return worker.segment(self.image, self.prompts, model, **options)
         if tell := options.get("on_warning"):

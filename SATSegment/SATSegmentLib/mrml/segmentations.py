@@ -13,8 +13,8 @@ from vtk.util.numpy_support import vtk_to_numpy
 
 from SATSegmentLib.errors import GeometryError, ScanError
 from SATSegmentLib.mrml.volumes import checkVolume
-from SATSegmentLib.storage.layers import Layer, pack
-from SATSegmentLib.storage.style import SegmentStyle, segment_id, style_of
+from SATSegmentLib.segments.layers import Layer, pack
+from SATSegmentLib.segments.style import SegmentStyle, segment_id, style_of
 from SATSegmentLib.types import Prompt, SegmentResult
 
 LABELMAP = "Binary labelmap"

@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from SATSegmentLib.errors import CheckpointError, PairMismatch
+from SATSegmentLib.files import atomic_path
 from SATSegmentLib.models.folder import (
     BANK_FILE,
     DESCRIPTION_FILE,
@@ -28,7 +29,6 @@ from SATSegmentLib.sat.embedding_bank import EmbeddingBank, Label
 from SATSegmentLib.sat.text_checkpoint import read_text_weights
 from SATSegmentLib.sat.text_encoder import TextEncoder
 from SATSegmentLib.sat.text_folder import write_text_folder
-from SATSegmentLib.storage.atomic import atomic_path
 from SATSegmentLib.types import Progress
 
 # Names under which the authors publish checkpoints, and the model each belongs to.

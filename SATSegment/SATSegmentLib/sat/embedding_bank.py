@@ -22,8 +22,8 @@ from SATSegmentLib.errors import (
     TruncatedCheckpoint,
     WrongCheckpointKind,
 )
+from SATSegmentLib.files import atomic_path
 from SATSegmentLib.sat.tokenizer import query_text
-from SATSegmentLib.storage.atomic import atomic_path
 from SATSegmentLib.types import MODALITIES, Modality, Progress
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import numpy as np
 
 from SATSegmentLib.anatomy.user_words import WordError, WordRecord, find_words, read_record, word_path
 from SATSegmentLib.errors import PairMismatch, PromptError
-from SATSegmentLib.storage.atomic import atomic_path
+from SATSegmentLib.files import atomic_path
 from SATSegmentLib.types import Prompt
 
 _QUERY, _SHIFT = "query", "shift"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from SATSegmentLib.errors import GeometryError, ScanError
-from SATSegmentLib.storage.axes import check_axes, lps_to_ras
+from SATSegmentLib.grid.affine import check_axes, lps_to_ras
 from SATSegmentLib.types import Image
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from SATSegmentLib.errors import GeometryError, SATSegmentWarning, ScanError
-from SATSegmentLib.storage.axes import check_right_angles
+from SATSegmentLib.grid.affine import check_right_angles
 
 _SUFFIXES = (".nii", ".nii.gz", ".hdr", ".img", ".img.gz")
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from SATSegmentLib.errors import GeometryError, ScanError
+from SATSegmentLib.grid.affine import check_axes, lps_to_ras
 from SATSegmentLib.storage import dicom, nifti
-from SATSegmentLib.storage.axes import check_axes, lps_to_ras
 from SATSegmentLib.types import Image
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from SATSegmentLib.errors import OutputError
-from SATSegmentLib.storage.atomic import atomic_path
-from SATSegmentLib.storage.axes import lps_to_ras
-from SATSegmentLib.storage.layers import Layer, pack
-from SATSegmentLib.storage.style import SegmentStyle, segment_id, style_of
+from SATSegmentLib.files import atomic_path
+from SATSegmentLib.grid.affine import lps_to_ras
+from SATSegmentLib.segments.layers import Layer, pack
+from SATSegmentLib.segments.style import SegmentStyle, segment_id, style_of
 from SATSegmentLib.types import Image, Prompt, SegmentResult
 
 _SUFFIX = ".seg.nrrd"

@@ -17,7 +17,8 @@ from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 from helpers.results import result
 from SATSegmentLib.errors import GeometryError
 from SATSegmentLib.mrml.segmentations import createSegmentation, writeResults
-from SATSegmentLib.storage import SegmentStyle, write_segmentation
+from SATSegmentLib.segments.style import SegmentStyle
+from SATSegmentLib.storage import write_segmentation
 from SATSegmentLib.types import Image, PackedMask
 
 LEFT, RIGHT = box(2, 5, 2, 8, 3, 6), box(2, 5, 2, 8, 8, 11)

@@ -13,7 +13,8 @@ from vtk.util.numpy_support import vtk_to_numpy
 
 from helpers.results import result
 from SATSegmentLib.errors import OutputError
-from SATSegmentLib.storage import SegmentStyle, segment_id, write_segmentation
+from SATSegmentLib.segments.style import SegmentStyle, segment_id
+from SATSegmentLib.storage import write_segmentation
 from SATSegmentLib.types import Image, Prompt
 
 SHAPE = (12, 14, 16)

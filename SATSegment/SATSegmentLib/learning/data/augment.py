@@ -14,7 +14,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from SATSegmentLib.inference.windows import Box
+from SATSegmentLib.grid.box import Box
 from SATSegmentLib.learning.data.recipe import Augmentation
 
 

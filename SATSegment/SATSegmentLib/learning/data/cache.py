@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from SATSegmentLib.errors import OutputError, SATSegmentError, SATSegmentWarning
+from SATSegmentLib.files import atomic_path
 from SATSegmentLib.learning.data.case_files import FORMAT, StoredCase, find_case, write_case
 from SATSegmentLib.learning.data.errors import Problem, RecordError
 from SATSegmentLib.learning.data.merging import MergeRule, built_in_rules
 from SATSegmentLib.learning.data.records import Record
 from SATSegmentLib.learning.data.standardise import label_groups, standardise
-from SATSegmentLib.storage.atomic import atomic_path
 from SATSegmentLib.types import Modality, Progress
 
 RulesFor = Callable[[Modality], Sequence[MergeRule]]

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from SATSegmentLib.inference.windows import Box, intersection
+from SATSegmentLib.files import atomic_path
+from SATSegmentLib.grid.box import Box, intersection
 from SATSegmentLib.learning.data.errors import CacheError
 from SATSegmentLib.learning.data.standardise import LabelMask, StandardCase
-from SATSegmentLib.storage.atomic import atomic_path
 from SATSegmentLib.types import Orientation
 
 # Changes with what standardising does or how it is stored, so that older files are made again.

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from SATSegmentLib.errors import GeometryError, SATSegmentError, ScanError
-from SATSegmentLib.evaluation.grids import Grid, place
 from SATSegmentLib.evaluation.readers import open_segmentation, read_mask
+from SATSegmentLib.grid.grid import Grid, place
 from SATSegmentLib.learning.data.mask_files import MaskSource, open_npy
 from SATSegmentLib.learning.data.scan_files import header_grid
 from SATSegmentLib.storage.scan import read_scan

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from SATSegmentLib.errors import SATSegmentError, SATSegmentWarning
-from SATSegmentLib.inference.windows import Box, pad_to_window
+from SATSegmentLib.grid.box import Box
+from SATSegmentLib.inference.windows import pad_to_window
 from SATSegmentLib.learning.data.augment import Resampler, change_intensity, random_shape
 from SATSegmentLib.learning.data.case_files import StoredCase, StoredLabel
 from SATSegmentLib.learning.data.errors import CacheError

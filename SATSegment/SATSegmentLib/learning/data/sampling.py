@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from SATSegmentLib.inference.windows import Box
+from SATSegmentLib.grid.box import Box
 from SATSegmentLib.learning.data.case_files import StoredCase
 from SATSegmentLib.learning.data.recipe import Recipe
 from SATSegmentLib.learning.data.records import Record

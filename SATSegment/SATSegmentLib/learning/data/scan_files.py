@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from SATSegmentLib.errors import ScanError
-from SATSegmentLib.evaluation.grids import Grid
-from SATSegmentLib.storage.axes import check_axes, lps_to_ras
+from SATSegmentLib.grid.affine import check_axes, lps_to_ras
+from SATSegmentLib.grid.grid import Grid
 from SATSegmentLib.storage.scan import read_scan
 
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from SATSegmentLib.errors import ScanError
-from SATSegmentLib.evaluation.grids import Grid
-from SATSegmentLib.inference.geometry import AxisMap, NetworkGrid, network_grid
+from SATSegmentLib.grid.box import Box, bounding_box
+from SATSegmentLib.grid.grid import Grid
+from SATSegmentLib.grid.network_grid import AxisMap, NetworkGrid, network_grid
 from SATSegmentLib.inference.preprocess import prepare
-from SATSegmentLib.inference.windows import Box, bounding_box
 from SATSegmentLib.learning.data.label_names import training_orientation
 from SATSegmentLib.learning.data.mask_voxels import MaskVoxels, read_masks
 from SATSegmentLib.learning.data.merging import MergeRule, contradictions, merge

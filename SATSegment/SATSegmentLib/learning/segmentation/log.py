@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from SATSegmentLib.errors import OutputError, SATSegmentWarning
-from SATSegmentLib.storage.atomic import atomic_path
+from SATSegmentLib.files import atomic_path
 
 LOG_FILE = "log.jsonl"
 _TENSORBOARD_FOLDER = "tensorboard"

@@ -16,7 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from SATSegmentLib.errors import ScanError
-from SATSegmentLib.inference.geometry import NetworkGrid, interpolate_axis
+from SATSegmentLib.grid.network_grid import NetworkGrid
+from SATSegmentLib.grid.resample import interpolate_axis
 from SATSegmentLib.inference.scan_pass import ScanPass
 from SATSegmentLib.sat.network import mask_logits
 from SATSegmentLib.types import Image

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from SATSegmentLib.errors import ScanError
-from SATSegmentLib.evaluation.grids import Grid, place
 from SATSegmentLib.evaluation.readers import open_segmentation, segmentation_names
+from SATSegmentLib.grid.grid import Grid, place
 from SATSegmentLib.learning.teach.example import Example
 from SATSegmentLib.storage.scan import read_scan
 from SATSegmentLib.types import Image

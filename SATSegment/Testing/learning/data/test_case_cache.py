@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from SATSegmentLib.errors import OutputError, SATSegmentWarning
-from SATSegmentLib.inference.windows import bounding_box
+from SATSegmentLib.grid.box import bounding_box
 from SATSegmentLib.learning.data import CaseCache, RecordError, read_records
 from SATSegmentLib.learning.data.case_files import find_case, write_case
 from SATSegmentLib.learning.data.standardise import LabelMask, StandardCase

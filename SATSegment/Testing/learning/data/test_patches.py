@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from SATSegmentLib.errors import SATSegmentError, SATSegmentWarning
-from SATSegmentLib.inference.windows import bounding_box
+from SATSegmentLib.grid.box import bounding_box
 from SATSegmentLib.learning.data import NO_AUGMENTATION, Augmentation, CacheError, PatchDataset, Recipe, Record
 from SATSegmentLib.learning.data.case_files import write_case
 from SATSegmentLib.learning.data.patches import left_right_axis

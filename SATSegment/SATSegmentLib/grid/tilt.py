@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from SATSegmentLib.inference.geometry import orient
+from SATSegmentLib.grid.network_grid import orient
 from SATSegmentLib.types import Image, PackedMask, SegmentResult
 
 # As cosines. The engine takes axes for straight up to the first; beyond the second it is no gantry's tilt.
@@ -59,8 +59,8 @@ class Tilt:
         mask = np.zeros((len(straight), *self.shape[1:]), bool)
         for number, piece in enumerate(straight):
             places = [self._places(first + number, axis, result, piece.shape) for axis in (0, 1)]
-            (rows, fromRows), (columns, fromColumns) = places
-            mask[number][np.ix_(rows, columns)] = piece[np.ix_(fromRows, fromColumns)]
+            (rows, from_rows), (columns, from_columns) = places
+            mask[number][np.ix_(rows, columns)] = piece[np.ix_(from_rows, from_columns)]
         inside = [np.flatnonzero(mask.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
         if not mask.any():
             return dataclasses.replace(
@@ -78,7 +78,7 @@ class Tilt:
             offset_kji=(k + first, j, i),
             voxels=voxels,
             volume_ml=voxels * voxel_ml,
-            cut_by=self._cutBy((k + first, j, i), mask.shape),
+            cut_by=self._cut_by((k + first, j, i), mask.shape),
         )
 
     def _places(
@@ -90,7 +90,7 @@ class Tilt:
         there = (theirs >= 0) & (theirs < shape[axis])
         return own[there], theirs[there]
 
-    def _cutBy(self, offset: tuple[int, int, int], shape: tuple[int, ...]) -> tuple[str, ...]:
+    def _cut_by(self, offset: tuple[int, int, int], shape: tuple[int, ...]) -> tuple[str, ...]:
         """The sides of the patient on which a mask touches the scan's own border."""
         sources, flips = orient(self.ijk_to_ras, "RAS")
         touched = []
@@ -101,21 +101,21 @@ class Tilt:
         return tuple(touched)
 
 
-def tiltOf(image: Image) -> Tilt | None:
+def slice_tilt(image: Image) -> Tilt | None:
     """The tilt of a scan; None where its axes are straight, or bent in a way that is no tilt of slices."""
     axes, depth = image.ijk_to_ras[:3, :2], image.ijk_to_ras[:3, 2]
     lengths = np.linalg.norm(axes, axis=0)
     if not (lengths > 0).all() or not np.linalg.norm(depth) > 0:
         return None
     column, row = (axes / lengths).T
-    inPlane = np.array([depth @ row, depth @ column])
-    sine = float(np.linalg.norm(inPlane) / np.linalg.norm(depth))
+    in_plane = np.array([depth @ row, depth @ column])
+    sine = float(np.linalg.norm(in_plane) / np.linalg.norm(depth))
     if abs(row @ column) > _STRAIGHT or not _STRAIGHT < sine < _STEEPEST:
         return None
-    shifts = np.arange(image.array.shape[0])[:, None] * (inPlane / lengths[::-1])
+    shifts = np.arange(image.array.shape[0])[:, None] * (in_plane / lengths[::-1])
     low, high = np.floor(shifts.min(axis=0)), np.ceil(shifts.max(axis=0))
     straight = np.array(image.ijk_to_ras, float)
-    straight[:3, 2] = depth - inPlane[0] * row - inPlane[1] * column
+    straight[:3, 2] = depth - in_plane[0] * row - in_plane[1] * column
     straight[:3, 3] += axes @ low[::-1]
     size = (high - low).astype(int) + image.array.shape[1:]
     return Tilt(float(np.degrees(np.arcsin(sine))), shifts, low, size, straight, image.array.shape)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from SATSegmentLib.errors import GeometryError
-from SATSegmentLib.evaluation.grids import Grid, place, protocol_mask
+from SATSegmentLib.grid.grid import Grid, place, protocol_mask
 from SATSegmentLib.types import Image
 
 

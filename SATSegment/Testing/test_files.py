@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from SATSegmentLib.errors import OutputError
-from SATSegmentLib.storage.atomic import atomic_path, write_report
+from SATSegmentLib.files import atomic_path, write_report
 
 
 def names(folder: Path) -> list[str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from SATSegmentLib.errors import GeometryError
-from SATSegmentLib.inference.geometry import check_affine, network_grid, spacing_mm
+from SATSegmentLib.grid.network_grid import check_affine, network_grid, spacing_mm
 from SATSegmentLib.types import Image
 
 PROTOCOL_SPACING_MM = (1.0, 1.0, 3.0)

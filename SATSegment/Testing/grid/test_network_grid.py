@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from helpers.models import identity_segmenter, queries
 from SATSegmentLib.errors import GeometryError
-from SATSegmentLib.inference.geometry import network_grid, orient
+from SATSegmentLib.grid.network_grid import network_grid, orient
 from SATSegmentLib.types import Image
 
 SPACING = (1.0, 1.0, 3.0)

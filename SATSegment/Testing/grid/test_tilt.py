@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mrml.mrml_phantom import SHAPE, expectedPoints, grid
 
 from helpers.results import result
-from SATSegmentLib.mrml.tilt import tiltOf
+from SATSegmentLib.grid.tilt import slice_tilt
 from SATSegmentLib.types import Image
 
 
@@ -29,19 +29,19 @@ def ball(ijkToRas: np.ndarray, radius: float = 4.0) -> np.ndarray:
 
 @pytest.mark.parametrize("kind", ["axial", "flipped", "permuted", "oblique"])
 def test_a_straight_scan_is_left_alone(kind: str) -> None:
-    assert tiltOf(Image(np.zeros(SHAPE), grid(kind))) is None
+    assert slice_tilt(Image(np.zeros(SHAPE), grid(kind))) is None
 
 
 def test_what_is_no_tilt_of_slices_is_left_to_the_engine_which_refuses_it() -> None:
     bent = grid("axial")
     bent[:3, 1] += 0.3 * bent[:3, 0]
-    assert tiltOf(Image(np.zeros(SHAPE), bent)) is None
+    assert slice_tilt(Image(np.zeros(SHAPE), bent)) is None
 
 
 @pytest.mark.parametrize("kind", ["axial", "flipped", "permuted", "oblique"])
 def test_the_straight_scan_shows_the_anatomy_where_it_is(kind: str) -> None:
     sheared = shearedGrid(0.5, -0.25, kind)
-    tilt = tiltOf(Image(np.zeros(SHAPE), sheared))
+    tilt = slice_tilt(Image(np.zeros(SHAPE), sheared))
     shown = tilt.straight(Image(100.0 * ball(sheared), sheared))
     axes = shown.ijk_to_ras[:3, :3] / np.linalg.norm(shown.ijk_to_ras[:3, :3], axis=0)
     np.testing.assert_allclose(axes.T @ axes, np.eye(3), atol=1e-9)
@@ -55,7 +55,7 @@ def test_the_straight_scan_shows_the_anatomy_where_it_is(kind: str) -> None:
 @given(st.floats(-0.6, 0.6), st.floats(-0.6, 0.6))
 def test_a_mask_of_the_straight_scan_comes_back_to_the_same_place(rows: float, columns: float) -> None:
     sheared = shearedGrid(rows, columns)
-    tilt = tiltOf(Image(np.zeros(SHAPE), sheared))
+    tilt = slice_tilt(Image(np.zeros(SHAPE), sheared))
     if tilt is None:
         return
     truth = ball(sheared)
@@ -74,7 +74,7 @@ def test_a_mask_of_the_straight_scan_comes_back_to_the_same_place(rows: float, c
 def test_steps_of_whole_voxels_lose_nothing() -> None:
     sheared = shearedGrid(-1, 1)
     array = np.random.default_rng(5).integers(-1000, 2000, SHAPE).astype(np.int16)
-    tilt = tiltOf(Image(array, sheared))
+    tilt = slice_tilt(Image(array, sheared))
     straight = tilt.straight(Image(array, sheared))
     assert straight.array.dtype == np.int16
     back = tilt.back(result("brain", straight.array > 0))
@@ -84,7 +84,7 @@ def test_steps_of_whole_voxels_lose_nothing() -> None:
 
 def test_a_mask_at_the_tilted_scans_own_border_is_cut_there() -> None:
     sheared = shearedGrid(0.5, 0.0, "axial")
-    tilt = tiltOf(Image(np.zeros(SHAPE), sheared))
+    tilt = slice_tilt(Image(np.zeros(SHAPE), sheared))
     full = np.zeros(SHAPE, bool)
     full[3:6, 4:8, 0:3] = True
     straight = tilt.straight(Image(100.0 * full, sheared)).array > 50
@@ -93,7 +93,7 @@ def test_a_mask_at_the_tilted_scans_own_border_is_cut_there() -> None:
 
 
 def test_nothing_stays_nothing() -> None:
-    tilt = tiltOf(Image(np.zeros(SHAPE), shearedGrid(0.5, 0)))
+    tilt = slice_tilt(Image(np.zeros(SHAPE), shearedGrid(0.5, 0)))
     empty = result("brain", np.zeros(SHAPE, bool))
     assert tilt.back(empty) is empty
     # In what was added around the scan there is nothing either.

@@ -1,0 +1,1 @@
+"""Where voxels are: affines, grids, boxes, and the way from one grid to another. NumPy only."""
