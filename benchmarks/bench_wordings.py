@@ -17,7 +17,7 @@ from SATSegmentLib.cli.demo import dice  # noqa: E402
 from SATSegmentLib.inference.segmenter import Segmenter  # noqa: E402
 from SATSegmentLib.learning.knowledge.wording import held_out_paraphrases  # noqa: E402
 from SATSegmentLib.resources import resource_path  # noqa: E402
-from SATSegmentLib.storage import read_scan  # noqa: E402
+from SATSegmentLib.scans import read_scan  # noqa: E402
 from SATSegmentLib.types import Prompt  # noqa: E402
 
 NAMES = (

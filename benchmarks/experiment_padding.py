@@ -49,7 +49,7 @@ from SATSegmentLib.sat.blocks import NEGATIVE_SLOPE, ConvBlock
 from SATSegmentLib.sat.checkpoint import build_network
 from SATSegmentLib.sat.cost import encode_macs
 from SATSegmentLib.sat.network import SATNetwork, mask_logits
-from SATSegmentLib.storage import read_scan
+from SATSegmentLib.scans import read_scan
 from SATSegmentLib.types import Prompt
 
 Triple = tuple[int, int, int]

@@ -73,7 +73,8 @@ def run(arguments: argparse.Namespace) -> int:
     from SATSegmentLib.cli.progress import progress_bar
     from SATSegmentLib.inference.segmenter import Segmenter
     from SATSegmentLib.resources import resource_path
-    from SATSegmentLib.storage import read_scan, write_segmentation
+    from SATSegmentLib.scans import read_scan
+    from SATSegmentLib.storage import write_segmentation
 
     segmentation, picture = (arguments.out.expanduser() / name for name in ("brain.seg.nrrd", "brain.png"))
     _prepare_folder(segmentation, picture, arguments.overwrite)

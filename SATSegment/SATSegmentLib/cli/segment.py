@@ -111,7 +111,8 @@ def _segment(arguments: argparse.Namespace, prompts: list[Prompt]) -> None:
     from SATSegmentLib.cli.progress import progress_bar
     from SATSegmentLib.files import write_report
     from SATSegmentLib.inference.segmenter import Segmenter
-    from SATSegmentLib.storage import read_scan, write_segmentation
+    from SATSegmentLib.scans import read_scan
+    from SATSegmentLib.storage import write_segmentation
 
     image = read_scan(arguments.scan, frame=arguments.frame, series=arguments.series)
     segmenter = Segmenter.load(arguments.model, arguments.device, arguments.precision)

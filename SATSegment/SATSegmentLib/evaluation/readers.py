@@ -13,7 +13,7 @@ import numpy as np
 
 from SATSegmentLib.errors import ScanError
 from SATSegmentLib.grid.affine import check_axes, lps_to_ras
-from SATSegmentLib.storage.scan import read_scan
+from SATSegmentLib.scans import read_scan
 from SATSegmentLib.types import Image
 
 _NOT_FOUND = "SATSegment.NotFound"

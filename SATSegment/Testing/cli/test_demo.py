@@ -15,7 +15,7 @@ from SATSegmentLib.cli import main
 from SATSegmentLib.cli.demo import dice, reference_masks
 from SATSegmentLib.inference.segmenter import Segmenter
 from SATSegmentLib.resources import resource_path
-from SATSegmentLib.storage import read_scan
+from SATSegmentLib.scans import read_scan
 from SATSegmentLib.types import Image, Prompt
 
 

@@ -13,7 +13,8 @@ import SimpleITK as sitk  # noqa: N813 - as its own documentation does
 from helpers.results import result
 from SATSegmentLib.cli import evaluate
 from SATSegmentLib.errors import SATSegmentError
-from SATSegmentLib.storage import read_scan, write_segmentation
+from SATSegmentLib.scans import read_scan
+from SATSegmentLib.storage import write_segmentation
 from SATSegmentLib.types import Image
 
 SPACING = (1.0, 1.0, 3.0)

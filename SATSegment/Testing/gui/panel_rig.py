@@ -132,7 +132,7 @@ def addHead(scene: Any, name: str = "Head", times: tuple[int, int, int] = (1, 1,
 def addRealHead(scene: Any) -> Any:
     """The real T1 head that comes with the demonstration model, as a volume node."""
     from SATSegmentLib.resources import resource_path
-    from SATSegmentLib.storage.scan import read_scan
+    from SATSegmentLib.scans import read_scan
 
     image = read_scan(resource_path("Demo/itk_t1.nii.gz"))
     return addVolume(scene, np.ascontiguousarray(image.array), image.ijk_to_ras, "T1 head")

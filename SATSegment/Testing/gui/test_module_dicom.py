@@ -21,7 +21,7 @@ from rig.hands import click, waitFor
 from vtk.util.numpy_support import numpy_to_vtk
 
 from SATSegmentLib.resources import resource_path
-from SATSegmentLib.storage.scan import read_scan
+from SATSegmentLib.scans import read_scan
 
 # SAMSEG's labels: white matter and cortex of each half.
 SIDES = {"left cerebellum": (7, 8), "right cerebellum": (46, 47)}

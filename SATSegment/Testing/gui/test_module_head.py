@@ -14,7 +14,7 @@ from rig.hands import click, settle
 
 from SATSegmentLib.mrml.record import records
 from SATSegmentLib.resources import resource_path
-from SATSegmentLib.storage.scan import read_scan
+from SATSegmentLib.scans import read_scan
 
 # What the demonstration model does well; in SAMSEG's labels of the scan.
 LABELS = {"cerebellum": (7, 8, 46, 47), "lateral ventricle": (4, 5, 43, 44), "white matter": (2, 41)}

@@ -13,7 +13,7 @@ from SATSegmentLib.cli.demo import dice
 from SATSegmentLib.inference.cache import FeatureCache
 from SATSegmentLib.resources import resource_path
 from SATSegmentLib.sat.features import Features
-from SATSegmentLib.storage import read_scan
+from SATSegmentLib.scans import read_scan
 
 
 def test_a_feature_is_off_by_half_a_step_of_its_channel_at_most():

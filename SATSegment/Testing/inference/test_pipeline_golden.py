@@ -9,7 +9,7 @@ from helpers.models import tiny_segmenter
 from helpers.seeded import GOLDEN
 from SATSegmentLib.inference.preprocess import prepare
 from SATSegmentLib.inference.windows import cover
-from SATSegmentLib.storage import read_scan
+from SATSegmentLib.scans import read_scan
 
 
 @pytest.fixture(scope="module")

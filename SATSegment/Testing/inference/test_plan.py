@@ -21,7 +21,7 @@ from SATSegmentLib.inference.speed import Speed
 from SATSegmentLib.models.folder import ModelDescription
 from SATSegmentLib.sat.architecture import Architecture
 from SATSegmentLib.sat.network import SATNetwork
-from SATSegmentLib.storage import read_scan
+from SATSegmentLib.scans import read_scan
 from SATSegmentLib.types import Image
 
 GB = 10**9

@@ -17,7 +17,7 @@ from SATSegmentLib.inference import plan
 from SATSegmentLib.inference.cache import FeatureCache
 from SATSegmentLib.inference.checks import refuse_label_map, warn_about_modality
 from SATSegmentLib.inference.device import choose_device, choose_precision
-from SATSegmentLib.storage import read_scan
+from SATSegmentLib.scans import read_scan
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import numpy as np
 from SATSegmentLib.errors import ScanError
 from SATSegmentLib.grid.affine import check_axes, lps_to_ras
 from SATSegmentLib.grid.grid import Grid
-from SATSegmentLib.storage.scan import read_scan
+from SATSegmentLib.scans import read_scan
 
 
 def image_grid(path: Path) -> Grid:

@@ -16,7 +16,7 @@ from SATSegmentLib.learning.data.label_names import training_orientation
 from SATSegmentLib.learning.data.mask_voxels import MaskVoxels, read_masks
 from SATSegmentLib.learning.data.merging import MergeRule, contradictions, merge
 from SATSegmentLib.learning.data.records import Record
-from SATSegmentLib.storage.scan import read_scan
+from SATSegmentLib.scans import read_scan
 from SATSegmentLib.types import Orientation
 
 

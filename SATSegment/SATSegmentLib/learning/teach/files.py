@@ -11,7 +11,7 @@ from SATSegmentLib.errors import ScanError
 from SATSegmentLib.evaluation.readers import open_segmentation, segmentation_names
 from SATSegmentLib.grid.grid import Grid, place
 from SATSegmentLib.learning.teach.example import Example
-from SATSegmentLib.storage.scan import read_scan
+from SATSegmentLib.scans import read_scan
 from SATSegmentLib.types import Image
 
 _SHOWN = 12

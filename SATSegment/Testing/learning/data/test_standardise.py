@@ -16,7 +16,7 @@ from SATSegmentLib.learning.data import read_records
 from SATSegmentLib.learning.data.merging import built_in_rules
 from SATSegmentLib.learning.data.patches import left_right_axis
 from SATSegmentLib.learning.data.standardise import label_groups, standardise
-from SATSegmentLib.storage.scan import read_scan
+from SATSegmentLib.scans import read_scan
 
 # SAT's own; and a coarser one for the real scans, to be quick, at which no voxel lies half way between two.
 FINE = (1.0, 1.0, 3.0)

@@ -9,7 +9,7 @@ import pydicom
 import pytest
 
 from SATSegmentLib.errors import GeometryError, ScanError
-from SATSegmentLib.storage import read_scan
+from SATSegmentLib.scans import read_scan
 
 ROWS = np.array([0.96, 0.28, 0.0])
 COLUMNS = np.array([-0.28, 0.96, 0.0])

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from SATSegmentLib.errors import GeometryError, ScanError
-from SATSegmentLib.storage import read_scan, write_segmentation
+from SATSegmentLib.scans import read_scan
+from SATSegmentLib.storage import write_segmentation
 from SATSegmentLib.types import Image
 
 VOXELS = np.random.default_rng(7).integers(-1000, 1000, (6, 7, 8)).astype(np.int16)

@@ -12,7 +12,8 @@ import numpy as np
 
 from SATSegmentLib.errors import GeometryError, ScanError
 from SATSegmentLib.grid.affine import check_axes, lps_to_ras
-from SATSegmentLib.storage import dicom, nifti
+from SATSegmentLib.scans import nifti
+from SATSegmentLib.scans.dicom import read as dicom
 from SATSegmentLib.types import Image
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from SATSegmentLib.errors import SATSegmentWarning, ScanError
-from SATSegmentLib.storage import read_scan
+from SATSegmentLib.scans import read_scan
 
 NOISE = np.random.default_rng(0).normal(50, 20, (11, 12, 13))
 
