@@ -25,7 +25,7 @@ class History:
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        self.path = path or Path(qt.QSettings().fileName()).parent / FILE_NAME
+        self.path = path if path is not None else Path(qt.QSettings().fileName()).parent / FILE_NAME
         self.problem = ""
         self._sets: UserSets | None = None
         try:
@@ -35,11 +35,13 @@ class History:
 
     @property
     def sets(self) -> dict[str, tuple[Prompt, ...]]:
-        return self._sets.sets if self._sets else {}
+        return self._sets.sets if self._sets is not None else {}
 
     def recent(self, modality: Modality, limit: int = ROWS) -> tuple[Row, ...]:
         """What was asked for lately in a modality, the latest first."""
-        prompts = [prompt for prompt in self._sets.history if prompt.modality == modality] if self._sets else []
+        if self._sets is None:
+            return ()
+        prompts = [prompt for prompt in self._sets.history if prompt.modality == modality]
         return tuple(rowOfPrompt(prompt) for prompt in prompts[:limit])
 
     def remember(self, prompts: Iterable[Prompt]) -> None:

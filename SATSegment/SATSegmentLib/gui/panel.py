@@ -57,7 +57,8 @@ class Panel:
         self._undo: tuple[RunUndo, list[ResultRow]] | None = None
         self._threshold = _THRESHOLD
         self.promptBox = PromptBox(self.ui.promptPlaceholder)
-        self.ui.promptPlaceholderLayout.addWidget(self.promptBox.widget)
+        # Not `ui.promptPlaceholderLayout`: childWidgetVariables leaves out layouts that are empty when they are loaded.
+        self.ui.promptPlaceholder.layout().addWidget(self.promptBox.widget)
         self.settings = SettingsPanel(self.ui)
         self.setup = SetupPanel(self.ui, self.settings, python)
         self.results = ResultsTable(self.ui.resultsPlaceholder)

@@ -46,14 +46,14 @@ class PromptBox:
     escapePressed(): Esc while there was nothing left to close.
     undoRequested(): Ctrl+Z while the line has nothing to take back.
 
-    `ui.promptPlaceholderLayout.addWidget(PromptBox(ui.promptPlaceholder).widget)` puts it into the panel.
+    `ui.promptPlaceholder.layout().addWidget(PromptBox(ui.promptPlaceholder).widget)` puts it into the panel.
     """
 
     def __init__(self, parent: Any, modality: Modality = "ct", history: History | None = None) -> None:
         self.promptsChanged, self.runRequested, self.teachRequested = Signal(), Signal(), Signal()
         self.escapePressed, self.undoRequested = Signal(), Signal()
         self.modality: Modality = modality
-        self.history = history or History()
+        self.history = History() if history is None else history
         self._connections = Connections()
         self._build(parent)
         self._connect()

@@ -74,14 +74,14 @@ class RunController:
             return
         self.closeError()
         try:
-            self._task = (start or self._start)(
+            self._task = (self._start if start is None else start)(
                 onProgress=self._onProgress, onDone=self._onDone, onWarning=self._onWarning
             )
         except SATSegmentError as error:
             self.showError(error)
             return
         self._began = time.monotonic()
-        self._tell = tell or self._tellFound
+        self._tell = self._tellFound if tell is None else tell
         self._showRunning()
         self.started.emit()
 

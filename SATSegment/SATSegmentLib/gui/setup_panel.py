@@ -94,11 +94,12 @@ class SetupPanel:
         self.importButton.setToolTip(
             _("Take the released files, or a model that another machine has converted, from a folder. No network.")
         )
-        ui.setupLayout.addWidget(self.consentBox, 1, 0, 1, 2)
-        ui.setupLayout.addWidget(self.importButton, 3, 0, 1, 2)
+        setupLayout = ui.setupFrame.layout()
+        setupLayout.addWidget(self.consentBox, 1, 0, 1, 2)
+        setupLayout.addWidget(self.importButton, 3, 0, 1, 2)
         holder = ui.weightsPlaceholder
         row = qt.QHBoxLayout()
-        ui.weightsPlaceholderLayout.addLayout(row)
+        holder.layout().addLayout(row)
         self.checkButton = qt.QPushButton(_("Check the device"), holder)
         self.checkButton.setToolTip(_("Runs a small computation on the chosen device and says which it is."))
         self.deleteButton = qt.QPushButton(_("Delete the model"), holder)
@@ -108,7 +109,7 @@ class SetupPanel:
         self.deviceLabel = qt.QLabel("", holder)
         self.deviceLabel.setWordWrap(True)
         self.deviceLabel.hide()
-        ui.weightsPlaceholderLayout.addWidget(self.deviceLabel)
+        holder.layout().addWidget(self.deviceLabel)
         connect = self._connections.connect
         connect(ui.setupButton, "clicked()", self._onButton)
         connect(self.consentBox, "toggled(bool)", self._onConsent)

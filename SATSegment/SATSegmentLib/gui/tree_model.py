@@ -42,7 +42,7 @@ def branches() -> tuple[Branch, ...]:
             branch = made.get(step.id)
             if branch is None:
                 branch = made[step.id] = Branch(step.name, about=step.definition)
-                (above.children if above else roots).append(branch)
+                (roots if above is None else above.children).append(branch)
             above = branch
         _label(made[concept], texts[concept])
     top = _sorted([_short(branch) for branch in roots])
