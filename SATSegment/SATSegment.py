@@ -286,7 +286,7 @@ class SATSegmentLogic(ScriptedLoadableModuleLogic):
 
         Returns
         -------
-        The `SATSegmentLib.anatomy.user_words.WordFile`: where the word is kept, and how well it does (`record`).
+        The `anatomy.personal.user_words.WordFile`: where the word is kept, and how well it does (`record`).
 
         Raises
         ------
@@ -324,7 +324,7 @@ class SATSegmentLogic(ScriptedLoadableModuleLogic):
         ------
         SATSegmentLib.errors.SATSegmentError: scan, segment or name cannot be used; nothing was started.
         """
-        from SATSegmentLib.anatomy.user_words import check_name
+        from SATSegmentLib.anatomy.resolver.new_words import check_name
         from SATSegmentLib.gui.panel_task import PanelTask
         from SATSegmentLib.mrml.example import exampleOf
 
@@ -363,8 +363,8 @@ def promptsFor(structures: str | Sequence, modality: str):
     ------
     PromptError: a name is empty, or SAT was not trained on it in this modality.
     """
-    from SATSegmentLib.anatomy.labels import find_label
-    from SATSegmentLib.anatomy.user_words import find_words
+    from SATSegmentLib.anatomy.personal.user_words import find_words
+    from SATSegmentLib.anatomy.vocabulary.labels import find_label
     from SATSegmentLib.errors import PromptError
     from SATSegmentLib.types import MODALITIES, Prompt
 

@@ -18,7 +18,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "Testing")]
 
 from helpers.models import queries  # noqa: E402
 from helpers.seeded import manifest, write_released  # noqa: E402
-from SATSegmentLib.anatomy.labels import load_labels  # noqa: E402
+from SATSegmentLib.anatomy.vocabulary.labels import load_labels  # noqa: E402
 from SATSegmentLib.models.folder import BANK_FILE, NETWORK_FILE, ModelDescription  # noqa: E402
 from SATSegmentLib.sat.convert import convert  # noqa: E402
 from SATSegmentLib.sat.embedding_bank import EmbeddingBank  # noqa: E402

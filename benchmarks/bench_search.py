@@ -63,7 +63,7 @@ def _fresh() -> tuple[float, float, float]:
 
 def _keystrokes() -> tuple[list[float], list[float]]:
     from SATSegmentLib import anatomy
-    from SATSegmentLib.anatomy import ranking
+    from SATSegmentLib.anatomy.suggestions import ranking
 
     for modality in ("ct", "mri", "pet"):
         anatomy.preload(modality)

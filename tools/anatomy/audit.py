@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "SATSegment"))
 
-from SATSegmentLib.anatomy.tree import load_tree
+from SATSegmentLib.anatomy.vocabulary.tree import load_tree
 
 
 def main() -> int:

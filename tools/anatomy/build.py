@@ -64,7 +64,7 @@ def read_groups() -> dict[int, str]:
 
 
 def render_concepts(nodes: dict[str, Node]) -> str:
-    """The tree's table, sorted by id; the columns that `SATSegmentLib.anatomy.tree` reads."""
+    """The tree's table, sorted by id; the columns that `SATSegmentLib.anatomy.vocabulary.tree` reads."""
     header = "# id\tname\tsynonyms\tparents\tlaterality\tcodes\tsource\tdefault_view\tdefinition"
     lines = [_line(nodes[key]) for key in sorted(nodes)]
     return "\n".join([header, *lines]) + "\n"
@@ -89,7 +89,7 @@ def _line(node: Node) -> str:
 
 
 def render_names(rows: list[dict[str, str]]) -> str:
-    """The names' table; the columns that `SATSegmentLib.anatomy.labels` reads."""
+    """The names' table; the columns that `SATSegmentLib.anatomy.vocabulary.labels` reads."""
     lines = ["\t".join(rows[0]), *("\t".join(row.values()) for row in rows)]
     return "\n".join(lines) + "\n"
 

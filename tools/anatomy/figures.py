@@ -8,8 +8,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "SATSegment"))
 
-from SATSegmentLib.anatomy.labels import load_labels
-from SATSegmentLib.anatomy.tree import load_tree
+from SATSegmentLib.anatomy.vocabulary.labels import load_labels
+from SATSegmentLib.anatomy.vocabulary.tree import load_tree
 
 
 def main() -> int:

@@ -14,7 +14,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from SATSegmentLib.anatomy.answers import (
+    from SATSegmentLib.anatomy.personal.user_sets import UserSets
+    from SATSegmentLib.anatomy.report.reader import Mention, read_report
+    from SATSegmentLib.anatomy.resolver.answers import (
         Composite,
         DidYouMean,
         NotSegmentable,
@@ -22,38 +24,39 @@ if TYPE_CHECKING:
         Resolved,
         Unknown,
     )
-    from SATSegmentLib.anatomy.labels import CodedConcept, Label, Terminology, find_label, load_labels
-    from SATSegmentLib.anatomy.preset_sets import Preset, labels_by_region, presets
-    from SATSegmentLib.anatomy.ranking import preload, search
-    from SATSegmentLib.anatomy.resolver import as_free_text, resolve
-    from SATSegmentLib.anatomy.suggestion import Suggestion
-    from SATSegmentLib.anatomy.tree import AnatomyTree, Concept, load_tree
-    from SATSegmentLib.anatomy.user_sets import UserSets
+    from SATSegmentLib.anatomy.resolver.resolve import as_free_text, resolve
+    from SATSegmentLib.anatomy.suggestions.ranking import preload, search
+    from SATSegmentLib.anatomy.suggestions.suggestion import Suggestion
+    from SATSegmentLib.anatomy.vocabulary.labels import CodedConcept, Label, Terminology, find_label, load_labels
+    from SATSegmentLib.anatomy.vocabulary.presets import Preset, labels_by_region, presets
+    from SATSegmentLib.anatomy.vocabulary.tree import AnatomyTree, Concept, load_tree
 
 _HOMES = {
-    "AnatomyTree": "tree",
-    "CodedConcept": "labels",
-    "Composite": "answers",
-    "Concept": "tree",
-    "DidYouMean": "answers",
-    "Label": "labels",
-    "NotSegmentable": "answers",
-    "Preset": "preset_sets",
-    "Resolution": "answers",
-    "Resolved": "answers",
-    "Suggestion": "suggestion",
-    "Terminology": "labels",
-    "Unknown": "answers",
-    "UserSets": "user_sets",
-    "as_free_text": "resolver",
-    "find_label": "labels",
-    "labels_by_region": "preset_sets",
-    "load_labels": "labels",
-    "load_tree": "tree",
-    "preload": "ranking",
-    "presets": "preset_sets",
-    "resolve": "resolver",
-    "search": "ranking",
+    "AnatomyTree": "vocabulary.tree",
+    "CodedConcept": "vocabulary.labels",
+    "Composite": "resolver.answers",
+    "Concept": "vocabulary.tree",
+    "DidYouMean": "resolver.answers",
+    "Label": "vocabulary.labels",
+    "Mention": "report.reader",
+    "NotSegmentable": "resolver.answers",
+    "Preset": "vocabulary.presets",
+    "Resolution": "resolver.answers",
+    "Resolved": "resolver.answers",
+    "Suggestion": "suggestions.suggestion",
+    "Terminology": "vocabulary.labels",
+    "Unknown": "resolver.answers",
+    "UserSets": "personal.user_sets",
+    "as_free_text": "resolver.resolve",
+    "find_label": "vocabulary.labels",
+    "labels_by_region": "vocabulary.presets",
+    "load_labels": "vocabulary.labels",
+    "load_tree": "vocabulary.tree",
+    "preload": "suggestions.ranking",
+    "presets": "vocabulary.presets",
+    "read_report": "report.reader",
+    "resolve": "resolver.resolve",
+    "search": "suggestions.ranking",
 }
 
 
@@ -64,6 +67,7 @@ __all__ = [
     "Concept",
     "DidYouMean",
     "Label",
+    "Mention",
     "NotSegmentable",
     "Preset",
     "Resolution",
@@ -79,6 +83,7 @@ __all__ = [
     "load_tree",
     "preload",
     "presets",
+    "read_report",
     "resolve",
     "search",
 ]

@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Convert; returns the exit code."""
-    from SATSegmentLib.anatomy.labels import load_labels
+    from SATSegmentLib.anatomy.vocabulary.labels import load_labels
     from SATSegmentLib.cli.progress import progress_bar
     from SATSegmentLib.errors import SATSegmentError
     from SATSegmentLib.models.folder import ModelDescription

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from SATSegmentLib.anatomy.report import Mention, read_report
+from SATSegmentLib.anatomy.report.reader import Mention, read_report
 from SATSegmentLib.errors import SATSegmentError
 from SATSegmentLib.types import MODALITIES
 

@@ -151,14 +151,14 @@ def print_results(results: Sequence[SegmentResult]) -> None:
 
 
 def _untrained(prompt: Prompt) -> str:
-    from SATSegmentLib.anatomy.user_words import is_taught
+    from SATSegmentLib.anatomy.personal.user_words import is_taught
 
     return "taught from examples" if is_taught(prompt) else "free text: the model was never trained on it"
 
 
 def _report(segmenter: Segmenter, results: Sequence[SegmentResult], threshold: float) -> dict[str, object]:
     from SATSegmentLib import __version__
-    from SATSegmentLib.anatomy.user_words import is_taught
+    from SATSegmentLib.anatomy.personal.user_words import is_taught
 
     description = segmenter.description
     return {

@@ -82,7 +82,8 @@ def _need(arguments: argparse.Namespace) -> None:
 
 
 def _teach(arguments: argparse.Namespace) -> None:
-    from SATSegmentLib.anatomy.user_words import check_name, find_words, own_folder
+    from SATSegmentLib.anatomy.personal.user_words import find_words, own_folder
+    from SATSegmentLib.anatomy.resolver.new_words import check_name
     from SATSegmentLib.cli.progress import progress_bar
     from SATSegmentLib.errors import OutputError
     from SATSegmentLib.inference.segmenter import Segmenter
@@ -112,7 +113,7 @@ def _teach(arguments: argparse.Namespace) -> None:
 
 
 def _list() -> None:
-    from SATSegmentLib.anatomy.user_words import word_files, words_home
+    from SATSegmentLib.anatomy.personal.user_words import word_files, words_home
 
     files = word_files()
     if not files:
@@ -130,14 +131,14 @@ def _list() -> None:
 
 
 def _delete(arguments: argparse.Namespace) -> None:
-    from SATSegmentLib.anatomy.user_words import delete_word
+    from SATSegmentLib.anatomy.personal.user_words import delete_word
 
     for one in delete_word(arguments.delete, arguments.modality):
         print(f"Deleted {one.record.name!r} ({one.record.modality}, {one.record.model}).")
 
 
 def _import(arguments: argparse.Namespace) -> None:
-    from SATSegmentLib.anatomy.user_words import import_word
+    from SATSegmentLib.anatomy.resolver.new_words import import_word
     from SATSegmentLib.sat.taught_words import read_word
 
     # Whole, and not its header alone.

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from SATSegmentLib import anatomy
-from SATSegmentLib.anatomy.ontology import find_concept, load_tree_names
+from SATSegmentLib.anatomy.suggestions.tree_names import find_concept, load_tree_names
 from SATSegmentLib.errors import PromptError
 from SATSegmentLib.types import MODALITIES, Prompt
 

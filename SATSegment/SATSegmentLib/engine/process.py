@@ -24,7 +24,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from SATSegmentLib.anatomy.user_words import WordFile, own_folder, read_record
+from SATSegmentLib.anatomy.personal.user_words import WordFile, own_folder, read_record
 from SATSegmentLib.engine import messages as protocol
 from SATSegmentLib.engine.messages import ModelRecord, WorkerError
 from SATSegmentLib.errors import Cancelled, OutputError, SATSegmentError, SATSegmentWarning

@@ -34,7 +34,7 @@ def _download(message: dict[str, Any], progress: _Tell, cancel: _Asked) -> list[
 
 def _convert(message: dict[str, Any], progress: _Tell, cancel: _Asked) -> str:
     """{network, text_encoder, language_model, out, name} -> the model's folder."""
-    from SATSegmentLib.anatomy.labels import load_labels
+    from SATSegmentLib.anatomy.vocabulary.labels import load_labels
     from SATSegmentLib.models.folder import ModelDescription
     from SATSegmentLib.sat.convert import convert
 

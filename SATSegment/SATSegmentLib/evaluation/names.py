@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from SATSegmentLib import anatomy
-from SATSegmentLib.anatomy.resolver import resolve_vocabulary
+from SATSegmentLib.anatomy.resolver.resolve import resolve_vocabulary
 from SATSegmentLib.errors import PromptError
 from SATSegmentLib.types import Modality
 

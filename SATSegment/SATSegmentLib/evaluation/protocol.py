@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
-from SATSegmentLib.anatomy.labels import load_labels
+from SATSegmentLib.anatomy.vocabulary.labels import load_labels
 from SATSegmentLib.evaluation.metrics import Scores
 from SATSegmentLib.types import Modality
 

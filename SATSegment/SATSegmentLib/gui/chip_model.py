@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from SATSegmentLib import anatomy
-from SATSegmentLib.anatomy.user_words import find_words, is_taught
+from SATSegmentLib.anatomy.personal.user_words import find_words, is_taught
 from SATSegmentLib.types import Modality, Prompt
 
 Side = Literal["left", "right", "both"]

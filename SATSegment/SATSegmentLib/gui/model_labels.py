@@ -7,7 +7,7 @@ import struct
 from functools import lru_cache
 from pathlib import Path
 
-from SATSegmentLib.anatomy.user_words import is_taught
+from SATSegmentLib.anatomy.personal.user_words import is_taught
 from SATSegmentLib.models.folder import BANK_FILE, TEXT_FOLDER
 from SATSegmentLib.types import Prompt
 

@@ -9,7 +9,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from SATSegmentLib.anatomy.user_words import WordFile, find_words
+from SATSegmentLib.anatomy.personal.user_words import WordFile, find_words
 from SATSegmentLib.errors import SATSegmentError, ScanError
 from SATSegmentLib.files import atomic_path
 from SATSegmentLib.gui.icons import icon

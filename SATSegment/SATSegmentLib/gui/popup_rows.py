@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from slicer.i18n import tr as _
 
 from SATSegmentLib import anatomy
-from SATSegmentLib.anatomy.user_words import is_taught
+from SATSegmentLib.anatomy.personal.user_words import is_taught
 from SATSegmentLib.types import Modality, Prompt
 
 ROWS = 12

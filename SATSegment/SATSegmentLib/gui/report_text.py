@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from slicer.i18n import tr as _
 
 from SATSegmentLib import anatomy
-from SATSegmentLib.anatomy.report import Mention, read_report
+from SATSegmentLib.anatomy.report.reader import Mention, read_report
 from SATSegmentLib.types import Modality, Prompt
 
 

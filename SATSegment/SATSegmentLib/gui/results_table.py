@@ -9,7 +9,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from SATSegmentLib.anatomy.user_words import is_taught
+from SATSegmentLib.anatomy.personal.user_words import is_taught
 from SATSegmentLib.gui.icons import icon
 from SATSegmentLib.gui.results_model import ResultRow
 from SATSegmentLib.gui.signal import Connections, Signal

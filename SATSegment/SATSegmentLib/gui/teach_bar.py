@@ -7,7 +7,7 @@ from typing import Any
 import qt
 from slicer.i18n import tr as _
 
-from SATSegmentLib.anatomy.user_words import MAX_NAME
+from SATSegmentLib.anatomy.personal.user_words import MAX_NAME
 from SATSegmentLib.gui.icons import icon
 from SATSegmentLib.gui.signal import Connections, Signal
 

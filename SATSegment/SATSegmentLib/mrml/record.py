@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import SATSegmentLib
-from SATSegmentLib.anatomy.user_words import is_taught, word_sha256
+from SATSegmentLib.anatomy.personal.user_words import is_taught, word_sha256
 from SATSegmentLib.segments.style import segment_id
 from SATSegmentLib.types import SegmentResult
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from SATSegmentLib.anatomy.user_words import is_taught
+from SATSegmentLib.anatomy.personal.user_words import is_taught
 from SATSegmentLib.errors import PairMismatch, PromptError
 from SATSegmentLib.models.folder import BANK_FILE, TEXT_FOLDER, ModelDescription
 from SATSegmentLib.sat.embedding_bank import EmbeddingBank

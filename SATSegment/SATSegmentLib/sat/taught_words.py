@@ -1,4 +1,4 @@
-"""The vectors of words that users taught a model; see `anatomy.user_words` for what else is in their files."""
+"""The vectors of words that users taught a model; see `anatomy.personal.user_words` for what else is in their files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from SATSegmentLib.anatomy.user_words import WordError, WordRecord, find_words, read_record, word_path
+from SATSegmentLib.anatomy.personal.user_words import WordError, WordRecord, find_words, read_record, word_path
 from SATSegmentLib.errors import PairMismatch, PromptError
 from SATSegmentLib.files import atomic_path
 from SATSegmentLib.types import Prompt

@@ -7,7 +7,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-from SATSegmentLib.anatomy.labels import CodedConcept, Terminology, find_label
+from SATSegmentLib.anatomy.vocabulary.labels import CodedConcept, Terminology, find_label
 from SATSegmentLib.types import Prompt
 
 _CONTEXT = "Segmentation category and type - 3D Slicer General Anatomy list"

@@ -71,7 +71,7 @@ def test_the_installed_module_loads_and_finds_its_resources(installed: Path, tmp
         f"sys.path.insert(0, {str(installed)!r})\n"
         "import SATSegment, SATSegmentLib\n"
         "from SATSegmentLib.resources import resource_path\n"
-        "from SATSegmentLib.anatomy.labels import load_labels\n"
+        "from SATSegmentLib.anatomy.vocabulary.labels import load_labels\n"
         "from SATSegmentLib.mrml import segmentations, volumes\n"
         "from SATSegmentLib.engine.process import _LIBRARY\n"
         "prompt = SATSegment.promptsFor('left kidney', 'ct')[0]\n"

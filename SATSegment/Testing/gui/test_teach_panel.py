@@ -17,7 +17,7 @@ from rig.hands import click, press, settle, typeText, waitFor
 from rig.slicer_app import closeScene
 
 from helpers.small_model import makeModel
-from SATSegmentLib.anatomy.user_words import word_files
+from SATSegmentLib.anatomy.personal.user_words import word_files
 from SATSegmentLib.mrml.record import records
 
 

@@ -13,7 +13,7 @@ from mrml.slicer_module import SATSegment
 
 from helpers.results import result
 from helpers.small_model import makeModel
-from SATSegmentLib.anatomy.user_words import word_files
+from SATSegmentLib.anatomy.personal.user_words import word_files
 from SATSegmentLib.engine.process import Worker
 from SATSegmentLib.errors import Cancelled, PairMismatch, PromptError
 from SATSegmentLib.mrml.record import records
@@ -78,7 +78,7 @@ def test_what_goes_wrong_leaves_no_word(scene, model: str, tmp_path: Path) -> No
 def test_another_models_word_is_refused_across_the_pipe(scene, model: str) -> None:
     from learning.teach.teaching import put_word
 
-    from SATSegmentLib.anatomy.user_words import own_folder
+    from SATSegmentLib.anatomy.personal.user_words import own_folder
 
     put_word(own_folder(), model="SAT-Nano", model_sha256="d" * 64)
     volumeNode, _, _ = drawn(scene)

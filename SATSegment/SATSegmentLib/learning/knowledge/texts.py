@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from SATSegmentLib.anatomy.labels import load_labels
-from SATSegmentLib.anatomy.lexicon import load_lexicon
-from SATSegmentLib.anatomy.tree import AnatomyTree, Concept, load_tree
-from SATSegmentLib.anatomy.words import read_words
+from SATSegmentLib.anatomy.text.words import read_words
+from SATSegmentLib.anatomy.vocabulary.labels import load_labels
+from SATSegmentLib.anatomy.vocabulary.lexicon import load_lexicon
+from SATSegmentLib.anatomy.vocabulary.tree import AnatomyTree, Concept, load_tree
 from SATSegmentLib.learning.knowledge.wording import split_side
 from SATSegmentLib.learning.sides import other_side
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Literal
 
-from SATSegmentLib.anatomy.lexicon import load_lexicon
+from SATSegmentLib.anatomy.vocabulary.lexicon import load_lexicon
 from SATSegmentLib.learning.sides import sides_in, without_side
 
 Side = Literal["left", "right", ""]

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 
 import SATSegmentLib
-from SATSegmentLib.anatomy.user_words import WordRecord, check_name
+from SATSegmentLib.anatomy.personal.user_words import WordRecord
+from SATSegmentLib.anatomy.resolver.new_words import check_name
 from SATSegmentLib.errors import CheckpointError, PromptError, SATSegmentWarning, ScanError
 from SATSegmentLib.inference.progress import CancelCallback, ProgressCallback, Run
 from SATSegmentLib.inference.segmenter import Segmenter

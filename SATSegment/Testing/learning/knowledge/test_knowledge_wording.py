@@ -6,8 +6,8 @@ import csv
 
 import pytest
 
-from SATSegmentLib.anatomy.labels import load_labels
-from SATSegmentLib.anatomy.words import read_words
+from SATSegmentLib.anatomy.text.words import read_words
+from SATSegmentLib.anatomy.vocabulary.labels import load_labels
 from SATSegmentLib.learning.knowledge.wording import (
     bases,
     held_out_paraphrases,

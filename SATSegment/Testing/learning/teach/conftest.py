@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from SATSegmentLib.anatomy.user_words import WORDS_VARIABLE, words_home
+from SATSegmentLib.anatomy.personal.user_words import WORDS_VARIABLE, words_home
 
 
 @pytest.fixture(autouse=True)

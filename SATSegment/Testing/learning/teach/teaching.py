@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from helpers.small_model import headLikeImage, makeModel
-from SATSegmentLib.anatomy.user_words import WordRecord
+from SATSegmentLib.anatomy.personal.user_words import WordRecord
 from SATSegmentLib.inference.cache import FeatureCache
 from SATSegmentLib.inference.segmenter import Segmenter
 from SATSegmentLib.learning.teach.example import Example

@@ -14,20 +14,19 @@ from learning.teach.teaching import CHANNELS, DIM, NAME, put_word, word_record
 from platformdirs import user_data_path
 
 from SATSegmentLib import anatomy
-from SATSegmentLib.anatomy.user_words import (
+from SATSegmentLib.anatomy.personal.user_words import (
     SUFFIX,
     TAUGHT,
     WORDS_VARIABLE,
     WordError,
-    check_name,
     delete_word,
     find_words,
-    import_word,
     is_taught,
     read_record,
     word_files,
     word_sha256,
 )
+from SATSegmentLib.anatomy.resolver.new_words import check_name, import_word
 from SATSegmentLib.errors import PairMismatch, PromptError
 from SATSegmentLib.sat.queries import QuerySource
 from SATSegmentLib.sat.taught_words import TaughtWords, read_word

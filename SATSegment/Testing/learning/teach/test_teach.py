@@ -11,7 +11,7 @@ import torch
 from learning.teach.teaching import NAME, ball_example, small_segmenter
 
 from SATSegmentLib import anatomy
-from SATSegmentLib.anatomy.user_words import own_folder
+from SATSegmentLib.anatomy.personal.user_words import own_folder
 from SATSegmentLib.errors import Cancelled, CheckpointError, PromptError, SATSegmentWarning, ScanError
 from SATSegmentLib.inference.segmenter import Segmenter
 from SATSegmentLib.learning.teach.example import Example, ExampleView

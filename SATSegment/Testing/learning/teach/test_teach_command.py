@@ -11,7 +11,7 @@ import SimpleITK
 from learning.teach.teaching import NAME, ball_example
 
 from helpers.small_model import makeModel
-from SATSegmentLib.anatomy.user_words import word_files
+from SATSegmentLib.anatomy.personal.user_words import word_files
 from SATSegmentLib.cli import main
 from SATSegmentLib.types import Image
 

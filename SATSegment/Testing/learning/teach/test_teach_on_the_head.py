@@ -12,7 +12,7 @@ import pytest
 import SimpleITK
 
 from SATSegmentLib import anatomy
-from SATSegmentLib.anatomy.user_words import own_folder
+from SATSegmentLib.anatomy.personal.user_words import own_folder
 from SATSegmentLib.inference.cache import FeatureCache
 from SATSegmentLib.inference.segmenter import Segmenter
 from SATSegmentLib.learning.teach.example import Example

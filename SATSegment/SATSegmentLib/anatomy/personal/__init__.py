@@ -1,0 +1,1 @@
+"""What users keep for themselves: sets, history and taught words."""

@@ -1,0 +1,1 @@
+"""What a radiology report mentions, and how certain it is."""

@@ -1,0 +1,214 @@
+"""Vertebrae and the discs between them: "T12, L1 and L2", "L4/5 disc", "first and second lumbar vertebrae"."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Sequence, Set
+from typing import Literal, NamedTuple
+
+from SATSegmentLib.anatomy.report.numbers import JOINS, LONGEST_LIST, RANGES, SIDES, Counted, number_list, number_of
+from SATSegmentLib.anatomy.report.rules import words
+from SATSegmentLib.anatomy.report.text import Token
+
+LEVEL = re.compile(r"(th|[ctdls])[.\-]?0?(\d{1,2})\Z")
+_COUNTS = {"c": 7, "t": 12, "l": 6, "s": 5}
+_SPINE_ORDER = [
+    f"{letter}{number}" for letter, last in (("c", 7), ("t", 12), ("l", 5), ("s", 1)) for number in range(1, last + 1)
+]
+_REGIONS = {"c": "cervical", "t": "thoracic", "l": "lumbar", "s": "sacral"}
+_REGION_WORDS = {"cervical": "c", "thoracic": "t", "dorsal": "t", "lumbar": "l"}
+_VERTEBRA_WORDS = words("vertebra_words")
+_VERTEBRA_CONTEXT = words("vertebra_context")
+_DISC_WORDS = words("disc_words")
+_DISC_CONTEXT = words("disc_context")
+BEFORE_LEVELS = _VERTEBRA_WORDS | _DISC_WORDS | frozenset(("intervertebral", *_REGION_WORDS))
+_BETWEEN_LEVELS = frozenset(("and", "the", "(", ")", "of"))
+_NOT_LEVELS_BEFORE = frozenset(("stage", "pt", "ct", "grade", "category"))
+_ROOT = re.compile(r"nerve|root|radicul|dermatom|myotom")
+_SEQUENCE = re.compile(
+    r"weight|hyperint|hypoint|isoint|signal|flair|bright|dark|sequenc|prolong|relax|time|image|shorten|map|shine|w\Z|tse|"
+    r"fse|fs\Z|stir|dixon|contrast|black|high|low|increas"
+)
+_STAGED = re.compile(r"n\d|m\d|tumor|tumour|stage|disease|lesion|carcinoma|cancer")
+_DUODENUM = re.compile(r"duoden|diagonal|coronar|lad\Z|dimer")
+
+
+class _Levels(NamedTuple):
+    """Levels said together: one, a pair next to each other ("L4/5"), a range written out, a range of pairs."""
+
+    levels: tuple[str, ...]
+    kind: Literal["single", "pair", "range", "discs"]
+
+
+def read_ordinal_vertebrae(tokens: Sequence[Token], index: int) -> Counted | None:
+    """Vertebrae counted by words from a token on ("first and second lumbar vertebrae"), or None."""
+    if tokens[index].word in SIDES:
+        return None
+    items, after = number_list(tokens, index, "", 12)
+    if not items or after + 1 >= len(tokens):
+        return None
+    letter = _REGION_WORDS.get(tokens[after].word)
+    if not letter or not tokens[after + 1].word.startswith("vertebra"):
+        return None
+    last = _last_of(tokens, after + 1, _VERTEBRA_WORDS)
+    return Counted(index, last, tuple(vertebra(letter, number) for _, number in items))
+
+
+def read_levels(tokens: Sequence[Token], index: int, modality: str, around: Set[str]) -> Counted | None:
+    """Vertebrae or discs that are named by levels from a token on; `around` are the sentence's words."""
+    start = index
+    while (
+        start < len(tokens)
+        and start - index < 4
+        and (tokens[start].word in BEFORE_LEVELS or tokens[start].word in ("of", "at", "space", "spaces"))
+    ):
+        start += 1
+    if start >= len(tokens) or not LEVEL.match(tokens[start].word):
+        return None
+    groups, after = _level_groups(tokens, start)
+    if not groups:
+        return None
+    if _are_no_levels(tokens, start, after, groups, around):
+        return Counted(start, after - 1, ())
+    last = _last_of(tokens, after, _VERTEBRA_WORDS | _DISC_WORDS | {"intervertebral"}, after - 1)
+    named = {token.word for token in (*tokens[index:start], *tokens[after : last + 1])}
+    labels = _labels_of_levels(groups, named, around, modality)
+    return Counted(index if index < start and named else start, last, tuple(dict.fromkeys(labels)))
+
+
+def read_disc_between(tokens: Sequence[Token], index: int) -> Counted | None:
+    """ "disc between L3 and L4", also as SAT's labels spell it, from the word "disc" on; or None."""
+    start = index + 1 if tokens[index].word == "intervertebral" else index
+    if start + 1 >= len(tokens) or tokens[start].word not in _DISC_WORDS or tokens[start + 1].word != "between":
+        return None
+    levels: list[str] = []
+    for position in range(start + 2, min(start + 18, len(tokens))):
+        word = tokens[position].word
+        if match := LEVEL.match(word):
+            levels.append(_level_name(match))
+        elif word == "sacrum":
+            levels.append("s1")
+        elif not (word in _BETWEEN_LEVELS or word in BEFORE_LEVELS or word.isdigit()):
+            return None
+        if len(levels) == 2:
+            closed = position + 1 < len(tokens) and tokens[position + 1].word == ")"
+            labels = (disc(*levels),) if _are_next(*levels) else ()
+            return Counted(index, position + 1 if closed else position, labels)
+    return None
+
+
+def _are_next(upper: str, lower: str) -> bool:
+    if upper not in _SPINE_ORDER or lower not in _SPINE_ORDER:
+        return False
+    return _SPINE_ORDER.index(lower) == _SPINE_ORDER.index(upper) + 1
+
+
+def _are_no_levels(
+    tokens: Sequence[Token], start: int, after: int, groups: Sequence[_Levels], around: Set[str]
+) -> bool:
+    """Whether "T2", "S1", "D2" mean something else here: a sequence, a stage, a nerve root, a part of the bowel."""
+    if start > 0 and tokens[start - 1].word in _NOT_LEVELS_BEFORE:
+        return True
+    following = [token.word for token in tokens[after : after + 2]]
+    if following[:1] == ["-"]:
+        following = following[1:]
+    if following and _ROOT.match(following[0]):
+        return True
+    if groups[0].levels[0] in ("t1", "t2") and following and _SEQUENCE.match(following[0]):
+        return True
+    if groups[0].levels[0] in ("t1", "t2", "t3", "t4") and following and _STAGED.match(following[0]):
+        return True
+    letter = tokens[start].word[0]
+    return letter == "d" and any(map(_DUODENUM.match, around))
+
+
+def _last_of(tokens: Sequence[Token], index: int, words: Set[str], default: int | None = None) -> int:
+    """Index of the last of the words that follow each other from an index on."""
+    last = index if default is None else default
+    while index < len(tokens) and tokens[index].word in words:
+        last = index
+        index += 1
+    return last
+
+
+def _level_groups(tokens: Sequence[Token], index: int) -> tuple[list[_Levels], int]:
+    """Levels as they are said, and the index after the last one."""
+    groups: list[_Levels] = []
+    position, join, after = index, "", index
+    while position < len(tokens) and position - index < LONGEST_LIST:
+        word = tokens[position].word
+        match = LEVEL.match(word)
+        number = number_of(word) if groups and not match else None
+        if match or (number is not None and join in ("-", "–", "/", "to", "through", "and", "thru", "&", ",")):
+            level = _level_name(match) if match else _same_region(groups[-1].levels[-1], number or 0)
+            if not level or (not match and _is_measure(tokens, position + 1)):
+                break
+            _add_level(groups, level, join)
+            join, after = "", position + 1
+        elif groups and (word in RANGES or word in JOINS):
+            join = word if word in RANGES else join or word
+        elif not groups or word not in ("the", "level", "levels", "of"):
+            break
+        position += 1
+    return groups, after
+
+
+def _is_measure(tokens: Sequence[Token], index: int) -> bool:
+    return index < len(tokens) and tokens[index].word in ("mm", "cm", "ml", "x", "years", "months", "%")
+
+
+def _level_name(match: re.Match[str]) -> str:
+    letter = {"th": "t", "d": "t"}.get(match[1], match[1])
+    return f"{letter}{int(match[2])}" if 1 <= int(match[2]) <= _COUNTS[letter] else ""
+
+
+def _same_region(previous: str, number: int) -> str:
+    """The level a bare number means after another level: "L4/5" stays lumbar, "T12/1" and "L5/1" go on below."""
+    letter, last = previous[0], int(previous[1:])
+    if number > last and number <= _COUNTS[letter]:
+        return f"{letter}{number}"
+    following = {"c7": "t1", "t12": "l1", "l5": "s1"}.get(previous, "")
+    return following if number == 1 else ""
+
+
+def _add_level(groups: list[_Levels], level: str, join: str) -> None:
+    previous = groups[-1] if groups else _Levels((), "single")
+    if previous.levels and previous.levels[-1] in _SPINE_ORDER and level in _SPINE_ORDER:
+        first, last = _SPINE_ORDER.index(previous.levels[-1]), _SPINE_ORDER.index(level)
+        between = (*previous.levels, *_SPINE_ORDER[first + 1 : last + 1])
+        is_pair = last == first + 1 and join in ("/", "-", "–", "—", "‑")
+        if is_pair and (len(previous.levels) == 1 or previous.kind == "discs"):
+            groups[-1] = _Levels(between, "pair" if len(previous.levels) == 1 else "discs")
+            return
+        if first <= last and join in RANGES:  # "L1-L3", and from pair to pair: "L1/2 to L4/5"
+            groups[-1] = _Levels(between, "discs" if previous.kind == "pair" else "range")
+            return
+    groups.append(_Levels((level,), "single"))
+
+
+def _labels_of_levels(groups: Sequence[_Levels], named: Set[str], around: Set[str], modality: str) -> Iterator[str]:
+    """Vertebrae or the discs between them: "L4/5" is a disc unless the sentence is about bone."""
+    names_vertebra = bool(named & {"vertebra", "vertebrae", "vertebral", "body", "bodies"})
+    for levels, kind in groups:
+        if kind == "single" or names_vertebra:
+            is_disc = False
+        elif kind in ("pair", "discs"):
+            is_disc = bool(around & _DISC_CONTEXT) or (modality == "mri" and not around & _VERTEBRA_CONTEXT)
+        else:
+            is_disc = bool((named or around) & _DISC_WORDS)
+        if is_disc:
+            yield from (disc(upper, lower) for upper, lower in itertools.pairwise(levels))
+        else:
+            yield from (vertebra(level[0], int(level[1:])) for level in levels)
+
+
+def vertebra(letter: str, number: int) -> str:
+    """The trained string of a vertebra: "lumbar vertebrae 4 (l4)"."""
+    return f"{_REGIONS[letter]} vertebrae {number} ({letter}{number})"
+
+
+def disc(upper: str, lower: str) -> str:
+    """The trained string of the disc between two levels."""
+    below = "sacrum" if lower == "s1" else vertebra(lower[0], int(lower[1:]))
+    return f"intervertebral disc between {vertebra(upper[0], int(upper[1:]))} and {below}"

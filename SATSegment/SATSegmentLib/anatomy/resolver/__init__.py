@@ -1,0 +1,1 @@
+"""A text to prompts, or to a question; never a silent guess."""

@@ -1,0 +1,1 @@
+"""Suggestions while a person types, the likeliest first."""

@@ -1,0 +1,1 @@
+"""Typed text to words: spelling, sides, numbers and slips."""
