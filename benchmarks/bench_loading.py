@@ -20,8 +20,8 @@ from helpers.models import queries  # noqa: E402
 from helpers.seeded import manifest, write_released  # noqa: E402
 from SATSegmentLib.anatomy.vocabulary.labels import load_labels  # noqa: E402
 from SATSegmentLib.models.folder import BANK_FILE, NETWORK_FILE, ModelDescription  # noqa: E402
-from SATSegmentLib.sat.convert import convert  # noqa: E402
-from SATSegmentLib.sat.embedding_bank import EmbeddingBank  # noqa: E402
+from SATSegmentLib.sat.checkpoint.convert import convert  # noqa: E402
+from SATSegmentLib.sat.text.bank import EmbeddingBank  # noqa: E402
 
 WINDOW = (288, 288, 96)
 LOAD = """

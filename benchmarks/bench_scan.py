@@ -47,7 +47,7 @@ from SATSegmentLib.inference.progress import Run  # noqa: E402
 from SATSegmentLib.inference.restore import restore  # noqa: E402
 from SATSegmentLib.inference.scan_pass import Ask  # noqa: E402
 from SATSegmentLib.inference.segmenter import Segmenter  # noqa: E402
-from SATSegmentLib.sat.cost import encode_macs  # noqa: E402
+from SATSegmentLib.sat.backbones.unet.cost import encode_macs  # noqa: E402
 from SATSegmentLib.scans import read_scan  # noqa: E402
 from SATSegmentLib.storage import write_segmentation  # noqa: E402
 from SATSegmentLib.types import Image, Prompt  # noqa: E402

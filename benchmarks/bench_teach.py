@@ -33,10 +33,10 @@ from SATSegmentLib.learning.teach.files import read_example  # noqa: E402
 from SATSegmentLib.learning.teach.fit import Recipe  # noqa: E402
 from SATSegmentLib.learning.teach.teach import TaughtWord, teach  # noqa: E402
 from SATSegmentLib.models.folder import ModelDescription  # noqa: E402
-from SATSegmentLib.sat.embedding_bank import EmbeddingBank  # noqa: E402
 from SATSegmentLib.sat.features import Features  # noqa: E402
 from SATSegmentLib.sat.network import SATNetwork  # noqa: E402
-from SATSegmentLib.sat.queries import QuerySource  # noqa: E402
+from SATSegmentLib.sat.text.bank import EmbeddingBank  # noqa: E402
+from SATSegmentLib.sat.text.queries import QuerySource  # noqa: E402
 
 # FreeSurfer's numbers, as SAMSEG writes them; none of these is a prompt of the demonstration model.
 STRUCTURES = {

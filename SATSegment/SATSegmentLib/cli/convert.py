@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     from SATSegmentLib.cli.progress import progress_bar
     from SATSegmentLib.errors import SATSegmentError
     from SATSegmentLib.models.folder import ModelDescription
-    from SATSegmentLib.sat.convert import convert
+    from SATSegmentLib.sat.checkpoint.convert import convert
 
     if (arguments.text is None) != (arguments.language_model is None):
         raise SATSegmentError(

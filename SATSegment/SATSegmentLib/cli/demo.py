@@ -209,7 +209,7 @@ def _random_masks(segmenter: Segmenter, ct: Image, progress: ProgressCallback) -
     """Masks (queries, K, J, I) of random queries, always the same ones."""
     from SATSegmentLib.models.catalog import find_model
     from SATSegmentLib.models.folder import BANK_FILE
-    from SATSegmentLib.sat.embedding_bank import EmbeddingBank
+    from SATSegmentLib.sat.text.bank import EmbeddingBank
 
     length = EmbeddingBank.load(find_model("demo") / BANK_FILE).query_dim
     queries = np.random.default_rng(0).standard_normal((_RANDOM_QUERIES, length)).astype(np.float32)

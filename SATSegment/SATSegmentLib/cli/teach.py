@@ -89,7 +89,7 @@ def _teach(arguments: argparse.Namespace) -> None:
     from SATSegmentLib.inference.segmenter import Segmenter
     from SATSegmentLib.learning.teach.files import read_example
     from SATSegmentLib.learning.teach.teach import teach
-    from SATSegmentLib.sat.taught_words import write_word
+    from SATSegmentLib.sat.text.taught_words import write_word
 
     # All that can be wrong is asked before the work.
     name = check_name(arguments.name, arguments.modality)
@@ -139,7 +139,7 @@ def _delete(arguments: argparse.Namespace) -> None:
 
 def _import(arguments: argparse.Namespace) -> None:
     from SATSegmentLib.anatomy.resolver.new_words import import_word
-    from SATSegmentLib.sat.taught_words import read_word
+    from SATSegmentLib.sat.text.taught_words import read_word
 
     # Whole, and not its header alone.
     read_word(arguments.import_file.expanduser())

@@ -158,7 +158,7 @@ class Child:
         segmenter = self._load(message["model"], message["device"], message["precision"], message["cache_bytes"])
         from SATSegmentLib.learning.teach.example import Example
         from SATSegmentLib.learning.teach.teach import teach
-        from SATSegmentLib.sat.taught_words import write_word
+        from SATSegmentLib.sat.text.taught_words import write_word
 
         examples = [Example(image, mask) for image, mask in protocol.read_lesson(message)]
         word = teach(

@@ -36,7 +36,7 @@ def _convert(message: dict[str, Any], progress: _Tell, cancel: _Asked) -> str:
     """{network, text_encoder, language_model, out, name} -> the model's folder."""
     from SATSegmentLib.anatomy.vocabulary.labels import load_labels
     from SATSegmentLib.models.folder import ModelDescription
-    from SATSegmentLib.sat.convert import convert
+    from SATSegmentLib.sat.checkpoint.convert import convert
 
     progress(Progress(0.0, "reading the weights"))
     convert(

@@ -17,9 +17,9 @@ import torch
 from SATSegmentLib.inference.cache import FeatureCache
 from SATSegmentLib.inference.device import EIGHT_BIT, choose_precision, precision_name
 from SATSegmentLib.inference.speed import Speed
-from SATSegmentLib.sat import lean
-from SATSegmentLib.sat.arithmetic import arithmetic_dtype
-from SATSegmentLib.sat.cost import encode_macs
+from SATSegmentLib.sat.backbones.unet.cost import encode_macs
+from SATSegmentLib.sat.backbones.unet.streaming import slabs
+from SATSegmentLib.sat.backbones.unet.streaming.compute_dtype import arithmetic_dtype
 from SATSegmentLib.sat.network import SATNetwork
 
 Home = Literal["device", "memory", "memory and disk", "nowhere"]
@@ -214,7 +214,7 @@ def encode_bytes(network: SATNetwork, dtype: torch.dtype | None = None) -> int:
         maps += channels * voxels * dtype.itemsize
     # The widest slab is at full resolution, where a map and its skip are read together: read, convolved, written.
     plane = features[0] * network.window[1] * network.window[2] * arithmetic_dtype(dtype, device).itemsize
-    planes = min(max(lean.SLAB_BYTES // plane, 1), network.window[0])
+    planes = min(max(slabs.SLAB_BYTES // plane, 1), network.window[0])
     return maps + plane * (2 * (planes + 2) + 2 * planes) + 4 * math.prod(network.window)
 
 

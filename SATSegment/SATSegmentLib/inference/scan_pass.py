@@ -21,7 +21,7 @@ from SATSegmentLib.inference.progress import Run
 from SATSegmentLib.inference.restore import restore, touched_sides
 from SATSegmentLib.inference.tiles import HighTiles, TileLogits, TileSums, Tiling
 from SATSegmentLib.inference.windows import cover, pad_to_window
-from SATSegmentLib.sat.cost import decode_macs, encode_macs
+from SATSegmentLib.sat.backbones.unet.cost import decode_macs, encode_macs
 from SATSegmentLib.sat.features import Features
 from SATSegmentLib.sat.network import SATNetwork
 from SATSegmentLib.types import PackedMask, Prompt, SegmentResult

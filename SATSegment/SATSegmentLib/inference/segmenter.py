@@ -23,9 +23,9 @@ from SATSegmentLib.inference.scan_pass import Ask, ScanPass
 from SATSegmentLib.inference.speed import Speed, measure_speed
 from SATSegmentLib.models.catalog import find_model
 from SATSegmentLib.models.folder import DESCRIPTION_FILE, NETWORK_FILE, ModelDescription, read_description
-from SATSegmentLib.sat.checkpoint import build_network, read_network
+from SATSegmentLib.sat.checkpoint.released import build_network, read_network
 from SATSegmentLib.sat.network import SATNetwork
-from SATSegmentLib.sat.queries import QuerySource
+from SATSegmentLib.sat.text.queries import QuerySource
 from SATSegmentLib.types import MODALITIES, Image, Modality, Orientation, Prompt, SegmentResult
 
 THRESHOLD = 0.5

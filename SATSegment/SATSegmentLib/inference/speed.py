@@ -11,13 +11,13 @@ import torch
 
 from SATSegmentLib.grid.box import Box
 from SATSegmentLib.inference.tiles import HighTiles, TileLogits, Tiling
-from SATSegmentLib.sat import lean
-from SATSegmentLib.sat.blocks import ConvBlock
-from SATSegmentLib.sat.cost import encode_macs
+from SATSegmentLib.sat.backbones.unet.blocks import ConvBlock
+from SATSegmentLib.sat.backbones.unet.cost import encode_macs
+from SATSegmentLib.sat.backbones.unet.streaming import slabs
+from SATSegmentLib.sat.backbones.unet.streaming.sources import Map
+from SATSegmentLib.sat.backbones.unet.streaming.winograd import TILE
 from SATSegmentLib.sat.features import Features
 from SATSegmentLib.sat.network import SATNetwork
-from SATSegmentLib.sat.sources import Map
-from SATSegmentLib.sat.winograd import TILE
 
 # A piece of this much work tells the rate; of a small window it is a fiftieth.
 _PROBE_MACS = 5e9
@@ -85,8 +85,8 @@ def _encode_macs(network: SATNetwork) -> float:
     least = _PROBE_LINES / (weight.shape[1] * planes)
     rows = min(TILE * math.ceil(max(work / line, least) / TILE), y)
     outputs, inputs = weight.shape[:2]
-    piece, made = (lean.empty(weight, channels, planes, rows, z).fill_(1) for channels in (inputs, outputs))
-    return _WHOLE_OVER_BUSIEST * rows * line / _seconds(lambda: lean.convolve(Map(piece), block, made), weight.device)
+    piece, made = (slabs.empty(weight, channels, planes, rows, z).fill_(1) for channels in (inputs, outputs))
+    return _WHOLE_OVER_BUSIEST * rows * line / _seconds(lambda: slabs.convolve(Map(piece), block, made), weight.device)
 
 
 def _busiest_layer(network: SATNetwork) -> tuple[ConvBlock, tuple[int, int, int]]:

@@ -15,9 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from SATSegmentLib.sat.architecture import ATTENTION_HEADS, Architecture, Triple
+from SATSegmentLib.sat.backbones.unet.module import UNet
+from SATSegmentLib.sat.backbones.unet.spec import ATTENTION_HEADS, Architecture, Triple
 from SATSegmentLib.sat.features import Features
-from SATSegmentLib.sat.unet import UNet
 
 # A matrix product's rounding depends on its number of rows. Queries are decoded in chunks of one fixed size, filled up
 # with zeros, so that a prompt's mask is the same to the last bit whatever other prompts come with it.

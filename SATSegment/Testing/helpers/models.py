@@ -12,11 +12,11 @@ import torch
 from helpers.seeded import manifest, seeded_state
 from SATSegmentLib.inference.segmenter import Segmenter
 from SATSegmentLib.models.folder import BANK_FILE, ModelDescription
-from SATSegmentLib.sat.architecture import Architecture
-from SATSegmentLib.sat.checkpoint import NetworkWeights, build_network, check_network
-from SATSegmentLib.sat.convert import convert
-from SATSegmentLib.sat.embedding_bank import EmbeddingBank
+from SATSegmentLib.sat.backbones.unet.spec import Architecture
+from SATSegmentLib.sat.checkpoint.convert import convert
+from SATSegmentLib.sat.checkpoint.released import NetworkWeights, build_network, check_network
 from SATSegmentLib.sat.network import SATNetwork
+from SATSegmentLib.sat.text.bank import EmbeddingBank
 
 TINY_WINDOW = (64, 64, 32)
 TINY_QUERY_DIM = 48

@@ -9,8 +9,8 @@ import numpy as np
 
 from helpers.models import write_tiny_checkpoint
 from SATSegmentLib.models.folder import BANK_FILE, DESCRIPTION_FILE, ModelDescription, read_description
-from SATSegmentLib.sat.convert import convert
-from SATSegmentLib.sat.embedding_bank import EmbeddingBank
+from SATSegmentLib.sat.checkpoint.convert import convert
+from SATSegmentLib.sat.text.bank import EmbeddingBank
 from SATSegmentLib.types import Image
 
 LABELS = [("left hippocampus", "mri"), ("right hippocampus", "mri"), ("brainstem", "mri"), ("liver", "ct")]

@@ -19,7 +19,7 @@ from SATSegmentLib.inference.plan import PassSize, RunPlan, plan_precision, plan
 from SATSegmentLib.inference.segmenter import Segmenter
 from SATSegmentLib.inference.speed import Speed
 from SATSegmentLib.models.folder import ModelDescription
-from SATSegmentLib.sat.architecture import Architecture
+from SATSegmentLib.sat.backbones.unet.spec import Architecture
 from SATSegmentLib.sat.network import SATNetwork
 from SATSegmentLib.scans import read_scan
 from SATSegmentLib.types import Image

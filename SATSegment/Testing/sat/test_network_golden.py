@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from helpers.seeded import GOLDEN, manifest, seeded_tensor, write_released
-from SATSegmentLib.sat.checkpoint import build_network, check_network, read_network
+from SATSegmentLib.sat.checkpoint.released import build_network, check_network, read_network
 
 # The tolerance that the golden numbers come with: 1e-3 of the logits' standard deviation.
 RELATIVE = 1e-3

@@ -1,6 +1,6 @@
 """Words that users taught a model themselves: one small file each, in the user's own folder or in a site's.
 
-A file is a safetensors file (`sat.taught_words` reads and writes its vectors). Everything else that is known about the
+A file is a safetensors file (`sat.text.taught_words` reads and writes its vectors). Everything else known about the
 word stands in the file's header, which is JSON, so that the prompt line can offer it before anything was installed.
 """
 

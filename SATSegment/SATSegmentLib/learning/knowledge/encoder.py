@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from SATSegmentLib.errors import ModelNotFound, PairMismatch, SATSegmentError
 from SATSegmentLib.learning.saving import save_atomically
-from SATSegmentLib.sat.text_checkpoint import check_complete, read_text_weights, tower_prefix
-from SATSegmentLib.sat.text_encoder import QueryModule
-from SATSegmentLib.sat.text_transformer import drop_pooler
-from SATSegmentLib.sat.tokenizer import TextTokenizer
+from SATSegmentLib.sat.text.checkpoint import check_complete, read_text_weights, tower_prefix
+from SATSegmentLib.sat.text.encoder import QueryModule
+from SATSegmentLib.sat.text.tokenizer import TextTokenizer
+from SATSegmentLib.sat.text.transformer import drop_pooler
 
 _FILES = ("config.json", "tokenizer.json", "vocab.txt")
 CHECKPOINT_FILE = "text_encoder.pth"

@@ -15,7 +15,7 @@ from SATSegmentLib.learning.knowledge.encoder import LearningEncoder
 from SATSegmentLib.learning.knowledge.objective import Objective
 from SATSegmentLib.learning.sample import Samples, TrainingPrompt
 from SATSegmentLib.sat.network import SATNetwork
-from SATSegmentLib.sat.text_checkpoint import MODALITY_ROWS
+from SATSegmentLib.sat.text.checkpoint import MODALITY_ROWS
 
 # Windows that are looked at in search of the first structure, before a step does without images.
 _PATIENCE = 8

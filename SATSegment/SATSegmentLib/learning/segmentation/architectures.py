@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from SATSegmentLib.sat.architecture import Architecture
+from SATSegmentLib.sat.backbones.unet.spec import Architecture
 
 _HALVED = ((1, 1, 1), *((2, 2, 2),) * 5)
 

@@ -19,8 +19,8 @@ from SATSegmentLib.errors import WrongCheckpointKind
 from SATSegmentLib.learning.saving import save_atomically
 from SATSegmentLib.learning.segmentation.errors import TrainingError
 from SATSegmentLib.learning.segmentation.supervised import SupervisedNetwork
-from SATSegmentLib.sat.checkpoint import NetworkWeights, check_network
-from SATSegmentLib.sat.checkpoint_file import read_checkpoint_file
+from SATSegmentLib.sat.checkpoint.file import read_checkpoint_file
+from SATSegmentLib.sat.checkpoint.released import NetworkWeights, check_network
 
 _STEM = "backbone.encoder.stages.0.0.convs.0.conv.weight"
 _BLOCK = re.compile(r"(backbone\..*\.convs\.\d+)\.(conv|norm)\.(weight|bias)$")
@@ -47,7 +47,7 @@ def read_start(path: Path) -> Start:
 
     Raises
     ------
-    CheckpointError: as `sat.checkpoint.read_network`.
+    CheckpointError: as `sat.checkpoint.released.read_network`.
     """
     tensors, sha256 = read_checkpoint_file(path)
     heads = {key.removeprefix(_HEADS): value.float() for key, value in tensors.items() if key.startswith(_HEADS)}

@@ -10,7 +10,7 @@ from SATSegmentLib.learning.data import Recipe
 from SATSegmentLib.learning.segmentation.errors import ConfigError
 from SATSegmentLib.learning.segmentation.settings import Settings
 from SATSegmentLib.learning.segmentation.strict import build
-from SATSegmentLib.sat.architecture import Architecture, Triple
+from SATSegmentLib.sat.backbones.unet.spec import Architecture, Triple
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from SATSegmentLib.files import atomic_path
 from SATSegmentLib.learning.saving import save_atomically
 from SATSegmentLib.learning.segmentation.queries import LabelQueries, Queries, TextQueries
 from SATSegmentLib.models.folder import BANK_FILE, DESCRIPTION_FILE, ModelDescription
-from SATSegmentLib.sat.convert import convert
-from SATSegmentLib.sat.embedding_bank import Label
-from SATSegmentLib.sat.text_checkpoint import read_text_weights
+from SATSegmentLib.sat.checkpoint.convert import convert
+from SATSegmentLib.sat.text.bank import Label
+from SATSegmentLib.sat.text.checkpoint import read_text_weights
 
 TEXT_FILE = "text_encoder.pth"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from SATSegmentLib.sat.architecture import Architecture, Triple
-from SATSegmentLib.sat.blocks import NEGATIVE_SLOPE, ConvBlock
+from SATSegmentLib.sat.backbones.unet.blocks import NEGATIVE_SLOPE, ConvBlock
+from SATSegmentLib.sat.backbones.unet.spec import Architecture, Triple
 from SATSegmentLib.sat.network import SATNetwork
 
 

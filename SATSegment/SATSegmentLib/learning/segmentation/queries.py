@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from SATSegmentLib.errors import PromptError
 from SATSegmentLib.learning.sample import TrainingPrompt
-from SATSegmentLib.sat.embedding_bank import EmbeddingBank, Label
-from SATSegmentLib.sat.text_checkpoint import MODALITY_ROWS
-from SATSegmentLib.sat.text_encoder import TextEncoder
-from SATSegmentLib.sat.tokenizer import query_text
+from SATSegmentLib.sat.text.bank import EmbeddingBank, Label
+from SATSegmentLib.sat.text.checkpoint import MODALITY_ROWS
+from SATSegmentLib.sat.text.encoder import TextEncoder
+from SATSegmentLib.sat.text.tokenizer import query_text
 
 
 class Queries(nn.Module, ABC):

@@ -24,11 +24,11 @@ from SATSegmentLib.learning.segmentation.queries import LabelQueries, Queries, T
 from SATSegmentLib.learning.segmentation.team import Team
 from SATSegmentLib.learning.segmentation.trainer import Outcome, fit
 from SATSegmentLib.models.folder import BANK_FILE, NETWORK_FILE, TEXT_FOLDER, ModelDescription, read_description
-from SATSegmentLib.sat.architecture import Architecture, Triple
-from SATSegmentLib.sat.checkpoint import build_network
-from SATSegmentLib.sat.embedding_bank import EmbeddingBank, Label
+from SATSegmentLib.sat.backbones.unet.spec import Architecture, Triple
+from SATSegmentLib.sat.checkpoint.released import build_network
 from SATSegmentLib.sat.network import SATNetwork
-from SATSegmentLib.sat.text_folder import ENCODER_FILE
+from SATSegmentLib.sat.text.bank import EmbeddingBank, Label
+from SATSegmentLib.sat.text.folder import ENCODER_FILE
 from SATSegmentLib.types import Orientation, Progress
 
 MODEL_FOLDER = "model"

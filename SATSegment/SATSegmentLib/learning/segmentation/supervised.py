@@ -13,7 +13,7 @@ from SATSegmentLib.learning.sample import TrainingPrompt
 from SATSegmentLib.learning.segmentation.loss import prompt_losses
 from SATSegmentLib.learning.segmentation.queries import Queries
 from SATSegmentLib.learning.segmentation.settings import Settings
-from SATSegmentLib.sat.architecture import Architecture, Triple
+from SATSegmentLib.sat.backbones.unet.spec import Architecture, Triple
 from SATSegmentLib.sat.network import SATNetwork
 
 # Each level counts half as much as the next finer one.

@@ -19,8 +19,8 @@ from SATSegmentLib.inference.progress import CancelCallback, ProgressCallback, R
 from SATSegmentLib.inference.segmenter import Segmenter
 from SATSegmentLib.learning.teach.example import Example, ExampleView
 from SATSegmentLib.learning.teach.fit import Recipe, Vectors, fit, nearest
-from SATSegmentLib.sat.cost import encode_macs
-from SATSegmentLib.sat.taught_words import WordVectors
+from SATSegmentLib.sat.backbones.unet.cost import encode_macs
+from SATSegmentLib.sat.text.taught_words import WordVectors
 from SATSegmentLib.types import Image, Modality, Orientation, Prompt
 
 # Below this a word does not even find what it was taught from.
@@ -29,7 +29,7 @@ POOR_DICE = 0.5
 
 @dataclass(frozen=True, eq=False)
 class TaughtWord:
-    """A word, ready to be written (`sat.taught_words.write_word`)."""
+    """A word, ready to be written (`sat.text.taught_words.write_word`)."""
 
     record: WordRecord
     vectors: WordVectors

@@ -26,7 +26,7 @@ from SATSegmentLib.learning.knowledge.pairs import Pairs
 from SATSegmentLib.learning.knowledge.pretrain import LOG_FILE, STATE_FILE, Pretraining, rate
 from SATSegmentLib.learning.knowledge.recipe import FULL, KnowledgeRecipe
 from SATSegmentLib.learning.knowledge.texts import Knowledge, Structure
-from SATSegmentLib.sat.text_encoder import TextEncoder
+from SATSegmentLib.sat.text.encoder import TextEncoder
 
 RECIPE = KnowledgeRecipe(
     steps=12,

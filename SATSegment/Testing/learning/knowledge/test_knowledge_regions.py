@@ -17,7 +17,7 @@ from SATSegmentLib.learning.knowledge.regions import RegionObjective, RegionTowe
 from SATSegmentLib.learning.knowledge.texts import Knowledge, Structure
 from SATSegmentLib.learning.sample import TrainingPrompt, TrainingSample
 from SATSegmentLib.learning.segmentation.initial import new_network
-from SATSegmentLib.sat.architecture import Architecture
+from SATSegmentLib.sat.backbones.unet.spec import Architecture
 
 ARCHITECTURE = Architecture(
     features=(4, 8),

@@ -15,9 +15,9 @@ from helpers.language_models import mpnet_folder, small_text_checkpoint
 from SATSegmentLib import Image, Segmenter
 from SATSegmentLib.cli import main
 from SATSegmentLib.models.folder import read_description
-from SATSegmentLib.sat.checkpoint import read_network
-from SATSegmentLib.sat.queries import QuerySource
-from SATSegmentLib.sat.text_encoder import TextEncoder
+from SATSegmentLib.sat.checkpoint.released import read_network
+from SATSegmentLib.sat.text.encoder import TextEncoder
+from SATSegmentLib.sat.text.queries import QuerySource
 from SATSegmentLib.types import Prompt
 
 SIZE = 24

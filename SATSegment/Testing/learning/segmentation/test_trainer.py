@@ -23,7 +23,7 @@ from SATSegmentLib.learning.segmentation.log import LOG_FILE, read_log
 from SATSegmentLib.learning.segmentation.optimizer import learning_rate
 from SATSegmentLib.learning.segmentation.queries import LabelQueries
 from SATSegmentLib.learning.segmentation.trainer import LAST_FILE, fit
-from SATSegmentLib.sat.checkpoint import read_network
+from SATSegmentLib.sat.checkpoint.released import read_network
 
 TESTING = Path(__file__).parents[2]
 

@@ -14,8 +14,8 @@ from SATSegmentLib.learning.segmentation.checkpoint import read_start, released_
 from SATSegmentLib.learning.segmentation.loss import prompt_losses
 from SATSegmentLib.learning.segmentation.queries import LabelQueries
 from SATSegmentLib.learning.segmentation.supervised import SupervisedNetwork
-from SATSegmentLib.sat.architecture import Architecture
-from SATSegmentLib.sat.checkpoint import build_network, read_network
+from SATSegmentLib.sat.backbones.unet.spec import Architecture
+from SATSegmentLib.sat.checkpoint.released import build_network, read_network
 from SATSegmentLib.sat.network import SATNetwork
 
 

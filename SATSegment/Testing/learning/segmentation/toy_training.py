@@ -13,7 +13,7 @@ from SATSegmentLib.learning.segmentation.initial import new_network
 from SATSegmentLib.learning.segmentation.log import read_log
 from SATSegmentLib.learning.segmentation.queries import LabelQueries
 from SATSegmentLib.learning.segmentation.settings import Settings
-from SATSegmentLib.sat.architecture import Architecture
+from SATSegmentLib.sat.backbones.unet.spec import Architecture
 
 WINDOW = (8, 8, 8)
 ARCHITECTURE = Architecture(

@@ -11,7 +11,7 @@ from SATSegmentLib.anatomy.personal.user_words import WordRecord
 from SATSegmentLib.inference.cache import FeatureCache
 from SATSegmentLib.inference.segmenter import Segmenter
 from SATSegmentLib.learning.teach.example import Example
-from SATSegmentLib.sat.taught_words import WordVectors, write_word
+from SATSegmentLib.sat.text.taught_words import WordVectors, write_word
 from SATSegmentLib.types import Image
 
 NAME = "my implant"

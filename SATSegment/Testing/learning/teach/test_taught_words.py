@@ -28,8 +28,8 @@ from SATSegmentLib.anatomy.personal.user_words import (
 )
 from SATSegmentLib.anatomy.resolver.new_words import check_name, import_word
 from SATSegmentLib.errors import PairMismatch, PromptError
-from SATSegmentLib.sat.queries import QuerySource
-from SATSegmentLib.sat.taught_words import TaughtWords, read_word
+from SATSegmentLib.sat.text.queries import QuerySource
+from SATSegmentLib.sat.text.taught_words import TaughtWords, read_word
 from SATSegmentLib.types import Prompt
 
 PROMPT = Prompt(NAME, "mri", "RAS", TAUGHT, trained=False)

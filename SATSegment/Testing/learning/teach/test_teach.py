@@ -17,7 +17,7 @@ from SATSegmentLib.inference.segmenter import Segmenter
 from SATSegmentLib.learning.teach.example import Example, ExampleView
 from SATSegmentLib.learning.teach.fit import Recipe
 from SATSegmentLib.learning.teach.teach import teach
-from SATSegmentLib.sat.taught_words import write_word
+from SATSegmentLib.sat.text.taught_words import write_word
 from SATSegmentLib.types import Image
 
 QUICK = Recipe(rounds=8, steps=15)

@@ -19,7 +19,7 @@ from SATSegmentLib.learning.teach.example import Example
 from SATSegmentLib.learning.teach.files import read_example
 from SATSegmentLib.learning.teach.teach import teach
 from SATSegmentLib.resources import resource_path
-from SATSegmentLib.sat.taught_words import write_word
+from SATSegmentLib.sat.text.taught_words import write_word
 from SATSegmentLib.types import Image
 
 NAME = "my left half"

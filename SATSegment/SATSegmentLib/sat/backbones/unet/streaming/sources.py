@@ -8,7 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from SATSegmentLib.sat.norm_statistics import Norm
+from SATSegmentLib.sat.backbones.unet.streaming.norm import Norm
 
 
 class Source(Protocol):

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from SATSegmentLib.sat.winograd import SEEN, TILE, TiledConvolution
+from SATSegmentLib.sat.backbones.unet.streaming.winograd import SEEN, TILE, TiledConvolution
 
 # A small lead is noise, and the wider type is the more exact one.
 _CLEAR_LEAD = 1.15

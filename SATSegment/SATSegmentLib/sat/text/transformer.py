@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from SATSegmentLib.errors import ModelNotFound, PairMismatch
-from SATSegmentLib.sat.text_checkpoint import TextWeights, TransformerShape, transformer_shape
+from SATSegmentLib.sat.text.checkpoint import TextWeights, TransformerShape, transformer_shape
 
 _REMEDY = "Use the config.json of the language model that the text encoder is based on."
 

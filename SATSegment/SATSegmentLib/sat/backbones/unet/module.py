@@ -1,8 +1,8 @@
 """The image half of SAT: a plain 3-D U-Net.
 
 A residual-free encoder-decoder after nnU-Net's "plain conv" blocks (Isensee et al., 2021): convolution,
-instance norm, leaky ReLU. With gradients it is computed layer by layer, as written here; without, `lean` computes
-the same slab by slab.
+instance norm, leaky ReLU. With gradients it is computed layer by layer, as written here; without, `streaming.slabs`
+computes the same slab by slab.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from SATSegmentLib.sat import lean
-from SATSegmentLib.sat.architecture import Architecture
-from SATSegmentLib.sat.blocks import ConvStack
+from SATSegmentLib.sat.backbones.unet.blocks import ConvStack
+from SATSegmentLib.sat.backbones.unet.spec import Architecture
+from SATSegmentLib.sat.backbones.unet.streaming import slabs
 
 
 class UNet(nn.Module):
@@ -44,8 +44,8 @@ class UNet(nn.Module):
     def _lean(self, window: Tensor) -> tuple[Tensor, Tensor]:
         downwards = [list(stage[0].convs) for stage in self.encoder.stages]  # type: ignore[index]
         upwards = [list(stage.convs) for stage in self.decoder.stages]  # type: ignore[arg-type]
-        levels, pooled = lean.encode(window, downwards)
-        return pooled, lean.decode(levels, list(self.decoder.transpconvs), upwards)  # type: ignore[arg-type]
+        levels, pooled = slabs.encode(window, downwards)
+        return pooled, slabs.decode(levels, list(self.decoder.transpconvs), upwards)  # type: ignore[arg-type]
 
 
 class Encoder(nn.Module):

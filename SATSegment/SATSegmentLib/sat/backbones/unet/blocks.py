@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from SATSegmentLib.sat.architecture import Triple
+from SATSegmentLib.sat.backbones.unet.spec import Triple
 
 NEGATIVE_SLOPE = 0.01
 _KERNEL = 3

@@ -22,11 +22,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from SATSegmentLib.sat.arithmetic import arithmetic_dtype
-from SATSegmentLib.sat.blocks import ConvBlock
-from SATSegmentLib.sat.norm_statistics import Moments, Norm
-from SATSegmentLib.sat.sources import Joined, Map, Source
-from SATSegmentLib.sat.winograd import TiledConvolution, filtering_pays, strips
+from SATSegmentLib.sat.backbones.unet.blocks import ConvBlock
+from SATSegmentLib.sat.backbones.unet.streaming.compute_dtype import arithmetic_dtype
+from SATSegmentLib.sat.backbones.unet.streaming.norm import Moments, Norm
+from SATSegmentLib.sat.backbones.unet.streaming.sources import Joined, Map, Source
+from SATSegmentLib.sat.backbones.unet.streaming.winograd import TiledConvolution, filtering_pays, strips
 
 _HALO = 1  # planes that a convolution with 3x3x3 taps sees on each side
 # Bytes of a slab of a convolution's outputs. Thinner slabs are all halo, thicker ones leave the cache.

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from SATSegmentLib.sat.blocks import NEGATIVE_SLOPE
+from SATSegmentLib.sat.backbones.unet.blocks import NEGATIVE_SLOPE
 
 # Voxels that are summed one by one in float32; further sums are float64.
 _PIECE = 8192

@@ -23,12 +23,12 @@ from SATSegmentLib.models.folder import (
     TEXT_FOLDER,
     ModelDescription,
 )
-from SATSegmentLib.sat.checkpoint import read_network
-from SATSegmentLib.sat.checkpoint_file import file_sha256
-from SATSegmentLib.sat.embedding_bank import EmbeddingBank, Label
-from SATSegmentLib.sat.text_checkpoint import read_text_weights
-from SATSegmentLib.sat.text_encoder import TextEncoder
-from SATSegmentLib.sat.text_folder import write_text_folder
+from SATSegmentLib.sat.checkpoint.file import file_sha256
+from SATSegmentLib.sat.checkpoint.released import read_network
+from SATSegmentLib.sat.text.bank import EmbeddingBank, Label
+from SATSegmentLib.sat.text.checkpoint import read_text_weights
+from SATSegmentLib.sat.text.encoder import TextEncoder
+from SATSegmentLib.sat.text.folder import write_text_folder
 from SATSegmentLib.types import Progress
 
 # Names under which the authors publish checkpoints, and the model each belongs to.

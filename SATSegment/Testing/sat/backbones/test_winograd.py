@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from SATSegmentLib.sat import winograd
-from SATSegmentLib.sat.architecture import Architecture
-from SATSegmentLib.sat.norm_statistics import Moments
-from SATSegmentLib.sat.sources import Map
-from SATSegmentLib.sat.unet import UNet
-from SATSegmentLib.sat.winograd import TiledConvolution, filtering_pays, strips
+from SATSegmentLib.sat.backbones.unet.module import UNet
+from SATSegmentLib.sat.backbones.unet.spec import Architecture
+from SATSegmentLib.sat.backbones.unet.streaming import winograd
+from SATSegmentLib.sat.backbones.unet.streaming.norm import Moments
+from SATSegmentLib.sat.backbones.unet.streaming.sources import Map
+from SATSegmentLib.sat.backbones.unet.streaming.winograd import TiledConvolution, filtering_pays, strips
 
 # Of a convolution's standard deviation; rounding alone makes a direct one differ by 1e-6.
 TOLERANCE = 2e-5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from SATSegmentLib.sat.architecture import Architecture, Triple
+from SATSegmentLib.sat.backbones.unet.spec import Architecture, Triple
 
 _KERNEL_VOXELS = 27
 

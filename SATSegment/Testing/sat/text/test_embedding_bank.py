@@ -28,8 +28,8 @@ from SATSegmentLib.errors import (
     WrongCheckpointKind,
 )
 from SATSegmentLib.resources import resource_path
-from SATSegmentLib.sat.embedding_bank import EmbeddingBank
-from SATSegmentLib.sat.text_encoder import TextEncoder
+from SATSegmentLib.sat.text.bank import EmbeddingBank
+from SATSegmentLib.sat.text.encoder import TextEncoder
 from SATSegmentLib.types import MODALITIES
 
 SHA = "0123456789abcdef" * 4
@@ -78,8 +78,8 @@ def test_reading_a_bank_needs_neither_torch_nor_transformers(tmp_path):
 import sys
 for heavy in ("torch", "transformers", "tokenizers"):
     sys.modules[heavy] = None  # importing it fails
-from SATSegmentLib.sat.queries import QuerySource
-from SATSegmentLib.sat.embedding_bank import EmbeddingBank
+from SATSegmentLib.sat.text.queries import QuerySource
+from SATSegmentLib.sat.text.bank import EmbeddingBank
 from SATSegmentLib.types import Prompt
 bank = EmbeddingBank.load({str(path)!r})
 print(QuerySource(8, bank).embed([Prompt("left kidney", "ct")]).tolist())

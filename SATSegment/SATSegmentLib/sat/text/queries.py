@@ -11,13 +11,13 @@ import numpy as np
 from SATSegmentLib.anatomy.personal.user_words import is_taught
 from SATSegmentLib.errors import PairMismatch, PromptError
 from SATSegmentLib.models.folder import BANK_FILE, TEXT_FOLDER, ModelDescription
-from SATSegmentLib.sat.embedding_bank import EmbeddingBank
-from SATSegmentLib.sat.taught_words import TaughtWords, WordVectors
-from SATSegmentLib.sat.text_folder import ENCODER_FILE
+from SATSegmentLib.sat.text.bank import EmbeddingBank
+from SATSegmentLib.sat.text.folder import ENCODER_FILE
+from SATSegmentLib.sat.text.taught_words import TaughtWords, WordVectors
 from SATSegmentLib.types import Prompt
 
 if TYPE_CHECKING:
-    from SATSegmentLib.sat.text_encoder import TextEncoder
+    from SATSegmentLib.sat.text.encoder import TextEncoder
 
 
 class QuerySource:
@@ -70,7 +70,7 @@ class QuerySource:
 
         def load() -> TextEncoder:
             # Here and not on top: known prompts need neither torch nor transformers.
-            from SATSegmentLib.sat.text_encoder import TextEncoder
+            from SATSegmentLib.sat.text.encoder import TextEncoder
 
             encoder = TextEncoder.load(text / ENCODER_FILE, text)
             if encoder.sha256 != description.text_sha256:

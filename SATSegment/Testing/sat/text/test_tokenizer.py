@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from helpers.language_models import bert_folder, bert_vocabulary, golden_labels, mpnet_folder, mpnet_vocabulary
 from helpers.seeded import GOLDEN
 from SATSegmentLib.errors import ModelNotFound, WrongCheckpointKind
-from SATSegmentLib.sat.tokenizer import TextTokenizer
+from SATSegmentLib.sat.text.tokenizer import TextTokenizer
 
 # Everything a Python string can hold, halves of surrogate pairs included.
 any_text = st.text(st.characters(categories=("L", "M", "N", "P", "S", "Z", "C")), max_size=60)

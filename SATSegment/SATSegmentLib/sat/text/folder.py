@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from SATSegmentLib.errors import ModelNotFound
 
 if TYPE_CHECKING:
-    from SATSegmentLib.sat.text_checkpoint import TextWeights
+    from SATSegmentLib.sat.text.checkpoint import TextWeights
 
 ENCODER_FILE = "encoder.safetensors"
 
@@ -41,7 +41,7 @@ def write_text_folder(weights: TextWeights, language_model: Path, target: Path) 
     # Here and not on top: who only asks for the file's name needs no torch.
     from safetensors.torch import save_file
 
-    from SATSegmentLib.sat.text_checkpoint import SOURCE_KEY
+    from SATSegmentLib.sat.text.checkpoint import SOURCE_KEY
 
     sources = [Path(language_model).expanduser() / name for name in _LANGUAGE_MODEL_FILES]
     found = [source for source in sources if source.is_file()]

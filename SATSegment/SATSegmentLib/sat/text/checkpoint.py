@@ -10,7 +10,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from SATSegmentLib.errors import IncompleteCheckpoint, WrongCheckpointKind
-from SATSegmentLib.sat.checkpoint_file import read_checkpoint_file, require_complete
+from SATSegmentLib.sat.checkpoint.file import read_checkpoint_file, require_complete
 from SATSegmentLib.types import Modality
 
 # Metadata entry of a converted text encoder: SHA-256 of the checkpoint it was converted from.

@@ -12,10 +12,10 @@ from transformers import AutoModel
 from helpers.language_models import small_text_checkpoint
 from helpers.tiny_encoders import tiny_language_model
 from SATSegmentLib.errors import IncompleteCheckpoint, PairMismatch
-from SATSegmentLib.sat.text_checkpoint import read_text_weights, tower_prefix
-from SATSegmentLib.sat.text_encoder import TextEncoder
-from SATSegmentLib.sat.text_folder import write_text_folder
-from SATSegmentLib.sat.tokenizer import TextTokenizer
+from SATSegmentLib.sat.text.checkpoint import read_text_weights, tower_prefix
+from SATSegmentLib.sat.text.encoder import TextEncoder
+from SATSegmentLib.sat.text.folder import write_text_folder
+from SATSegmentLib.sat.text.tokenizer import TextTokenizer
 
 KINDS = ("bert", "distilbert", "roberta", "mpnet")
 

@@ -20,15 +20,15 @@ import torch
 from torch import Tensor, nn
 
 from SATSegmentLib.errors import PairMismatch, PromptError, WrongCheckpointKind
-from SATSegmentLib.sat.text_checkpoint import (
+from SATSegmentLib.sat.text.checkpoint import (
     MODALITY_COUNT,
     MODALITY_ROWS,
     TextWeights,
     check_complete,
     read_text_weights,
 )
-from SATSegmentLib.sat.text_transformer import build_transformer, fill_transformer
-from SATSegmentLib.sat.tokenizer import TextTokenizer
+from SATSegmentLib.sat.text.tokenizer import TextTokenizer
+from SATSegmentLib.sat.text.transformer import build_transformer, fill_transformer
 from SATSegmentLib.types import Modality
 
 EncoderKind = Literal["ours", "medcpt", "basebert"]

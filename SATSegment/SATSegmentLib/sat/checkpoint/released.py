@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from SATSegmentLib.errors import IncompleteCheckpoint, WrongCheckpointKind
-from SATSegmentLib.sat.architecture import Architecture, Triple
-from SATSegmentLib.sat.checkpoint_file import read_checkpoint_file, require_complete
+from SATSegmentLib.sat.backbones.unet.spec import Architecture, Triple
+from SATSegmentLib.sat.checkpoint.file import read_checkpoint_file, require_complete
 from SATSegmentLib.sat.network import SATNetwork
 
 _STEM = "backbone.encoder.stages.0.0.convs.0.conv.weight"

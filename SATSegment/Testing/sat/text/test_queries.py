@@ -10,11 +10,11 @@ import pytest
 from helpers.language_models import mpnet_folder, small_text_checkpoint
 from SATSegmentLib.errors import PairMismatch, PromptError
 from SATSegmentLib.models.folder import BANK_FILE, TEXT_FOLDER, ModelDescription
-from SATSegmentLib.sat.embedding_bank import EmbeddingBank
-from SATSegmentLib.sat.queries import QuerySource
-from SATSegmentLib.sat.text_checkpoint import read_text_weights
-from SATSegmentLib.sat.text_encoder import TextEncoder
-from SATSegmentLib.sat.text_folder import write_text_folder
+from SATSegmentLib.sat.text.bank import EmbeddingBank
+from SATSegmentLib.sat.text.checkpoint import read_text_weights
+from SATSegmentLib.sat.text.encoder import TextEncoder
+from SATSegmentLib.sat.text.folder import write_text_folder
+from SATSegmentLib.sat.text.queries import QuerySource
 from SATSegmentLib.types import Prompt
 
 KNOWN = [("liver", "ct"), ("liver", "mri"), ("left kidney", "ct")]

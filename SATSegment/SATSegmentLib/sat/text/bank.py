@@ -23,11 +23,11 @@ from SATSegmentLib.errors import (
     WrongCheckpointKind,
 )
 from SATSegmentLib.files import atomic_path
-from SATSegmentLib.sat.tokenizer import query_text
+from SATSegmentLib.sat.text.tokenizer import query_text
 from SATSegmentLib.types import MODALITIES, Modality, Progress
 
 if TYPE_CHECKING:
-    from SATSegmentLib.sat.text_encoder import TextEncoder
+    from SATSegmentLib.sat.text.encoder import TextEncoder
 
 Label = tuple[str, Modality]
 

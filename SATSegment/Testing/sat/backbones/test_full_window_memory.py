@@ -9,7 +9,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from helpers.live_bytes import LiveBytes
 from SATSegmentLib.learning.segmentation.architectures import ARCHITECTURES
-from SATSegmentLib.sat import lean, norm_statistics, winograd
+from SATSegmentLib.sat.backbones.unet.streaming import norm, slabs, winograd
 from SATSegmentLib.sat.network import SATNetwork
 
 WINDOW = (288, 288, 96)
@@ -22,11 +22,11 @@ WINDOW = (288, 288, 96)
 )
 def test_a_window_keeps_to_its_bytes_weights_included(monkeypatch, model, precision, limit):
     # Pieces several times larger than the real ones: more bytes at once, but far fewer operations to count.
-    monkeypatch.setattr(norm_statistics, "_PIECE", 1 << 30)
+    monkeypatch.setattr(norm, "_PIECE", 1 << 30)
     monkeypatch.setattr(winograd, "_STRIP_BYTES", 64 << 20)
-    monkeypatch.setattr(lean, "SLAB_BYTES", 96 << 20)
+    monkeypatch.setattr(slabs, "SLAB_BYTES", 96 << 20)
     # The arithmetic is measured otherwise, which tensors without data cannot be.
-    monkeypatch.setattr(lean, "arithmetic_dtype", lambda dtype, device: torch.float32)
+    monkeypatch.setattr(slabs, "arithmetic_dtype", lambda dtype, device: torch.float32)
     with FakeTensorMode(allow_non_fake_inputs=True), torch.inference_mode():
         network = SATNetwork(ARCHITECTURES[model], WINDOW)
         for module in network.backbone.modules():

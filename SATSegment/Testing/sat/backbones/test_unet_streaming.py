@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from helpers.live_bytes import LiveBytes
 from helpers.models import TINY_WINDOW, tiny_weights
 from helpers.seeded import GOLDEN, seeded_tensor
-from SATSegmentLib.sat import lean
-from SATSegmentLib.sat.architecture import Architecture
-from SATSegmentLib.sat.arithmetic import arithmetic_dtype
-from SATSegmentLib.sat.checkpoint import build_network
-from SATSegmentLib.sat.unet import UNet
+from SATSegmentLib.sat.backbones.unet.module import UNet
+from SATSegmentLib.sat.backbones.unet.spec import Architecture
+from SATSegmentLib.sat.backbones.unet.streaming import slabs
+from SATSegmentLib.sat.backbones.unet.streaming.compute_dtype import arithmetic_dtype
+from SATSegmentLib.sat.checkpoint.released import build_network
 
 CPU = torch.device("cpu")
 STEPS = st.tuples(st.integers(1, 4), st.integers(1, 3), st.integers(1, 3))
@@ -81,12 +81,12 @@ def test_any_network_of_the_family_gives_the_same_in_slabs_of_any_thickness(netw
     description, window = network
     assume(math.prod(window) <= 60_000)
     unet, x = seeded_unet(description), noise(batch, 1, *window)
-    before = lean.SLAB_BYTES
-    lean.SLAB_BYTES = slab_bytes
+    before = slabs.SLAB_BYTES
+    slabs.SLAB_BYTES = slab_bytes
     try:
         pooled, voxels = slab_by_slab(unet, x)
     finally:
-        lean.SLAB_BYTES = before
+        slabs.SLAB_BYTES = before
     expected_pooled, expected_voxels = layer_by_layer(unet, x)
     torch.testing.assert_close(pooled, expected_pooled, rtol=0, atol=3e-4)
     torch.testing.assert_close(voxels, expected_voxels, rtol=0, atol=3e-4)
@@ -109,16 +109,16 @@ def test_golden_features_come_out_without_gradients():
 @pytest.mark.parametrize("stored", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("computed", ["stored", "float32"])
 def test_half_precision_is_as_close_to_full_as_layer_by_layer(monkeypatch, stored, computed):
-    monkeypatch.setattr(lean, "arithmetic_dtype", lambda dtype, _: dtype if computed == "stored" else torch.float32)
-    monkeypatch.setattr(lean, "SLAB_BYTES", 100_000)
+    monkeypatch.setattr(slabs, "arithmetic_dtype", lambda dtype, _: dtype if computed == "stored" else torch.float32)
+    monkeypatch.setattr(slabs, "SLAB_BYTES", 100_000)
     unet = seeded_unet(architecture((16, 24, 32), ((2, 2, 2), (2, 2, 2)), (2, 2, 2), (2, 2)))
     x = noise(1, 1, 32, 32, 32)
     exact = layer_by_layer(unet, x)
     unet.to(stored)
     plain, ours = layer_by_layer(unet, x.to(stored)), slab_by_slab(unet, x.to(stored))
     assert ours[1].dtype == stored
-    for full, layers, slabs in zip(exact, plain, ours, strict=True):
-        assert (slabs.float() - full).square().mean() <= 1.3 * (layers.float() - full).square().mean()
+    for full, layers, streamed in zip(exact, plain, ours, strict=True):
+        assert (streamed.float() - full).square().mean() <= 1.3 * (layers.float() - full).square().mean()
 
 
 def test_a_shifted_image_keeps_its_statistics():
@@ -132,7 +132,7 @@ def test_a_shifted_image_keeps_its_statistics():
 
 
 def test_at_most_one_and_a_half_maps_of_full_resolution_are_alive(monkeypatch):
-    monkeypatch.setattr(lean, "SLAB_BYTES", 1)
+    monkeypatch.setattr(slabs, "SLAB_BYTES", 1)
     unet = seeded_unet(architecture((16, 16, 32), ((2, 2, 2), (2, 2, 2)), (2, 2, 2), (2, 2))).requires_grad_(False)
     x = noise(1, 1, 96, 48, 48)
     one_map = 16 * x.numel() * 4

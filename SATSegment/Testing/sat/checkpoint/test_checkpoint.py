@@ -25,10 +25,10 @@ from SATSegmentLib.errors import (
     WrongCheckpointKind,
 )
 from SATSegmentLib.models.folder import ModelDescription, read_description
-from SATSegmentLib.sat.checkpoint import build_network, read_network
-from SATSegmentLib.sat.checkpoint_file import file_sha256
-from SATSegmentLib.sat.convert import convert
-from SATSegmentLib.sat.cost import encode_macs
+from SATSegmentLib.sat.backbones.unet.cost import encode_macs
+from SATSegmentLib.sat.checkpoint.convert import convert
+from SATSegmentLib.sat.checkpoint.file import file_sha256
+from SATSegmentLib.sat.checkpoint.released import build_network, read_network
 
 DESCRIPTION = ModelDescription("tiny", TINY_WINDOW)
 
@@ -59,7 +59,7 @@ def test_hyper_parameters_are_read_off_the_tensors(released):
 
 @pytest.mark.parametrize(("name", "tera"), [("sat_nano", 4.6), ("sat_pro", 27.0)])
 def test_released_models_cost_what_is_known_of_them(name, tera):
-    from SATSegmentLib.sat.architecture import Architecture
+    from SATSegmentLib.sat.backbones.unet.spec import Architecture
 
     shapes = {key.removeprefix("module."): tuple(shape) for key, shape in manifest(name)["keys"].items()}
     assert encode_macs(Architecture.from_shapes(shapes), (288, 288, 96)) / 1e12 == pytest.approx(tera, rel=0.02)

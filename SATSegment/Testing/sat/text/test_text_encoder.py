@@ -36,9 +36,9 @@ from SATSegmentLib.errors import (
     TruncatedCheckpoint,
     WrongCheckpointKind,
 )
-from SATSegmentLib.sat.checkpoint_file import file_sha256
-from SATSegmentLib.sat.text_checkpoint import read_text_weights
-from SATSegmentLib.sat.text_encoder import TextEncoder
+from SATSegmentLib.sat.checkpoint.file import file_sha256
+from SATSegmentLib.sat.text.checkpoint import read_text_weights
+from SATSegmentLib.sat.text.encoder import TextEncoder
 
 # The tolerance that the golden numbers come with.
 TOLERANCE = 1e-4
