@@ -93,7 +93,7 @@ def _score(arguments: argparse.Namespace, settings: Settings) -> list[MethodScor
     from SATSegmentLib.cli.progress import progress_bar
     from SATSegmentLib.evaluation.datasets import read_datasets
     from SATSegmentLib.evaluation.run import evaluate, method_names
-    from SATSegmentLib.evaluation.sources import find_cases
+    from SATSegmentLib.masks.cases import find_cases
 
     datasets = read_datasets(arguments.dataset, arguments.modality)
     reference = find_cases(arguments.reference, arguments.reference_names)

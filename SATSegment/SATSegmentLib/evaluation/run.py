@@ -15,8 +15,8 @@ from SATSegmentLib.evaluation import metrics
 from SATSegmentLib.evaluation.datasets import Datasets
 from SATSegmentLib.evaluation.names import Match, match_all
 from SATSegmentLib.evaluation.protocol import CaseScore, LabelKey
-from SATSegmentLib.evaluation.sources import Case
 from SATSegmentLib.grid.grid import PROTOCOL_SPACING_MM, Grid, Placed, place, protocol_mask
+from SATSegmentLib.masks.cases import Case
 from SATSegmentLib.types import Image, Modality, Progress
 
 GridName = Literal["own", "sat"]
@@ -98,7 +98,7 @@ def evaluate(
 
     Parameters
     ----------
-    reference, prediction: see `sources.find_cases`. A single case on each side is a pair whatever the names.
+    reference, prediction: see `masks.cases.find_cases`. A single case on each side is a pair whatever the names.
     datasets: dataset and modality of each case.
 
     Raises

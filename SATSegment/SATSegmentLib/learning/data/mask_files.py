@@ -19,10 +19,10 @@ from typing import Any, Literal
 import numpy as np
 
 from SATSegmentLib.errors import SATSegmentError, ScanError
-from SATSegmentLib.evaluation.readers import segmentation_names
-from SATSegmentLib.evaluation.sources import read_table
 from SATSegmentLib.learning.data.label_names import normalise_label
 from SATSegmentLib.learning.data.scan_files import header_grid
+from SATSegmentLib.masks.cases import read_table
+from SATSegmentLib.masks.readers import segmentation_names
 
 Kind = Literal["file", "values", "channel", "segment"]
 

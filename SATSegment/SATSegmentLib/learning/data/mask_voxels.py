@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from SATSegmentLib.errors import GeometryError, SATSegmentError, ScanError
-from SATSegmentLib.evaluation.readers import open_segmentation, read_mask
 from SATSegmentLib.grid.grid import Grid, place
 from SATSegmentLib.learning.data.mask_files import MaskSource, open_npy
 from SATSegmentLib.learning.data.scan_files import header_grid
+from SATSegmentLib.masks.readers import open_segmentation, read_mask
 from SATSegmentLib.scans import read_scan
 from SATSegmentLib.types import Image
 

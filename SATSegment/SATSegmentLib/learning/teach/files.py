@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from SATSegmentLib.errors import ScanError
-from SATSegmentLib.evaluation.readers import open_segmentation, segmentation_names
 from SATSegmentLib.grid.grid import Grid, place
 from SATSegmentLib.learning.teach.example import Example
+from SATSegmentLib.masks.readers import open_segmentation, segmentation_names
 from SATSegmentLib.scans import read_scan
 from SATSegmentLib.types import Image
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from SATSegmentLib.errors import SATSegmentError, ScanError
-from SATSegmentLib.evaluation import readers
+from SATSegmentLib.masks import readers
 from SATSegmentLib.types import Image
 
 _IMAGE_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd")

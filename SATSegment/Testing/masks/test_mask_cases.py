@@ -12,8 +12,8 @@ import SimpleITK as sitk  # noqa: N813 - as its own documentation does
 from SATSegmentLib.errors import PromptError, SATSegmentError, ScanError
 from SATSegmentLib.evaluation.datasets import read_datasets
 from SATSegmentLib.evaluation.names import match, match_all
-from SATSegmentLib.evaluation.readers import open_labelmap, open_segmentation, read_mask
-from SATSegmentLib.evaluation.sources import find_cases, read_table
+from SATSegmentLib.masks.cases import find_cases, read_table
+from SATSegmentLib.masks.readers import open_labelmap, open_segmentation, read_mask
 from SATSegmentLib.storage import write_segmentation
 from SATSegmentLib.types import Image, PackedMask, Prompt, SegmentResult
 
