@@ -11,6 +11,7 @@ from slicer.i18n import tr as _
 
 from SATSegmentLib.gui.chip_model import Chip
 from SATSegmentLib.gui.icons import icon
+from SATSegmentLib.gui.model_labels import ANY_LABEL, ModelLabels
 from SATSegmentLib.gui.signal import Connections, Signal
 from SATSegmentLib.types import Modality, Prompt
 
@@ -30,6 +31,7 @@ class ChipBox:
     def __init__(self, parent: Any, modality: Modality) -> None:
         self.changed, self.leftToLine = Signal(), Signal()
         self.modality = modality
+        self.labels = ANY_LABEL
         self.widget = qt.QWidget(parent)
         self.widget.setAccessibleName(_("Structures to segment"))
         self._layout = ctk.ctkFlowLayout()
@@ -101,7 +103,14 @@ class ChipBox:
     def setModality(self, modality: Modality) -> None:
         self.modality = modality
         for widget in self._chips:
-            widget.setChip(widget.chip.inModality(modality), modality)
+            widget.setChip(widget.chip.inModality(modality), modality, self.labels)
+        self.changed.emit()
+
+    def setLabels(self, labels: ModelLabels) -> None:
+        """Mark what the chosen model does not know."""
+        self.labels = labels
+        for widget in self._chips:
+            widget.setChip(widget.chip, self.modality, labels)
         self.changed.emit()
 
     def cleanup(self) -> None:
@@ -112,7 +121,7 @@ class ChipBox:
         self.leftToLine.disconnectAll()
 
     def _append(self, chip: Chip) -> None:
-        widget = ChipWidget(chip, self.modality, self.widget)
+        widget = ChipWidget(chip, self.modality, self.labels, self.widget)
         widget.edited.connect(self._onEdited)
         widget.removed.connect(self._onRemoved)
         widget.moved.connect(self._onMoved)
@@ -123,7 +132,7 @@ class ChipBox:
 
     def _become(self, widget: ChipWidget, chip: Chip) -> None:
         if chip.prompts:
-            widget.setChip(chip, self.modality)
+            widget.setChip(chip, self.modality, self.labels)
         else:
             self._remove(widget)
 
@@ -168,7 +177,7 @@ class ChipWidget:
     removed(self), moved(self, step): keys and clicks on it.
     """
 
-    def __init__(self, chip: Chip, modality: Modality, parent: Any) -> None:
+    def __init__(self, chip: Chip, modality: Modality, labels: ModelLabels, parent: Any) -> None:
         self.edited, self.removed, self.moved = Signal(), Signal(), Signal()
         self.chip = chip
         self._connections = Connections()
@@ -194,18 +203,22 @@ class ChipWidget:
         self._connections.connect(self.button, "clicked()", self._onClicked)
         self._connections.connect(self.closeButton, "clicked()", self._onCloseClicked)
         self._connections.connect(self.menu, "triggered(QAction*)", self._onMember)
-        self.setChip(chip, modality)
+        self.setChip(chip, modality, labels)
 
-    def setChip(self, chip: Chip, modality: Modality) -> None:
+    def setChip(self, chip: Chip, modality: Modality, labels: ModelLabels) -> None:
         self.chip = chip
-        fits = chip.fits(modality)
-        self.button.text = self._text(chip, modality, len(fits))
-        self.button.toolTip = self._toolTip(chip, modality)
-        self.button.setAccessibleName(self._spoken(chip, modality))
+        possible = tuple(prompt for prompt in chip.fits(modality) if labels.knows(prompt))
+        inModel = labels.reason(chip.fits(modality))
+        why = "" if possible else inModel or _only(chip)
+        self.button.text = self._text(chip, len(possible), why)
+        self.button.toolTip = self._toolTip(chip, modality, labels)
+        self.button.setAccessibleName(
+            self._spoken(chip, len(possible), why and (inModel or _("not trained in this modality")))
+        )
         self.closeButton.toolTip = _("Remove {name}").format(name=chip.name)
         self.closeButton.setAccessibleName(_("Remove {name}").format(name=chip.name))
         font = qt.QFont(self.frame.font)
-        font.setStrikeOut(not fits)
+        font.setStrikeOut(not possible)
         font.setItalic(chip.isFreeText)
         self.button.setFont(font)
 
@@ -243,20 +256,19 @@ class ChipWidget:
         self.edited.emit(self, self.chip.without(gone))
 
     @staticmethod
-    def _text(chip: Chip, modality: Modality, fits: int) -> str:
+    def _text(chip: Chip, possible: int, why: str) -> str:
         name = chip.name if len(chip.name) <= _LONGEST_NAME else f"{chip.name[: _LONGEST_NAME - 1]}…"
-        if len(chip.prompts) > 1 and chip.side is None:
-            count = str(fits) if fits == len(chip.prompts) else f"{fits}/{len(chip.prompts)}"
+        if len(chip.prompts) > 1 and (chip.side is None or 0 < possible < len(chip.prompts)):
+            count = str(possible) if possible == len(chip.prompts) else f"{possible}/{len(chip.prompts)}"
             name = f"{name} ▸ {count}"
-        if not fits:
-            return f"{name} · {_only(chip)}"
-        return name
+        return f"{name} · {why}" if why else name
 
     @staticmethod
-    def _toolTip(chip: Chip, modality: Modality) -> str:
-        lines = [
-            prompt.text if prompt.modality == modality else f"{prompt.text} ({_only(chip)})" for prompt in chip.prompts
-        ]
+    def _toolTip(chip: Chip, modality: Modality, labels: ModelLabels) -> str:
+        lines = []
+        for prompt in chip.prompts:
+            why = _only(chip) if prompt.modality != modality else labels.reason((prompt,))
+            lines.append(f"{prompt.text} ({why})" if why else prompt.text)
         if chip.isFreeText:
             lines.append(_("Free text: SAT was not trained on this. Look at the result with care."))
         elif chip.isTaught:
@@ -268,11 +280,11 @@ class ChipWidget:
         return "\n".join(lines)
 
     @staticmethod
-    def _spoken(chip: Chip, modality: Modality) -> str:
-        if not chip.fits(modality):
-            return _("{name}, not trained in this modality, will be left out").format(name=chip.name)
+    def _spoken(chip: Chip, possible: int, why: str) -> str:
+        if why:
+            return _("{name}, {why}, will be left out").format(name=chip.name, why=why)
         if len(chip.prompts) > 1 and chip.side is None:
-            return _("{name}, {count} structures").format(name=chip.name, count=len(chip.fits(modality)))
+            return _("{name}, {count} structures").format(name=chip.name, count=possible)
         return chip.name
 
 

@@ -1,26 +1,70 @@
-"""Which labels a model was trained on, where it cannot read others: said before a run, not after a wait."""
+"""Which labels a model was trained on: said while one types, not after a wait."""
 
 from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+
+from slicer.i18n import tr as _
 
 from SATSegmentLib.anatomy.personal.user_words import is_taught
 from SATSegmentLib.models.folder import BANK_FILE, TEXT_FOLDER
 from SATSegmentLib.types import Prompt
 
 
-def unknownTo(folder: str, prompts: tuple[Prompt, ...]) -> tuple[Prompt, ...]:
-    """The prompts that a model has no query for; empty where it reads any words, or cannot be looked into."""
-    bank = Path(folder) / BANK_FILE
-    if not bank.is_file() or (Path(folder) / TEXT_FOLDER).is_dir():
-        return ()
-    labels = _labels(str(bank), bank.stat().st_mtime_ns)
-    if not labels:
-        return ()
-    return tuple(one for one in prompts if (one.text.lower(), one.modality) not in labels and not is_taught(one))
+@dataclass(frozen=True)
+class ModelLabels:
+    """What the chosen model can be asked for.
+
+    Attributes
+    ----------
+    title : str
+        The model's name, for people.
+    labels : frozenset of (str, str), or None
+        (text in lower case, modality) of each label; None where the model has no list of them.
+    readsText : bool
+        Whether it takes free text as well. A name that SAT was trained on is none: the model would have an answer to
+        it as to every word, and the mask would look like any other.
+    """
+
+    title: str = ""
+    labels: frozenset[tuple[str, str]] | None = None
+    readsText: bool = True
+
+    @classmethod
+    def of(cls, folder: str, title: str) -> ModelLabels:
+        """The labels of the model in a folder."""
+        bank = Path(folder) / BANK_FILE
+        if not folder or not bank.is_file():
+            return cls(title)
+        readsText = any((Path(folder) / TEXT_FOLDER).glob("*.safetensors"))
+        return cls(title, _labels(str(bank), bank.stat().st_mtime_ns) or None, readsText)
+
+    def knows(self, prompt: Prompt) -> bool:
+        """Whether the model has an answer to this prompt."""
+        if self.labels is None or is_taught(prompt) or (prompt.text.lower(), prompt.modality) in self.labels:
+            return True
+        return self.readsText and not prompt.trained
+
+    def unknown(self, prompts: Iterable[Prompt]) -> tuple[Prompt, ...]:
+        """Those of the prompts that the model has no answer to."""
+        return tuple(prompt for prompt in prompts if not self.knows(prompt))
+
+    def reason(self, prompts: tuple[Prompt, ...]) -> str:
+        """ "not in this model", "3 of 8 in this model"; empty where the model knows all of them."""
+        unknown = len(self.unknown(prompts))
+        if not unknown:
+            return ""
+        if unknown == len(prompts):
+            return _("not in this model")
+        return _("{known} of {count} in this model").format(known=len(prompts) - unknown, count=len(prompts))
+
+
+ANY_LABEL = ModelLabels()
 
 
 @lru_cache(maxsize=8)

@@ -14,7 +14,7 @@ from SATSegmentLib.errors import SATSegmentError, ScanError
 from SATSegmentLib.files import atomic_path
 from SATSegmentLib.gui.icons import icon
 from SATSegmentLib.gui.modality import NAMES, Guess, guessModality, mismatch
-from SATSegmentLib.gui.model_labels import unknownTo
+from SATSegmentLib.gui.model_labels import ANY_LABEL, ModelLabels
 from SATSegmentLib.gui.panel_state import INPUT, OUTPUT, PanelState
 from SATSegmentLib.gui.prompt_box import PromptBox
 from SATSegmentLib.gui.results_model import ResultRow, asCsv, merged, rowsOf, toTableNode
@@ -68,6 +68,7 @@ class Panel:
         self._connect()
         self._observeScene()
         self._fromScene()
+        self._onReady(self.setup.isReady)
 
     # --- Slicer tells
 
@@ -245,6 +246,8 @@ class Panel:
         self._sayPossible()
 
     def _onReady(self, ready: bool) -> None:
+        settings = self.settings
+        self.promptBox.setLabels(ModelLabels.of(settings.modelFolder, settings.modelTitle) if ready else ANY_LABEL)
         self._sayPossible()
 
     def _sayPossible(self) -> None:
@@ -252,8 +255,8 @@ class Panel:
         text = ""
         if volumeNode is not None:
             text = mismatch(volumeNode, self._guess, self.modality, [*prompts, *self.promptBox.misfits()])
-        unknown = unknownTo(self.settings.modelFolder, prompts) if not text and self.setup.isReady else ()
-        if unknown:
+        unknown = self.promptBox.labels.unknown(prompts)
+        if unknown and not text:
             text = _("{model} was not trained on {structures}. Choose another model in Settings.").format(
                 model=self.settings.modelTitle, structures=", ".join(prompt.text for prompt in unknown[:3])
             )
@@ -261,7 +264,7 @@ class Panel:
         self.ui.mismatchLabel.setVisible(bool(text))
         ready = self.setup.isReady
         self.ui.runButton.setVisible(ready)
-        self.run.setPossible(len(prompts), ready and volumeNode is not None)
+        self.run.setPossible(len(prompts) - len(unknown), ready and volumeNode is not None)
 
     # --- a run
 

@@ -54,7 +54,7 @@ class RowDelegate(qt.QStyledItemDelegate):
             name = (own if place else whole) * _BOLD_IS_WIDER
             if name + metrics.horizontalAdvance(text) + 2 * _MARGIN <= width:
                 return text
-        return row.badge
+        return row.least
 
     def _paintName(self, painter: Any, option: Any, area: Any, row: Row) -> None:
         bold = qt.QFont(option.font)

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import html
+import re
 from dataclasses import dataclass, field, replace
 
 from slicer.i18n import tr as _
 
 from SATSegmentLib import anatomy
 from SATSegmentLib.anatomy.personal.user_words import is_taught
+from SATSegmentLib.anatomy.suggestions.highlight import spans_of
+from SATSegmentLib.anatomy.text.words import FILLERS, LEFT_WORDS, RIGHT_WORDS, read_words
+from SATSegmentLib.gui.model_labels import ANY_LABEL, ModelLabels
 from SATSegmentLib.types import Modality, Prompt
 
 ROWS = 12
 _MODALITY_NAMES = {"ct": "CT", "mri": "MRI", "pet": "PET"}
 # What completes a name; a slip of the keyboard or a part that fits is a guess, and is only taken when it is chosen.
 _COMPLETIONS = ("prefix", "words")
+_WORD = re.compile(r"[^\W_]+")
+_SIDE_WORDS = {"left": LEFT_WORDS, "right": RIGHT_WORDS}
 
 
 @dataclass(frozen=True)
@@ -26,11 +32,13 @@ class Row:
     name: what it is called; the chip gets this name.
     matched: the name that fitted what was typed ("IVC"); often the same as `name`.
     spans: (start, end) of the parts of `matched` to show in bold.
-    badge: modality, or the reason why it cannot be asked for ("MRI only").
+    badge: modality, or the reason why it cannot be asked for ("MRI only", "not in this model").
     dots: evidence, "●●○"; empty where there is none.
     scans: annotated scans in training.
     finding: whether it is a lesion or another abnormality.
     prompts: what it stands for; empty where it cannot be asked for.
+    withheld: what it would stand for, were it not for the model that is chosen.
+    leftOut: words that were typed and that the name does not have.
     """
 
     name: str
@@ -41,6 +49,8 @@ class Row:
     scans: int = 0
     finding: bool = False
     prompts: tuple[Prompt, ...] = field(default=())
+    withheld: tuple[Prompt, ...] = field(default=())
+    leftOut: tuple[str, ...] = field(default=())
 
     @property
     def enabled(self) -> bool:
@@ -52,12 +62,27 @@ class Row:
 
     def evidenceVariants(self) -> tuple[str, ...]:
         """The right-hand side, from all of it to the least; the number of scans goes first."""
+        without = self._without()
         if not self.enabled:
-            return (self.badge,)
+            return (f"{without} {self.badge}".strip(),)
         scans = _("{count} scans").format(count=f"{self.scans:,}") if self.dots else ""
         finding = _("finding") if self.finding else ""
-        parts = ((self.badge, self.dots, scans, finding), (self.badge, self.dots, finding), (self.badge, self.dots))
+        parts = (
+            (without, self.badge, self.dots, scans, finding),
+            (without, self.badge, self.dots, finding),
+            (without, self.badge, self.dots),
+        )
         return tuple(" ".join(part for part in chosen if part) for chosen in parts)
+
+    @property
+    def least(self) -> str:
+        """What is shown on the right however narrow the row is."""
+        return f"{self._without()} {self.badge}".strip()
+
+    def _without(self) -> str:
+        if not self.leftOut:
+            return ""
+        return _("without “{words}”").format(words=" ".join(self.leftOut))
 
     def spoken(self) -> str:
         """The whole row as one text, for screen readers."""
@@ -87,24 +112,40 @@ class Found:
     answer: anatomy.Resolution
 
 
-def find(text: str, modality: Modality) -> Found:
+def find(text: str, modality: Modality, labels: ModelLabels = ANY_LABEL) -> Found:
     """Rows for what has been typed so far.
 
-    The first row is what Enter adds, where that is no guess: what the text means by itself, else a completion of it.
+    The first row is what Enter adds, where that is no guess: what the text means by itself, else a completion of it
+    that leaves out none of the words. What the model does not know is grey and never certain.
     """
     answer = anatomy.resolve(text, modality)
     hits = anatomy.search(text, modality, ROWS)
-    rows = [rowOfSuggestion(hit, modality) for hit in hits]
+    rows = [rowOfSuggestion(hit, modality, text) for hit in hits]
     if isinstance(answer, anatomy.Resolved | anatomy.Composite):
         prompts = answer.prompts if isinstance(answer, anatomy.Composite) else (answer.prompt,)
         meant = next((row for row in rows if set(row.prompts) == set(prompts)), None)
+        others = [row for row in rows if row is not meant]
         if meant is None:
             name = answer.name if isinstance(answer, anatomy.Composite) else answer.prompt.text
             meant = Row(name, name, (), _MODALITY_NAMES[modality], prompts=prompts)
-        return Found((meant, *(row for row in rows if row is not meant))[:ROWS], True, answer)
-    completes = bool(hits) and hits[0].status in ("trained", "taught") and hits[0].match in _COMPLETIONS
-    ambiguous = isinstance(answer, anatomy.NotSegmentable) or any(hit.match == "exact" for hit in hits)
-    return Found(tuple(rows), completes and not ambiguous, answer)
+        # The resolver has read the whole text: nothing of it is left out.
+        rows, certain = [replace(meant, leftOut=()), *others][:ROWS], True
+    else:
+        completes = bool(hits) and hits[0].status in ("trained", "taught") and hits[0].match in _COMPLETIONS
+        ambiguous = isinstance(answer, anatomy.NotSegmentable) or any(hit.match == "exact" for hit in hits)
+        certain = completes and not ambiguous and not rows[0].leftOut
+    shown = tuple(inModel(row, labels) for row in rows)
+    return Found(shown, certain and shown[0].enabled, answer)
+
+
+def inModel(row: Row, labels: ModelLabels) -> Row:
+    """The row as the chosen model has it: grey where it knows none of the row's structures."""
+    reason = labels.reason(row.prompts)
+    if not reason:
+        return row
+    if len(labels.unknown(row.prompts)) == len(row.prompts):
+        return replace(row, badge=reason, prompts=(), withheld=row.prompts)
+    return replace(row, badge=f"{row.badge} {reason}")
 
 
 def rowOfPrompt(prompt: Prompt) -> Row:
@@ -119,10 +160,10 @@ def rowOfPrompt(prompt: Prompt) -> Row:
     return Row(label.text, label.text, (), badge, dots, label.scans, label.is_finding, (prompt,))
 
 
-def rowOfSuggestion(hit: anatomy.Suggestion, modality: Modality) -> Row:
-    """A row for one suggestion of search or resolver."""
+def rowOfSuggestion(hit: anatomy.Suggestion, modality: Modality, text: str = "") -> Row:
+    """A row for one suggestion of search or resolver; `text` is what was typed."""
     if hit.status == "taught":
-        return replace(rowOfPrompt(hit.prompts[0]), spans=hit.spans)
+        return replace(rowOfPrompt(hit.prompts[0]), spans=hit.spans, leftOut=leftOut(text, hit))
     return Row(
         name=hit.name,
         matched=hit.matched,
@@ -132,7 +173,29 @@ def rowOfSuggestion(hit: anatomy.Suggestion, modality: Modality) -> Row:
         scans=hit.scans,
         finding=hit.finding,
         prompts=hit.prompts,
+        leftOut=leftOut(text, hit),
     )
+
+
+def leftOut(text: str, hit: anatomy.Suggestion) -> tuple[str, ...]:
+    """The typed words that a suggestion does without: fillers that are not in its name, a side that it does not have,
+    and, where only a part of the text fits, all else.
+    """
+    names = f"{hit.name} {hit.matched}"
+    written = set(_WORD.findall(names.lower()))
+    side = read_words(text).side
+    found = []
+    for word in _WORD.findall(text):
+        lower = word.lower()
+        if lower in FILLERS:
+            kept = any(name.startswith(lower) for name in written)
+        elif lower in _SIDE_WORDS.get(side, ()):
+            kept = side in written
+        else:
+            kept = hit.match != "partial" or bool(spans_of(names, read_words(word)))
+        if not kept:
+            found.append(word)
+    return tuple(dict.fromkeys(found))
 
 
 def _dots(grade: int) -> str:

@@ -9,6 +9,7 @@ from slicer.i18n import tr as _
 
 from SATSegmentLib import anatomy
 from SATSegmentLib.gui.history import History
+from SATSegmentLib.gui.model_labels import ANY_LABEL, ModelLabels
 from SATSegmentLib.gui.signal import Connections, Signal
 from SATSegmentLib.types import Modality, Prompt
 
@@ -31,6 +32,7 @@ class PresetsMenu:
         self.teachRequested = Signal()
         self.modality: Modality = "ct"
         self.hasChips = False
+        self._labels = ANY_LABEL
         self._history = history
         self._connections = Connections()
         self._submenus: list[Any] = []
@@ -39,6 +41,10 @@ class PresetsMenu:
         self.menu.setAccessibleName(_("Presets, history, paste, from report"))
         self._connections.connect(self.menu, "aboutToShow()", self.refill)
         self._connections.connect(self.menu, "triggered(QAction*)", self._onTriggered)
+
+    def setLabels(self, labels: ModelLabels) -> None:
+        """What the chosen model does not know at all is grey."""
+        self._labels = labels
 
     def refill(self) -> None:
         """The entries for the chosen modality."""
@@ -49,13 +55,12 @@ class PresetsMenu:
         self._submenus, self._meaning = [], {}
         presets = self._submenu(_("Presets"))
         for preset in anatomy.presets(self.modality):
-            action = self._entry(presets, preset.title, self.picked, preset.title, preset.prompts)
+            action = self._picking(presets, preset.title, preset.prompts, f"{preset.title} ({len(preset.prompts)})")
             action.setToolTip(preset.about)
-            action.setText(f"{preset.title} ({len(preset.prompts)})")
         self._ownSets()
         recent = self._submenu(_("History"))
         for row in self._history.recent(self.modality, _RECENT):
-            self._entry(recent, row.name, self.picked, row.name, row.prompts)
+            self._picking(recent, row.name, row.prompts, row.name)
         recent.setEnabled(not recent.isEmpty())
         self.menu.addSeparator()
         self._entry(self.menu, _("Paste a list"), self.pasteRequested)
@@ -79,7 +84,7 @@ class PresetsMenu:
         sets = self._history.sets
         own.setEnabled(bool(sets))
         for name, prompts in sets.items():
-            self._entry(own, f"{name} ({len(prompts)})", self.picked, name, prompts)
+            self._picking(own, name, prompts, f"{name} ({len(prompts)})")
         if sets:
             forget = self._submenu(_("Forget a set"), own)
             for name in sets:
@@ -91,6 +96,14 @@ class PresetsMenu:
         if parent is None:
             self._submenus.append(menu)
         return menu
+
+    def _picking(self, menu: Any, name: str, prompts: tuple[Prompt, ...], text: str) -> Any:
+        """An entry that adds structures; with the reason, where the model does not know some or all of them."""
+        here = tuple(prompt for prompt in prompts if prompt.modality == self.modality)
+        reason = self._labels.reason(here)
+        action = self._entry(menu, f"{text} · {reason}" if reason else text, self.picked, name, prompts)
+        action.setEnabled(not here or len(self._labels.unknown(here)) < len(here))
+        return action
 
     def _entry(self, menu: Any, text: str, signal: Signal, *arguments: str | tuple[Prompt, ...]) -> Any:
         key = str(len(self._meaning))

@@ -15,12 +15,13 @@ from SATSegmentLib.gui.chip_model import Chip
 from SATSegmentLib.gui.chips import ChipBox
 from SATSegmentLib.gui.history import History
 from SATSegmentLib.gui.icons import icon
+from SATSegmentLib.gui.model_labels import ANY_LABEL, ModelLabels
 from SATSegmentLib.gui.popup import Popup
-from SATSegmentLib.gui.popup_rows import Row, find
+from SATSegmentLib.gui.popup_rows import Row, find, inModel
 from SATSegmentLib.gui.presets_menu import PresetsMenu
 from SATSegmentLib.gui.prompt_list import isList, readList, readName
 from SATSegmentLib.gui.prompt_question import QuestionBar
-from SATSegmentLib.gui.prompt_questions import questionOf
+from SATSegmentLib.gui.prompt_questions import notInModel, questionOf
 from SATSegmentLib.gui.question_queue import QuestionQueue
 from SATSegmentLib.gui.report_dialog import ReportDialog
 from SATSegmentLib.gui.search_tables import areRead, readInBackground
@@ -53,6 +54,7 @@ class PromptBox:
         self.promptsChanged, self.runRequested, self.teachRequested = Signal(), Signal(), Signal()
         self.escapePressed, self.undoRequested = Signal(), Signal()
         self.modality: Modality = modality
+        self.labels = ANY_LABEL
         self.history = History() if history is None else history
         self._connections = Connections()
         self._build(parent)
@@ -86,6 +88,15 @@ class PromptBox:
         self.report.setModality(modality)
         readInBackground(modality)
 
+    def setLabels(self, labels: ModelLabels) -> None:
+        """What the chosen model knows: all else is grey wherever structures are offered, and marked on its chip."""
+        if labels == self.labels:
+            return
+        self.labels = labels
+        self.popup.hide()
+        for part in (self.presets, self.chipBox, self.tree, self.report):
+            part.setLabels(labels)
+
     def setEnabled(self, enabled: bool) -> None:
         """No changes while a run is on."""
         if not enabled:
@@ -108,9 +119,9 @@ class PromptBox:
             return
         entry = readName(text.strip(), self.modality)
         if entry.certain is not None:
-            self._take(*entry.certain)
+            self._takeKnown(*entry.certain)
         else:
-            self.questions.ask([questionOf(entry.text, entry.answer, self.modality)])
+            self._ask(entry.text, entry.answer)
 
     def addPrompts(self, name: str, prompts: Iterable[Prompt]) -> None:
         """Add a preset, a set, or what was chosen elsewhere, as one chip."""
@@ -168,9 +179,10 @@ class PromptBox:
         row.addWidget(self.menuButton)
         self.question = QuestionBar(self.widget)
         self.questions = QuestionQueue(self.question)
-        column.addWidget(self.question.widget)
+        # At the top of its room: CTK's flow layout says that it wants all the height there is, whatever it is told.
+        column.addWidget(self.question.widget, 0, qt.Qt.AlignTop)
         self.chipBox = ChipBox(self.widget, self.modality)
-        column.addWidget(self.chipBox.widget)
+        column.addWidget(self.chipBox.widget, 0, qt.Qt.AlignTop)
         self.popup = Popup(self.lineEdit)
         self._lookAgain = qt.QTimer(self.widget)
         self._lookAgain.setSingleShot(True)
@@ -234,17 +246,27 @@ class PromptBox:
         if not areRead(self.modality):
             self._lookAgain.start()
             return
-        found = find(text, self.modality)
+        found = find(text, self.modality, self.labels)
         self.popup.show(found.rows, highlightFirst=found.certain)
 
     def _onEnter(self) -> None:
         self.addText(self.lineEdit.text)
 
     def _onChosen(self, row: Row) -> None:
-        if row.prompts:
-            self._take(row.name, row.prompts)
+        if row.prompts or row.withheld:
+            self._takeKnown(row.name, row.prompts or row.withheld)
         else:
-            self.questions.ask([questionOf(row.name, anatomy.resolve(row.name, self.modality), self.modality)])
+            self._ask(row.name, anatomy.resolve(row.name, self.modality))
+
+    def _ask(self, text: str, answer: anatomy.Resolution) -> None:
+        self.questions.ask([questionOf(text, answer, self.modality, self.labels)])
+
+    def _takeKnown(self, name: str, prompts: tuple[Prompt, ...]) -> None:
+        """Add what the model knows at least in part; of all else it is asked whether it shall be there."""
+        if len(self.labels.unknown(prompts)) < len(prompts):
+            self._take(name, prompts)
+        else:
+            self.questions.ask([notInModel(name, prompts, self.labels)])
 
     def _take(self, name: str, prompts: tuple[Prompt, ...]) -> None:
         self.questions.close()
@@ -260,7 +282,7 @@ class PromptBox:
             if entry.certain is not None:
                 self.chipBox.add(*entry.certain)
             else:
-                questions.append(questionOf(entry.text, entry.answer, self.modality))
+                questions.append(questionOf(entry.text, entry.answer, self.modality, self.labels))
         self.questions.ask(questions)
 
     def paste(self) -> bool:
@@ -276,7 +298,8 @@ class PromptBox:
         if self.lineEdit.text.strip():
             self._suggest()
         else:
-            self.popup.show(self.history.recent(self.modality), highlightFirst=True)
+            rows = tuple(inModel(row, self.labels) for row in self.history.recent(self.modality))
+            self.popup.show(rows, highlightFirst=bool(rows) and rows[0].enabled)
 
     def _onAnswer(self, name: str, prompts: tuple[Prompt, ...]) -> None:
         self.lineEdit.clear()

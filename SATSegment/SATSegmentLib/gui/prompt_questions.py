@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from slicer.i18n import tr as _
 
 from SATSegmentLib import anatomy
-from SATSegmentLib.gui.popup_rows import rowOfSuggestion
+from SATSegmentLib.gui.model_labels import ANY_LABEL, ModelLabels
+from SATSegmentLib.gui.popup_rows import Row, inModel, rowOfSuggestion
 from SATSegmentLib.types import Modality, Prompt
 
 _CANDIDATES = 5
@@ -28,22 +30,49 @@ class Question:
     answers: tuple[tuple[str, tuple[Prompt, ...]], ...]
 
 
-def questionOf(text: str, answer: anatomy.Resolution, modality: Modality) -> Question:
-    """The question behind an answer of the resolver that is neither one label nor a composite of some."""
+def questionOf(text: str, answer: anatomy.Resolution, modality: Modality, labels: ModelLabels = ANY_LABEL) -> Question:
+    """The question behind an answer of the resolver that is neither one label nor a composite of some.
+
+    What the model does not know is no choice.
+    """
     if isinstance(answer, anatomy.DidYouMean):
-        return _didYouMean(text, answer, modality)
+        return _didYouMean(text, answer, modality, labels)
     if isinstance(answer, anatomy.NotSegmentable):
-        return _notSegmentable(answer, modality)
+        return _notSegmentable(answer, modality, labels)
     if isinstance(answer, anatomy.Unknown):
-        return _unknown(text, answer, modality)
+        return _unknown(text, answer, modality, labels)
     prompts = answer.prompts if isinstance(answer, anatomy.Composite) else (answer.prompt,)
     name = answer.name if isinstance(answer, anatomy.Composite) else answer.prompt.text
     return Question(_("“{text}”: did you mean").format(text=text), ((name, ""),), ((name, prompts),))
 
 
-def _didYouMean(text: str, answer: anatomy.DidYouMean, modality: Modality) -> Question:
-    rows = [rowOfSuggestion(hit, modality) for hit in answer.candidates]
-    rows = [row for row in rows if row.prompts]
+def notInModel(name: str, prompts: tuple[Prompt, ...], labels: ModelLabels) -> Question:
+    """What is asked where the model knows none of the structures."""
+    return Question(
+        _("{model} was not trained on {name}. Choose another model in Settings to segment it.").format(
+            model=labels.title, name=name
+        ),
+        ((_("Add it for another model"), _("It is left out of runs with this model.")),),
+        ((name, prompts),),
+    )
+
+
+def _rows(hits: Iterable[anatomy.Suggestion], modality: Modality, text: str, labels: ModelLabels) -> list[Row]:
+    rows = (inModel(rowOfSuggestion(hit, modality, text), labels) for hit in hits)
+    return [row for row in rows if row.prompts]
+
+
+def _didYouMean(text: str, answer: anatomy.DidYouMean, modality: Modality, labels: ModelLabels) -> Question:
+    rows = _rows(answer.candidates, modality, text, labels)
+    if not rows:
+        names = ", ".join(dict.fromkeys(hit.name for hit in answer.candidates))
+        return Question(
+            _("“{text}” may be {names}: {model} was not trained on these. Choose another model in Settings.").format(
+                text=text, names=names, model=labels.title
+            ),
+            (),
+            (),
+        )
     return Question(
         _("“{text}”: did you mean").format(text=text),
         tuple((row.name, row.evidence()) for row in rows),
@@ -51,8 +80,8 @@ def _didYouMean(text: str, answer: anatomy.DidYouMean, modality: Modality) -> Qu
     )
 
 
-def _notSegmentable(answer: anatomy.NotSegmentable, modality: Modality) -> Question:
-    here = [prompt for prompt in answer.nearest if prompt.modality == modality]
+def _notSegmentable(answer: anatomy.NotSegmentable, modality: Modality, labels: ModelLabels) -> Question:
+    here = [prompt for prompt in answer.nearest if prompt.modality == modality and labels.knows(prompt)]
     message = _("“{text}” cannot be segmented: {reason}.").format(text=answer.concept, reason=answer.reason)
     if here:
         message = _("{refusal} What comes closest:").format(refusal=message)
@@ -63,10 +92,17 @@ def _notSegmentable(answer: anatomy.NotSegmentable, modality: Modality) -> Quest
     )
 
 
-def _unknown(text: str, answer: anatomy.Unknown, modality: Modality) -> Question:
+def _unknown(text: str, answer: anatomy.Unknown, modality: Modality, labels: ModelLabels) -> Question:
+    rows = _rows(anatomy.search(text, modality, _CANDIDATES), modality, text, labels)
     free = anatomy.as_free_text(answer, modality)
-    rows = [rowOfSuggestion(hit, modality) for hit in anatomy.search(text, modality, _CANDIDATES)]
-    rows = [row for row in rows if row.prompts]
+    if not labels.knows(free):
+        return Question(
+            _("SAT was not trained on “{text}”, and {model} reads no free text. Is it spelled right?").format(
+                text=text, model=labels.title
+            ),
+            tuple((row.name, row.evidence()) for row in rows),
+            tuple((row.name, row.prompts) for row in rows),
+        )
     asFreeText = (_("Try it as free text"), _("The result is marked as untrained; look at it with care."))
     return Question(
         _("SAT was not trained on “{text}”. Is it spelled right?").format(text=text),

@@ -7,6 +7,7 @@ from typing import Any
 import qt
 from slicer.i18n import tr as _
 
+from SATSegmentLib.gui.model_labels import ANY_LABEL, ModelLabels
 from SATSegmentLib.gui.report_text import Finding, findings, marked
 from SATSegmentLib.gui.signal import Connections, Signal
 from SATSegmentLib.types import Modality
@@ -29,6 +30,7 @@ class ReportDialog:
     def __init__(self, parent: Any, modality: Modality) -> None:
         self.accepted = Signal()
         self._modality = modality
+        self._labels = ANY_LABEL
         self._connections = Connections()
         self._findings: tuple[Finding, ...] = ()
         self._build(parent)
@@ -61,6 +63,12 @@ class ReportDialog:
 
     def setModality(self, modality: Modality) -> None:
         self._modality = modality
+        if self.edit.toPlainText().strip():
+            self.read()
+
+    def setLabels(self, labels: ModelLabels) -> None:
+        """What the chosen model does not know is listed with the reason, and not taken over unasked."""
+        self._labels = labels
         if self.edit.toPlainText().strip():
             self.read()
 
@@ -118,10 +126,12 @@ class ReportDialog:
         self.list.blockSignals(True)
         self.list.clear()
         for number, finding in enumerate(found):
-            item = qt.QListWidgetItem(finding.line())
+            reason = self._labels.reason(finding.prompts)
+            known = not finding.prompts or len(self._labels.unknown(finding.prompts)) < len(finding.prompts)
+            item = qt.QListWidgetItem(f"{finding.line()} · {reason}" if reason else finding.line())
             item.setFlags(qt.Qt.ItemIsEnabled | qt.Qt.ItemIsSelectable | qt.Qt.ItemIsUserCheckable)
             item.setData(_NUMBER, number)
-            item.setCheckState(qt.Qt.Checked if finding.suggested else qt.Qt.Unchecked)
+            item.setCheckState(qt.Qt.Checked if finding.suggested and known else qt.Qt.Unchecked)
             item.setToolTip(finding.sentence)
             self.list.addItem(item)
         self.list.blockSignals(False)

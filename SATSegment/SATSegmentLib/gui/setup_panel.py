@@ -89,7 +89,7 @@ class SetupPanel:
 
     def _build(self) -> None:
         ui = self._ui
-        self.consentBox = qt.QCheckBox(_("I have read this, and want these files."), ui.setupFrame)
+        self.consentBox = qt.QCheckBox(_("I have read this"), ui.setupFrame)
         self.importButton = qt.QPushButton(_("Import from a folder…"), ui.setupFrame)
         self.importButton.setToolTip(
             _("Take the released files, or a model that another machine has converted, from a folder. No network.")

@@ -10,6 +10,7 @@ import qt
 from slicer.i18n import tr as _
 
 from SATSegmentLib import anatomy
+from SATSegmentLib.gui.model_labels import ANY_LABEL, ModelLabels
 from SATSegmentLib.gui.popup_rows import rowOfPrompt
 from SATSegmentLib.gui.signal import Connections, Signal
 from SATSegmentLib.gui.tree_model import Branch, branches
@@ -34,6 +35,7 @@ class TreeBrowser:
     def __init__(self, parent: Any, modality: Modality) -> None:
         self.toggled = Signal()
         self._modality = modality
+        self._labels = ANY_LABEL
         self._connections = Connections()
         self._items: dict[str, Any] = {}
         self._checked: set[str] = set()
@@ -72,6 +74,14 @@ class TreeBrowser:
         self._modality = modality
         if self._items:
             self._fill()
+
+    def setLabels(self, labels: ModelLabels) -> None:
+        """What the chosen model does not know is grey."""
+        checked = self._checked
+        self._labels = labels
+        if self._items:
+            self._fill()
+            self.setChecked(label.prompt() for label in map(self._label, checked) if label is not None)
 
     def setChecked(self, prompts: Iterable[Prompt]) -> None:
         """Check these and nothing else; `toggled` is not emitted."""
@@ -125,7 +135,8 @@ class TreeBrowser:
         label = self._label(text)
         if label is None:
             names = [_MODALITY_NAMES[found.modality] for found in anatomy.load_labels() if found.text == text]
-            item.setText(1, _("{modality} only").format(modality=", ".join(names)))
+            here = anatomy.find_label(self._modality, text) is not None
+            item.setText(1, _("not in this model") if here else _("{modality} only").format(modality=", ".join(names)))
             item.setFlags(qt.Qt.ItemIsSelectable | qt.Qt.ItemIsEnabled)
             for column in (0, 1):
                 item.setForeground(column, self.tree.palette.brush(qt.QPalette.Disabled, qt.QPalette.Text))
@@ -135,7 +146,9 @@ class TreeBrowser:
         item.setCheckState(0, qt.Qt.Unchecked)
 
     def _label(self, text: str) -> anatomy.Label | None:
-        return anatomy.find_label(self._modality, text)
+        """The label that can be asked for here; None where the modality or the model has none of this name."""
+        label = anatomy.find_label(self._modality, text)
+        return label if label is not None and self._labels.knows(label.prompt()) else None
 
     @staticmethod
     def _check(item: Any, checked: bool) -> None:

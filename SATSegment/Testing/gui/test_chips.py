@@ -190,10 +190,10 @@ def test_chips_flow_into_the_width_that_is_there(box: ChipBox) -> None:
 
 
 def test_two_hundred_chips_come_quickly(box: ChipBox) -> None:
-    from time import perf_counter
+    from time import process_time
 
-    before = perf_counter()
+    before = process_time()
     box.addEach([label.prompt() for label in LABELS if label.modality == "ct"][:200])
     hands.settle()
-    assert perf_counter() - before < 5.0
+    assert process_time() - before < 5.0
     assert len(box.prompts()) == 200

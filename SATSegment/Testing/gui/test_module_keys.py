@@ -15,7 +15,7 @@ import slicer
 from gui.panel_rig import PanelInRig, addHead, leftovers, segmentNames
 from PySide6 import QtCore, QtTest, QtWidgets
 from rig.file_dialog import QFileDialog
-from rig.hands import press, settle, typeText, waitFor
+from rig.hands import click, press, settle, typeText, waitFor
 
 from helpers.small_model import makeModel
 
@@ -231,11 +231,20 @@ def test_the_table_is_saved_where_the_dialog_says_and_nowhere_after_cancel(rig: 
 
 
 def test_what_the_model_was_not_trained_on_is_said_before_the_run(rig: PanelInRig) -> None:
+    box = rig.panel.promptBox
     typeText(focused(), "left putamen")
+    assert not box.popup.rows[0].enabled
+    assert "not in this model" in box.popup.rows[0].evidence()
+    assert box.popup.highlighted() is None
     key(Key.Key_Return)
-    assert not rig.ui.mismatchLabel.isHidden()
+    assert box.prompts() == ()
+    assert "not trained on left putamen" in box.question.label.text
+    assert "Settings" in box.question.label.text
+    click(box.question.buttons[0])
     assert "was not trained on left putamen" in rig.ui.mismatchLabel.text
-    assert "Settings" in rig.ui.mismatchLabel.text
+    assert "not in this model" in box.chipBox.widgets[0].button.text
+    assert not rig.ui.runButton.enabled
+    box.setFocus()
     key(Key.Key_Backspace)
     typeText(focused(), "left hippocampus")
     key(Key.Key_Return)

@@ -55,15 +55,19 @@ class ctkCollapsibleButton(QtWidgets.QAbstractButton):
         if self._collapsed and event.type() == QtCore.QEvent.ChildPolished and isinstance(child, QtWidgets.QWidget):
             child.hide()
 
+    def _headerSize(self) -> QSize:
+        """As wide as its text: that is what CTK's own asks for, folded too."""
+        return QSize(self.fontMetrics().horizontalAdvance(self.text) + 2 * self._headerHeight(), self._headerHeight())
+
     def sizeHint(self) -> QSize:
         if self._collapsed or self.layout() is None:
-            return QSize(120, self._headerHeight())
-        return self.layout().totalSizeHint()
+            return self._headerSize()
+        return self.layout().totalSizeHint().expandedTo(self._headerSize())
 
     def minimumSizeHint(self) -> QSize:
         if self._collapsed or self.layout() is None:
-            return QSize(80, self._headerHeight())
-        return self.layout().totalMinimumSize()
+            return self._headerSize()
+        return self.layout().totalMinimumSize().expandedTo(self._headerSize())
 
     def paintEvent(self, event: object) -> None:
         painter = QtWidgets.QStylePainter(self)
@@ -142,7 +146,7 @@ class ctkFlowLayout(QtWidgets.QLayout):
         return self._items.pop(index) if 0 <= index < len(self._items) else None
 
     def expandingDirections(self) -> Qt.Orientation:
-        return Qt.Orientation(0)
+        return Qt.Horizontal | Qt.Vertical  # as CTK's own, whatever `preferredExpandingDirections` is set to
 
     def hasHeightForWidth(self) -> bool:
         return True

@@ -1,0 +1,110 @@
+"""The panel at its narrowest, 340 pixels, and with few chips: nothing sticks out, no room is wasted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import qt
+from gui.panel_rig import PanelInRig, addHead, panelWithDemoModel
+from PySide6 import QtGui, QtWidgets
+from rig import hands
+from rig.hands import settle
+
+from helpers.results import result
+from SATSegmentLib.errors import OutOfMemory
+from SATSegmentLib.gui.results_model import rowsOf
+
+NARROWEST = 340
+
+
+@pytest.fixture
+def rig(scene: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PanelInRig]:
+    application = QtWidgets.QApplication.instance()
+    before = QtGui.QFont(application.font())
+    # Slicer's font is larger than the one of the tests.
+    large = QtGui.QFont(before)
+    large.setPointSize(11)
+    QtWidgets.QApplication.setFont(large)
+    addHead(scene, "A scan with a name as long as those that a hospital's archive gives to a series")
+    with panelWithDemoModel(tmp_path, monkeypatch) as rig:
+        yield rig
+    QtWidgets.QApplication.setFont(before)
+
+
+def chips(rig: PanelInRig) -> None:
+    rig.ask("left putamen", "right putamen", "brainstem")
+
+
+def question(rig: PanelInRig) -> None:
+    rig.ask("superior longitudinal fasciculus")
+    rig.ask("temporal")
+    assert rig.panel.promptBox.question.isOpen
+
+
+def error(rig: PanelInRig) -> None:
+    rig.panel.run.showError(OutOfMemory("The graphics card ran out of memory.", "Segment on the processor."))
+
+
+def settings(rig: PanelInRig) -> None:
+    rig.ui.settingsCollapsibleButton.collapsed = False
+    rig.ui.logCollapsibleButton.collapsed = False
+
+
+def setup(rig: PanelInRig) -> None:
+    rig.ui.modelComboBox.setCurrentIndex(rig.ui.modelComboBox.findData("sat-pro"))
+
+
+def results(rig: PanelInRig) -> None:
+    import numpy as np
+
+    found = [result("left putamen", np.ones((2, 2, 2), bool)), result("brainstem", np.zeros((2, 2, 2), bool))]
+    rig.panel.results.show(rowsOf(found, 0.5), None)
+    for widget in (rig.ui.resultsLabel, rig.ui.exportButton, rig.ui.undoButton, rig.ui.show3DButton):
+        widget.show()
+
+
+def teaching(rig: PanelInRig) -> None:
+    rig.panel.teachBar.open(None)
+
+
+@pytest.mark.parametrize("state", [chips, question, error, settings, setup, results, teaching])
+def test_the_panel_is_no_wider_than_asked_for(rig: PanelInRig, state: Callable[[PanelInRig], None]) -> None:
+    state(rig)
+    settle()
+    layout = rig.panel.widget.layout()
+    assert layout.totalMinimumSize().width() <= NARROWEST - 22, _widest(rig)
+    rig.moduleWidget.parent.resize(NARROWEST, 900)
+    settle()
+    assert rig.moduleWidget.parent.width == NARROWEST
+
+
+def _widest(rig: PanelInRig) -> list[tuple[int, str, str]]:
+    found = []
+    for widget in rig.panel.widget.findChildren(QtWidgets.QWidget):
+        if widget.isVisible():
+            hint = widget.minimumSizeHint if isinstance(widget.minimumSizeHint, qt.QSize) else widget.minimumSizeHint()
+            least = widget.minimumWidth or hint.width()
+            found.append((least, type(widget).__name__, widget.objectName))
+    return sorted(found, reverse=True)[:10]
+
+
+@pytest.mark.parametrize("names", [["brainstem"], ["left putamen", "brainstem"]])
+def test_few_chips_leave_no_gap_above_the_button(rig: PanelInRig, names: list[str]) -> None:
+    rig.ask(*names)
+    settle()
+    chip = rig.panel.promptBox.chipBox.widgets[-1].frame
+    bottom = chip.mapTo(rig.panel.widget, qt.QPoint(0, chip.height)).y()
+    above = rig.ui.mismatchLabel if rig.ui.mismatchLabel.isVisible() else rig.ui.runButton
+    top = above.mapTo(rig.panel.widget, qt.QPoint(0, 0)).y()
+    assert 0 <= top - bottom <= 20
+
+
+def test_a_question_with_one_answer_leaves_no_gap_either(rig: PanelInRig) -> None:
+    rig.panel.promptBox.question.ask("Did you mean", (("brainstem", ""),))
+    settle()
+    frame = rig.panel.promptBox.question.widget
+    assert frame.height <= frame.fontMetrics().height() * 5
+    hands.press(rig.panel.promptBox.lineEdit, qt.Qt.Key_Escape)
