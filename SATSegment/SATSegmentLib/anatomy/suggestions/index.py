@@ -9,6 +9,7 @@ from collections import defaultdict
 from functools import cache
 
 from SATSegmentLib.anatomy.suggestions.suggestion import Match
+from SATSegmentLib.anatomy.text.counting import counts_liver_segments, is_no_vertebra
 from SATSegmentLib.anatomy.text.typos import Spellings
 from SATSegmentLib.anatomy.text.words import Words
 from SATSegmentLib.anatomy.vocabulary.lexicon import Entry, load_lexicon
@@ -30,6 +31,19 @@ _BEGINNINGS = {
     "gallblad": "gallbladder", "ganglia": "ganglion", "esophageal": "esophagus", "hippocampal": "hippocampus",
     "thalamic": "thalamus", "prostatic": "prostate", "costae": "rib", "nuclei": "nucleus",
 }  # fmt: skip
+
+
+# Nouns that many structures share: a suggestion must have more of what was typed than one of these.
+_GENERIC = frozenset(
+    ("cord", "canal", "gland", "artery", "vein", "lobe", "muscle", "bone", "segment", "part", "body", "node",
+     "vessel", "cavity", "wall", "duct", "process", "head", "tail", "tract", "nerve", "area", "region", "gyrus",
+     "nucleus", "cortex", "cartilage", "joint", "valve", "sinus", "disc", "vertebra", "middle", "lower", "upper",
+     "anterior", "posterior", "superior", "inferior", "lateral", "medial", "internal", "external", "ascending",
+     "descending", "common", "left", "right", "tissue", "organ", "chamber", "bed", "space", "fossa", "trunk",
+     "branch", "tumor", "lesion", "cyst", "nodule", "scar", "edema", "core", "ring", "level", "zone", "ear")
+)  # fmt: skip
+# "5th rib": the number may stand in front.
+_TAKE_ORDINALS = frozenset(("rib", "vertebra", "segment", "lumbar", "thoracic", "cervical", "ventricle"))
 
 
 class Index:
@@ -89,11 +103,34 @@ class Index:
             entry = self.entries[number]
             if side and entry.side and entry.side != side:
                 continue
+            if not self._names_part(entry, tokens):
+                continue
             if not whole[number] or 2 * whole[number] < min(len(tokens), len(entry.tokens)):
                 continue
             covered = gain - 0.6 * len(self.words[number]) - 2.0 * (bool(side) and entry.side != side)
             result.append((covered * 4 - self.cost[number], entry, "partial"))
         return result
+
+    def _names_part(self, entry: Entry, tokens: tuple[str, ...]) -> bool:
+        """Whether what a name shares with the words says what it is: neither a number nor "gland" alone does."""
+        shared = set(entry.tokens).intersection(tokens)
+        if shared and shared <= _GENERIC and len(entry.tokens) > 1:
+            return False
+        numbers = [token for token in entry.tokens if token[-1].isdigit()]
+        if not numbers:
+            return True
+        if not shared.issuperset(entry.tokens):
+            return False  # "rib 2" is not in "segment 2"
+        if "segment" in shared and counts_liver_segments(tokens) is False:
+            return False
+        if numbers[0][0] == "s" and numbers[0] != "s1" and counts_liver_segments(tokens) is False:
+            return False
+        places = [tokens.index(number) for number in numbers]
+        before = tokens[places[0] - 1] if places[0] else ""
+        behind = tokens[places[0] + 1] if places[0] + 1 < len(tokens) else ""
+        if before.isalpha() and before not in entry.tokens and behind not in _TAKE_ORDINALS:
+            return False  # "grade 3 liver laceration"
+        return numbers[0].isdigit() or not is_no_vertebra(tokens, min(places), max(places))
 
     def _token_matches(self, token: str, typos: bool) -> dict[int, float]:
         return _typo_matches(self, token) if typos else _prefix_matches(self, token)

@@ -18,11 +18,13 @@ from functools import cache, lru_cache
 from SATSegmentLib.anatomy.suggestions.highlight import spans_of
 from SATSegmentLib.anatomy.suggestions.index import MAX_TOKENS, load_index
 from SATSegmentLib.anatomy.suggestions.index import forget as forget_words
+from SATSegmentLib.anatomy.suggestions.left_out import left_out
 from SATSegmentLib.anatomy.suggestions.suggestion import Match, Suggestion, suggest
-from SATSegmentLib.anatomy.suggestions.tree_names import NamedConcept, load_tree_names
+from SATSegmentLib.anatomy.suggestions.tree_names import NamedConcept, is_name, load_tree_names
 from SATSegmentLib.anatomy.suggestions.word_search import suggest_words
 from SATSegmentLib.anatomy.text.numbering import numbered_parts
 from SATSegmentLib.anatomy.text.words import MAX_CHARACTERS, Words, read_words
+from SATSegmentLib.anatomy.text.written import read_written
 from SATSegmentLib.anatomy.vocabulary.lexicon import Entry, Structure, load_lexicon
 from SATSegmentLib.types import Modality
 
@@ -30,25 +32,48 @@ from SATSegmentLib.types import Modality
 _GREYED_PLACES = 3
 
 
-def search(text: str, modality: Modality, limit: int = 12) -> list[Suggestion]:
+def search(text: str, modality: Modality, limit: int = 12, model_sha256: str = "") -> list[Suggestion]:
     """The structures that `text` may mean, the likeliest first; empty where nothing fits.
 
     Parameters
     ----------
-    text: what has been typed so far; the last word may be incomplete. Words in any order, with slips.
-    modality: "ct", "mri" or "pet".
-    limit: how many suggestions at most.
+    text : str
+        What has been typed so far; the last word may be incomplete. Words in any order, with slips.
+    modality : {"ct", "mri", "pet"}
+        The scan's.
+    limit : int
+        How many suggestions at most.
+    model_sha256 : str
+        The checkpoint that will run; words that were taught to another one are greyed. Empty: not known.
     """
-    if not text.strip() or limit < 1:
+    text = text[:MAX_CHARACTERS].strip()
+    if not text or limit < 1:
         return []
-    words = read_words(text[:MAX_CHARACTERS])
-    ranked = _ranked(words, text[:MAX_CHARACTERS].strip(), modality, limit) if words.tokens else ()
-    taught = suggest_words(text[:MAX_CHARACTERS], modality)
+    ranked = _as_written(text, modality, limit)
+    taught = suggest_words(text, modality, model_sha256)
     # The user's own terms are few, and meant when they fit; only a whole name comes before them.
-    whole = [hit for hit in ranked if hit.match == "exact" and hit.status == "trained"]
+    whole = [hit for hit in ranked if hit.match == "exact" and hit.status == "trained" and not hit.left_out]
     rest = [hit for hit in ranked if hit not in whole]
     possible = [hit for hit in taught if hit.status == "taught"]
     return [*whole, *possible, *rest, *(hit for hit in taught if hit not in possible)][:limit]
+
+
+def _as_written(text: str, modality: Modality, limit: int) -> list[Suggestion]:
+    """What the text finds, and what is inside of it where it is written with signs, as a copy, or as a file."""
+    words = read_words(text)
+    found = list(_ranked(words, text, modality, limit)) if words.tokens else []
+    written = read_written(text, is_name)
+    inner = read_words(written.name)
+    if not written.left_out or not inner.tokens:
+        return found
+    bare = _ranked(inner, written.name, modality, limit)
+    inside = [replace(hit, left_out=(*hit.left_out, *written.left_out)) for hit in bare]
+    completions = [hit for hit in found if hit.match in ("prefix", "words") and hit.prompts]
+    if written.left_out[0].isalpha() and text.endswith(written.left_out[0]) and completions:  # "liver seg" goes on
+        inside, found = found, inside
+    names = {hit.name for hit in inside}
+    found = [hit for hit in found if hit.name not in names and hit.match not in ("typo", "partial")]
+    return [*inside, *found][:limit]
 
 
 @lru_cache(maxsize=512)
@@ -79,7 +104,10 @@ def _ranked(words: Words, text: str, modality: Modality, limit: int) -> tuple[Su
     everything = [*exact, *pairs, *rest] if not words.plural else [*pairs, *exact, *rest]
     if words.plural and any(e.plural for e in load_lexicon().find(words, words.side)):
         everything = [*exact, *pairs, *rest]
-    return tuple(replace(hit, spans=hit.spans or spans_of(hit.matched, words)) for hit in _first(everything, limit))
+    return tuple(
+        replace(hit, spans=hit.spans or spans_of(hit.matched, words), left_out=left_out(hit, text, words))
+        for hit in _first(everything, limit)
+    )
 
 
 def _places(entry: Entry, modality: Modality) -> float:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from SATSegmentLib.anatomy.vocabulary.labels import Label
 from SATSegmentLib.anatomy.vocabulary.lexicon import Structure, load_lexicon
 from SATSegmentLib.types import Modality, Prompt
 
-Status = Literal["trained", "taught", "other modality", "not a SAT class"]
+Status = Literal["trained", "taught", "other modality", "other model", "not a SAT class"]
 Match = Literal["exact", "prefix", "words", "typo", "partial"]
 
 _MODALITY_NAMES = {"ct": "CT", "mri": "MRI", "pet": "PET"}
@@ -37,6 +37,8 @@ class Suggestion:
     concept: id in the knowledge tree; may be empty.
     codes: "SCHEME:value" codes (UBERON, SCT, MSH, ...), the concept's own first.
     score: higher is better; comparable within one answer only.
+    left_out: what was typed and is not in it, as written: "my" of "my th" for the thalamus, "~" of "~liver". Where
+        there is such, it is a guess: do not choose it for the user, and show what it leaves out.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Suggestion:
     concept: str
     codes: tuple[str, ...]
     score: float
+    left_out: tuple[str, ...] = ()
 
 
 def suggest(
@@ -85,6 +88,16 @@ def suggest(
         concept=single.concept if single else "",
         codes=_codes(single) if single else (),
         score=score,
+    )
+
+
+def suggest_prompts(name: str, prompts: tuple[Prompt, ...], modality: Modality) -> Suggestion:
+    """Several trained labels under one name as one suggestion."""
+    structures = load_lexicon().structures
+    hits = [suggest(structures[prompt.text], modality, name) for prompt in prompts]
+    weakest = min(hits, key=lambda hit: hit.scans)
+    return replace(
+        weakest, name=name, what="composite", matched=name, prompts=prompts, codes=(), concept="", finding=False
     )
 
 

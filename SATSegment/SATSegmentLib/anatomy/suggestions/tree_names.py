@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from SATSegmentLib.anatomy.text.typos import Spellings
 from SATSegmentLib.anatomy.text.words import Words, read_words
+from SATSegmentLib.anatomy.vocabulary.lexicon import load_lexicon
 from SATSegmentLib.anatomy.vocabulary.tree import CONCEPTS_FILE
 from SATSegmentLib.resources import resource_path
 
@@ -165,3 +166,11 @@ def load_tree_names() -> TreeNames:
 def find_concept(text: str) -> NamedConcept | None:
     """The concept that a text names exactly, or None."""
     return load_tree_names().exact(text, read_words(text))
+
+
+def is_name(text: str) -> bool:
+    """Whether a text is a certain name of a structure, on any side, or a concept of the tree."""
+    words = read_words(text)
+    lexicon = load_lexicon()
+    found = (entry for side in ("", "left", "right") for entry in lexicon.find(words, side))
+    return any(entry.kind != "near" for entry in found) or load_tree_names().exact(text, words) is not None

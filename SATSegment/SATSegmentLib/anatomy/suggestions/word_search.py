@@ -9,8 +9,8 @@ from SATSegmentLib.anatomy.suggestions.suggestion import Match, Suggestion, reas
 from SATSegmentLib.types import Modality
 
 
-def suggest_words(text: str, modality: Modality) -> list[Suggestion]:
-    """Taught words in which each typed word begins some word, those of this modality first."""
+def suggest_words(text: str, modality: Modality, model_sha256: str = "") -> list[Suggestion]:
+    """Taught words in which each typed word begins some word, those of this modality and model first."""
     typed = name_key(text).split()
     if not typed:
         return []
@@ -19,21 +19,22 @@ def suggest_words(text: str, modality: Modality) -> list[Suggestion]:
         record = file.record
         words = name_key(record.name).split()
         if all(any(word.startswith(one) for word in words) for one in typed):
-            here = record.modality == modality
-            found.setdefault((name_key(record.name), here), _suggestion(record, typed, here))
+            here = record.modality == modality and model_sha256 in ("", record.model_sha256)
+            found.setdefault((name_key(record.name), here), _suggestion(record, typed, here, modality))
     hits = [hit for (key, here), hit in found.items() if here or (key, True) not in found]
     return sorted(hits, key=lambda hit: (hit.status != "taught", hit.match != "exact", hit.match != "prefix", hit.name))
 
 
-def _suggestion(record: WordRecord, typed: list[str], here: bool) -> Suggestion:
+def _suggestion(record: WordRecord, typed: list[str], here: bool, modality: Modality) -> Suggestion:
     key = name_key(record.name)
     whole = " ".join(typed)
+    elsewhere = record.modality == modality
     match: Match = "exact" if key == whole else "prefix" if key.startswith(whole) else "words"
     return Suggestion(
         name=record.name,
         what="word",
-        status="taught" if here else "other modality",
-        reason="" if here else reason_of((record.modality,)),
+        status="taught" if here else "other model" if elsewhere else "other modality",
+        reason="" if here else f"taught to {record.model} only" if elsewhere else reason_of((record.modality,)),
         matched=record.name,
         spans=_spans(record.name, typed),
         match=match,

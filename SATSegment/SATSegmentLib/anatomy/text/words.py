@@ -82,6 +82,7 @@ _TOKEN = re.compile(
     r"|(?P<numbers>\d{1,2}(?:st|nd|rd|th)?(?:\s*(?:-|/|to(?=\W)|thr(?:ough|u)(?=\W))\s*\d{1,2}(?:st|nd|rd|th)?)(?![^\W_]))"
     r"|(?P<bilateral>(?<![^\W_])b/l(?![^\W_]))"
     r"|(?P<segment>(?<![^\W_])\d[ab](?![^\W_]))"
+    r"|(?P<code>(?<![^\W_])[abe-km-qu-z]\d{1,2}(?![^\W_]))"
     r"|(?P<number>\d{1,4}(?:st|nd|rd|th)?)"
     r"|(?P<word>[^\W\d_]+)"
 )
@@ -166,8 +167,9 @@ def _tokens(folded: str) -> list[str]:
             tokens.extend([f"{first}..{last}"] if first < last else [str(first), str(last)])
         elif kind == "bilateral":
             tokens.append("both")
-        elif kind == "segment":
-            tokens.append(match["segment"])
+        elif kind in ("segment", "code"):
+            # "V2", "M1": the letter counts, and the number alone would be another thing.
+            tokens.append(match[kind])
         elif kind == "number":
             tokens.append(str(int(re.match(r"\d+", match["number"])[0])))  # type: ignore[index]
         else:

@@ -113,7 +113,6 @@ def untrained_discs(labels: Collection[str]) -> Iterator[list[str]]:
 
 def _liver_segment(number: int, label: str) -> Iterator[Named]:
     for pattern in (
-        "segment {}",
         "liver segment {}",
         "hepatic segment {}",
         "couinaud segment {}",
@@ -121,18 +120,19 @@ def _liver_segment(number: int, label: str) -> Iterator[Named]:
         "couinaud liver segment {}",
         "couinaud hepatic segment {}",
         "liver couinaud {}",
-        "liver {}",
     ):
         yield pattern.format(number), "synonym"
     for pattern in (
         "liver s{}",
         "hepatic s{}",
-        "segment s{}",
         "liver segment s{}",
         "couinaud s{}",
         "hepatic segment s{}",
     ):
         yield pattern.format(number), "synonym"
+    # Other organs have segments as well, and "liver 2" may be the second file of a liver.
+    for pattern in ("segment {}", "segment s{}", "liver {}"):
+        yield pattern.format(number), "near"
     if number > 1:
         # Alone, "S2" is as well a sacral vertebra, "S6" a segment of the lung.
         yield f"s{number}", "near"

@@ -109,7 +109,7 @@ def test_every_way_to_write_the_side_resolves_to_it(label):
         ("5th left rib", "ct", "left rib 5"),
         ("Rib05_L", "ct", "left rib 5"),
         ("segment VIII", "ct", "right anterior superior segment of liver"),
-        ("seg 8", "ct", "right anterior superior segment of liver"),
+        ("liver seg 8", "ct", "right anterior superior segment of liver"),
         (
             "L4/5 disc",
             "mri",
@@ -175,6 +175,7 @@ def test_composites_expand(text, modality, count, some):
         ("PV", "ct", {"portal vein and splenic vein", "pulmonary vein"}),
         ("lt kidny", "ct", {"left kidney"}),
         ("S8", "ct", {"right anterior superior segment of liver"}),
+        ("seg 8", "ct", {"right anterior superior segment of liver"}),
         ("D2", "ct", {"thoracic vertebrae 2 (t2)", "duodenum"}),
         ("portal vein", "ct", {"portal vein and splenic vein"}),
         ("PE", "ct", {"pulmonary embolism", "lung effusion"}),

@@ -67,10 +67,10 @@ def test_certain_lists(text, modality, members):
     [
         ("ribs V-VII", "ribs 5-7"),
         ("left ribs V–VII", "left ribs 5-7"),
-        ("segments V-VIII", "segments 5-8"),
-        ("segments II-IV", "segments 2-4"),
-        ("segments IV-VI", "segments 4-6"),
-        ("segments IV to VI", "segments 4 to 6"),
+        ("segments V-VIII", "liver segments 5-8"),
+        ("segments II-IV", "liver segments 2-4"),
+        ("segments IV-VI", "liver segments 4-6"),
+        ("segments IV to VI", "liver segments 4 to 6"),
     ],
 )
 def test_roman_ranges_hold_all_between(text, numerals):
