@@ -79,7 +79,7 @@ _OPTIONAL = (
 # A number right behind one of these says which.
 _COUNTED_BEFORE = re.compile(
     r"(?<![^\W_])(?:ribs?|costae?|vert(?:ebrae?|ebral|ebra)?|vb|segments?|segs?|segm|sg|couinaud|dis[ck]s?|levels?|lumbar|thoracic|"
-    r"dorsal|cervical|sacral|spine|body|nerve|cn|no|nr|number|numbers|ventricles?|ventriculus|zone|area|grade|stage|s|c|t|"
+    r"dorsal|cervical|sacral|spine|body|cranial[\s_]nerve|cn|no|nr|number|numbers|ventricles?|ventriculus|zone|area|grade|stage|s|c|t|"
     r"l|d|th|station|lobule|layer|digit|ray|toe|finger|metacarpal|metatarsal|molar|tooth|and|to|ba|ca)[\s_.\-–#(]*$",
     re.IGNORECASE,
 )
