@@ -25,7 +25,7 @@ DEFAULT_NAME = re.compile(r"\s*(?:Segment|Structure|Label|Region|Volume|ROI|Obje
 _LEAD_SIGN = re.compile(r"(?:[~!#*^@=<>|\\$%&§+?]|[-−‐‑–—](?!\d)|_(?=[^\W_]))+\s*")
 _LEAD_HELPER = re.compile(
     r"(?:z_?(?=[A-Z])|z_(?=\w)|(?:PRV|Ring|Shell|Opt|OPT|opt|Eval|PlanRisk|Avoid|DNU|Crop|Exp|OLD|Old|Dose|Hot|Cold)"
-    r"(?:_|(?=[A-Z])))"
+    r"(?:_|(?=[A-Z][a-z])))"
 )
 # What stands behind and changes what is meant; always taken off.
 _TAIL_SIGN = re.compile(r"\s*(?:\^.*|[~!*#^=<>|\\$%&§+@]+|\+\s*/?-?|[-−‐‑–—]+)\s*$")
@@ -121,9 +121,11 @@ def read_written(text: str, is_name: Callable[[str], bool]) -> Written:
 
 
 def _peel(name: str, is_name: Callable[[str], bool]) -> tuple[str, str] | None:
-    for pattern in (_LEAD_SIGN, _LEAD_HELPER):
-        if (match := pattern.match(name)) and _names(name[match.end() :]):
-            return name[match.end() :].strip(), match[0].strip()
+    if (match := _LEAD_SIGN.match(name)) and _names(name[match.end() :]):
+        return name[match.end() :].strip(), match[0].strip()
+    match = _LEAD_HELPER.match(name)
+    if match and _names(name[match.end() :]) and not is_name(name):
+        return name[match.end() :].strip(), match[0].strip()
     for pattern in (_TAIL_SIGN, _PRV):
         if (match := pattern.search(name)) and _names(name[: match.start()]):
             return (name[: match.start()] + name[match.end() :]).strip(), match[0].strip()
