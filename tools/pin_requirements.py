@@ -13,10 +13,10 @@ from packaging.utils import canonicalize_name
 
 RUNTIME = (
     "numpy SimpleITK torch safetensors slicerio platformdirs psutil tqdm transformers huggingface-hub matplotlib "
-    "scikit-image surface-distance PyYAML"
+    "scikit-image surface-distance PyYAML pydicom highdicom contourpy"
 )
 DEVELOPMENT = (
-    "pytest pytest-xdist hypothesis ruff mypy import-linter nibabel slicer-core cmake pydicom setuptools "
+    "pytest pytest-xdist hypothesis ruff mypy import-linter nibabel slicer-core cmake setuptools dcmqi "
     "PySide6-Essentials tensorboard"
 )
 FOLDER = Path(__file__).parent.parent / "requirements"

@@ -17,6 +17,7 @@ from SATSegmentLib.evaluation.names import Match, match_all
 from SATSegmentLib.evaluation.protocol import CaseScore, LabelKey
 from SATSegmentLib.grid.grid import PROTOCOL_SPACING_MM, Grid, Placed, place, protocol_mask
 from SATSegmentLib.masks.cases import Case
+from SATSegmentLib.masks.open import ReadMask
 from SATSegmentLib.types import Image, Modality, Progress
 
 GridName = Literal["own", "sat"]
@@ -159,10 +160,12 @@ def _scored(pair: _Pair, given: set[LabelKey]) -> list[str]:
 
 def _score_pair(pair: _Pair, keys: Iterable[str], settings: Settings) -> Iterable[CaseScore]:
     read_reference, read_prediction = pair.reference.open(), pair.prediction.open()
+    grid = _grid_for_contours(pair, read_prediction) if pair.reference.needs_grid else None
     for key in keys:
-        reference = read_reference(pair.references[key].given)
+        reference = read_reference(pair.references[key].given, grid)
         found = pair.predictions.get(key)
-        placed = _prediction_on(reference, read_prediction(found.given) if found else None, pair, key, settings)
+        prediction = read_prediction(found.given, Grid.of(reference)) if found else None
+        placed = _prediction_on(reference, prediction, pair, key, settings)
         yield CaseScore(
             pair.dataset,
             pair.reference.name,
@@ -174,6 +177,16 @@ def _score_pair(pair: _Pair, keys: Iterable[str], settings: Settings) -> Iterabl
             resampled=placed.resampled,
             outside=placed.outside,
         )
+
+
+def _grid_for_contours(pair: _Pair, read_prediction: ReadMask) -> Grid:
+    """A grid for a reference that is contours: that of the prediction."""
+    if pair.prediction.needs_grid:
+        raise GeometryError(
+            f"Case {pair.reference.name}: both sides are contours, which have no voxels of their own.",
+            "Give one of them as a DICOM SEG, a .seg.nrrd or a label map on the scan's grid.",
+        )
+    return Grid.of(read_prediction(pair.prediction.names[0], None))
 
 
 def _prediction_on(reference: Image, prediction: Image | None, pair: _Pair, key: str, settings: Settings) -> Placed:

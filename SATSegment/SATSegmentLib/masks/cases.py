@@ -1,8 +1,8 @@
 """Finding the cases and structures in what other tools wrote.
 
-A case is one scan's masks, in one of three shapes: a folder with a file per structure (TotalSegmentator, VoxTell),
-one label map with a table of names (nnU-Net, MedSAM), or a .seg.nrrd (3D Slicer, SATSegment). Several cases lie in a
-folder: a sub-folder or a file each. Nothing is read here but names.
+A case is one scan's masks, in one of these shapes: a folder with a file per structure (TotalSegmentator, VoxTell), one
+label map with a table of names (nnU-Net, MedSAM), a .seg.nrrd (3D Slicer, SATSegment), a DICOM SEG or an RTSTRUCT.
+Several cases lie in a folder: a sub-folder or a file each. Nothing is read here but names.
 """
 
 from __future__ import annotations
@@ -11,16 +11,13 @@ import csv
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from SATSegmentLib.errors import SATSegmentError, ScanError
-from SATSegmentLib.masks import readers
-from SATSegmentLib.types import Image
+from SATSegmentLib.masks.open import IMAGE_SUFFIXES, ReadMask, is_dicom, is_segmentation, mask_files, open_masks, stem
 
-_IMAGE_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd")
-_SEGMENTATION_SUFFIX = ".seg.nrrd"
 # Where a folder's table of names is looked for; the last is nnU-Net's own.
 _TABLES = ("labels.json", "labels.csv", "dataset.json")
 # TotalSegmentator's data sets keep a case's masks one level down.
@@ -38,12 +35,15 @@ class Case:
     ----------
     name: of the file or folder, without its ending.
     names: structures as the files call them, with those that a file says were looked for and not found.
-    open: reads what the structures share, and returns the reader of a single one by its name.
+    open: reads what the structures share, and returns the reader of a single one by its name, on a grid where it is a
+        DICOM object (see `open_masks`).
+    needs_grid: whether the masks are contours, which have no voxels without a scan's grid.
     """
 
     name: str
     names: tuple[str, ...]
-    open: Callable[[], Callable[[str], Image]]
+    open: Callable[[], ReadMask]
+    needs_grid: bool = False
 
 
 def find_cases(path: str | os.PathLike[str], table: str | os.PathLike[str] | None = None) -> list[Case]:
@@ -66,7 +66,7 @@ def find_cases(path: str | os.PathLike[str], table: str | os.PathLike[str] | Non
     if not path.is_dir():
         raise SATSegmentError(f"There is no file or folder {path}.", "Check the name; quote it if it has spaces.")
     folders = sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
-    images = _images(path)
+    images = mask_files(path)
     if [folder.name for folder in folders] == [_INNER_FOLDER]:
         return [_folder_case(path, names)]
     if folders and images:
@@ -78,7 +78,7 @@ def find_cases(path: str | os.PathLike[str], table: str | os.PathLike[str] | Non
         inherited = names or _table_in(path)
         return [_folder_case(folder, names or _table_in(folder) or inherited) for folder in folders]
     names = names or _table_in(path)
-    if names is None and not any(_is_segmentation(p) for p in images):
+    if names is None and not any(_names_itself(p) for p in images):
         return [_folder_case(path, None)]
     if not images:
         raise _nothing(path)
@@ -134,26 +134,25 @@ def _csv_rows(text: str) -> list[tuple[str, int]]:
 
 def _file_case(path: Path, table: Table | None) -> Case:
     name = stem(path)
-    if _is_segmentation(path):
-        header = readers.segmentation_names(path)
-        return Case(name, (*header.names, *header.not_found), lambda: readers.open_segmentation(path))
+    if _names_itself(path):
+        masks = open_masks(path)
+        return Case(name, (*masks.names, *masks.not_found), lambda: open_masks(path).read, masks.needs_grid)
     if table is None:
         raise SATSegmentError(
             f"{path} is a label map, and nothing says what its values mean.",
             "Give a table of names (value,name as CSV, or JSON), or put labels.csv or labels.json beside it.",
         )
-    return Case(name, tuple(table), lambda: readers.open_labelmap(path, table))
+    return Case(name, tuple(table), lambda: open_masks(path, table).read)
 
 
 def _folder_case(folder: Path, table: Table | None) -> Case:
     inner = folder / _INNER_FOLDER
-    images = _images(inner if inner.is_dir() else folder)
+    images = mask_files(inner if inner.is_dir() else folder)
     if not images:
         raise _nothing(folder)
-    if len(images) == 1 and (table is not None or _is_segmentation(images[0])):
-        case = _file_case(images[0], table)
-        return Case(folder.name, case.names, case.open)
-    if table is not None or any(_is_segmentation(image) for image in images):
+    if len(images) == 1 and (table is not None or _names_itself(images[0])):
+        return replace(_file_case(images[0], table), name=folder.name)
+    if table is not None or any(_names_itself(image) for image in images):
         raise SATSegmentError(
             f"The case {folder} holds {len(images)} files, of which only one can be its label map or segmentation.",
             "Keep one label map (or .seg.nrrd) per case, or one mask per structure and no table of names.",
@@ -161,16 +160,12 @@ def _folder_case(folder: Path, table: Table | None) -> Case:
     files = {stem(image): image for image in images}
     if len(files) < len(images):
         raise SATSegmentError(f"{folder} holds one structure in two formats.", "Keep one of the files.")
-    return Case(folder.name, tuple(files), lambda: lambda name: readers.read_mask(files[name]))
+    return Case(folder.name, tuple(files), lambda: open_masks(inner if inner.is_dir() else folder).read)
 
 
-def _images(folder: Path) -> list[Path]:
-    files = (p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
-    return sorted(p for p in files if p.name.lower().endswith(_IMAGE_SUFFIXES))
-
-
-def _is_segmentation(path: Path) -> bool:
-    return path.name.lower().endswith(_SEGMENTATION_SUFFIX)
+def _names_itself(path: Path) -> bool:
+    """Whether the file says what its masks are called."""
+    return is_segmentation(path) or is_dicom(path)
 
 
 def _table_in(folder: Path) -> Table | None:
@@ -179,17 +174,11 @@ def _table_in(folder: Path) -> Table | None:
 
 
 def _table_beside(path: Path) -> Table | None:
-    return None if _is_segmentation(path) else _table_in(path.parent)
-
-
-def stem(path: Path) -> str:
-    """A file's name without its ending, which may have two parts."""
-    endings = (_SEGMENTATION_SUFFIX, *_IMAGE_SUFFIXES)
-    ending = next((e for e in endings if path.name.lower().endswith(e)), "")
-    return path.name[: len(path.name) - len(ending)]
+    return None if _names_itself(path) else _table_in(path.parent)
 
 
 def _nothing(path: Path) -> ScanError:
     return ScanError(
-        f"{path} holds no masks.", f"Give NIfTI, NRRD or MHA files ({', '.join(_IMAGE_SUFFIXES)}), or .seg.nrrd."
+        f"{path} holds no masks.",
+        f"Give NIfTI, NRRD or MHA files ({', '.join(IMAGE_SUFFIXES)}), .seg.nrrd, or .dcm files (SEG, RTSTRUCT).",
     )

@@ -3,6 +3,7 @@
 The writers load slicerio when they are called, so importing this is cheap.
 """
 
-from SATSegmentLib.storage.segmentation import WrittenSegmentation, write_segmentation
+from SATSegmentLib.storage.segmentation import write_segmentation
+from SATSegmentLib.storage.written import WrittenSegmentation
 
 __all__ = ["WrittenSegmentation", "write_segmentation"]

@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,29 +16,12 @@ from SATSegmentLib.files import atomic_path
 from SATSegmentLib.grid.affine import lps_to_ras
 from SATSegmentLib.segments.layers import Layer, pack
 from SATSegmentLib.segments.style import SegmentStyle, segment_id, style_of
+from SATSegmentLib.storage.written import WrittenSegmentation
 from SATSegmentLib.types import Image, Prompt, SegmentResult
 
 _SUFFIX = ".seg.nrrd"
 # gzip's fast levels: masks are runs of equal bytes, and level 9 takes ten times as long for a tenth less.
 _COMPRESSION_LEVEL = 2
-
-
-@dataclass(frozen=True)
-class WrittenSegmentation:
-    """What went into the file.
-
-    Attributes
-    ----------
-    path: the file.
-    segment_ids: ids of the segments, in the order of the results.
-    not_found: texts of the prompts whose result was empty; they are no segments, but the header lists them.
-    layers: number of labelmaps the segments share.
-    """
-
-    path: Path
-    segment_ids: tuple[str, ...]
-    not_found: tuple[str, ...]
-    layers: int
 
 
 def write_segmentation(

@@ -7,7 +7,7 @@ A record's "mask" and "label" together say it, in one of these ways:
 * a label map and the name of a table (.tsv, .csv, .json) of values and names;
 * a 4-D NIfTI, or a .npy with axes (N, I, J, K), and a list: one channel for each label;
 * a list of files and a list of labels: one mask for each;
-* a .seg.nrrd and a list of its segments' names, or an object {"liver": "Leber"}.
+* a .seg.nrrd, DICOM SEG or RTSTRUCT, and a list of its segments' names, or an object {"liver": "Leber"}.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from SATSegmentLib.errors import SATSegmentError, ScanError
 from SATSegmentLib.learning.data.label_names import normalise_label
 from SATSegmentLib.learning.data.scan_files import header_grid
 from SATSegmentLib.masks.cases import read_table
-from SATSegmentLib.masks.readers import segmentation_names
+from SATSegmentLib.masks.open import is_dicom, is_segmentation, open_masks
 
 Kind = Literal["file", "values", "channel", "segment"]
 
@@ -72,7 +72,7 @@ def _sources(mask: Any, label: Any, folder: Path) -> tuple[MaskSource, ...]:
     path = (folder / Path(mask).expanduser()).resolve()
     if not path.is_file():
         raise ScanError(f"There is no file {path}.")
-    if path.name.lower().endswith(".seg.nrrd"):
+    if is_segmentation(path) or is_dicom(path):
         return _segments(path, label)
     if isinstance(label, str | dict):
         if _channels(path):
@@ -111,7 +111,7 @@ def _one_file_each(masks: list[Any], label: Any, folder: Path) -> tuple[MaskSour
 
 
 def _segments(path: Path, label: Any) -> tuple[MaskSource, ...]:
-    header = segmentation_names(path)
+    header = open_masks(path)
     there = {normalise_label(name): name for name in (*header.names, *header.not_found)}
     if isinstance(label, dict):
         wanted = [(normalise_label(name), segment) for name, segment in label.items()]

@@ -12,7 +12,8 @@ from SATSegmentLib.errors import GeometryError, SATSegmentError, ScanError
 from SATSegmentLib.grid.grid import Grid, place
 from SATSegmentLib.learning.data.mask_files import MaskSource, open_npy
 from SATSegmentLib.learning.data.scan_files import header_grid
-from SATSegmentLib.masks.readers import open_segmentation, read_mask
+from SATSegmentLib.masks.open import open_masks
+from SATSegmentLib.masks.readers import read_mask
 from SATSegmentLib.scans import read_scan
 from SATSegmentLib.types import Image
 
@@ -77,8 +78,8 @@ def _read_labelmap(source: MaskSource, grid: Grid) -> Image:
 
 def _open(first: MaskSource, grid: Grid) -> Callable[[MaskSource], Image]:
     if first.kind == "segment":
-        segment = open_segmentation(first.path)
-        return lambda source: segment(source.segment)
+        masks = open_masks(first.path)
+        return lambda source: masks.read(source.segment, grid)
     if first.kind == "channel":
         channels = _read_channels(first.path, grid)
         return lambda source: _binary(channels(source.values[0]), source)
@@ -126,7 +127,7 @@ def _checked_values(labels: np.ndarray, source: MaskSource) -> set[int]:
 def _empty(source: MaskSource, grid: Grid) -> Image:
     """An image without voxels of its own, where the file's would be."""
     if source.kind == "segment":
-        return open_segmentation(source.path)(source.segment)
+        return open_masks(source.path).read(source.segment, grid)
     if source.path.suffix.lower() == ".npy":
         i, j, k = open_npy(source.path).shape[-3:]
         return Image(np.broadcast_to(np.False_, (k, j, i)), grid.ijk_to_ras)

@@ -10,7 +10,7 @@ import numpy as np
 from SATSegmentLib.errors import ScanError
 from SATSegmentLib.grid.grid import Grid, place
 from SATSegmentLib.learning.teach.example import Example
-from SATSegmentLib.masks.readers import open_segmentation, segmentation_names
+from SATSegmentLib.masks.open import is_dicom, is_segmentation, open_masks
 from SATSegmentLib.scans import read_scan
 from SATSegmentLib.types import Image
 
@@ -22,7 +22,7 @@ def read_example(scan: Path, mask: Path, segment: str = "") -> Example:
 
     Parameters
     ----------
-    mask: a mask or label map (NIfTI, NRRD, MHA), or a .seg.nrrd, of the same voxels as the scan.
+    mask: a mask or label map (NIfTI, NRRD, MHA), a .seg.nrrd, a DICOM SEG or an RTSTRUCT, of the scan's own voxels.
     segment: which one: values of the label map divided by commas ("17,53"), or the name of a segment. Not needed where
         the file holds one structure only.
 
@@ -33,17 +33,20 @@ def read_example(scan: Path, mask: Path, segment: str = "") -> Example:
     """
     image = read_scan(scan)
     mask = Path(mask).expanduser()
-    found = _segment(mask, segment) if mask.name.lower().endswith(".seg.nrrd") else _labels(mask, segment)
-    return Example(image, np.ascontiguousarray(place(found, Grid.of(image)).array))
+    grid = Grid.of(image)
+    named = is_segmentation(mask) or is_dicom(mask)
+    found = _segment(mask, segment, grid) if named else _labels(mask, segment)
+    return Example(image, np.ascontiguousarray(place(found, grid).array))
 
 
-def _segment(path: Path, segment: str) -> Image:
-    names = segmentation_names(path).names
+def _segment(path: Path, segment: str, grid: Grid) -> Image:
+    masks = open_masks(path)
+    names = masks.names
     if not segment and len(names) != 1:
         raise ScanError(f"{path} holds {len(names)} segments.", f"Say which with --segment: {_few(names)}.")
     if segment and segment not in names:
         raise ScanError(f"{path} has no segment {segment!r}.", f"It has {_few(names)}.")
-    return open_segmentation(path)(segment or names[0])
+    return masks.read(segment or names[0], grid)
 
 
 def _labels(path: Path, segment: str) -> Image:

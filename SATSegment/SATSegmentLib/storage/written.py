@@ -1,0 +1,28 @@
+"""What a writer of results says it has written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class WrittenSegmentation:
+    """What went into a file.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    segment_ids : tuple[str, ...]
+        Ids of the segments, in the order of the results.
+    not_found : tuple[str, ...]
+        Texts of the prompts whose result was empty; they are no segments.
+    layers : int
+        Number of labelmaps the segments share.
+    """
+
+    path: Path
+    segment_ids: tuple[str, ...]
+    not_found: tuple[str, ...]
+    layers: int

@@ -1,0 +1,96 @@
+"""One door for masks: a structure reads the same from whatever holds it, for comparing, teaching and training."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import SimpleITK as sitk  # noqa: N813 - as its own documentation does
+
+from helpers.dicom_results import ALGORITHM, ORIENTATIONS, SHAPE, masks, result_of, source_frames, to_ras
+from helpers.dicom_series import lps_affine, write_classic
+from SATSegmentLib.errors import GeometryError, ScanError
+from SATSegmentLib.evaluation.datasets import Datasets
+from SATSegmentLib.evaluation.run import evaluate
+from SATSegmentLib.grid.grid import Grid
+from SATSegmentLib.learning.data.mask_files import find_masks
+from SATSegmentLib.learning.data.mask_voxels import read_masks
+from SATSegmentLib.masks.cases import find_cases
+from SATSegmentLib.masks.open import open_masks
+from SATSegmentLib.storage import write_segmentation
+from SATSegmentLib.storage.dicom_seg import write_dicom_seg
+from SATSegmentLib.storage.dicom_series import match_series
+from SATSegmentLib.storage.rtstruct import write_rtstruct
+from SATSegmentLib.types import Image
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """The same masks as .seg.nrrd, DICOM SEG, RTSTRUCT and a folder of NIfTI files, and the scan's grid."""
+    root = tmp_path_factory.mktemp("masks")
+    affine = lps_affine(SHAPE, ORIENTATIONS["axial"])
+    write_classic(root / "scan", np.zeros(SHAPE, int), affine)
+    grid = Grid(SHAPE, to_ras(affine))
+    results = [result_of(mask, text) for text, mask in masks().items()]
+    series = match_series(source_frames(root / "scan"), SHAPE, grid.ijk_to_ras)
+    write_segmentation(root / "all.seg.nrrd", Image(np.zeros(SHAPE), grid.ijk_to_ras), results)
+    write_dicom_seg(root / "seg.dcm", series, results, ALGORITHM)
+    write_rtstruct(root / "rt.dcm", series, results, ALGORITHM)
+    (root / "folder").mkdir()
+    for text, mask in masks().items():
+        image = sitk.GetImageFromArray(mask.astype(np.uint8))
+        image.SetSpacing(np.linalg.norm(affine[:3, :3], axis=0).tolist())
+        image.SetOrigin(affine[:3, 3].tolist())
+        sitk.WriteImage(image, str(root / "folder" / f"{text}.nii.gz"))
+    return root, grid
+
+
+@pytest.mark.parametrize("name", ["all.seg.nrrd", "seg.dcm", "rt.dcm", "folder"])
+def test_every_kind_gives_the_same_masks(written, name):
+    root, grid = written
+    opened = open_masks(root / name)
+    given = {"left kidney": "Kidney_L", "spleen": "Spleen"} if name == "rt.dcm" else {}
+    assert sorted(opened.names) == sorted(given.get(text, text) for text in masks())
+    for text, mask in masks().items():
+        found = opened.read(given.get(text, text), grid)
+        np.testing.assert_array_equal(found.array, mask)
+        np.testing.assert_allclose(found.ijk_to_ras, grid.ijk_to_ras, atol=1e-3)
+
+
+@pytest.mark.parametrize("reference", ["all.seg.nrrd", "seg.dcm", "rt.dcm"])
+@pytest.mark.parametrize("prediction", ["all.seg.nrrd", "seg.dcm", "rt.dcm"])
+def test_any_kind_is_compared_with_any_other(written, reference, prediction):
+    root, _ = written
+    cases = [find_cases(root / name) for name in (reference, prediction)]
+    datasets = Datasets("ct")
+    if reference == prediction == "rt.dcm":
+        with pytest.raises(GeometryError, match="both sides are contours"):
+            evaluate(*cases, datasets)
+        return
+    scores = evaluate(*cases, datasets)
+    assert {row.key.label: row.metric("dsc") for row in scores.rows} == dict.fromkeys(masks(), 1.0)
+
+
+@pytest.mark.parametrize(("name", "label"), [("seg.dcm", "left kidney"), ("rt.dcm", "kidney_l")])
+def test_training_reads_dicom_masks(written, name, label):
+    root, grid = written
+    sources, reasons = find_masks(name, [label], root)
+    assert reasons == []
+    (voxels,) = read_masks(sources, grid)
+    np.testing.assert_array_equal(voxels.array, masks()["left kidney"])
+
+
+def test_contours_need_the_scan_they_were_drawn_on(written):
+    root, _ = written
+    with pytest.raises(GeometryError, match="no voxels of their own"):
+        open_masks(root / "rt.dcm").read("Kidney_L")
+
+
+def test_what_is_no_mask_is_refused_by_name(written, tmp_path):
+    root, _ = written
+    with pytest.raises(ScanError, match="neither a segmentation nor a structure set"):
+        open_masks(root / "scan" / "0000.dcm")
+    (tmp_path / "notes.txt").write_text("liver")
+    with pytest.raises(ScanError, match="none of the files that masks are read from"):
+        open_masks(tmp_path / "notes.txt")
+    with pytest.raises(ScanError, match="no file or folder"):
+        open_masks(tmp_path / "nothing.dcm")
