@@ -12,11 +12,12 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 RUNTIME = (
-    "numpy SimpleITK torch safetensors slicerio platformdirs psutil tqdm transformers huggingface-hub matplotlib "
-    "scikit-image surface-distance PyYAML pydicom highdicom contourpy"
+    "numpy SimpleITK torch safetensors slicerio pynrrd pydicom pyjpegls pylibjpeg pylibjpeg-openjpeg pylibjpeg-rle "
+    "python-gdcm platformdirs psutil tqdm transformers huggingface-hub matplotlib scikit-image surface-distance PyYAML "
+    "highdicom contourpy"
 )
 DEVELOPMENT = (
-    "pytest pytest-xdist hypothesis ruff mypy import-linter nibabel slicer-core cmake setuptools dcmqi "
+    "pytest pytest-xdist hypothesis ruff mypy import-linter nibabel slicer-core cmake pydicom-data setuptools dcmqi "
     "PySide6-Essentials tensorboard"
 )
 FOLDER = Path(__file__).parent.parent / "requirements"

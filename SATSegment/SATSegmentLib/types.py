@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Literal
 
 import numpy as np
@@ -19,6 +20,36 @@ Status = Literal["found", "empty"]
 MODALITIES: tuple[Modality, ...] = ("ct", "mri", "pet")
 
 
+class DoubtKind(StrEnum):
+    """What about a scan had to be guessed, or looks wrong although it can be read."""
+
+    SIDES = "sides"  # the file does not say which side of the patient is which
+    SIZES = "sizes"  # the file gives no voxel size, or no unit of length
+    GRID = "grid"  # the file says two different things about where its voxels are
+    VALUES = "values"  # the voxel values may not be in the unit their modality has
+    MARKS = "marks"  # many voxels share one value far above all others: a border, or burnt-in marks
+    FILES = "files"  # files of the series were dropped or passed over
+    MODALITY = "modality"  # the file is of a kind SAT was not trained on
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A reason to look twice at what a scan gives.
+
+    Attributes
+    ----------
+    kind : what the doubt is about.
+    text : one or two sentences for people: what is not certain, and what was assumed.
+    """
+
+    kind: DoubtKind
+    text: str
+
+    def as_dict(self) -> dict[str, str]:
+        """The doubt as plain data, for reports and records."""
+        return {"kind": self.kind.value, "text": self.text}
+
+
 @dataclass(frozen=True, eq=False)
 class Image:
     """A scan: voxels and where they are.
@@ -27,10 +58,14 @@ class Image:
     ----------
     array: voxels in KJI order, any real dtype. CT in Hounsfield units.
     ijk_to_ras: 4x4 affine from voxel index (i, j, k) to RAS millimetres, voxel centres at integers.
+    doubts: what the scan's file left open or contradicts itself about; empty where nothing had to be guessed.
+    unit: of the voxel values where the file says it ("HU", "Bq/mL", "SUVbw g/mL"); otherwise empty.
     """
 
     array: np.ndarray
     ijk_to_ras: np.ndarray
+    doubts: tuple[Doubt, ...] = ()
+    unit: str = ""
 
 
 @dataclass(frozen=True)

@@ -2,185 +2,179 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Iterator
+import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from SATSegmentLib.errors import GeometryError, ScanError
-from SATSegmentLib.grid.affine import check_axes, lps_to_ras
-from SATSegmentLib.scans import nifti
-from SATSegmentLib.scans.dicom import read as dicom
-from SATSegmentLib.types import Image
+from SATSegmentLib.errors import SATSegmentWarning, ScanError
+from SATSegmentLib.grid.affine import check_axes
+from SATSegmentLib.scans.dicom.read import read_dicom
+from SATSegmentLib.scans.marks import mark_doubts
+from SATSegmentLib.scans.opened import OpenScan
+from SATSegmentLib.types import Doubt, DoubtKind, Image
 
-if TYPE_CHECKING:
-    import SimpleITK
-
-_FORMATS = "NIfTI (.nii, .nii.gz), NRRD, MHA/MHD, or a folder with a DICOM series"
-_DICOM_CLASS = "0008|0016"
+FORMATS = "NIfTI (.nii, .nii.gz, .hdr/.img), NRRD, MetaImage (.mha, .mhd), or DICOM (a folder or a multi-frame file)"
+# Voxels of people are neither thinner nor thicker; beyond, somebody took another unit.
+_LEAST_MM, _MOST_MM = 0.01, 30.0
 
 
-def read_scan(path: str | os.PathLike[str], frame: int | None = None, series: str | int | None = None) -> Image:
-    """Read a 3-D scan: NIfTI, NRRD, MHA/MHD, or a folder with a DICOM series.
+def read_scan(
+    path: str | os.PathLike[str],
+    frame: int | None = None,
+    series: str | int | None = None,
+    volume: int | None = None,
+    pet_unit: str = "stored",
+) -> Image:
+    """Read a 3-D scan: NIfTI, NRRD, MetaImage or DICOM.
 
         image = read_scan("~/scans/brain.nii.gz")
         image.array.shape      # slices, rows, columns
         image.ijk_to_ras       # 4x4, millimetres
+        image.doubts           # what the file left open
 
     Files keep their coordinates in LPS (or NIfTI's RAS); the result is always RAS. Oblique and
     flipped axes are kept as they are. Rescale slope and intercept are applied, so CT is in
-    Hounsfield units.
+    Hounsfield units. Each doubt is also given as a `SATSegmentWarning`.
 
     Parameters
     ----------
-    path: file or folder; `~` is expanded.
-    frame: which frame of a 4-D file to take, counted from 0.
-    series: which DICOM series of a folder with several: its number in the list that the error
+    path : file or folder; `~` is expanded.
+    frame : which frame of a 4-D file to take, counted from 0.
+    series : which DICOM series of a folder with several: its number in the list that the error
         gives, or its SeriesInstanceUID.
+    volume : which volume of a DICOM series with several (echoes, time points, b-values), counted from 1.
+    pet_unit : "stored", or "suvbw", "suvlbm", "suvlbm-janma" for PET in SUV; see Docs/dicom.md.
 
     Raises
     ------
-    ScanError: missing, unreadable, cut off, 2-D, colour, 4-D without `frame`, several series.
-    GeometryError: spacing that is zero or negative, sheared axes, uneven slices.
+    ScanError : missing, unreadable, cut off, 2-D, colour, 4-D without `frame`, several series or volumes.
+    GeometryError : spacing that is zero or negative, sheared axes, uneven slices.
+    """
+    path = checked_path(path)
+    if is_dicom_path(path):
+        if frame is not None:
+            raise ScanError("DICOM has no frames to pick from.", "Choose one of its series or volumes instead.")
+        if series is not None and not path.is_dir():
+            raise ScanError(f"{path} is a file, not a folder with DICOM series.", "Leave the series out.")
+        image = read_dicom(path, series, volume, _checked_unit(pet_unit))
+    else:
+        _refuse_dicom_choices(path, series, volume, pet_unit)
+        scan = open_scan(path)
+        image = Image(scan.load(_checked_frame(scan, frame)), scan.ijk_to_ras, scan.doubts)
+    doubts = (*image.doubts, *_size_doubts(path, image.ijk_to_ras), *mark_doubts(image.array))
+    for doubt in doubts:
+        warnings.warn(doubt.text, SATSegmentWarning, stacklevel=2)
+    return Image(image.array, image.ijk_to_ras, doubts, image.unit)
+
+
+def open_scan(path: Path) -> OpenScan:
+    """Read and check the header of a file that is not DICOM; its voxels are read when they are asked for.
+
+    Raises
+    ------
+    ScanError, GeometryError : as `read_scan`, but for what only the voxels show.
+    """
+    from SATSegmentLib.scans import metaimage, nifti, nrrd
+
+    start = _first_bytes(path)
+    if start.startswith(b"NRRD"):
+        scan = nrrd.open_nrrd(path)
+    elif nifti.is_nifti(path, start):
+        scan = nifti.open_nifti(path)
+    elif metaimage.is_metaimage(path, start):
+        scan = metaimage.open_metaimage(path)
+    else:
+        raise ScanError(f"{path} is not an image in a format that can be read.", f"Give {FORMATS}.")
+    edges = np.linalg.norm(scan.ijk_to_ras[:3, :3], axis=0)
+    check_axes(scan.ijk_to_ras[:3, :3] / edges, edges)
+    return scan
+
+
+def checked_path(path: str | os.PathLike[str]) -> Path:
+    """The path with `~` expanded, of a file or folder that is there and may be read.
+
+    Raises
+    ------
+    ScanError : it is not, or its name cannot be handed to the reading libraries.
     """
     path = Path(path).expanduser()
-    if not path.exists():
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError:
+        shown = str(path).encode("utf-8", "backslashreplace").decode("utf-8")
+        raise ScanError(f"The name {shown} cannot be written in UTF-8.", "Rename the file or folder.") from None
+    if "\0" in str(path) or not path.exists():
         raise ScanError(f"There is no file or folder {path}.", "Check the name; put it in quotes if it has spaces.")
+    if not os.access(path, os.R_OK):
+        raise ScanError(f"No permission to read {path}.", "Check its permissions.")
+    return path
+
+
+def is_dicom_path(path: Path) -> bool:
+    """Whether a path is a folder (of DICOM files) or a DICOM file."""
     if path.is_dir():
-        if frame is not None:
-            raise ScanError("A DICOM folder has no frames to pick from.", "Choose one of its series instead.")
-        with _quiet():
-            return dicom.read_series(path, series)
+        return True
+    from SATSegmentLib.scans.dicom.headers import is_dicom
+
+    return is_dicom(path)
+
+
+def _first_bytes(path: Path) -> bytes:
+    import gzip
+    import zlib
+
+    with path.open("rb") as stream:
+        start = stream.read(540)
+    if start[:2] == b"\x1f\x8b":
+        try:
+            with gzip.open(path) as unpacked:
+                return unpacked.read(540)
+        except (OSError, EOFError, zlib.error):
+            return b""
+    return start
+
+
+def _checked_frame(scan: OpenScan, frame: int | None) -> int:
+    last = scan.frames - 1
+    if last == 0 and frame not in (None, 0):
+        raise ScanError(f"{scan.path} has one frame only, so there is no frame {frame}.", "Leave the frame out.")
+    if last and frame is None:
+        raise ScanError(
+            f"{scan.path} is 4-D: it holds {scan.frames} frames, and SAT segments one 3-D scan at a time.",
+            f"Pick one with `frame`, from 0 (the first) to {last} (the last).",
+        )
+    if frame is not None and not 0 <= frame <= last:
+        raise ScanError(f"{scan.path} has no frame {frame}.", f"Pick one from 0 (the first) to {last} (the last).")
+    return frame or 0
+
+
+def _refuse_dicom_choices(path: Path, series: str | int | None, volume: int | None, pet_unit: str) -> None:
     if series is not None:
         raise ScanError(f"{path} is a file, not a folder with DICOM series.", "Leave the series out.")
-    if not os.access(path, os.R_OK):
-        raise ScanError(f"{path} may not be read.", "Ask its owner for the right to read it.")
-    if nifti.is_nifti(path):
-        nifti.check(path)
-    with _quiet():
-        return _read_file(path, frame)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Without ITK's own warnings: what matters of them is checked here, and said in the user's terms."""
-    import SimpleITK
-
-    shown = SimpleITK.ProcessObject.GetGlobalWarningDisplay()
-    SimpleITK.ProcessObject.SetGlobalWarningDisplay(False)
-    try:
-        yield
-    finally:
-        SimpleITK.ProcessObject.SetGlobalWarningDisplay(shown)
-
-
-def _read_file(path: Path, frame: int | None) -> Image:
-    import SimpleITK
-
-    reader = SimpleITK.ImageFileReader()
-    reader.SetFileName(str(path))
-    try:
-        reader.ReadImageInformation()
-    except RuntimeError as error:
-        raise _unreadable(path, error) from error
-    _check_content(path, reader)
-    dimension = reader.GetDimension()
-    spacing = np.array(reader.GetSpacing())[:3]
-    direction = np.array(reader.GetDirection()).reshape(dimension, dimension)[:3, :3]
-    # Before the voxels are read: ITK refuses a zero spacing in words of its own, and mends a negative one silently.
-    check_axes(direction, spacing)
-    frames, listed = _frames(reader)
-    if frames == 1 and frame not in (None, 0):
-        raise ScanError(f"{path} has one frame only, so there is no frame {frame}.", "Leave the frame out.")
-    if frames > 1:
-        frame = _checked_frame(path, frame, frames)
-        if dimension == 4:
-            reader.SetExtractSize([*reader.GetSize()[:3], 0])
-            reader.SetExtractIndex([0, 0, 0, frame])
-    try:
-        image = reader.Execute()
-    except RuntimeError as error:
-        raise _unreadable(path, error) from error
-    if listed:
-        image = SimpleITK.VectorIndexSelectionCast(image, frame or 0)
-    return image_from_sitk(image)
-
-
-def image_from_sitk(image: SimpleITK.Image) -> Image:
-    """A 3-D SimpleITK image (LPS) as an `Image` (RAS); the voxels are copied."""
-    import SimpleITK
-
-    direction = np.array(image.GetDirection()).reshape(3, 3)
-    spacing = np.array(image.GetSpacing())
-    check_axes(direction, spacing)
-    ijk_to_lps = np.eye(4)
-    ijk_to_lps[:3, :3] = direction * spacing
-    ijk_to_lps[:3, 3] = image.GetOrigin()
-    return Image(array=SimpleITK.GetArrayFromImage(image), ijk_to_ras=lps_to_ras(ijk_to_lps))
-
-
-def _check_content(path: Path, reader: SimpleITK.ImageFileReader) -> None:
-    """Refuse what is no 3-D scan of one value per voxel."""
-    import SimpleITK
-
-    dimension, pixel_type = reader.GetDimension(), reader.GetPixelID()
-    if any(key.startswith("Segment0_") for key in reader.GetMetaDataKeys()):
-        raise ScanError(f"{path} holds a segmentation, not a scan.", "Give the scan it was made from.")
-    if dimension == 2:
+    if volume is not None:
+        raise ScanError(f"{path} is not DICOM, so it has no volumes to choose.", "Pick a frame with `frame` instead.")
+    if pet_unit != "stored":
         raise ScanError(
-            f"{path} is a 2-D image; SAT needs a 3-D scan.",
-            "Give the whole volume; for a DICOM series, the folder that holds its slices.",
+            f"{path} does not say what SUV needs (dose, times, weight).", "Read the DICOM series it was made from."
         )
-    if reader.HasMetaDataKey(_DICOM_CLASS):
-        dicom.check_single_file(path, reader.GetSize()[2])
-    if pixel_type in (SimpleITK.sitkComplexFloat32, SimpleITK.sitkComplexFloat64):
-        raise ScanError(f"{path} holds complex numbers.", "Give the magnitude image.")
-    components = reader.GetNumberOfComponents()
-    if components > 1 and not _is_list_of_frames(reader):
-        raise ScanError(
-            f"{path} holds {components} values per voxel (a colour or vector image); SAT needs one.",
-            "Give the scan itself rather than a colour picture of it, or turn it into grey values first.",
-        )
-    if dimension > 4:
-        raise ScanError(f"{path} has {dimension} dimensions; SAT needs a 3-D scan.", "Save one volume of it.")
 
 
-def _is_list_of_frames(reader: SimpleITK.ImageFileReader) -> bool:
-    # Slicer saves a sequence of volumes as an NRRD whose first axis is a "list"; ITK makes vectors of it.
-    key = "NRRD_kinds[pixel]"
-    return reader.HasMetaDataKey(key) and reader.GetMetaData(key) == "list"
+def _checked_unit(name: str):  # type: ignore[no-untyped-def]
+    from typing import get_args
+
+    from SATSegmentLib.scans.dicom.suv import PetUnit
+
+    if name not in get_args(PetUnit):
+        raise ScanError(f"{name!r} is not a unit of PET.", f"Choose one of {', '.join(get_args(PetUnit))}.")
+    return name
 
 
-def _frames(reader: SimpleITK.ImageFileReader) -> tuple[int, bool]:
-    """Number of frames, and whether they are kept as the components of a vector image."""
-    if reader.GetNumberOfComponents() > 1:
-        return reader.GetNumberOfComponents(), True
-    return (reader.GetSize()[3], False) if reader.GetDimension() == 4 else (1, False)
-
-
-def _checked_frame(path: Path, frame: int | None, frames: int) -> int:
-    if frame is None:
-        raise ScanError(
-            f"{path} is 4-D: it holds {frames} frames, and SAT segments one 3-D scan at a time.",
-            f"Pick one with `frame`, from 0 (the first) to {frames - 1} (the last).",
-        )
-    if not 0 <= frame < frames:
-        raise ScanError(f"{path} has no frame {frame}.", f"Pick one from 0 (the first) to {frames - 1} (the last).")
-    return frame
-
-
-def _unreadable(path: Path, error: RuntimeError) -> ScanError:
-    text = str(error)
-    if "orthonormal" in text:
-        return GeometryError(
-            f"The axes of {path} are sheared: they do not stand at right angles to each other.",
-            "Resample the scan onto a grid with right angles (in Slicer: module Resample Scalar/Vector/DWI Volume).",
-        )
-    if "Unable to determine ImageIO" in text or "No ImageIO" in text:
-        return ScanError(f"{path} is not an image in a format that can be read.", f"Give {_FORMATS}.")
-    return ScanError(
-        f"{path} cannot be read: it is damaged, or cut off.", "Copy or download it again, and check its size."
-    )
+def _size_doubts(path: Path, ijk_to_ras: np.ndarray) -> tuple[Doubt, ...]:
+    edges = np.linalg.norm(ijk_to_ras[:3, :3], axis=0)
+    if edges.min() >= _LEAST_MM and edges.max() <= _MOST_MM:
+        return ()
+    words = " x ".join(f"{edge:.4g}" for edge in edges)
+    text = f"The voxels of {path} are {words} mm large, which is not to be believed: check their unit."
+    return (Doubt(DoubtKind.SIZES, text),)

@@ -217,7 +217,7 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], type[ScanError], str, str]] = {
     "cut NRRD": (lambda p: cut(p, ".nrrd"), ScanError, "cut off", "again"),
     "cut MHA": (lambda p: cut(p, ".mha"), ScanError, "cut off", "again"),
     "damaged NIfTI, packed": (damaged_checksum, ScanError, "cut off|damaged", "again"),
-    "2-D picture": (lambda p: two_dimensional(p, "a.png"), ScanError, "2-D", "whole volume"),
+    "picture": (lambda p: two_dimensional(p, "a.png"), ScanError, "not an image in a format", "Give NIfTI"),
     "2-D NIfTI": (lambda p: two_dimensional(p, "a.nii.gz"), ScanError, "2-D", "whole volume"),
     "colour": (colour, ScanError, "3 values per voxel", "grey"),
     "complex": (complex_numbers, ScanError, "complex", "magnitude"),

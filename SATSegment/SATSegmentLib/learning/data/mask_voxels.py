@@ -92,12 +92,7 @@ def _read_channels(path: Path, grid: Grid) -> Callable[[int], Image]:
     if path.suffix.lower() == ".npy":
         array = open_npy(path)
         return lambda number: Image(array[number].transpose(2, 1, 0), grid.ijk_to_ras)
-    import SimpleITK
-
-    # Through the scan reader first: it knows files that are cut off, which ITK fills up with zeros.
-    affine = read_scan(path, frame=0).ijk_to_ras
-    array = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(path)))
-    return lambda number: Image(array[number], affine)
+    return lambda number: read_scan(path, frame=number)
 
 
 def _binary(image: Image, source: MaskSource) -> Image:

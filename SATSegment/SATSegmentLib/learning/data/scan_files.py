@@ -4,29 +4,32 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from SATSegmentLib.errors import ScanError
-from SATSegmentLib.grid.affine import check_axes, lps_to_ras
 from SATSegmentLib.grid.grid import Grid
-from SATSegmentLib.scans import read_scan
+from SATSegmentLib.scans.read import is_dicom_path, open_scan, read_scan
+from SATSegmentLib.types import Doubt, DoubtKind
 
 
 def image_grid(path: Path) -> Grid:
-    """The grid of a scan; only its header is read, unless it is a DICOM folder.
+    """The grid of a scan to train on; only its header is read, unless it is DICOM.
 
     Raises
     ------
-    ScanError: missing, unreadable, not 3-D.
+    ScanError: missing, unreadable, not 3-D, or silent about which side of the patient is which.
     GeometryError: axes that cannot be used.
     """
-    if path.is_dir():
-        return Grid.of(read_scan(path))
     if path.suffix.lower() in (".npy", ".npz"):
         raise ScanError(f"{path.name} does not say where its voxels are.", "Give the image as NIfTI, NRRD or MHA.")
-    grid, frames = header_grid(path)
+    if path.exists() and is_dicom_path(path):
+        return Grid.of(read_scan(path))
+    grid, frames, doubts = _header(path)
     if frames != 1:
         raise ScanError(f"{path.name} is 4-D; a record needs one 3-D scan.", "Save one volume of it.")
+    if any(doubt.kind is DoubtKind.SIDES for doubt in doubts):
+        raise ScanError(
+            f"{path.name} does not say how its axes lie in the patient: sides learnt from it would be a guess.",
+            "Export the scan again with its orientation.",
+        )
     return grid
 
 
@@ -38,28 +41,13 @@ def header_grid(path: Path) -> tuple[Grid, int]:
     ScanError: missing, unreadable, neither 3-D nor 4-D.
     GeometryError: axes that cannot be used.
     """
-    import SimpleITK
+    grid, frames, _ = _header(path)
+    return grid, frames
 
+
+def _header(path: Path) -> tuple[Grid, int, tuple[Doubt, ...]]:
     if not path.is_file():
         raise ScanError(f"There is no file {path}.", "Check the name; relative paths start at the .jsonl file.")
-    reader = SimpleITK.ImageFileReader()
-    reader.SetFileName(str(path))
-    shown = SimpleITK.ProcessObject.GetGlobalWarningDisplay()
-    SimpleITK.ProcessObject.SetGlobalWarningDisplay(False)
-    try:
-        reader.ReadImageInformation()
-    except RuntimeError as error:
-        raise ScanError(f"{path.name} cannot be read as an image.", "Give NIfTI, NRRD or MHA.") from error
-    finally:
-        SimpleITK.ProcessObject.SetGlobalWarningDisplay(shown)
-    dimension = reader.GetDimension()
-    if dimension not in (3, 4) or reader.GetNumberOfComponents() != 1:
-        raise ScanError(f"{path.name} is not a 3-D image with one value per voxel.", "Save it as a 3-D volume.")
-    direction = np.array(reader.GetDirection()).reshape(dimension, dimension)[:3, :3]
-    spacing = np.array(reader.GetSpacing())[:3]
-    check_axes(direction, spacing)
-    ijk_to_lps = np.eye(4)
-    ijk_to_lps[:3, :3] = direction * spacing
-    ijk_to_lps[:3, 3] = reader.GetOrigin()[:3]
-    i, j, k = reader.GetSize()[:3]
-    return Grid((k, j, i), lps_to_ras(ijk_to_lps)), (reader.GetSize()[3] if dimension == 4 else 1)
+    scan = open_scan(path)
+    i, j, k = scan.size_ijk
+    return Grid((k, j, i), scan.ijk_to_ras), scan.frames, scan.doubts

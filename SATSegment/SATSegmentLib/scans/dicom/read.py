@@ -1,207 +1,158 @@
-"""Reading one DICOM series of a folder, and refusing what is not an even stack of slices."""
+"""Reading a volume of a DICOM series, from a folder or from a multi-frame file."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from SATSegmentLib.errors import GeometryError, ScanError
-from SATSegmentLib.grid.affine import check_axes, lps_to_ras
-from SATSegmentLib.types import Image
-
-if TYPE_CHECKING:
-    import SimpleITK
-
-_MODALITY, _DESCRIPTION, _IMAGE_TYPE = "0008|0060", "0008|103e", "0008|0008"
-_POSITION, _ORIENTATION, _FRAMES = "0020|0032", "0020|0037", "0028|0008"
-# Positions are written with a few decimals; below this a step is the same step.
-_UNEVEN_MM = 0.05
-_UNEVEN_SHARE = 0.02
-_LARGEST_TILT_DEGREES = 0.1
+from SATSegmentLib.grid.affine import lps_to_ras
+from SATSegmentLib.scans.dicom.frames import Frame, frame_count, frames_of
+from SATSegmentLib.scans.dicom.headers import Folder, damaged, read_folder, read_header, refuse_other_object
+from SATSegmentLib.scans.dicom.pixels import read_voxels
+from SATSegmentLib.scans.dicom.series import Series, group
+from SATSegmentLib.scans.dicom.suv import PetUnit, stored_unit, suv_factor
+from SATSegmentLib.scans.dicom.volumes import Volume
+from SATSegmentLib.types import Doubt, DoubtKind, Image
 
 
-@dataclass(frozen=True)
-class _Series:
-    uid: str
-    files: tuple[str, ...]
-    modality: str
-    description: str
+def read_dicom(path: Path, series: str | int | None, volume: int | None, pet_unit: PetUnit = "stored") -> Image:
+    """Read one volume.
 
-    def __str__(self) -> str:
-        return f"{self.modality} {self.description!r}, {len(self.files)} files, UID {self.uid}"
-
-
-def read_series(folder: Path, series: str | int | None) -> Image:
-    """Read a DICOM series; `series` is its number in the folder (from 1) or its SeriesInstanceUID.
+    Parameters
+    ----------
+    path : folder with one or several series, or a multi-frame file.
+    series : which series of the folder: its number in the list that the error gives, or its SeriesInstanceUID.
+    volume : which volume of the series, counted from 1, where it holds several.
+    pet_unit : see `suv.suv_factor`.
 
     Raises
     ------
-    ScanError: no series, several and none chosen, a colour or damaged one.
-    GeometryError: slices missing, unevenly spaced, twice at one place, or tilted.
+    ScanError : no series, several and none chosen, an object that is no scan, colour, damaged files.
+    GeometryError : slices that are missing, unevenly spaced, at one place, or do not say where they are.
     """
-    import SimpleITK
+    if path.is_dir():
+        folder = read_folder(path)
+        chosen = _choose_series(path, folder, series)
+        doubts = _folder_doubts(path, folder)
+    else:
+        chosen, doubts = read_file(path), ()
+    part = _choose_volume(chosen, volume)
+    stack = part.stack()
+    frames = [part.frames[index] for index in stack.order]
+    _check_rescales(frames)
+    _check_not_single(path, frames)
+    unit, factor = stored_unit(chosen), None
+    if pet_unit != "stored":
+        unit, factor = suv_factor(chosen, frames, pet_unit)
+    array = read_voxels(frames)
+    if factor is not None:
+        array = (array * np.float32(factor)).astype(np.float32, copy=False)
+    return Image(array, lps_to_ras(part.ijk_to_lps(stack)), (*doubts, *chosen.doubts), unit)
 
-    chosen = _choose(folder, _list_series(folder), series)
-    if len(chosen.files) == 1:
-        return _read_one_file(chosen)
-    headers = [_header(file) for file in chosen.files]
-    step_lps = _even_step(headers)
-    reader = SimpleITK.ImageSeriesReader()
-    reader.SetFileNames(chosen.files)
-    # Each slice of a PET series has a slope of its own; ITK would round all to the first slice's pixel type.
-    reader.SetOutputPixelType(SimpleITK.sitkFloat32)
-    if headers[0].GetNumberOfComponents() > 1:
-        raise _colour(folder)
-    try:
-        image = reader.Execute()
-    except RuntimeError as error:
-        raise _damaged(folder) from error
-    return _image(image, step_lps)
 
+def read_file(path: Path) -> Series:
+    """A multi-frame file as a series of its own.
 
-def check_single_file(path: Path, frames: int) -> None:
-    """Refuse one slice of a series that was given for the whole."""
-    if frames <= 1:
+    Raises
+    ------
+    ScanError : not a scan, or a single slice of a series.
+    """
+    header = read_header(path)
+    refuse_other_object(header)
+    if frame_count(header.data) <= 1:
+        if not header.has_pixels:
+            raise damaged(path)
+        frames_of(header)  # a colour picture is to be called one
         raise ScanError(f"{path} is a single DICOM slice.", "Give the folder that holds the whole series.")
+    return Series(header.series, (header,))
 
 
-def _list_series(folder: Path) -> list[_Series]:
-    import SimpleITK
+def series_of(path: Path) -> tuple[list[Series], Folder]:
+    """All series at a path, for listing.
 
-    found = []
-    try:
-        uids = SimpleITK.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
-    except RuntimeError as error:
-        # One damaged file is enough for GDCM to give up on the folder.
-        raise _damaged(folder) from error
-    for uid in uids:
-        files = tuple(SimpleITK.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), uid))
-        try:
-            header = _header(files[0])
-        except (ScanError, IndexError):
-            continue  # a DICOM object without an image: a report, a DICOMDIR
-        found.append(_Series(uid, files, _tag(header, _MODALITY) or "?", _tag(header, _DESCRIPTION)))
-    return found
+    Raises
+    ------
+    ScanError : a file that is no scan.
+    """
+    if not path.is_dir():
+        one = read_file(path)
+        return [one], Folder(one.headers, (), ())
+    folder = read_folder(path)
+    return group(folder.scans), folder
 
 
-def _choose(folder: Path, found: list[_Series], series: str | int | None) -> _Series:
+def _choose_series(path: Path, folder: Folder, series: str | int | None) -> Series:
+    found = group(folder.scans)
+    if not found and folder.damaged:
+        raise damaged(folder.damaged[0])
     if not found:
+        held = f" It holds {_others(folder)}." if folder.others else ""
         raise ScanError(
-            f"There is no DICOM series in {folder}.",
+            f"There is no DICOM series of CT, MR or PET images in {path}.{held}",
             "Give the folder that holds the slices themselves, or an image file.",
         )
     listing = "; ".join(f"{number}: {one}" for number, one in enumerate(found, start=1))
-    if series is None:
-        if len(found) == 1:
-            return found[0]
+    if series is None and len(found) > 1:
         raise ScanError(
-            f"{folder} holds {len(found)} DICOM series. {listing}.", "Choose one by its number or UID with `series`."
+            f"{path} holds {len(found)} DICOM series. {listing}.", "Choose one by its number or UID with `series`."
         )
     for number, one in enumerate(found, start=1):
-        if str(series) in (str(number), one.uid):
+        if series is None or str(series) in (str(number), one.uid):
             return one
-    raise ScanError(f"{folder} holds no series {series}. {listing}.", "Choose one of these by its number or UID.")
+    raise ScanError(f"{path} holds no series {series}. {listing}.", "Choose one of these by its number or UID.")
 
 
-def _header(file: str) -> SimpleITK.ImageFileReader:
-    import SimpleITK
-
-    reader = SimpleITK.ImageFileReader()
-    reader.SetImageIO("GDCMImageIO")
-    reader.SetFileName(file)
-    reader.LoadPrivateTagsOff()
-    try:
-        reader.ReadImageInformation()
-    except RuntimeError as error:
-        raise _damaged(Path(file)) from error
-    return reader
-
-
-def _tag(header: SimpleITK.ImageFileReader, key: str) -> str:
-    return header.GetMetaData(key).strip() if header.HasMetaDataKey(key) else ""
+def _choose_volume(series: Series, number: int | None) -> Volume:
+    volumes = series.volumes
+    if number is not None and not 1 <= number <= len(volumes):
+        raise ScanError(f"The series has no volume {number}.", f"Choose one from 1 to {len(volumes)}.")
+    if number is not None:
+        return volumes[number - 1]
+    scans = [volume for volume in volumes if not volume.is_localizer]
+    if len(scans) == 1:
+        return scans[0]
+    listing = "; ".join(f"{number}: {one}" for number, one in enumerate(volumes, start=1))
+    raise ScanError(
+        f"The series {series.description!r} holds {len(volumes)} volumes. {listing}.",
+        "Choose one by its number with `volume` (on the command line: --volume).",
+    )
 
 
-def _even_step(headers: list[SimpleITK.ImageFileReader]) -> np.ndarray:
-    """From one slice to the next, in LPS millimetres; refuses a stack in which that varies."""
-    if any(not _tag(header, _POSITION) or not _tag(header, _ORIENTATION) for header in headers):
-        raise GeometryError(
-            "Some slices of the series do not say where they are.",
-            "Choose a series of slices; this may be a localizer.",
+def _check_rescales(frames: list[Frame]) -> None:
+    declared = {frame.rescale.declared or frame.rescale.has_table for frame in frames}
+    units = {frame.rescale.unit for frame in frames}
+    if len(declared) > 1 or len(units) > 1:
+        odd = next(
+            frame
+            for frame in frames
+            if (frame.rescale.declared, frame.rescale.unit) != (frames[0].rescale.declared, frames[0].rescale.unit)
         )
-    positions = np.array([[float(v) for v in _tag(header, _POSITION).split("\\")] for header in headers])
-    orientations = np.array([[float(v) for v in _tag(header, _ORIENTATION).split("\\")] for header in headers])
-    if np.abs(orientations - orientations[0]).max() > 1e-3 or len({header.GetSize()[:2] for header in headers}) > 1:
-        raise GeometryError(
-            "The slices of the series do not lie parallel in one grid.", "Choose a series of parallel slices."
-        )
-    steps = np.diff(positions, axis=0)
-    step = np.median(steps, axis=0)
-    length = float(np.linalg.norm(step))
-    if length < _UNEVEN_MM or np.any(np.linalg.norm(steps, axis=1) < _UNEVEN_MM):
-        raise GeometryError(
-            "Several slices of the series lie at the same place; it holds more than one volume (time points, echoes).",
-            "Save one of its volumes as a file of its own (Slicer reads such a series as a sequence), and give that.",
-        )
-    off = np.linalg.norm(steps - step, axis=1)
-    if off.max() > max(_UNEVEN_MM, _UNEVEN_SHARE * length):
-        worst = int(off.argmax())
-        gap = float(np.linalg.norm(steps[worst]))
-        raise GeometryError(
-            f"The slices are not evenly spaced: {length:.2f} mm apart, but {gap:.2f} mm after slice {worst + 1}"
-            " (slices may be missing).",
-            "Export the series again, complete; or load it in Slicer, harden its acquisition transform and save it.",
-        )
-    # The mean, not one step: the rounding of positions must not add up over the stack.
-    step = (positions[-1] - positions[0]) / (len(positions) - 1)
-    normal = np.cross(orientations[0][:3], orientations[0][3:])
-    _check_tilt(step, normal / np.linalg.norm(normal))
-    return step
-
-
-def _check_tilt(step: np.ndarray, normal: np.ndarray) -> None:
-    cosine = abs(float(step @ normal)) / float(np.linalg.norm(step))
-    tilt = float(np.rad2deg(np.arccos(min(cosine, 1.0))))
-    if tilt > _LARGEST_TILT_DEGREES:
-        raise GeometryError(
-            f"The slices are tilted by {tilt:.1f} degrees against the direction of their stack (gantry tilt).",
-            "Load the series in Slicer, harden its acquisition transform, and save it as a file.",
+        what = "only some slices have a rescale" if len(declared) > 1 else f"units {', '.join(sorted(units))}"
+        raise ScanError(
+            f"The slices are not in one unit ({what}): {odd.name} differs from {frames[0].name}.",
+            "Export the series again.",
         )
 
 
-def _read_one_file(chosen: _Series) -> Image:
-    import SimpleITK
-
-    header = _header(chosen.files[0])
-    if header.GetNumberOfComponents() > 1:
-        raise _colour(Path(chosen.files[0]))
-    size = header.GetSize()
-    check_single_file(Path(chosen.files[0]), size[2] if len(size) > 2 else 1)
-    try:
-        return _image(SimpleITK.ReadImage(chosen.files[0], SimpleITK.sitkFloat32, "GDCMImageIO"), None)
-    except RuntimeError as error:
-        raise _damaged(Path(chosen.files[0])) from error
+def _check_not_single(path: Path, frames: list[Frame]) -> None:
+    if len(frames) > 1:
+        return
+    if path.is_dir() and frame_count(frames[0].header.data) == 1:
+        raise ScanError(f"{path} holds a single DICOM slice.", "Give the folder that holds the whole series.")
+    raise GeometryError(f"The chosen volume is a single slice ({frames[0].name}).", "Choose a volume of many slices.")
 
 
-def _image(image: SimpleITK.Image, step_lps: np.ndarray | None) -> Image:
-    import SimpleITK
-
-    direction = np.array(image.GetDirection()).reshape(3, 3)
-    spacing = np.array(image.GetSpacing())
-    check_axes(direction, spacing)
-    ijk_to_lps = np.eye(4)
-    ijk_to_lps[:3, :3] = direction * spacing
-    if step_lps is not None:
-        ijk_to_lps[:3, 2] = step_lps
-    ijk_to_lps[:3, 3] = image.GetOrigin()
-    return Image(array=SimpleITK.GetArrayFromImage(image), ijk_to_ras=lps_to_ras(ijk_to_lps))
+def _folder_doubts(path: Path, folder: Folder) -> tuple[Doubt, ...]:
+    if not folder.damaged:
+        return ()
+    with_content = [file for file in folder.damaged if file.stat().st_size]
+    if with_content:
+        raise damaged(with_content[0])  # it may be a slice of the scan, the first or last of it too
+    names = ", ".join(file.name for file in folder.damaged[:3])
+    return (Doubt(DoubtKind.FILES, f"{len(folder.damaged)} files of the folder are empty ({names}): slices may lack."),)
 
 
-def _colour(path: Path) -> ScanError:
-    return ScanError(f"{path} holds colour images.", "Choose the series of the scan itself, not a picture of it.")
-
-
-def _damaged(path: Path) -> ScanError:
-    return ScanError(f"{path} cannot be read: it is damaged, or cut off.", "Export or copy the DICOM files again.")
+def _others(folder: Folder) -> str:
+    return ", ".join(f"{name} ({path.name})" for path, name in folder.others[:3])

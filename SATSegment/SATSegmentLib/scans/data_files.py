@@ -1,0 +1,31 @@
+"""Which other files a header may name: those in its own folder, and no others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from SATSegmentLib.errors import ScanError
+
+
+def beside(header: Path, name: str) -> Path:
+    """The data file that a header names.
+
+    Raises
+    ------
+    ScanError: it lies outside of the header's folder, or is not there.
+    """
+    folder = header.parent.resolve()
+    try:
+        found = (folder / name).resolve()
+        inside = found.is_relative_to(folder)
+        there = found.is_file()
+    except (OSError, ValueError):
+        inside = there = False
+    if not inside:
+        raise ScanError(
+            f"{header} names a data file outside of its own folder ({name}).",
+            "Put both into one folder, and write the bare name into the header.",
+        )
+    if not there:
+        raise ScanError(f"The voxels of {header} are missing: there is no {name} beside it.", "Copy both files.")
+    return found
