@@ -1,8 +1,9 @@
 """SAT Segment: type anatomy names, get editable segments. The module that Slicer loads, and its console API.
 
 import SATSegment
+from SATSegmentLib import RunOptions
 logic = SATSegment.SATSegmentLogic()
-segmentationNode = logic.segment(volumeNode, ["liver", "left kidney"], modality="ct", model="sat-nano")
+segmentationNode = logic.segment(volumeNode, ["liver", "left kidney"], RunOptions("sat-nano"), modality="ct")
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ except ModuleNotFoundError:
         return text
 
 
-# Where the models and a site's taught words are, for Slicer's side and for the worker alike.
+# Where the models and a site's taught words are, for Slicer's side and for the engine alike.
 MODELS_VARIABLE = "SATSEGMENT_MODELS"
 WORDS_VARIABLE = "SATSEGMENT_WORDS"
 
@@ -83,9 +84,9 @@ class SATSegmentWidget(ScriptedLoadableModuleWidget):
         self.panel.exit()
 
     def cleanup(self) -> None:
-        # Slicer is closing, or the module is reloaded: the worker must not outlive the code that talks to it.
+        # Slicer is closing, or the module is reloaded: the engine must not outlive the code that talks to it.
         self.panel.cleanup()
-        closeWorker()
+        closeEngine()
 
     def onReload(self) -> None:
         """Load the library anew as well: Slicer itself executes only this file again."""
@@ -119,7 +120,7 @@ class SATSegmentLogic(ScriptedLoadableModuleLogic):
     """Segments volumes by anatomy names; no widgets, so it works from a script as well.
 
         logic = SATSegmentLogic()
-        segmentationNode = logic.segment(volumeNode, ["left putamen", "brainstem"], modality="mri", model="demo")
+        segmentationNode = logic.segment(volumeNode, ["left putamen", "brainstem"], RunOptions("demo"), modality="mri")
         for result in logic.results:
             print(result.prompt.text, result.status, result.volume_ml)
 
@@ -140,120 +141,90 @@ class SATSegmentLogic(ScriptedLoadableModuleLogic):
         self,
         volumeNode,
         structures: str | Sequence,
-        modality: str,
-        model: str,
+        options=None,
+        modality: str | None = None,
         segmentationNode=None,
-        device: str = "auto",
-        precision: str = "auto",
-        threshold: float = 0.5,
-        onProgress: Callable | None = None,
-        isCancelled: Callable[[], bool] | None = None,
+        listener=None,
     ):
         """Segment structures in a volume; returns when it is done.
 
         Parameters
         ----------
-        volumeNode: vtkMRMLScalarVolumeNode with the scan.
-        structures: names as SAT was trained on ("left kidney"), or of taught words, in any letters' case; or `Prompt`
-            objects.
-        modality: "ct", "mri" or "pet".
-        model: name of an installed model ("demo", "sat-nano", "sat-pro"), or its folder.
-        segmentationNode: where to add the segments; a new node beside the volume by default.
-            A structure that was segmented before is replaced; what others made is not touched.
-        device: "auto", "cpu", "cuda", "cuda:1" or "mps".
-        precision: "auto", "float32", "bfloat16" or "float16"; or "int8": image features in half the memory.
-        threshold: a voxel belongs to a structure where its probability exceeds this.
-        onProgress: called with a `Progress` (fraction, stage, seconds_left).
-        isCancelled: asked during the run; where it answers True, `Cancelled` is raised.
+        volumeNode : vtkMRMLScalarVolumeNode
+            The scan.
+        structures : str, Prompt, or sequence of these
+            Names as SAT was trained on ("left kidney"), or of taught words, in any letters' case; or `Prompt` objects.
+        options : RunOptions, optional
+            Model ("demo", "sat-nano", "sat-pro", or a folder), device, precision, threshold.
+        modality : {"ct", "mri", "pet"}, optional
+            Of the scan; by default what its DICOM tags say.
+        segmentationNode : vtkMRMLSegmentationNode, optional
+            Where to add the segments; a new node beside the volume by default. A structure that was segmented before
+            is replaced; what others made is not touched.
+        listener : RunListener, optional
+            Hears of progress and warnings, and may cancel.
 
         Returns
         -------
-        The vtkMRMLSegmentationNode, with one segment for each structure that was found.
+        vtkMRMLSegmentationNode
+            With one segment for each structure that was found.
 
         Raises
         ------
-        SATSegmentLib.errors.SATSegmentError: what happened and what to do; the scene is as it was.
+        SATSegmentLib.errors.SATSegmentError
+            What happened and what to do; the scene is as it was.
         """
-        from SATSegmentLib.mrml.run import VolumeRun
-
-        run = VolumeRun(volumeNode, promptsFor(structures, modality), segmentationNode)
-        answer = run.ask(
-            sharedWorker(),
-            model,
-            device=device,
-            precision=precision,
-            threshold=threshold,
-            progress=onProgress,
-            cancel=isCancelled,
-        )
-        return self._write(run, answer, threshold).segmentationNode
+        run = self._run(volumeNode, structures, options, modality, segmentationNode)
+        return self._write(run, run.ask(sharedEngine(), listener)).segmentationNode
 
     def segmentAsync(
         self,
         volumeNode,
         structures: str | Sequence,
-        modality: str,
-        model: str,
+        options=None,
+        modality: str | None = None,
         segmentationNode=None,
-        device: str = "auto",
-        precision: str = "auto",
-        threshold: float = 0.5,
-        cacheBytes: int | None = None,
-        onProgress: Callable | None = None,
+        listener=None,
         onDone: Callable | None = None,
-        onWarning: Callable | None = None,
     ):
         """As `segment`, but returns at once; Slicer stays usable.
 
-            run = logic.segmentAsync(volumeNode, ["liver"], "ct", "sat-nano", onDone=lambda output, error: ...)
+            run = logic.segmentAsync(volumeNode, "liver", RunOptions("sat-nano"), onDone=lambda output, error: ...)
             run.cancel()
 
         Parameters
         ----------
-        threshold: a voxel belongs to a structure where its probability exceeds this.
-        cacheBytes: memory for the scans' image features; half of what is free by default.
-        onProgress: called with a `Progress`.
-        onDone: called once, with (`SATSegmentLib.mrml.run.RunOutput`, None) or (None, error), whatever happens.
-        onWarning: called with a sentence that a user should read before trusting the result.
+        listener : RunListener, optional
+            Hears of progress and warnings, in Qt's thread.
+        onDone : callable, optional
+            Called once, with (`SATSegmentLib.mrml.run.RunOutput`, None) or (None, error), whatever happens.
 
         Returns
         -------
-        The `SATSegmentLib.gui.panel_task.PanelTask`, with `cancel()` and `running`.
+        SATSegmentLib.gui.panel_task.PanelTask
+            With `cancel()` and `running`.
 
         Raises
         ------
-        SATSegmentLib.errors.SATSegmentError: the scan, the names or the target cannot be used; nothing was started.
+        SATSegmentLib.errors.SATSegmentError
+            The scan, the names or the target cannot be used; nothing was started.
         """
         from SATSegmentLib.gui.panel_task import PanelTask
-        from SATSegmentLib.mrml.run import VolumeRun
 
-        run = VolumeRun(volumeNode, promptsFor(structures, modality), segmentationNode)
-        worker = sharedWorker()
-
-        def work(tell, warn, cancelled):
-            return run.ask(
-                worker,
-                model,
-                device=device,
-                precision=precision,
-                threshold=threshold,
-                cache_bytes=cacheBytes,
-                progress=tell,
-                cancel=cancelled,
-                on_warning=warn,
-            )
+        run = self._run(volumeNode, structures, options, modality, segmentationNode)
+        engine = sharedEngine()
 
         def done(answer, error) -> None:
             output = None
             if error is None:
                 try:
-                    output = self._write(run, answer, threshold)
+                    output = self._write(run, answer)
                 except Exception as problem:
                     error = problem
             if onDone is not None:
                 onDone(output, error)
 
-        return PanelTask(work, done, onProgress, onWarning)
+        return PanelTask(lambda own: run.ask(engine, own), done, listener)
 
     def teach(
         self,
@@ -261,43 +232,43 @@ class SATSegmentLogic(ScriptedLoadableModuleLogic):
         segmentationNode,
         segmentId: str,
         name: str,
-        modality: str,
-        model: str,
+        options=None,
+        modality: str | None = None,
         moreExamples: Sequence = (),
         orientation: str = "RAS",
-        device: str = "auto",
-        precision: str = "auto",
-        onProgress: Callable | None = None,
-        isCancelled: Callable[[], bool] | None = None,
+        listener=None,
     ):
         """Teach the model a new word from a segment; from then on the word can be asked for in any scan.
 
-            logic.teach(volumeNode, segmentationNode, "Segment_1", "my implant", modality="ct", model="sat-nano")
-            logic.segment(otherVolumeNode, "my implant", modality="ct", model="sat-nano")
+            logic.teach(volumeNode, segmentationNode, "Segment_1", "my implant", RunOptions("sat-nano"), modality="ct")
+            logic.segment(otherVolumeNode, "my implant", RunOptions("sat-nano"), modality="ct")
 
         Parameters
         ----------
-        segmentId: of the segment that shows the structure in the volume.
-        name: what the word is called; SAT must not know it already. A word of this name is replaced.
-        moreExamples: (volumeNode, segmentationNode, segmentId) of further examples. With these, each is also left out
-            once, which says how well the word does on a scan it has not seen.
-        orientation: axis order in which the model looks at the scans.
-        Everything else as in `segment`.
+        segmentId : str
+            Of the segment that shows the structure in the volume.
+        name : str
+            What the word is called; SAT must not know it already. A word of this name is replaced.
+        moreExamples : sequence
+            (volumeNode, segmentationNode, segmentId) of further examples. With these, each is also left out once, which
+            says how well the word does on a scan it has not seen.
+        orientation : str
+            Axis order in which the model looks at the scans.
+        options, modality, listener
+            As in `segment`.
 
         Returns
         -------
-        The `anatomy.personal.user_words.WordFile`: where the word is kept, and how well it does (`record`).
+        SATSegmentLib.anatomy.personal.user_words.WordFile
+            Where the word is kept, and how well it does (`record`).
 
         Raises
         ------
-        SATSegmentLib.errors.SATSegmentError: what happened and what to do; no word was made.
+        SATSegmentLib.errors.SATSegmentError
+            What happened and what to do; no word was made.
         """
-        from SATSegmentLib.mrml.example import exampleOf
-
-        examples = [exampleOf(*one) for one in ((volumeNode, segmentationNode, segmentId), *moreExamples)]
-        return sharedWorker().teach(
-            examples, name, modality, model, orientation, device, precision, onProgress, isCancelled
-        )
+        examples = ((volumeNode, segmentationNode, segmentId), *moreExamples)
+        return self._lesson(examples, name, options, modality, orientation)(listener)
 
     def teachAsync(
         self,
@@ -305,51 +276,50 @@ class SATSegmentLogic(ScriptedLoadableModuleLogic):
         segmentationNode,
         segmentId: str,
         name: str,
-        modality: str,
-        model: str,
-        device: str = "auto",
-        precision: str = "auto",
-        cacheBytes: int | None = None,
-        onProgress: Callable | None = None,
+        options=None,
+        modality: str | None = None,
+        listener=None,
         onDone: Callable | None = None,
-        onWarning: Callable | None = None,
     ):
-        """As `teach`, but returns at once; callbacks and return value as in `segmentAsync`.
+        """As `teach`, but returns at once; listener and return value as in `segmentAsync`.
 
         Parameters
         ----------
-        onDone: called once, with (`WordFile`, None) or (None, error), whatever happens.
+        onDone : callable, optional
+            Called once, with (`WordFile`, None) or (None, error), whatever happens.
 
         Raises
         ------
-        SATSegmentLib.errors.SATSegmentError: scan, segment or name cannot be used; nothing was started.
+        SATSegmentLib.errors.SATSegmentError
+            Scan, segment or name cannot be used; nothing was started.
         """
-        from SATSegmentLib.anatomy.resolver.new_words import check_name
         from SATSegmentLib.gui.panel_task import PanelTask
+
+        lesson = self._lesson([(volumeNode, segmentationNode, segmentId)], name, options, modality, "RAS")
+        return PanelTask(lesson, onDone or (lambda word, error: None), listener)
+
+    def _run(self, volumeNode, structures, options, modality, segmentationNode):
+        from SATSegmentLib.engine.api import RunOptions
+        from SATSegmentLib.mrml.run import VolumeRun
+
+        return VolumeRun(volumeNode, promptsFor(structures, modality), options or RunOptions(), segmentationNode)
+
+    def _lesson(self, examples, name, options, modality, orientation):
+        """What teaches the word, called with a listener; all that can be wrong is found before."""
+        from SATSegmentLib.anatomy.personal.user_words import save_word
+        from SATSegmentLib.anatomy.resolver.new_words import check_name
+        from SATSegmentLib.engine.api import RunOptions, TeachRequest
         from SATSegmentLib.mrml.example import exampleOf
 
         name = check_name(name, modality)
-        example = exampleOf(volumeNode, segmentationNode, segmentId)
-        worker = sharedWorker()
+        request = TeachRequest(
+            tuple(exampleOf(*one) for one in examples), name, modality, orientation, options or RunOptions()
+        )
+        engine = sharedEngine()
+        return lambda listener: save_word(engine.teach(request, listener).word)
 
-        def work(tell, warn, cancelled):
-            return worker.teach(
-                [example],
-                name,
-                modality,
-                model,
-                device=device,
-                precision=precision,
-                cache_bytes=cacheBytes,
-                progress=tell,
-                cancel=cancelled,
-                on_warning=warn,
-            )
-
-        return PanelTask(work, onDone or (lambda word, error: None), onProgress, onWarning)
-
-    def _write(self, run, answer, threshold: float):
-        output = run.write(answer, threshold)
+    def _write(self, run, answer):
+        output = run.write(answer)
         self.results, self.written = output.results, output.written
         if output.written.notFound:
             logging.info(f"Not found: {', '.join(output.written.notFound)}")
@@ -391,20 +361,20 @@ def promptsFor(structures: str | Sequence, modality: str):
 
 
 @functools.cache
-def sharedWorker():
-    """The one worker of this Slicer: started at the first run, and kept so that the model stays loaded."""
+def sharedEngine():
+    """The one engine of this Slicer: started at the first run, and kept so that the model stays loaded."""
     from SATSegmentLib.engine.offline import offline_environment
-    from SATSegmentLib.engine.process import Worker
+    from SATSegmentLib.engine.process import WorkerEngine
 
     python, environment = childPython()
-    return Worker(python, offline_environment(environment))
+    return WorkerEngine(python, offline_environment(environment))
 
 
-def closeWorker() -> None:
-    """End the worker, if there is one; a later run starts another."""
-    if sharedWorker.cache_info().currsize:
-        sharedWorker().close()
-        sharedWorker.cache_clear()
+def closeEngine() -> None:
+    """End the engine, if there is one; a later run starts another."""
+    if sharedEngine.cache_info().currsize:
+        sharedEngine().close()
+        sharedEngine.cache_clear()
 
 
 def childPython() -> tuple[str, dict[str, str]]:
@@ -438,7 +408,7 @@ class SATSegmentTest(ScriptedLoadableModuleTest):
         from SATSegmentLib.errors import ScanError
 
         with self.assertRaises(ScanError):  # noqa: PT027
-            SATSegmentLogic().segment(None, ["left putamen"], modality="mri", model="demo")
+            SATSegmentLogic().segment(None, ["left putamen"], modality="mri")
 
     def test_segmentsLieInTheVolumesGrid(self) -> None:
         """Written and read back through Slicer's own array functions, under a transform."""

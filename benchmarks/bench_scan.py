@@ -41,10 +41,10 @@ from machine import ResidentPeak, conv_rate, matmul_rate  # noqa: E402
 
 from helpers.live_bytes import LiveBytes  # noqa: E402
 from SATSegmentLib.inference.cache import FeatureCache  # noqa: E402
-from SATSegmentLib.inference.plan import RunPlan  # noqa: E402
 from SATSegmentLib.inference.preprocess import prepare  # noqa: E402
 from SATSegmentLib.inference.progress import Run  # noqa: E402
 from SATSegmentLib.inference.restore import restore  # noqa: E402
+from SATSegmentLib.inference.run_plan import RunPlan  # noqa: E402
 from SATSegmentLib.inference.scan_pass import Ask  # noqa: E402
 from SATSegmentLib.inference.segmenter import Segmenter  # noqa: E402
 from SATSegmentLib.sat.backbones.unet.cost import encode_macs  # noqa: E402

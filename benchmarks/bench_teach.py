@@ -28,7 +28,6 @@ sys.path[:0] = [str(ROOT / "SATSegment"), str(ROOT / "SATSegment" / "Testing"), 
 
 from SATSegmentLib.inference.cache import FeatureCache  # noqa: E402
 from SATSegmentLib.inference.segmenter import Segmenter  # noqa: E402
-from SATSegmentLib.learning.teach.example import Example  # noqa: E402
 from SATSegmentLib.learning.teach.files import read_example  # noqa: E402
 from SATSegmentLib.learning.teach.fit import Recipe  # noqa: E402
 from SATSegmentLib.learning.teach.teach import TaughtWord, teach  # noqa: E402
@@ -37,6 +36,7 @@ from SATSegmentLib.sat.features import Features  # noqa: E402
 from SATSegmentLib.sat.network import SATNetwork  # noqa: E402
 from SATSegmentLib.sat.text.bank import EmbeddingBank  # noqa: E402
 from SATSegmentLib.sat.text.queries import QuerySource  # noqa: E402
+from SATSegmentLib.types import Example  # noqa: E402
 
 # FreeSurfer's numbers, as SAMSEG writes them; none of these is a prompt of the demonstration model.
 STRUCTURES = {

@@ -9,20 +9,28 @@ Importing this package is cheap: torch comes in only when `Segmenter` is first t
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from SATSegmentLib.types import Image, Progress, Prompt, SegmentResult
 
 if TYPE_CHECKING:
+    from SATSegmentLib.engine.api import RunListener, RunOptions
     from SATSegmentLib.inference.segmenter import Segmenter
 
 __version__ = "0.1.0"
-__all__ = ["Image", "Progress", "Prompt", "SegmentResult", "Segmenter"]
+__all__ = ["Image", "Progress", "Prompt", "RunListener", "RunOptions", "SegmentResult", "Segmenter"]
+
+_HOMES = {
+    "RunListener": "engine.api",
+    "RunOptions": "engine.api",
+    "Segmenter": "inference.segmenter",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name == "Segmenter":
-        from SATSegmentLib.inference.segmenter import Segmenter
-
-        return Segmenter
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value

@@ -1,10 +1,13 @@
 """Every error a user can meet, as a type of its own.
 
-An error says what happened and what to do next, and it crosses the worker's pipe as data
-(`as_dict`), so this module imports nothing heavy and both sides of the wall can use it.
+An error says what happened and what to do next, and it crosses processes as data (`as_dict`, `from_dict`), so this
+module imports nothing heavy and both sides of the wall can use it.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 
 class SATSegmentError(Exception):
@@ -12,9 +15,14 @@ class SATSegmentError(Exception):
 
     Parameters
     ----------
-    message: what happened, in one sentence.
-    remedy: what the user can do about it; may be empty.
+    message : str
+        What happened, in one sentence.
+    remedy : str
+        What the user can do about it; may be empty.
     """
+
+    # Names of further attributes, keyword arguments of the constructor too, that programs decide by. JSON values.
+    DETAILS: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, message: str, remedy: str = "") -> None:
         super().__init__(message)
@@ -24,9 +32,37 @@ class SATSegmentError(Exception):
     def __str__(self) -> str:
         return f"{self.message} {self.remedy}".strip()
 
-    def as_dict(self) -> dict[str, str]:
-        """The error as plain data: its kind, message and remedy."""
-        return {"kind": type(self).__name__, "message": self.message, "remedy": self.remedy}
+    def as_dict(self) -> dict[str, Any]:
+        """The error as plain data: its kind, message, remedy and details."""
+        details = {name: getattr(self, name) for name in self.DETAILS}
+        return {"kind": type(self).__name__, "message": self.message, "remedy": self.remedy, "details": details}
+
+
+def from_dict(data: Mapping[str, Any], unknown: type[SATSegmentError] = SATSegmentError) -> SATSegmentError:
+    """The error that `SATSegmentError.as_dict` described, of the same type.
+
+    Parameters
+    ----------
+    data : Mapping
+        What `as_dict` gave, perhaps in another version of SATSegment.
+    unknown : type
+        The type of an error whose kind is not known here.
+    """
+    message, remedy = str(data.get("message", "")), str(data.get("remedy", ""))
+    kind = _kinds(SATSegmentError).get(str(data.get("kind", "")), unknown)
+    if kind is Cancelled:
+        return Cancelled()
+    given = data.get("details") or {}
+    # Another version may know of more details, or of fewer.
+    return kind(message, remedy, **{name: given[name] for name in kind.DETAILS if name in given})
+
+
+def _kinds(base: type[SATSegmentError]) -> dict[str, type[SATSegmentError]]:
+    """All kinds of errors that this process knows, by name."""
+    found = {base.__name__: base}
+    for kind in base.__subclasses__():
+        found.update(_kinds(kind))
+    return found
 
 
 class ScanError(SATSegmentError):

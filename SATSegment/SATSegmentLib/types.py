@@ -18,6 +18,8 @@ Orientation = Literal["RAS", "ASR", "IPL", "LPS", "native"]
 Status = Literal["found", "empty"]
 
 MODALITIES: tuple[Modality, ...] = ("ct", "mri", "pet")
+# A voxel belongs to a structure where its probability exceeds this, unless a run says otherwise.
+DEFAULT_THRESHOLD = 0.5
 
 
 class DoubtKind(StrEnum):
@@ -87,6 +89,22 @@ class Prompt:
     orientation: Orientation = "RAS"
     concept: str = ""
     trained: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """A scan and the structure in it, to teach a word from.
+
+    Attributes
+    ----------
+    image : Image
+        The scan.
+    mask : np.ndarray
+        The structure: bool, KJI, of the scan's shape.
+    """
+
+    image: Image
+    mask: np.ndarray
 
 
 @dataclass(frozen=True)

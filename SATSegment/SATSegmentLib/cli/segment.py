@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from SATSegmentLib.types import MODALITIES, Modality, Prompt, SegmentResult
+from SATSegmentLib.types import DEFAULT_THRESHOLD, MODALITIES, Modality, Prompt, SegmentResult
 
 if TYPE_CHECKING:
-    from SATSegmentLib.inference.plan import RunPlan
-    from SATSegmentLib.inference.segmenter import Segmenter
+    from SATSegmentLib.engine.api import SegmentAnswer
+    from SATSegmentLib.inference.run_plan import RunPlan
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +42,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="auto, float32, bfloat16, float16, or int8: image features in half the memory (default: auto)",
     )
-    parser.add_argument("--threshold", type=_probability, default=0.5, help="probability a voxel needs (default: 0.5)")
+    parser.add_argument(
+        "--threshold",
+        type=_probability,
+        default=DEFAULT_THRESHOLD,
+        help="probability a voxel needs (default: %(default)s)",
+    )
     parser.add_argument("--free-text", action="store_true", help="run names that are unknown as free text")
     parser.add_argument("--frame", type=int, help="frame of a 4-D file, counted from 0")
     parser.add_argument("--series", type=_series, help="series of a DICOM folder with several: its number, or its UID")
@@ -109,13 +114,14 @@ def _resolve(text: str, modality: Modality, free_text: bool) -> tuple[Prompt, ..
 
 def _segment(arguments: argparse.Namespace, prompts: list[Prompt]) -> None:
     from SATSegmentLib.cli.progress import progress_bar
+    from SATSegmentLib.engine.api import RunListener, RunOptions, SegmentRequest
+    from SATSegmentLib.engine.local import LocalEngine
     from SATSegmentLib.files import write_report
-    from SATSegmentLib.inference.segmenter import Segmenter
     from SATSegmentLib.scans import read_scan
     from SATSegmentLib.storage import write_segmentation
 
     image = read_scan(arguments.scan, frame=arguments.frame, series=arguments.series)
-    segmenter = Segmenter.load(arguments.model, arguments.device, arguments.precision)
+    options = RunOptions(arguments.model, arguments.device, arguments.precision, arguments.threshold)
     plans: list[RunPlan] = []
 
     def tell(plan: RunPlan) -> None:
@@ -124,18 +130,17 @@ def _segment(arguments: argparse.Namespace, prompts: list[Prompt]) -> None:
 
     with progress_bar("Segmenting") as progress:
         started = time.perf_counter()
-        results = segmenter.segment(image, prompts, progress=progress, threshold=arguments.threshold, on_plan=tell)
+        listener = RunListener(progress=progress, on_plan=tell)
+        answer = LocalEngine().segment(SegmentRequest.of(image, prompts, options), listener)
         took = time.perf_counter() - started
-    write_segmentation(
-        arguments.out, image, results, algorithm=segmenter.description.name, overwrite=arguments.overwrite
-    )
+    write_segmentation(arguments.out, image, answer.results, algorithm=answer.model.name, overwrite=arguments.overwrite)
     if arguments.report is not None:
-        report = _report(segmenter, results, arguments.threshold)
+        report = _report(answer, arguments.threshold)
         # The last plan is the one that was carried out.
         report |= {"plan": dataclasses.asdict(plans[-1]), "seconds": round(took, 3)}
         write_report(arguments.report, report, overwrite=arguments.overwrite)
-    print_results(results)
-    print(f"{arguments.out}: {segmenter.description.name} on {segmenter.device}, {segmenter.precision}")
+    print_results(answer.results)
+    print(f"{arguments.out}: {answer.model.name} on {plans[-1].device}, {plans[-1].precision}")
     print("Research use only. Not a medical device.")
 
 
@@ -156,18 +161,18 @@ def _untrained(prompt: Prompt) -> str:
     return "taught from examples" if is_taught(prompt) else "free text: the model was never trained on it"
 
 
-def _report(segmenter: Segmenter, results: Sequence[SegmentResult], threshold: float) -> dict[str, object]:
+def _report(answer: SegmentAnswer, threshold: float) -> dict[str, object]:
     from SATSegmentLib import __version__
     from SATSegmentLib.anatomy.personal.user_words import is_taught
 
-    description = segmenter.description
+    first = answer.results[0]
     return {
         "software": f"SATSegment {__version__}",
-        "model": description.name,
-        "network_sha256": description.network_sha256,
-        "text_sha256": description.text_sha256,
-        "device": str(segmenter.device),
-        "precision": segmenter.precision,
+        "model": answer.model.name,
+        "network_sha256": answer.model.sha256,
+        "text_sha256": answer.model.text_sha256,
+        "device": first.device,
+        "precision": first.precision,
         "threshold": threshold,
         "results": [
             {
@@ -184,7 +189,7 @@ def _report(segmenter: Segmenter, results: Sequence[SegmentResult], threshold: f
                 "orientation": result.orientation,
                 "seconds": round(result.seconds, 3),
             }
-            for result in results
+            for result in answer.results
         ],
     }
 

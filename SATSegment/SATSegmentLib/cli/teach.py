@@ -82,33 +82,36 @@ def _need(arguments: argparse.Namespace) -> None:
 
 
 def _teach(arguments: argparse.Namespace) -> None:
-    from SATSegmentLib.anatomy.personal.user_words import find_words, own_folder
+    from SATSegmentLib.anatomy.personal.user_words import find_words, own_folder, save_word
     from SATSegmentLib.anatomy.resolver.new_words import check_name
     from SATSegmentLib.cli.progress import progress_bar
+    from SATSegmentLib.engine.api import RunListener, RunOptions, TeachRequest
+    from SATSegmentLib.engine.local import LocalEngine
     from SATSegmentLib.errors import OutputError
-    from SATSegmentLib.inference.segmenter import Segmenter
     from SATSegmentLib.learning.teach.files import read_example
-    from SATSegmentLib.learning.teach.teach import teach
-    from SATSegmentLib.sat.text.taught_words import write_word
+    from SATSegmentLib.models.catalog import find_model
+    from SATSegmentLib.models.folder import read_description
 
     # All that can be wrong is asked before the work.
     name = check_name(arguments.name, arguments.modality)
-    folder = own_folder()
+    own_folder()
     pairs = [(arguments.scan, arguments.mask), *arguments.example]
-    examples = [read_example(scan, mask, arguments.segment) for scan, mask in pairs]
-    segmenter = Segmenter.load(arguments.model, arguments.device, arguments.precision)
+    examples = tuple(read_example(scan, mask, arguments.segment) for scan, mask in pairs)
+    description = read_description(find_model(arguments.model))
     taught = [one.record.model_sha256 for one in find_words(name, arguments.modality) if one.own]
-    if segmenter.description.network_sha256 in taught and not arguments.overwrite:
+    if description.network_sha256 in taught and not arguments.overwrite:
         raise OutputError(
             f"There is a word {name!r} for this model already.", "Choose another name, or add --overwrite."
         )
+    options = RunOptions(arguments.model, arguments.device, arguments.precision)
+    request = TeachRequest(examples, name, arguments.modality, arguments.orientation, options)
     with progress_bar("Teaching") as progress:
-        word = teach(segmenter, examples, name, arguments.modality, arguments.orientation, progress=progress)
-    path = write_word(folder, word.record, word.vectors)
+        answer = LocalEngine().teach(request, RunListener(progress=progress))
+    word = save_word(answer.word)
     for number, dice in enumerate(word.record.dice, 1):
         left = f", {word.record.left_out_dice[number - 1]:.2f} when left out" if word.record.left_out_dice else ""
         print(f"example {number}: Dice {dice:.2f}{left}")
-    print(f"{name!r} can now be asked of {word.record.model} in {arguments.modality}. It is in {path}")
+    print(f"{name!r} can now be asked of {word.record.model} in {arguments.modality}. It is in {word.path}")
     print("Research use only. Not a medical device.")
 
 

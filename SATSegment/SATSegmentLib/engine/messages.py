@@ -1,174 +1,290 @@
-"""The words that Slicer's side and the worker exchange: one JSON object per line, arrays as .npy files beside it.
+"""What crosses to another process: the types of `engine.api` as JSON and named arrays, with a version.
 
-To the worker      segment {run, folder, ijk_to_ras, prompts, model, device, precision, threshold,
-                   cache_bytes}, teach {run, folder, examples, name, modality, orientation, words, model, device,
-                   precision, cache_bytes}, cancel {run}, a task of `worker.tasks` {run, folder, its own fields}
-From the worker    progress {run, fraction, stage, seconds_left}, warning {run, text},
-                   done {run, results, model} or, after teaching or a task, {run, answer}; failed {run, error}
+A message is one line of JSON; where it has arrays, their bytes follow in the order in which the line names them. Pipe
+and HTTP carry the same bytes.
+
+To the engine      {"type": "segment", "plan", "teach" or "task", "run": n, "content": ...}; {"type": "cancel", "run"}
+From the engine    {"type": "hello", "content": Hello}, then for a run any number of "progress", "warning" and "plan",
+                   and one "done" or "failed"
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+import math
+import types
+import typing
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, BinaryIO, Literal, TypeVar
 
 import numpy as np
 
-from SATSegmentLib import errors
-from SATSegmentLib.types import Image, PackedMask, Progress, Prompt, SegmentResult
+import SATSegmentLib
+from SATSegmentLib.engine.api import EngineError
 
-IMAGE_FILE = "image.npy"
+# Raised whenever an older program could not understand a newer one; `CHANGES` says what came with it.
+PROTOCOL = 1
+CHANGES = {1: "requests as typed messages; taught words travel with them"}
 
+# Arrays up to this many values stand in the line itself.
+_INLINE = 32
+_MOST_LINE_BYTES = 1 << 26
+# What may cross: numbers and truth values, never objects.
+_KINDS = "biuf"
 
-class WorkerError(errors.SATSegmentError):
-    """The worker process could not be started, ended on its own, or met an error nobody foresaw."""
-
-
-@dataclasses.dataclass(frozen=True)
-class ModelRecord:
-    """Which model answered: its name, the SHA-256 of the checkpoint it was converted from, PyTorch's version."""
-
-    name: str
-    sha256: str
-    torch: str
+T = TypeVar("T")
 
 
-def encode(message: dict[str, Any]) -> bytes:
-    """One line."""
-    return json.dumps(message, default=_plain).encode() + b"\n"
+class VersionMismatch(EngineError):
+    """The two programs do not speak the same version of the protocol."""
 
 
-def decode(line: bytes) -> dict[str, Any]:
-    """The message of one line.
+@dataclass(frozen=True)
+class Hello:
+    """The first message of an engine: which version of the protocol it speaks.
+
+    Attributes
+    ----------
+    protocol : int
+        The version.
+    satsegment : str
+        Version of the program.
+    changes : dict of str to str
+        What each version of the protocol brought, so that an older program can say what it lacks.
+    """
+
+    protocol: int = PROTOCOL
+    satsegment: str = SATSegmentLib.__version__
+    changes: dict[str, str] = field(default_factory=lambda: {str(number): text for number, text in CHANGES.items()})
+
+
+def check_hello(hello: Hello, who: str) -> None:
+    """Refuse an engine that speaks another version.
+
+    Parameters
+    ----------
+    hello : Hello
+        What it said.
+    who : str
+        What to call it: "The server".
 
     Raises
     ------
-    WorkerError: it is none.
+    VersionMismatch
+        Says which of the two is older, and what it lacks.
+    """
+    if hello.protocol == PROTOCOL:
+        return
+    newer = hello.protocol > PROTOCOL
+    known: Mapping[Any, str] = hello.changes if newer else {str(number): text for number, text in CHANGES.items()}
+    low, high = sorted((hello.protocol, PROTOCOL))
+    lacking = "; ".join(known[str(number)] for number in range(low + 1, high + 1) if str(number) in known)
+    raise VersionMismatch(
+        f"{who} (SATSegment {hello.satsegment}) speaks version {hello.protocol} of the engine's protocol, this program "
+        f"(SATSegment {SATSegmentLib.__version__}) version {PROTOCOL}" + (f": new is {lacking}." if lacking else "."),
+        "Update this program, and restart it." if newer else f"Update {who[0].lower()}{who[1:]}, and restart it.",
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Message:
+    """One message.
+
+    Attributes
+    ----------
+    type : str
+        What it is.
+    run : int
+        Which run it belongs to; 0 where none.
+    content : object
+        JSON values, in which `{"$array": name}` stands for an array.
+    arrays : dict of str to np.ndarray
+        The arrays by name.
+    """
+
+    type: str
+    run: int = 0
+    content: Any = None
+    arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+
+def pack(type_: str, run: int, value: Any) -> Message:
+    """A message whose content is `value`: JSON values, dataclasses, arrays and bytes, nested as one likes."""
+    arrays: dict[str, np.ndarray] = {}
+    return Message(type_, run, _plain(value, "content", arrays), arrays)
+
+
+def unpack(message: Message, kind: type[T]) -> T:
+    """The content of a message as a value of a type: a dataclass, or a container of such.
+
+    Raises
+    ------
+    EngineError
+        The content is not of that type.
     """
     try:
-        message = json.loads(line)
-    except ValueError:
-        message = None
-    if not isinstance(message, dict) or "type" not in message:
-        raise WorkerError("The segmentation process sent something that is no message.", "Run it again.")
-    return message
+        return _build(kind, message.content, message.arrays, kind.__name__)
+    except (TypeError, ValueError, KeyError) as error:
+        raise EngineError(f"A message of the type {message.type!r} cannot be understood: {error}.") from error
 
 
-def write_request(
-    folder: Path, run: int, image: Image, prompts: list[Prompt], options: dict[str, Any]
-) -> dict[str, Any]:
-    """Put the scan into `folder`; returns the message that asks for its segmentation.
+def frame(message: Message) -> Iterator[bytes | memoryview]:
+    """The bytes of a message, piece by piece; arrays are not copied where they lie in C order."""
+    listed = [[name, one.dtype.str, list(one.shape)] for name, one in message.arrays.items()]
+    head = {"type": message.type, "run": message.run, "content": message.content}
+    yield json.dumps({**head, "arrays": listed} if listed else head).encode() + b"\n"
+    for one in message.arrays.values():
+        if one.size:
+            yield _bytes_of(np.ascontiguousarray(one))
 
-    Parameters
-    ----------
-    options: model, device, precision, threshold, cache_bytes.
+
+def read_head(line: bytes) -> tuple[Message, list[tuple[str, np.dtype[Any], tuple[int, ...]]]]:
+    """The message of one line, and which arrays follow it.
+
+    Raises
+    ------
+    EngineError
+        The line is not a message.
     """
-    np.save(folder / IMAGE_FILE, image.array, allow_pickle=False)
-    return {
-        "type": "segment",
-        "run": run,
-        "folder": str(folder),
-        "ijk_to_ras": np.asarray(image.ijk_to_ras, dtype=float).tolist(),
-        "prompts": [dataclasses.asdict(prompt) for prompt in prompts],
-        **options,
-    }
+    try:
+        head = json.loads(line)
+        kind, run = head["type"], head.get("run", 0)
+        if not isinstance(kind, str) or not isinstance(run, int):
+            raise TypeError("no type")
+        listed = [(str(name), np.dtype(dtype), tuple(map(int, shape))) for name, dtype, shape in head.get("arrays", [])]
+        if any(dtype.kind not in _KINDS or min(shape, default=0) < 0 for _, dtype, shape in listed):
+            raise TypeError("no array of numbers")
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise EngineError("Something arrived that is not a message.", "Run it again.") from error
+    return Message(kind, run, head.get("content")), listed
 
 
-def read_request(message: dict[str, Any]) -> tuple[Image, list[Prompt]]:
-    """Scan (memory-mapped) and prompts of a `segment` message."""
-    array = np.load(Path(message["folder"]) / IMAGE_FILE, mmap_mode="r", allow_pickle=False)
-    prompts = [Prompt(**prompt) for prompt in message["prompts"]]
-    return Image(array, np.array(message["ijk_to_ras"], dtype=float)), prompts
+def read_frame(stream: BinaryIO) -> Message | None:
+    """The next message of a stream; None at its end.
 
-
-def write_lesson(
-    folder: Path, run: int, examples: Sequence[tuple[Image, np.ndarray]], options: dict[str, Any]
-) -> dict[str, Any]:
-    """Put scans and masks into `folder`; returns the message that asks to learn a word from them.
-
-    Parameters
-    ----------
-    examples: scans, and the mask (bool, KJI) of the structure in each.
-    options: name, modality, orientation, words (the folder for the word's file), model, device, precision, cache_bytes.
+    Raises
+    ------
+    EngineError
+        The stream holds something else, or ends within a message.
     """
-    for number, (image, mask) in enumerate(examples):
-        np.save(folder / f"image_{number}.npy", image.array, allow_pickle=False)
-        np.save(folder / _mask_file(number), mask, allow_pickle=False)
-    affines = [np.asarray(image.ijk_to_ras, dtype=float).tolist() for image, _ in examples]
-    return {"type": "teach", "run": run, "folder": str(folder), "examples": affines, **options}
+    line = stream.readline(_MOST_LINE_BYTES)
+    if not line:
+        return None
+    message, listed = read_head(line)
+    arrays = {}
+    for name, dtype, shape in listed:
+        array = np.empty(shape, dtype)
+        if array.size and not _fill(stream, _bytes_of(array)):
+            raise EngineError("A message ended before it was complete.", "Run it again.")
+        arrays[name] = array
+    return dataclasses.replace(message, arrays=arrays)
 
 
-def read_lesson(message: dict[str, Any]) -> list[tuple[Image, np.ndarray]]:
-    """Scans and masks (memory-mapped) of a `teach` message."""
-    folder = Path(message["folder"])
-    examples = []
-    for number, affine in enumerate(message["examples"]):
-        array = np.load(folder / f"image_{number}.npy", mmap_mode="r", allow_pickle=False)
-        mask = np.load(folder / _mask_file(number), mmap_mode="r", allow_pickle=False)
-        examples.append((Image(array, np.array(affine, dtype=float)), mask))
-    return examples
+def _bytes_of(array: np.ndarray) -> memoryview:
+    return array.reshape(-1).view(np.uint8).data
 
 
-def write_results(folder: Path, results: list[SegmentResult]) -> list[dict[str, Any]]:
-    """Put the masks into `folder`; returns all else that the results say."""
-    written = []
-    for number, result in enumerate(results):
-        np.save(folder / _mask_file(number), result.packed.bits, allow_pickle=False)
-        fields = {field.name: getattr(result, field.name) for field in dataclasses.fields(result)}
-        written.append({**fields, "packed": result.packed.shape, "prompt": dataclasses.asdict(result.prompt)})
-    return written
+def _fill(stream: BinaryIO, buffer: memoryview) -> bool:
+    while buffer:
+        count = stream.readinto(buffer)  # type: ignore[attr-defined]
+        if not count:
+            return False
+        buffer = buffer[count:]
+    return True
 
 
-def read_results(folder: Path, written: list[dict[str, Any]]) -> list[SegmentResult]:
-    """The results of a `done` message. The masks are in memory: the folder may go."""
-    results = []
-    for number, fields in enumerate(written):
-        k, j, i = fields["offset_kji"]
-        bits, (depth, height, width) = np.load(folder / _mask_file(number), allow_pickle=False), fields["packed"]
-        results.append(
-            SegmentResult(
-                **{
-                    **fields,
-                    "prompt": Prompt(**fields["prompt"]),
-                    "packed": PackedMask(bits, (depth, height, width)),
-                    "offset_kji": (k, j, i),
-                    "cut_by": tuple(fields["cut_by"]),
-                }
-            )
-        )
-    return results
-
-
-def progress_from(message: dict[str, Any]) -> Progress:
-    """The `Progress` of a progress message."""
-    return Progress(message["fraction"], message["stage"], message["seconds_left"])
-
-
-def error_from(data: dict[str, str]) -> errors.SATSegmentError:
-    """The error that `SATSegmentError.as_dict` described, of the same type."""
-    kind = _kinds(errors.SATSegmentError).get(data["kind"], WorkerError)
-    if kind is errors.Cancelled:
-        return errors.Cancelled()
-    return kind(data["message"], data["remedy"])
-
-
-def _kinds(base: type[errors.SATSegmentError]) -> dict[str, type[errors.SATSegmentError]]:
-    """All kinds of errors that this process knows, by name."""
-    found = {base.__name__: base}
-    for kind in base.__subclasses__():
-        found.update(_kinds(kind))
-    return found
-
-
-def _mask_file(number: int) -> str:
-    return f"mask_{number}.npy"
-
-
-def _plain(value: Any) -> Any:
-    """NumPy's numbers as JSON's."""
+def _plain(value: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:
+    """A value as JSON takes it; arrays that are not small go into `arrays` under the path that leads to them."""
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    if isinstance(value, np.ndarray):
+        if value.size <= _INLINE:
+            return {"$values": value.tolist(), "dtype": value.dtype.str, "shape": list(value.shape)}
+        arrays[name] = value
+        return {"$array": name}
     if isinstance(value, np.generic):
         return value.item()
+    if isinstance(value, bytes):
+        arrays[name] = np.frombuffer(value, np.uint8)
+        return {"$array": name}
+    if dataclasses.is_dataclass(value):
+        fields = {one.name: getattr(value, one.name) for one in dataclasses.fields(value)}
+        return {key: _plain(one, f"{name}.{key}", arrays) for key, one in fields.items()}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one, f"{name}.{key}", arrays) for key, one in value.items()}
+    if isinstance(value, Iterable):
+        return [_plain(one, f"{name}.{number}", arrays) for number, one in enumerate(value)]
     raise TypeError(f"{type(value).__name__} cannot be sent")
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
+
+
+def _build(kind: Any, value: Any, arrays: Mapping[str, np.ndarray], where: str) -> Any:
+    """A value of the type `kind` from JSON values; whatever is of another type is refused."""
+    origin, inner = typing.get_origin(kind), typing.get_args(kind)
+    if kind is Any:
+        return value
+    if kind in (np.ndarray, bytes) or origin is np.ndarray:
+        array = _array(value, arrays, where)
+        return array.tobytes() if kind is bytes else array
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        return _build_dataclass(kind, value, arrays, where)
+    if origin in (typing.Union, types.UnionType):
+        return _build_union(inner, value, arrays, where)
+    if origin is Literal:
+        if value not in inner:
+            raise ValueError(f"{where} is none of {', '.join(map(repr, inner))}")
+        return value
+    if origin in (tuple, list):
+        if not isinstance(value, list):
+            raise TypeError(f"{where} is not a list")
+        each = inner * len(value) if origin is list else inner[:1] * len(value) if inner[-1] is Ellipsis else inner
+        built = [_build(*one, arrays, f"{where}[{n}]") for n, one in enumerate(zip(each, value, strict=True))]
+        return origin(built)
+    if origin is dict:
+        if not isinstance(value, dict):
+            raise TypeError(f"{where} is not an object")
+        return {str(key): _build(inner[1], one, arrays, f"{where}[{key!r}]") for key, one in value.items()}
+    return _scalar(kind, value, where)
+
+
+def _build_dataclass(kind: type, value: Any, arrays: Mapping[str, np.ndarray], where: str) -> Any:
+    if not isinstance(value, dict):
+        raise TypeError(f"{where} is not an object")
+    hints = _hints(kind)
+    if unknown := set(value) - set(hints):
+        raise TypeError(f"{where} has no field {min(unknown)!r}")
+    fields = {name: _build(hints[name], one, arrays, f"{where}.{name}") for name, one in value.items()}
+    return kind(**fields)
+
+
+def _build_union(kinds: tuple[Any, ...], value: Any, arrays: Mapping[str, np.ndarray], where: str) -> Any:
+    if value is None and type(None) in kinds:
+        return None
+    (other,) = (kind for kind in kinds if kind is not type(None))
+    return _build(other, value, arrays, where)
+
+
+def _array(value: Any, arrays: Mapping[str, np.ndarray], where: str) -> np.ndarray:
+    if isinstance(value, dict) and isinstance(value.get("$array"), str):
+        return arrays[value["$array"]]
+    if isinstance(value, dict) and "$values" in value:
+        dtype, shape = np.dtype(value["dtype"]), tuple(map(int, value["shape"]))
+        if dtype.kind not in _KINDS or math.prod(shape) > _INLINE:
+            raise TypeError(f"{where} is not an array of numbers")
+        return np.array(value["$values"], dtype).reshape(shape)
+    raise TypeError(f"{where} is not an array")
+
+
+def _scalar(kind: Any, value: Any, where: str) -> Any:
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(kind, type) or not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise TypeError(f"{where} is not of the type {getattr(kind, '__name__', kind)}")
+    return value

@@ -1,11 +1,12 @@
-"""What the worker can do beside segmenting: download files, convert a checkpoint, try a device."""
+"""What a child process can do beside segmenting: download files, convert a checkpoint, try a device."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from SATSegmentLib.engine.api import RunListener
 from SATSegmentLib.errors import Cancelled, DeviceError
 from SATSegmentLib.types import Progress
 
@@ -13,26 +14,39 @@ _Tell = Callable[[Progress], None]
 _Asked = Callable[[], bool]
 
 
-def run(message: dict[str, Any], progress: _Tell, cancel: _Asked) -> Any:
-    """Do what a message asks for; returns something that JSON can hold.
+def run(message: Mapping[str, Any], listener: RunListener) -> Any:
+    """Do a task.
+
+    Parameters
+    ----------
+    message : Mapping
+        {"task": its name, "fields": its arguments}.
+
+    Returns
+    -------
+    object
+        Something that JSON can hold.
 
     Raises
     ------
-    SATSegmentError: as the task itself.
+    SATSegmentError
+        As the task itself.
     """
-    return _TASKS[message["type"]](message, progress, cancel)
+    tell = listener.progress or (lambda progress: None)
+    cancel = listener.cancel or (lambda: False)
+    return _TASKS[message["task"]](message["fields"], tell, cancel)
 
 
-def _download(message: dict[str, Any], progress: _Tell, cancel: _Asked) -> list[str]:
+def _download(fields: Mapping[str, Any], progress: _Tell, cancel: _Asked) -> list[str]:
     """{wanted: [{repository, path, optional}], target, spare_bytes} -> files."""
     from SATSegmentLib.models.download import Wanted, fetch
 
-    wanted = [Wanted(**one) for one in message["wanted"]]
-    files = fetch(wanted, Path(message["target"]), progress, cancel, message["spare_bytes"])
+    wanted = [Wanted(**one) for one in fields["wanted"]]
+    files = fetch(wanted, Path(fields["target"]), progress, cancel, fields["spare_bytes"])
     return [str(path) for path in files]
 
 
-def _convert(message: dict[str, Any], progress: _Tell, cancel: _Asked) -> str:
+def _convert(fields: Mapping[str, Any], progress: _Tell, cancel: _Asked) -> str:
     """{network, text_encoder, language_model, out, name} -> the model's folder."""
     from SATSegmentLib.anatomy.vocabulary.labels import load_labels
     from SATSegmentLib.models.folder import ModelDescription
@@ -40,20 +54,20 @@ def _convert(message: dict[str, Any], progress: _Tell, cancel: _Asked) -> str:
 
     progress(Progress(0.0, "reading the weights"))
     convert(
-        Path(message["network"]),
-        Path(message["out"]),
-        ModelDescription(message["name"]),
-        text_encoder=Path(message["text_encoder"]),
-        language_model=Path(message["language_model"]),
+        Path(fields["network"]),
+        Path(fields["out"]),
+        ModelDescription(fields["name"]),
+        text_encoder=Path(fields["text_encoder"]),
+        language_model=Path(fields["language_model"]),
         labels=[(label.text, label.modality) for label in load_labels()],
         overwrite=True,
         progress=progress,
         cancel=cancel,
     )
-    return message["out"]
+    return fields["out"]
 
 
-def _check_device(message: dict[str, Any], progress: _Tell, cancel: _Asked) -> dict[str, Any]:
+def _check_device(fields: Mapping[str, Any], progress: _Tell, cancel: _Asked) -> dict[str, Any]:
     """{device} -> {device, name, torch, memory_bytes}: what a tensor operation was run on."""
     progress(Progress(0.0, "loading PyTorch"))
     import torch
@@ -62,7 +76,7 @@ def _check_device(message: dict[str, Any], progress: _Tell, cancel: _Asked) -> d
 
     if cancel():
         raise Cancelled
-    device = choose_device(message["device"])
+    device = choose_device(fields["device"])
     try:
         # A convolution, because a build without kernels for a new card still adds numbers on it.
         weights = torch.ones(1, 1, 3, 3, 3, device=device)
@@ -83,7 +97,7 @@ def _check_device(message: dict[str, Any], progress: _Tell, cancel: _Asked) -> d
     return {"device": str(device), "name": name, "torch": torch.__version__, "memory_bytes": memory}
 
 
-_TASKS: dict[str, Callable[[dict[str, Any], _Tell, _Asked], Any]] = {
+_TASKS: dict[str, Callable[[Mapping[str, Any], _Tell, _Asked], Any]] = {
     "download": _download,
     "convert": _convert,
     "check_device": _check_device,

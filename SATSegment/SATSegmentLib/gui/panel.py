@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,7 @@ from SATSegmentLib.gui.teach_bar import TeachBar
 from SATSegmentLib.mrml.segmentations import removeSegment
 from SATSegmentLib.mrml.undo import RunUndo
 from SATSegmentLib.mrml.volumes import checkVolume
-from SATSegmentLib.types import MODALITIES, Modality
-
-_THRESHOLD = 0.5
+from SATSegmentLib.types import DEFAULT_THRESHOLD, MODALITIES, Modality
 
 
 class Panel:
@@ -55,7 +54,6 @@ class Panel:
         # By id of the segmentation node: each has the table of its own runs.
         self._rows: dict[str, list[ResultRow]] = {}
         self._undo: tuple[RunUndo, list[ResultRow]] | None = None
-        self._threshold = _THRESHOLD
         self.promptBox = PromptBox(self.ui.promptPlaceholder)
         # Not `ui.promptPlaceholderLayout`: childWidgetVariables leaves out layouts that are empty when they are loaded.
         self.ui.promptPlaceholder.layout().addWidget(self.promptBox.widget)
@@ -269,8 +267,7 @@ class Panel:
     # --- a run
 
     def _startRun(self, **callbacks: Any) -> Any:
-        self._threshold = _THRESHOLD
-        return self._segment(self.promptBox.prompts(), _THRESHOLD, **callbacks)
+        return self._segment(self.promptBox.prompts(), DEFAULT_THRESHOLD, **callbacks)
 
     def _segment(self, prompts: Any, threshold: float, **callbacks: Any) -> Any:
         volumeNode = self.ui.inputSelector.currentNode()
@@ -283,13 +280,9 @@ class Panel:
         return self.logic.segmentAsync(
             volumeNode,
             list(prompts),
+            dataclasses.replace(self.settings.options, threshold=threshold),
             self.modality,
-            self.settings.modelFolder,
             self.ui.outputSelector.currentNode(),
-            device=self.settings.device,
-            precision=self.settings.precision,
-            threshold=threshold,
-            cacheBytes=self.settings.cacheBytes,
             **callbacks,
         )
 
@@ -305,7 +298,7 @@ class Panel:
             node = output.segmentationNode
             before = self._rows.get(node.GetID(), [])
             self._undo = (output.undo, before)
-            self._rows[node.GetID()] = merged(before, rowsOf(output.results, self._threshold))
+            self._rows[node.GetID()] = merged(before, rowsOf(output.results, output.threshold))
             if self.ui.outputSelector.currentNode() is node:
                 self._sayResults()
             else:
@@ -356,11 +349,7 @@ class Panel:
     def _onThreshold(self, row: ResultRow, threshold: float) -> None:
         """Decode this structure again: the scan's features are still there, so the windows are not encoded anew."""
 
-        def start(**callbacks: Any) -> Any:
-            self._threshold = threshold
-            return self._segment([row.prompt], threshold, **callbacks)
-
-        self.run.run(start)
+        self.run.run(lambda **callbacks: self._segment([row.prompt], threshold, **callbacks))
 
     # --- teaching
 
@@ -383,11 +372,8 @@ class Panel:
                 self.ui.outputSelector.currentNode(),
                 segmentId,
                 name,
+                self.settings.options,
                 self.modality,
-                self.settings.modelFolder,
-                device=self.settings.device,
-                precision=self.settings.precision,
-                cacheBytes=self.settings.cacheBytes,
                 **callbacks,
             )
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import qt
 
+from SATSegmentLib.engine.api import RunListener
 from SATSegmentLib.errors import Cancelled
 from SATSegmentLib.types import Progress
 
@@ -18,26 +19,26 @@ _POLL_MILLISECONDS = 30
 class PanelTask:
     """One piece of work that touches neither Qt nor MRML nor VTK, because threads other than Qt's must not.
 
-        task = PanelTask(lambda tell, warn, cancelled: worker.segment(..., progress=tell, cancel=cancelled), onDone)
+        task = PanelTask(lambda listener: engine.segment(request, listener), onDone)
 
     Parameters
     ----------
-    work: called in a thread with `tell(Progress)`, `warn(str)` and `cancelled() -> bool`.
+    work: called in a thread with a `RunListener`.
     onDone: called once in Qt's thread with (result, error): one of them is None. An error is any exception of
         `work`; a cancelled task ends with `Cancelled`.
-    onProgress, onWarning: called in Qt's thread.
+    listener: its `progress` and `on_warning` are called in Qt's thread; its `cancel` is not asked, see `cancel()`.
     """
 
     def __init__(
         self,
-        work: Callable[[Callable[[Progress], None], Callable[[str], None], Callable[[], bool]], Any],
+        work: Callable[[RunListener], Any],
         onDone: Callable[[Any, BaseException | None], None],
-        onProgress: Callable[[Progress], None] | None = None,
-        onWarning: Callable[[str], None] | None = None,
+        listener: RunListener | None = None,
     ) -> None:
+        listener = listener or RunListener()
         self._messages: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
         self._cancelled = threading.Event()
-        self._handlers = {"progress": onProgress, "warning": onWarning}
+        self._handlers = {"progress": listener.progress, "warning": listener.on_warning}
         self._onDone = onDone
         self.running = True
         self._timer = qt.QTimer()
@@ -64,7 +65,7 @@ class PanelTask:
 
     def _run(self, work: Callable[..., Any]) -> None:
         try:
-            result = work(self._tell, self._warn, self._cancelled.is_set)
+            result = work(RunListener(progress=self._tell, cancel=self._cancelled.is_set, on_warning=self._warn))
         except BaseException as error:
             self._messages.put(("done", (None, error)))
         else:

@@ -10,6 +10,7 @@ from typing import Any
 import qt
 from slicer.i18n import tr as _
 
+from SATSegmentLib.engine.api import RunListener
 from SATSegmentLib.errors import Cancelled, OutOfMemory, SATSegmentError
 from SATSegmentLib.gui.icons import icon
 from SATSegmentLib.gui.signal import Connections, Signal
@@ -29,7 +30,7 @@ class RunController:
     Parameters
     ----------
     ui: the panel's widgets by name.
-    start: starts a run with the keywords onProgress, onDone, onWarning, and returns its `PanelTask`; raises a
+    start: starts a run with the keywords listener and onDone, and returns its `PanelTask`; raises a
         `SATSegmentError` where nothing can be started.
     onProcessor: called where the user wants to go on with the processor after the card's memory did not suffice.
     """
@@ -74,9 +75,8 @@ class RunController:
             return
         self.closeError()
         try:
-            self._task = (self._start if start is None else start)(
-                onProgress=self._onProgress, onDone=self._onDone, onWarning=self._onWarning
-            )
+            listener = RunListener(progress=self._onProgress, on_warning=self._onWarning)
+            self._task = (self._start if start is None else start)(listener=listener, onDone=self._onDone)
         except SATSegmentError as error:
             self.showError(error)
             return

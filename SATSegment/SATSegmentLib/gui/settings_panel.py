@@ -11,6 +11,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from SATSegmentLib.engine.api import RunOptions
 from SATSegmentLib.gui.signal import Connections, Signal
 
 _GROUP = "SATSegment"
@@ -74,6 +75,11 @@ class SettingsPanel:
     def entry(self) -> Any:
         """The chosen model's `CatalogEntry`; None for one that was converted here under another name."""
         return next((entry for entry in _catalog() if entry.name == self.model), None)
+
+    @property
+    def options(self) -> RunOptions:
+        """How a run is done, as it is set here."""
+        return RunOptions(self.modelFolder, self.device, self.precision, cache_bytes=self.cacheBytes)
 
     @property
     def device(self) -> str:

@@ -10,6 +10,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from SATSegmentLib.engine.api import RunListener
 from SATSegmentLib.errors import Cancelled, SATSegmentError
 from SATSegmentLib.gui.panel_task import PanelTask
 from SATSegmentLib.gui.run_controller import clock
@@ -178,7 +179,9 @@ class SetupPanel:
             return
         installer = self._installer()
         self._start(
-            lambda tell, warn, cancelled: installer.download(entry, consent=agreed, progress=tell, cancel=cancelled)
+            lambda listener: installer.download(
+                entry, consent=agreed, progress=listener.progress, cancel=listener.cancel
+            )
         )
 
     def _onImport(self) -> None:
@@ -192,14 +195,16 @@ class SetupPanel:
         if not list(Path(folder).rglob("model.json")) and packages.missing("weights") and not self._install("weights"):
             return
         self._start(
-            lambda tell, warn, cancelled: installer.import_folder(entry, Path(folder), progress=tell, cancel=cancelled)
+            lambda listener: installer.import_folder(
+                entry, Path(folder), progress=listener.progress, cancel=listener.cancel
+            )
         )
 
     def _onCheck(self) -> None:
         device, installer = self._settings.device, self._installer()
         self.deviceLabel.text = _("Trying…")
         self.deviceLabel.show()
-        self._start(lambda tell, warn, cancelled: installer.check_device(device), self._onChecked)
+        self._start(lambda listener: installer.check_device(device), self._onChecked)
 
     def _onChecked(self, found: dict[str, Any]) -> None:
         memory = found["memory_bytes"]
@@ -225,8 +230,9 @@ class SetupPanel:
 
     def _installer(self) -> Any:
         from SATSegmentLib.models.install import Installer
+        from SATSegmentLib.setup.child_tasks import ChildTasks
 
-        return Installer(*self._python())
+        return Installer(ChildTasks(*self._python()))
 
     def _start(self, work: Callable[..., Any], onResult: Callable[[Any], None] | None = None) -> None:
         if self._task is not None:
@@ -255,7 +261,7 @@ class SetupPanel:
             ui.setupButton.show()
         for button in (self.checkButton, self.importButton, self.consentBox):
             button.enabled = False
-        self._task = PanelTask(work, done, self._onProgress)
+        self._task = PanelTask(work, done, RunListener(progress=self._onProgress))
 
     def _onProgress(self, progress: Progress) -> None:
         self._ui.setupProgressBar.setValue(round(progress.fraction * 1000))

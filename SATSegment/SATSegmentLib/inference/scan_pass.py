@@ -15,10 +15,11 @@ from SATSegmentLib.grid.box import Box, intersection
 from SATSegmentLib.inference.blend import Blend
 from SATSegmentLib.inference.cache import FeatureCache
 from SATSegmentLib.inference.device import precision_name
-from SATSegmentLib.inference.plan import PassSize, RunPlan
+from SATSegmentLib.inference.plan import PassSize
 from SATSegmentLib.inference.preprocess import PreparedScan
 from SATSegmentLib.inference.progress import Run
 from SATSegmentLib.inference.restore import restore, touched_sides
+from SATSegmentLib.inference.run_plan import RunPlan
 from SATSegmentLib.inference.tiles import HighTiles, TileLogits, TileSums, Tiling
 from SATSegmentLib.inference.windows import cover, pad_to_window
 from SATSegmentLib.sat.backbones.unet.cost import decode_macs, encode_macs

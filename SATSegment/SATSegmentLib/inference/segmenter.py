@@ -16,9 +16,10 @@ from SATSegmentLib.inference.cache import FeatureCache, default_cache
 from SATSegmentLib.inference.checks import check_image, refuse_label_map, warn_about_modality
 from SATSegmentLib.inference.device import EIGHT_BIT, choose_device, precision_name
 from SATSegmentLib.inference.memory import free_memory, is_out_of_memory
-from SATSegmentLib.inference.plan import RunPlan, plan_precision, plan_run
+from SATSegmentLib.inference.plan import plan_precision, plan_run
 from SATSegmentLib.inference.preprocess import PreparedScan, PreparedScans
 from SATSegmentLib.inference.progress import CancelCallback, ProgressCallback, Run, check_cancelled
+from SATSegmentLib.inference.run_plan import RunPlan
 from SATSegmentLib.inference.scan_pass import Ask, ScanPass
 from SATSegmentLib.inference.speed import Speed, measure_speed
 from SATSegmentLib.models.catalog import find_model
@@ -26,9 +27,7 @@ from SATSegmentLib.models.folder import DESCRIPTION_FILE, NETWORK_FILE, ModelDes
 from SATSegmentLib.sat.checkpoint.released import build_network, read_network
 from SATSegmentLib.sat.network import SATNetwork
 from SATSegmentLib.sat.text.queries import QuerySource
-from SATSegmentLib.types import MODALITIES, Image, Modality, Orientation, Prompt, SegmentResult
-
-THRESHOLD = 0.5
+from SATSegmentLib.types import DEFAULT_THRESHOLD, MODALITIES, Image, Modality, Orientation, Prompt, SegmentResult
 
 PlanCallback = Callable[[RunPlan], None]
 
@@ -120,8 +119,9 @@ class Segmenter:
         prompts: Sequence[Prompt],
         progress: ProgressCallback | None = None,
         cancel: CancelCallback | None = None,
-        threshold: float = THRESHOLD,
+        threshold: float = DEFAULT_THRESHOLD,
         on_plan: PlanCallback | None = None,
+        words: Sequence[bytes] | None = None,
     ) -> list[SegmentResult]:
         """Segment the prompts in a scan: one result each, in their order.
 
@@ -134,6 +134,7 @@ class Segmenter:
         threshold: a voxel belongs to a structure where its probability exceeds this.
         on_plan: called with what the run will take before it starts, and again if memory runs out and it goes on with
             less. Each such step is a `SATSegmentWarning`, too.
+        words: contents of the files of taught words; by default they are looked for in this computer's folders.
 
         Raises
         ------
@@ -141,24 +142,20 @@ class Segmenter:
         ScanError, GeometryError: the scan cannot be segmented.
         OutOfMemory, Cancelled.
         """
-        self._check_prompts(prompts)
-        check_image(image)
-        refuse_label_map(image)
-        for modality in sorted({prompt.modality for prompt in prompts}):
-            warn_about_modality(image, modality)
-        if self._queries is None:
-            raise PromptError(
-                f"The model {self.description.name} has no query vectors for words.",
-                "Convert it again together with its text encoder.",
-            )
-        queries, shifts = self._queries.embed(prompts), self._queries.shifts(prompts)
-        channels = self._network.architecture.features[0]
-        if any(shift is not None and len(shift) != channels for shift in shifts):
-            raise PairMismatch(
-                f"The file of a taught word does not fit the model {self.description.name}.", "Teach the word again."
-            )
-        asks = [Ask(i, *one) for i, one in enumerate(zip(prompts, queries, shifts, strict=True))]
+        asks = self._admit(image, prompts, words)
         return self._run(image, asks, progress, cancel, threshold, on_plan)
+
+    def plan(
+        self,
+        image: Image,
+        prompts: Sequence[Prompt],
+        threshold: float = DEFAULT_THRESHOLD,
+        words: Sequence[bytes] | None = None,
+    ) -> RunPlan:
+        """What `segment` would take with the features that are kept now; parameters and errors as there."""
+        asks = self._admit(image, prompts, words)
+        with torch.inference_mode():
+            return self._plan(self._passes(image, asks, threshold, None))
 
     def segment_queries(
         self,
@@ -170,7 +167,7 @@ class Segmenter:
         shifts: Sequence[np.ndarray | None] | None = None,
         progress: ProgressCallback | None = None,
         cancel: CancelCallback | None = None,
-        threshold: float = THRESHOLD,
+        threshold: float = DEFAULT_THRESHOLD,
         on_plan: PlanCallback | None = None,
     ) -> list[SegmentResult]:
         """Segment query vectors instead of words, as `segment`.
@@ -248,7 +245,27 @@ class Segmenter:
         check_image(image)
         refuse_label_map(image)
         with torch.inference_mode():
-            return self._pass(self._prepare(image, modality, orientation), [], THRESHOLD)
+            return self._pass(self._prepare(image, modality, orientation), [], DEFAULT_THRESHOLD)
+
+    def _admit(self, image: Image, prompts: Sequence[Prompt], words: Sequence[bytes] | None) -> list[Ask]:
+        """What is asked, where scan and prompts can be used at all."""
+        self._check_prompts(prompts)
+        check_image(image)
+        refuse_label_map(image)
+        for modality in sorted({prompt.modality for prompt in prompts}):
+            warn_about_modality(image, modality)
+        if self._queries is None:
+            raise PromptError(
+                f"The model {self.description.name} has no query vectors for words.",
+                "Convert it again together with its text encoder.",
+            )
+        queries, shifts = self._queries.embed(prompts, words), self._queries.shifts(prompts, words)
+        channels = self._network.architecture.features[0]
+        if any(shift is not None and len(shift) != channels for shift in shifts):
+            raise PairMismatch(
+                f"The file of a taught word does not fit the model {self.description.name}.", "Teach the word again."
+            )
+        return [Ask(i, *one) for i, one in enumerate(zip(prompts, queries, shifts, strict=True))]
 
     def _check_prompts(self, prompts: Sequence[Prompt]) -> None:
         if not prompts:
@@ -278,16 +295,10 @@ class Segmenter:
         threshold: float,
         on_plan: PlanCallback | None,
     ) -> list[SegmentResult]:
-        groups: dict[tuple[Modality, Orientation], list[Ask]] = {}
-        for ask in asks:
-            groups.setdefault((ask.prompt.modality, ask.prompt.orientation), []).append(ask)
         results: dict[int, SegmentResult] = {}
         with torch.inference_mode():
             try:
-                passes = []
-                for (modality, orientation), group in groups.items():
-                    check_cancelled(cancel)
-                    passes.append(self._pass(self._prepare(image, modality, orientation), group, threshold))
+                passes = self._passes(image, asks, threshold, cancel)
                 plan = self._plan(passes)
             except (MemoryError, RuntimeError) as error:
                 if is_out_of_memory(error):
@@ -305,6 +316,19 @@ class Segmenter:
                 self._announce(plan, on_plan)
         self._learn_speed(passes)
         return [results[index] for index in range(len(asks))]
+
+    def _passes(
+        self, image: Image, asks: Sequence[Ask], threshold: float, cancel: CancelCallback | None
+    ) -> list[ScanPass]:
+        """One for each modality and training orientation."""
+        groups: dict[tuple[Modality, Orientation], list[Ask]] = {}
+        for ask in asks:
+            groups.setdefault((ask.prompt.modality, ask.prompt.orientation), []).append(ask)
+        passes = []
+        for (modality, orientation), group in groups.items():
+            check_cancelled(cancel)
+            passes.append(self._pass(self._prepare(image, modality, orientation), group, threshold))
+        return passes
 
     def _carry_out(
         self, passes: Sequence[ScanPass], plan: RunPlan, run: Run, results: dict[int, SegmentResult]

@@ -101,3 +101,11 @@ def _check_values(description: ModelDescription) -> None:
         raise ValueError("a spacing is not a positive number")
     if not description.orientations or not set(description.orientations) <= set(_ORIENTATIONS):
         raise ValueError("unknown orientations")
+
+
+def fingerprint(folder: Path) -> tuple[object, ...]:
+    """Changes whenever a file of a model folder is replaced or rewritten; reads no file."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    found = [(str(path.relative_to(folder)), path.stat()) for path in files]
+    stamps = tuple((name, one.st_ino, one.st_size, one.st_mtime_ns, one.st_ctime_ns) for name, one in found)
+    return (str(folder.resolve()), *stamps)

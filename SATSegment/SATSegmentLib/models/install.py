@@ -1,6 +1,6 @@
 """The released models on this machine: get them, import them, delete them.
 
-The engine's own process does the work (`worker.client.Worker`); nothing here imports torch.
+The engine's own process does the work (`engine.tasks`); nothing here imports torch.
 """
 
 from __future__ import annotations
@@ -11,10 +11,8 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from SATSegmentLib.engine.offline import download_environment, offline_environment
-from SATSegmentLib.engine.process import Worker
 from SATSegmentLib.errors import ModelNotFound, OutputError, SATSegmentError
 from SATSegmentLib.files import atomic_path
 from SATSegmentLib.models.catalog import MODELS_VARIABLE, CatalogEntry, catalog, models_home
@@ -87,18 +85,30 @@ def started_bytes(entry: CatalogEntry) -> int:
     return sum(path.stat().st_size for path in staging_folder(entry).rglob("*") if path.is_file())
 
 
+class TaskRunner(Protocol):
+    """Does the heavy part: in a process of its own inside Slicer, in this one in a terminal."""
+
+    def __call__(
+        self,
+        task: str,
+        fields: Mapping[str, Any],
+        progress: ProgressCallback | None = None,
+        cancel: CancelCallback | None = None,
+    ) -> Any:
+        """Do a task of `engine.tasks`; returns what it answers, and raises what it raises."""
+
+
 class Installer:
-    """Downloads and converts models in child processes.
+    """Downloads and converts models.
 
     Parameters
     ----------
-    python: the interpreter to run them with; in Slicer, PythonSlicer.
-    environment: their environment without what switches downloads on or off; this process's own by default.
+    do : TaskRunner
+        Does the heavy part.
     """
 
-    def __init__(self, python: str, environment: Mapping[str, str] | None = None) -> None:
-        self._python = python
-        self._environment = environment
+    def __init__(self, do: TaskRunner) -> None:
+        self._do = do
 
     def download(
         self,
@@ -120,7 +130,7 @@ class Installer:
         Raises
         ------
         ConsentError: without consent; nothing was fetched.
-        DownloadError, OutputError, CheckpointError, Cancelled, WorkerError: the model is not installed.
+        DownloadError, OutputError, CheckpointError, Cancelled, EngineError: the model is not installed.
         """
         if not consent:
             raise ConsentError(f"{entry.title} was not downloaded.", "Read the notice and agree to it first.")
@@ -130,20 +140,16 @@ class Installer:
         _make(staging)
         files = [Wanted(entry.repository, entry.network), Wanted(entry.repository, entry.text_encoder)]
         files += [Wanted(entry.tokenizer, name, optional=name != "config.json") for name in _TOKENIZER_FILES]
-        worker = Worker(self._python, download_environment(self._environment))
-        try:
-            worker.call(
-                "download",
-                {
-                    "wanted": [dataclasses.asdict(one) for one in files],
-                    "target": str(staging),
-                    "spare_bytes": int(sizes(entry).converted),
-                },
-                progress=_part(progress, 0.0, _DOWNLOAD_SHARE, "downloading: "),
-                cancel=cancel,
-            )
-        finally:
-            worker.close()
+        self._do(
+            "download",
+            {
+                "wanted": [dataclasses.asdict(one) for one in files],
+                "target": str(staging),
+                "spare_bytes": int(sizes(entry).converted),
+            },
+            _part(progress, 0.0, _DOWNLOAD_SHARE, "downloading: "),
+            cancel,
+        )
         released = staging / entry.repository
         folder = self._convert(
             entry,
@@ -173,7 +179,7 @@ class Installer:
         Raises
         ------
         ModelNotFound: files are missing; the message names them.
-        CheckpointError, OutputError, Cancelled, WorkerError: the model is not installed.
+        CheckpointError, OutputError, Cancelled, EngineError: the model is not installed.
         """
         converted = _find_converted(source, entry)
         if converted is not None:
@@ -195,7 +201,7 @@ class Installer:
         return self._convert(entry, network, text_encoder, tokenizer, progress, cancel)
 
     def check_device(self, device: str = "auto") -> dict[str, Any]:
-        """Run a tensor operation on the device, in a child process.
+        """Run a tensor operation on the device.
 
         Returns
         -------
@@ -203,13 +209,9 @@ class Installer:
 
         Raises
         ------
-        DeviceError: the device does not compute; WorkerError: PyTorch is missing.
+        DeviceError: the device does not compute; EngineError: PyTorch is missing.
         """
-        worker = Worker(self._python, offline_environment(self._environment))
-        try:
-            return worker.call("check_device", {"device": device})
-        finally:
-            worker.close()
+        return dict(self._do("check_device", {"device": device}))
 
     def _convert(
         self,
@@ -221,22 +223,18 @@ class Installer:
         cancel: CancelCallback | None,
     ) -> Path:
         _make(entry.folder.parent)
-        worker = Worker(self._python, offline_environment(self._environment))
-        try:
-            worker.call(
-                "convert",
-                {
-                    "network": str(network),
-                    "text_encoder": str(text_encoder),
-                    "language_model": str(tokenizer),
-                    "out": str(entry.folder),
-                    "name": entry.title,
-                },
-                progress=_part(progress, 0.0, 1.0, "converting: "),
-                cancel=cancel,
-            )
-        finally:
-            worker.close()
+        self._do(
+            "convert",
+            {
+                "network": str(network),
+                "text_encoder": str(text_encoder),
+                "language_model": str(tokenizer),
+                "out": str(entry.folder),
+                "name": entry.title,
+            },
+            _part(progress, 0.0, 1.0, "converting: "),
+            cancel,
+        )
         return entry.folder
 
 

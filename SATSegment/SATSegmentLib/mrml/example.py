@@ -9,10 +9,10 @@ from vtk.util.numpy_support import vtk_to_numpy
 
 from SATSegmentLib.errors import GeometryError, ScanError
 from SATSegmentLib.mrml.volumes import imageFromVolume
-from SATSegmentLib.types import Image
+from SATSegmentLib.types import Example, Image
 
 
-def exampleOf(volumeNode, segmentationNode, segmentId: str) -> tuple[Image, np.ndarray]:
+def exampleOf(volumeNode, segmentationNode, segmentId: str) -> Example:
     """A volume's image, and a segment as a mask on the volume's own grid (bool, KJI).
 
     A segment that was drawn on another grid is resampled to the nearest voxel. Both are copies: the scene may change
@@ -35,7 +35,7 @@ def exampleOf(volumeNode, segmentationNode, segmentId: str) -> tuple[Image, np.n
     mask = _maskOnGrid(segmentationNode, segmentId, image)
     if not mask.any():
         raise ScanError(f"Nothing of the segment {segment.GetName()} lies in the volume.", "Mark the structure first.")
-    return Image(np.array(image.array), image.ijk_to_ras), mask
+    return Example(Image(np.array(image.array), image.ijk_to_ras), mask)
 
 
 def _maskOnGrid(segmentationNode, segmentId: str, image: Image) -> np.ndarray:

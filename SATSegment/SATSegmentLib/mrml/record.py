@@ -13,7 +13,7 @@ from SATSegmentLib.segments.style import segment_id
 from SATSegmentLib.types import SegmentResult
 
 if TYPE_CHECKING:
-    from SATSegmentLib.engine.messages import ModelRecord
+    from SATSegmentLib.engine.api import ModelRecord
 
 RECORD_ATTRIBUTE = "SATSegment.Runs"
 

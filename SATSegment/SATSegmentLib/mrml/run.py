@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from SATSegmentLib.engine.api import Engine, RunListener, RunOptions, SegmentAnswer, SegmentRequest
 from SATSegmentLib.errors import ScanError
 from SATSegmentLib.grid.tilt import slice_tilt
 from SATSegmentLib.mrml.record import addRecord
@@ -17,9 +18,6 @@ from SATSegmentLib.mrml.undo import RunUndo
 from SATSegmentLib.mrml.volumes import imageFromVolume
 from SATSegmentLib.segments.style import segment_id
 from SATSegmentLib.types import Prompt, SegmentResult
-
-if TYPE_CHECKING:
-    from SATSegmentLib.engine.process import Answer, Worker
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,12 +29,14 @@ class RunOutput:
     segmentationNode: where the segments are.
     results: one per prompt, in their order, without masks that anybody needs any more.
     written: which segments were made, what was not found.
+    threshold: of the run.
     undo: takes it back.
     """
 
     segmentationNode: Any
-    results: list[SegmentResult]
+    results: tuple[SegmentResult, ...]
     written: WrittenSegments
+    threshold: float
     undo: RunUndo
 
 
@@ -47,6 +47,7 @@ class VolumeRun:
     ----------
     volumeNode: the scan.
     prompts: what is asked for.
+    options: how.
     segmentationNode: where the segments go; a new node by default.
 
     Raises
@@ -54,11 +55,13 @@ class VolumeRun:
     ScanError, GeometryError: the scan or the target cannot be used; nobody has waited yet.
     """
 
-    def __init__(self, volumeNode: Any, prompts: Sequence[Prompt], segmentationNode: Any = None) -> None:
+    def __init__(
+        self, volumeNode: Any, prompts: Sequence[Prompt], options: RunOptions, segmentationNode: Any = None
+    ) -> None:
         self.image = imageFromVolume(volumeNode)
         # Before the run: nobody should wait for masks that have no place to go.
         checkTarget(segmentationNode, volumeNode)
-        self.prompts = list(prompts)
+        self.prompts, self.options = list(prompts), options
         self._volumeNode = volumeNode
         self._segmentationNode = segmentationNode
         # Taken now: renaming the node while the run is on must not name its result.
@@ -66,31 +69,29 @@ class VolumeRun:
         self._scalars = volumeNode.GetImageData().GetPointData().GetScalars()
         self._stamp = self._scalars.GetMTime()
 
-    def ask(self, worker: Worker, model: str, **options: Any) -> Answer:
-        """The worker's answer, on the volume's own grid; takes as long as the run.
+    def ask(self, engine: Engine, listener: RunListener | None = None) -> SegmentAnswer:
+        """The engine's answer, on the volume's own grid; takes as long as the run.
 
         Touches no node, so a thread may call it.
 
-        Parameters
-        ----------
-        options: as `Worker.segment` takes them.
-
         Raises
         ------
-        SATSegmentError: as `Worker.segment`.
+        SATSegmentError
+            As `Engine.segment`.
         """
+        listener = listener or RunListener()
         tilt = slice_tilt(self.image)
         if tilt is None:
-            return worker.segment(self.image, self.prompts, model, **options)
-        if tell := options.get("on_warning"):
-            tell(
+            return engine.segment(SegmentRequest.of(self.image, self.prompts, self.options), listener)
+        if listener.on_warning is not None:
+            listener.on_warning(
                 f"The scan's slices are tilted by {tilt.degrees:.1f} degrees. They are straightened for the network; "
                 "the masks are in the scan's own slices."
             )
-        answer = worker.segment(tilt.straight(self.image), self.prompts, model, **options)
-        return dataclasses.replace(answer, results=[tilt.back(result) for result in answer.results])
+        answer = engine.segment(SegmentRequest.of(tilt.straight(self.image), self.prompts, self.options), listener)
+        return dataclasses.replace(answer, results=tuple(tilt.back(result) for result in answer.results))
 
-    def write(self, answer: Answer, threshold: float) -> RunOutput:
+    def write(self, answer: SegmentAnswer) -> RunOutput:
         """Write an answer as segments.
 
         Raises
@@ -115,9 +116,9 @@ class VolumeRun:
             if isNew:
                 volumeNode.GetScene().RemoveNode(node)
             raise
-        addRecord(node, answer.results, answer.model, threshold)
+        addRecord(node, answer.results, answer.model, self.options.threshold)
         undo.written()
-        return RunOutput(node, answer.results, written, undo)
+        return RunOutput(node, answer.results, written, self.options.threshold, undo)
 
     def _checkUnchanged(self) -> None:
         volumeNode = self._volumeNode

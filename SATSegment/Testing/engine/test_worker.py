@@ -10,17 +10,20 @@ import tempfile
 import threading
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import SATSegmentLib
 from helpers.small_model import LABELS, headLikeImage, makeModel
-from SATSegmentLib.engine.messages import WorkerError
-from SATSegmentLib.engine.process import SCRATCH_PREFIX, Worker
+from SATSegmentLib.engine.api import EngineError, RunListener, RunOptions, SegmentAnswer, SegmentRequest
+from SATSegmentLib.engine.process import WorkerEngine
+from SATSegmentLib.engine.transport.pipe import SCRATCH_PREFIX
 from SATSegmentLib.errors import Cancelled, DeviceError, ModelNotFound, PromptError, SATSegmentWarning, ScanError
-from SATSegmentLib.types import Image, Prompt
+from SATSegmentLib.types import Image, Progress, Prompt
 
 HEAD = [Prompt(text, modality) for text, modality in LABELS[:3]]
 LIBRARY = Path(SATSegmentLib.__file__).parent.parent
@@ -43,15 +46,28 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="module")
-def shared_worker() -> Worker:
-    worker = Worker(environment={**os.environ, "OMP_NUM_THREADS": "1"})
+def shared_worker() -> WorkerEngine:
+    worker = WorkerEngine(environment={**os.environ, "OMP_NUM_THREADS": "1"})
     yield worker
     worker.close()
 
 
 @pytest.fixture
-def worker(shared_worker: Worker) -> Worker:
+def worker(shared_worker: WorkerEngine) -> WorkerEngine:
     return shared_worker
+
+
+def ask(
+    worker: WorkerEngine,
+    image: Image,
+    prompts: list[Prompt],
+    model: str,
+    progress: Callable[[Progress], None] | None = None,
+    cancel: Callable[[], bool] | None = None,
+    **options: Any,
+) -> SegmentAnswer:
+    request = SegmentRequest.of(image, prompts, RunOptions(model, **options))
+    return worker.segment(request, RunListener(progress, cancel))
 
 
 def long_image() -> Image:
@@ -73,12 +89,12 @@ def gone(pid: int, within: float = 5.0) -> bool:
     return False
 
 
-def test_the_answer_is_the_engines(worker: Worker, model: str) -> None:
+def test_the_answer_is_the_engines(worker: WorkerEngine, model: str) -> None:
     from SATSegmentLib.inference.segmenter import Segmenter
 
     image = headLikeImage()
     stages = []
-    answer = worker.segment(image, HEAD, model, device="cpu", precision="float32", progress=stages.append)
+    answer = ask(worker, image, HEAD, model, device="cpu", precision="float32", progress=stages.append)
     expected = Segmenter.load(model, device="cpu", precision="float32").segment(image, HEAD)
     assert answer.model.name == "Tiny"
     assert len(answer.model.sha256) == 64
@@ -94,10 +110,10 @@ def test_the_answer_is_the_engines(worker: Worker, model: str) -> None:
     assert fractions[-1] == 1.0
 
 
-def test_the_model_stays_warm_in_one_process(worker: Worker, model: str) -> None:
-    worker.segment(headLikeImage(), HEAD[:1], model)
+def test_the_model_stays_warm_in_one_process(worker: WorkerEngine, model: str) -> None:
+    ask(worker, headLikeImage(), HEAD[:1], model)
     first = worker.pid
-    worker.segment(headLikeImage(), HEAD[1:2], model)
+    ask(worker, headLikeImage(), HEAD[1:2], model)
     assert worker.pid == first is not None
 
 
@@ -112,50 +128,52 @@ def test_the_model_stays_warm_in_one_process(worker: Worker, model: str) -> None
         ({"image": Image(np.zeros((8, 8, 8), np.float32), np.eye(4))}, ScanError),
     ],
 )
-def test_errors_keep_their_type_and_the_worker_goes_on(worker: Worker, model: str, change: dict, kind: type) -> None:
-    worker.segment(headLikeImage(), HEAD[:1], model)
+def test_errors_keep_their_type_and_the_worker_goes_on(
+    worker: WorkerEngine, model: str, change: dict, kind: type
+) -> None:
+    ask(worker, headLikeImage(), HEAD[:1], model)
     pid = worker.pid
     arguments = {"image": headLikeImage(), "prompts": HEAD[:1], "model": model, **change}
     with pytest.raises(kind) as caught, warnings.catch_warnings(action="ignore", category=SATSegmentWarning):
-        worker.segment(**arguments)
+        ask(worker, **arguments)
     assert caught.value.message
     assert caught.value.remedy
     assert worker.pid == pid
 
 
-def test_warnings_of_the_engine_arrive(worker: Worker, model: str) -> None:
+def test_warnings_of_the_engine_arrive(worker: WorkerEngine, model: str) -> None:
     with pytest.warns(SATSegmentWarning, match=r"(?i)ct"):
-        worker.segment(headLikeImage(), [Prompt("liver", "ct")], model)
+        ask(worker, headLikeImage(), [Prompt("liver", "ct")], model)
 
 
 def test_a_killed_run_is_a_clear_error_and_the_next_run_works(model: str) -> None:
-    worker = Worker(environment={**os.environ, "OMP_NUM_THREADS": "1"})
-    worker.segment(headLikeImage(), HEAD[:1], model)
+    worker = WorkerEngine(environment={**os.environ, "OMP_NUM_THREADS": "1"})
+    ask(worker, headLikeImage(), HEAD[:1], model)
     pid = worker.pid
 
     def kill(progress) -> None:
         if 0 < progress.fraction < 1:
             os.kill(pid, signal.SIGKILL)
 
-    with pytest.raises(WorkerError, match="ended from outside") as caught:
-        worker.segment(long_image(), HEAD, model, progress=kill)
+    with pytest.raises(EngineError, match="ended from outside") as caught:
+        ask(worker, long_image(), HEAD, model, progress=kill)
     assert "Nothing was lost" in caught.value.message
     assert worker.pid is None
-    assert worker.segment(headLikeImage(), HEAD[:1], model).results
+    assert ask(worker, headLikeImage(), HEAD[:1], model).results
     assert worker.pid not in (None, pid)
     worker.close()
 
 
-def test_a_worker_that_was_killed_between_runs_is_replaced_in_silence(worker: Worker, model: str) -> None:
-    worker.segment(headLikeImage(), HEAD[:1], model)
+def test_a_worker_that_was_killed_between_runs_is_replaced_in_silence(worker: WorkerEngine, model: str) -> None:
+    ask(worker, headLikeImage(), HEAD[:1], model)
     pid = worker.pid
     os.kill(pid, signal.SIGKILL)
-    assert worker.segment(headLikeImage(), HEAD[:1], model).results
+    assert ask(worker, headLikeImage(), HEAD[:1], model).results
     assert worker.pid != pid
 
 
-def test_cancel_is_heard_within_a_window_and_keeps_the_model_warm(worker: Worker, model: str) -> None:
-    worker.segment(headLikeImage(), HEAD[:1], model)
+def test_cancel_is_heard_within_a_window_and_keeps_the_model_warm(worker: WorkerEngine, model: str) -> None:
+    ask(worker, headLikeImage(), HEAD[:1], model)
     pid = worker.pid
     started = []
 
@@ -164,14 +182,14 @@ def test_cancel_is_heard_within_a_window_and_keeps_the_model_warm(worker: Worker
             started.append(time.monotonic())
 
     with pytest.raises(Cancelled):
-        worker.segment(long_image(), HEAD, model, progress=begun, cancel=lambda: bool(started))
+        ask(worker, long_image(), HEAD, model, progress=begun, cancel=lambda: bool(started))
     assert time.monotonic() - started[0] < 2.0
     assert worker.pid == pid
-    assert worker.segment(headLikeImage(), HEAD[:1], model).results
+    assert ask(worker, headLikeImage(), HEAD[:1], model).results
 
 
-def test_cancel_ends_a_worker_that_does_not_hear(worker: Worker, model: str) -> None:
-    worker.segment(headLikeImage(), HEAD[:1], model)
+def test_cancel_ends_a_worker_that_does_not_hear(worker: WorkerEngine, model: str) -> None:
+    ask(worker, headLikeImage(), HEAD[:1], model)
     pid = worker.pid
     asked = []
 
@@ -182,23 +200,23 @@ def test_cancel_ends_a_worker_that_does_not_hear(worker: Worker, model: str) -> 
         return True
 
     with pytest.raises(Cancelled):
-        worker.segment(long_image(), HEAD, model, cancel=cancel)
+        ask(worker, long_image(), HEAD, model, cancel=cancel)
     assert time.monotonic() - asked[0] < 2.0
     assert gone(pid)
-    assert worker.segment(headLikeImage(), HEAD[:1], model).results
+    assert ask(worker, headLikeImage(), HEAD[:1], model).results
 
 
-def test_a_worker_that_reads_nothing_holds_nobody(worker: Worker, model: str) -> None:
+def test_a_worker_that_reads_nothing_holds_nobody(worker: WorkerEngine, model: str) -> None:
     """Its pipe is full: whoever wrote into it would wait for ever, deaf to a cancel."""
-    worker.segment(headLikeImage(), HEAD[:1], model)
+    ask(worker, headLikeImage(), HEAD[:1], model)
     pid = worker.pid
     os.kill(pid, signal.SIGSTOP)
     asked = time.monotonic()
     with pytest.raises(Cancelled):
-        worker.call("check_device", {"device": "cpu", "padding": "x" * 1_000_000}, cancel=lambda: True)
+        worker.call("check_device", {"device": "cpu", "padding": "x" * 1_000_000}, RunListener(cancel=lambda: True))
     assert time.monotonic() - asked < 3.0
     assert gone(pid)
-    assert worker.segment(headLikeImage(), HEAD[:1], model).results
+    assert ask(worker, headLikeImage(), HEAD[:1], model).results
 
 
 def test_a_process_that_the_worker_leaves_behind_holds_nobody(model: str, tmp_path: Path) -> None:
@@ -208,7 +226,7 @@ def test_a_process_that_the_worker_leaves_behind_holds_nobody(model: str, tmp_pa
         "left = subprocess.Popen(['sleep', '120'], start_new_session=True)\n"
         f"open({str(tmp_path / 'left')!r}, 'w').write(str(left.pid))\n"
     )
-    worker = Worker(environment={**os.environ, "PYTHONPATH": str(tmp_path), "OMP_NUM_THREADS": "1"})
+    worker = WorkerEngine(environment={**os.environ, "PYTHONPATH": str(tmp_path), "OMP_NUM_THREADS": "1"})
     killed = []
 
     def kill(progress) -> None:
@@ -217,20 +235,22 @@ def test_a_process_that_the_worker_leaves_behind_holds_nobody(model: str, tmp_pa
             os.kill(worker.pid, signal.SIGKILL)
 
     try:
-        with pytest.raises(WorkerError, match="ended from outside"):
-            worker.segment(long_image(), HEAD, model, progress=kill)
+        with pytest.raises(EngineError, match="ended from outside"):
+            ask(worker, long_image(), HEAD, model, progress=kill)
         assert time.monotonic() - killed[0] < 5.0
     finally:
         os.kill(int((tmp_path / "left").read_text()), signal.SIGKILL)
 
 
-def test_a_run_waits_a_moment_for_one_that_is_stopping_but_not_for_one_that_goes_on(worker: Worker, model: str) -> None:
-    worker.segment(headLikeImage(), HEAD[:1], model)
+def test_a_run_waits_a_moment_for_one_that_is_stopping_but_not_for_one_that_goes_on(
+    worker: WorkerEngine, model: str
+) -> None:
+    ask(worker, headLikeImage(), HEAD[:1], model)
     stop, errors = threading.Event(), []
 
     def long_run() -> None:
         try:
-            worker.segment(long_image(), HEAD, model, cancel=stop.is_set)
+            ask(worker, long_image(), HEAD, model, cancel=stop.is_set)
         except Cancelled as error:
             errors.append(error)
 
@@ -239,23 +259,23 @@ def test_a_run_waits_a_moment_for_one_that_is_stopping_but_not_for_one_that_goes
     until = time.monotonic() + 10
     while not worker._busy.locked() and time.monotonic() < until:
         time.sleep(0.01)
-    with pytest.raises(WorkerError, match="on already"):
-        worker.segment(headLikeImage(), HEAD[:1], model)
+    with pytest.raises(EngineError, match="already in progress"):
+        ask(worker, headLikeImage(), HEAD[:1], model)
     stop.set()
-    assert worker.segment(headLikeImage(), HEAD[:1], model).results
+    assert ask(worker, headLikeImage(), HEAD[:1], model).results
     other.join(10)
     assert len(errors) == 1
 
 
-def test_a_callback_that_fails_stops_the_run(worker: Worker, model: str) -> None:
-    worker.segment(headLikeImage(), HEAD[:1], model)
+def test_a_callback_that_fails_stops_the_run(worker: WorkerEngine, model: str) -> None:
+    ask(worker, headLikeImage(), HEAD[:1], model)
     pid = worker.pid
 
     def fail(progress) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        worker.segment(long_image(), HEAD, model, progress=fail)
+        ask(worker, long_image(), HEAD, model, progress=fail)
     assert gone(pid)
 
 
@@ -263,12 +283,12 @@ def test_the_worker_and_its_files_go_when_the_parent_is_killed(model: str, tempo
     script = (
         "import sys, os\n"
         f"sys.path[:0] = [{str(LIBRARY)!r}, {str(LIBRARY / 'Testing')!r}]\n"
-        "from engine.test_worker import HEAD, long_image\n"
-        "from SATSegmentLib.engine.process import Worker\n"
-        "worker = Worker()\n"
+        "from engine.test_worker import HEAD, ask, long_image\n"
+        "from SATSegmentLib.engine.process import WorkerEngine\n"
+        "worker = WorkerEngine()\n"
         "def begun(progress):\n"
         "    if progress.fraction > 0: print(worker.pid, flush=True)\n"
-        f"worker.segment(long_image(), HEAD, {model!r}, progress=begun)\n"
+        f"ask(worker, long_image(), HEAD, {model!r}, progress=begun)\n"
     )
     environment = {**os.environ, "TMPDIR": str(temporary), "OMP_NUM_THREADS": "1"}
     parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, env=environment)
@@ -280,9 +300,9 @@ def test_the_worker_and_its_files_go_when_the_parent_is_killed(model: str, tempo
 
 
 def test_what_the_worker_wrote_goes_with_it(model: str, temporary: Path) -> None:
-    worker = Worker(environment={**os.environ, "OMP_NUM_THREADS": "1"})
+    worker = WorkerEngine(environment={**os.environ, "OMP_NUM_THREADS": "1"})
     # Room for one byte in memory: all features are spilled to disk.
-    worker.segment(headLikeImage(), HEAD, model, cache_bytes=1)
+    ask(worker, headLikeImage(), HEAD, model, cache_bytes=1)
     spilled = [path for path in temporary.rglob("*.bin") if path.stat().st_size]
     assert spilled
     worker.close()
@@ -291,38 +311,38 @@ def test_what_the_worker_wrote_goes_with_it(model: str, temporary: Path) -> None
 
 
 def test_an_idle_worker_lets_the_model_go_and_comes_back(model: str) -> None:
-    worker = Worker(environment={**os.environ, "OMP_NUM_THREADS": "1"}, idle_seconds=0.3)
-    first = worker.segment(headLikeImage(), HEAD[:1], model)
+    worker = WorkerEngine(environment={**os.environ, "OMP_NUM_THREADS": "1"}, idle_seconds=0.3)
+    first = ask(worker, headLikeImage(), HEAD[:1], model)
     pid = worker.pid
     until = time.monotonic() + 10
     while not any("let go" in line for line in worker.log) and time.monotonic() < until:
         time.sleep(0.05)
     assert any("let go" in line for line in worker.log)
-    again = worker.segment(headLikeImage(), HEAD[:1], model)
+    again = ask(worker, headLikeImage(), HEAD[:1], model)
     assert worker.pid == pid
     np.testing.assert_array_equal(again.results[0].mask, first.results[0].mask)
     worker.close()
 
 
-def test_a_later_prompt_or_threshold_finds_the_scans_features(worker: Worker, model: str) -> None:
+def test_a_later_prompt_or_threshold_finds_the_scans_features(worker: WorkerEngine, model: str) -> None:
     """What makes the threshold slider quick: the windows are not encoded again."""
     image = headLikeImage(64)
     started = time.monotonic()
-    base = worker.segment(image, HEAD[:1], model, device="cpu").results[0]
+    base = ask(worker, image, HEAD[:1], model, device="cpu").results[0]
     first = time.monotonic() - started
     started = time.monotonic()
-    strict = worker.segment(image, HEAD[:1], model, device="cpu", threshold=0.6).results[0]
+    strict = ask(worker, image, HEAD[:1], model, device="cpu", threshold=0.6).results[0]
     second = time.monotonic() - started
-    loose = worker.segment(image, HEAD[:1], model, device="cpu", threshold=0.4).results[0]
+    loose = ask(worker, image, HEAD[:1], model, device="cpu", threshold=0.4).results[0]
     assert strict.voxels < base.voxels < loose.voxels
     assert second < first
 
 
 def test_the_log_outlives_a_worker_that_crashed(model: str, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text("import sys; print('last words', file=sys.stderr); sys.exit(3)\n")
-    worker = Worker(environment={**os.environ, "PYTHONPATH": str(tmp_path)})
-    with pytest.raises(WorkerError, match="exit code"):
-        worker.segment(headLikeImage(), HEAD[:1], model)
+    worker = WorkerEngine(environment={**os.environ, "PYTHONPATH": str(tmp_path)})
+    with pytest.raises(EngineError, match="exit code"):
+        ask(worker, headLikeImage(), HEAD[:1], model)
     assert any("last words" in line for line in worker.log)
 
 
@@ -334,28 +354,28 @@ def test_what_libraries_print_does_not_disturb(model: str, tmp_path: Path) -> No
         "        print('{\"noise\"', flush=True); os.write(1, b'more noise\\n'); time.sleep(0.01)\n"
         "threading.Thread(target=noise, daemon=True).start()\n"
     )
-    worker = Worker(environment={**os.environ, "PYTHONPATH": str(tmp_path), "OMP_NUM_THREADS": "1"})
-    assert len(worker.segment(headLikeImage(), HEAD, model).results) == 3
+    worker = WorkerEngine(environment={**os.environ, "PYTHONPATH": str(tmp_path), "OMP_NUM_THREADS": "1"})
+    assert len(ask(worker, headLikeImage(), HEAD, model).results) == 3
     assert "more noise" in worker.log
     worker.close()
 
 
 def test_a_python_without_torch_says_what_is_missing(tmp_path: Path, model: str) -> None:
     (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['torch'] = None\n")
-    worker = Worker(environment={**os.environ, "PYTHONPATH": str(tmp_path)})
-    with pytest.raises(WorkerError, match="torch is not installed"):
-        worker.segment(headLikeImage(), HEAD[:1], model)
+    worker = WorkerEngine(environment={**os.environ, "PYTHONPATH": str(tmp_path)})
+    with pytest.raises(EngineError, match="torch is not installed"):
+        ask(worker, headLikeImage(), HEAD[:1], model)
     worker.close()
 
 
 def test_a_python_that_is_not_there_is_said() -> None:
-    with pytest.raises(WorkerError, match="cannot be started"):
-        Worker(python="no-such-python").segment(headLikeImage(), HEAD[:1], "demo")
+    with pytest.raises(EngineError, match="cannot be started"):
+        ask(WorkerEngine(python="no-such-python"), headLikeImage(), HEAD[:1], "demo")
 
 
 def test_a_worker_that_is_forgotten_goes(model: str) -> None:
-    worker = Worker()
-    worker.segment(headLikeImage(), HEAD[:1], model)
+    worker = WorkerEngine()
+    ask(worker, headLikeImage(), HEAD[:1], model)
     pid = worker.pid
     del worker
     assert gone(pid)

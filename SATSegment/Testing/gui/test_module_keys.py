@@ -36,9 +36,9 @@ def worker(models: Path) -> Iterator[Any]:
     import os
     import sys
 
-    from SATSegmentLib.engine.process import Worker
+    from SATSegmentLib.engine.process import WorkerEngine
 
-    worker = Worker(sys.executable, {**os.environ, "OMP_NUM_THREADS": "1"})
+    worker = WorkerEngine(sys.executable, {**os.environ, "OMP_NUM_THREADS": "1"})
     yield worker
     worker.close()
 
@@ -53,8 +53,8 @@ def rig(scene: Any, models: Path, worker: Any, tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(QFileDialog, "asked", [])
     addHead(scene)
     rig = PanelInRig()
-    monkeypatch.setattr(rig.module, "sharedWorker", lambda: worker)
-    monkeypatch.setattr(rig.module, "closeWorker", lambda: None)
+    monkeypatch.setattr(rig.module, "sharedEngine", lambda: worker)
+    monkeypatch.setattr(rig.module, "closeEngine", lambda: None)
     rig.moduleWidget.parent.activateWindow()
     settle()
     yield rig

@@ -21,6 +21,7 @@ from rig.hands import click, press, settle, waitFor
 from rig.slicer_app import closeScene
 
 from helpers.small_model import makeModel
+from SATSegmentLib.engine.api import RunListener, RunOptions
 from SATSegmentLib.types import Prompt
 
 
@@ -252,7 +253,7 @@ def test_a_killed_worker_is_an_error_message_and_the_next_run_works(rig: PanelIn
     rig.ui.outputSelector.setCurrentNode(None)
     click(rig.ui.runButton)
     waitFor(lambda: rig.ui.progressBar.value > 0, 60)
-    os.kill(rig.module.sharedWorker().pid, signal.SIGKILL)
+    os.kill(rig.module.sharedEngine().pid, signal.SIGKILL)
     rig.waitForEnd()
     assert not rig.ui.errorFrame.isHidden()
     assert "Nothing was lost" in rig.ui.errorLabel.text
@@ -278,7 +279,7 @@ def test_closing_the_scene_ends_the_run_and_empties_the_panel(rig: PanelInRig) -
     addHead(slicer.mrmlScene)
     settle()
     # The worker of the run that was dropped may still be stopping.
-    waitFor(lambda: not rig.module.sharedWorker()._busy.locked(), 10)
+    waitFor(lambda: not rig.module.sharedEngine()._busy.locked(), 10)
     assert segmentNames(run(rig, "brainstem"))
     # The new node may have the id of the old one, but not its results.
     assert [row.prompt.text for row in rig.panel.results.rows] == ["brainstem"]
@@ -302,7 +303,7 @@ def test_the_structures_come_back_with_the_scene(rig: PanelInRig, tmp_path: Path
 def test_reload_leaves_nothing_of_the_old_panel(rig: PanelInRig) -> None:
     run(rig, "left hippocampus")
     kept = {name: module for name, module in sys.modules.items() if name.startswith("SATSegmentLib")}
-    pid = rig.module.sharedWorker().pid
+    pid = rig.module.sharedEngine().pid
     try:
         rig.moduleWidget.onReload()
         settle()
@@ -354,9 +355,9 @@ def test_the_console_does_not_block_and_hears_of_the_end_once(rig: PanelInRig) -
     task = logic.segmentAsync(
         rig.ui.inputSelector.currentNode(),
         [Prompt("left hippocampus", "mri")],
+        RunOptions(rig.panel.settings.model),
         "mri",
-        rig.panel.settings.model,
-        onProgress=lambda one: progress.append(one.fraction),
+        listener=RunListener(lambda one: progress.append(one.fraction)),
         onDone=lambda output, error: ends.append((output, error)),
     )
     assert task.running

@@ -65,8 +65,8 @@ def test_ten_kills_at_random_moments(scene: Any, tmp_path: Path, monkeypatch: py
         waitFor(lambda moment=moment: time.monotonic() > moment, 30)
         assert rig.panel.run.running
         # The child is started in the run's thread.
-        waitFor(lambda: rig.module.sharedWorker().pid is not None, 10)
-        os.kill(rig.module.sharedWorker().pid, signal.SIGKILL)
+        waitFor(lambda: rig.module.sharedEngine().pid is not None, 10)
+        os.kill(rig.module.sharedEngine().pid, signal.SIGKILL)
         rig.waitForEnd(30)
         errors += "Nothing was lost" in rig.ui.errorLabel.text and not rig.ui.errorFrame.isHidden()
         settle()

@@ -8,7 +8,7 @@ import torch
 
 from helpers.small_model import LABELS, headLikeImage, makeModel
 from SATSegmentLib.errors import OutOfMemory, SATSegmentWarning
-from SATSegmentLib.inference.plan import RunPlan
+from SATSegmentLib.inference.run_plan import RunPlan
 from SATSegmentLib.inference.segmenter import Segmenter
 from SATSegmentLib.inference.speed import measure_speed
 from SATSegmentLib.types import Progress, Prompt

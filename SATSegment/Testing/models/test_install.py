@@ -15,14 +15,16 @@ from models.released_files import NANO, hub_with, write_released_files
 
 from helpers.models import write_tiny_checkpoint
 from helpers.small_model import headLikeImage, makeModel
+from SATSegmentLib.engine.api import RunOptions, SegmentRequest
 from SATSegmentLib.engine.offline import download_environment, offline_environment
-from SATSegmentLib.engine.process import Worker
+from SATSegmentLib.engine.process import WorkerEngine
 from SATSegmentLib.errors import Cancelled, ModelNotFound, OutputError
 from SATSegmentLib.models import install as weights
 from SATSegmentLib.models.catalog import CatalogEntry, catalog
 from SATSegmentLib.models.download import DownloadError
 from SATSegmentLib.models.folder import read_description
 from SATSegmentLib.models.install import ConsentError, Installer
+from SATSegmentLib.setup.child_tasks import ChildTasks
 from SATSegmentLib.types import Progress, Prompt
 
 DEMO = next(entry for entry in catalog() if entry.embedded)
@@ -51,7 +53,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def installer(hub: Hub) -> Installer:
-    return Installer(sys.executable, {**os.environ, "HF_ENDPOINT": hub.address, "OMP_NUM_THREADS": "1"})
+    return Installer(ChildTasks(sys.executable, {**os.environ, "HF_ENDPOINT": hub.address, "OMP_NUM_THREADS": "1"}))
 
 
 def test_a_model_is_downloaded_converted_and_ready(hub: Hub, home: Path) -> None:
@@ -200,13 +202,14 @@ def test_a_run_and_an_import_never_touch_the_network(hub: Hub, released: Path, t
     site.mkdir()
     (site / "sitecustomize.py").write_text(_NO_NETWORK.format(log=str(log)))
     environment = {**os.environ, "PYTHONPATH": str(site), "HF_ENDPOINT": hub.address, "OMP_NUM_THREADS": "1"}
-    Installer(sys.executable, environment).import_folder(NANO, released)
-    worker = Worker(sys.executable, offline_environment(environment))
+    Installer(ChildTasks(sys.executable, environment)).import_folder(NANO, released)
+    worker = WorkerEngine(sys.executable, offline_environment(environment))
     model = makeModel(tmp_path)
     # Free text goes through the text encoder and its tokenizer, whose library would look for updates.
     prompts = [Prompt("left hippocampus", "mri")]
-    worker.segment(headLikeImage(), prompts, str(model))
-    worker.segment(headLikeImage(), [Prompt("some other words", "mri", trained=False)], "sat-nano")
+    worker.segment(SegmentRequest.of(headLikeImage(), prompts, RunOptions(str(model))))
+    words = [Prompt("some other words", "mri", trained=False)]
+    worker.segment(SegmentRequest.of(headLikeImage(), words, RunOptions("sat-nano")))
     worker.close()
     assert not log.exists(), log.read_text()
     assert hub.requests == []

@@ -33,7 +33,8 @@ def test_the_mask_is_the_segment_and_only_that_segment(scene, kind: str) -> None
     volumeNode = scan(scene, kind)
     node = segmented(volumeNode)
     for identifier, expected in ((LEFT_ID, LEFT), (RIGHT_ID, RIGHT)):
-        image, mask = exampleOf(volumeNode, node, identifier)
+        found = exampleOf(volumeNode, node, identifier)
+        image, mask = found.image, found.mask
         np.testing.assert_array_equal(mask, expected)
         assert image.array.shape == SHAPE
         np.testing.assert_allclose(image.ijk_to_ras, grid(kind))
@@ -41,7 +42,7 @@ def test_the_mask_is_the_segment_and_only_that_segment(scene, kind: str) -> None
 
 def test_the_image_is_a_copy(scene) -> None:
     volumeNode = scan(scene)
-    image, _ = exampleOf(volumeNode, segmented(volumeNode), LEFT_ID)
+    image = exampleOf(volumeNode, segmented(volumeNode), LEFT_ID).image
     before = image.array.copy()
     vtk_to_numpy(volumeNode.GetImageData().GetPointData().GetScalars())[:] = 7
     np.testing.assert_array_equal(image.array, before)
@@ -64,7 +65,7 @@ def test_a_segment_drawn_on_a_finer_grid_is_brought_onto_the_scans(scene) -> Non
     segment.SetName("by hand")
     segment.AddRepresentation("Binary labelmap", fine)
     node.GetSegmentation().AddSegment(segment, "hand")
-    _, mask = exampleOf(volumeNode, node, "hand")
+    mask = exampleOf(volumeNode, node, "hand").mask
     np.testing.assert_array_equal(mask, LEFT)
 
 

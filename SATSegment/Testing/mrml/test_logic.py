@@ -14,7 +14,8 @@ from mrml.mrml_phantom import addLinearTransform, addVolume, expectedPoints, wor
 from mrml.slicer_module import PATH, SATSegment
 
 from helpers.small_model import headLikeImage, makeModel
-from SATSegmentLib.engine.process import SCRATCH_PREFIX
+from SATSegmentLib.engine.api import RunListener, RunOptions
+from SATSegmentLib.engine.transport.pipe import SCRATCH_PREFIX
 from SATSegmentLib.errors import Cancelled, GeometryError, PromptError, ScanError
 from SATSegmentLib.inference.segmenter import Segmenter
 
@@ -24,7 +25,7 @@ NAMES = ["left hippocampus", "right hippocampus", "brainstem"]
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> str:
     yield str(makeModel(tmp_path_factory.mktemp("model")))
-    SATSegment.sharedWorker().close()
+    SATSegment.sharedEngine().close()
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +54,7 @@ def test_names_become_segments_where_the_engine_found_them(scene, model: str) ->
     volumeNode.SetAndObserveTransformNodeID(addLinearTransform(scene, toWorld).GetID())
     logic = SATSegment.SATSegmentLogic()
     progress = []
-    segmentationNode = logic.segment(volumeNode, NAMES, modality="mri", model=model, onProgress=progress.append)
+    segmentationNode = logic.segment(volumeNode, NAMES, RunOptions(model), "mri", listener=RunListener(progress.append))
     assert segmentationNode.IsA("vtkMRMLSegmentationNode")
     assert segmentationNode.GetName() == "head segmentation"
     assert progress[-1].fraction == 1.0
@@ -74,9 +75,9 @@ def test_names_become_segments_where_the_engine_found_them(scene, model: str) ->
 def test_a_second_run_adds_to_the_same_node(scene, model: str) -> None:
     volumeNode = head(scene)
     logic = SATSegment.SATSegmentLogic()
-    segmentationNode = logic.segment(volumeNode, "left hippocampus", modality="mri", model=model)
+    segmentationNode = logic.segment(volumeNode, "left hippocampus", RunOptions(model), "mri")
     first = names(segmentationNode)
-    again = logic.segment(volumeNode, NAMES, modality="mri", model=model, segmentationNode=segmentationNode)
+    again = logic.segment(volumeNode, NAMES, RunOptions(model), "mri", segmentationNode=segmentationNode)
     assert again is segmentationNode
     assert set(first) <= set(names(segmentationNode))
     assert len(names(segmentationNode)) == len(logic.written.segmentIds)
@@ -97,11 +98,17 @@ def nodes(scene) -> list[str]:
         ({"structures": ["brainstem", "Brainstem"]}, PromptError, "Remove"),
         ({"volumeNode": None}, ScanError, "Choose"),
         ({"volumeNode": slicer.vtkMRMLScalarVolumeNode()}, ScanError, "Load"),
-        ({"isCancelled": lambda: True}, Cancelled, "Nothing"),
+        ({"listener": RunListener(cancel=lambda: True)}, Cancelled, "Nothing"),
     ],
 )
 def test_what_goes_wrong_is_said_and_the_scene_stays(scene, model: str, change: dict, kind: type, words: str) -> None:
-    arguments = {"volumeNode": head(scene), "structures": NAMES, "modality": "mri", "model": model, **change}
+    arguments = {
+        "volumeNode": head(scene),
+        "structures": NAMES,
+        "modality": "mri",
+        "options": RunOptions(model),
+        **change,
+    }
     before = nodes(scene)
     with pytest.raises(kind) as caught:
         SATSegment.SATSegmentLogic().segment(**arguments)
@@ -114,23 +121,23 @@ def test_a_volume_outside_any_scene_is_refused_before_the_run(model: str) -> Non
     volumeNode = head(scene)
     scene.RemoveNode(volumeNode)
     with pytest.raises(ScanError, match="in no scene"):
-        SATSegment.SATSegmentLogic().segment(volumeNode, NAMES, modality="mri", model=model)
+        SATSegment.SATSegmentLogic().segment(volumeNode, NAMES, RunOptions(model), "mri")
 
 
 def test_a_target_under_another_transform_is_refused_before_the_run(scene, model: str) -> None:
     volumeNode = head(scene)
     logic = SATSegment.SATSegmentLogic()
-    segmentationNode = logic.segment(volumeNode, NAMES, modality="mri", model=model)
+    segmentationNode = logic.segment(volumeNode, NAMES, RunOptions(model), "mri")
     volumeNode.SetAndObserveTransformNodeID(addLinearTransform(scene, np.eye(4)).GetID())
     progress = []
     with pytest.raises(GeometryError, match="same transform"):
         logic.segment(
             volumeNode,
             NAMES,
-            modality="mri",
-            model=model,
+            RunOptions(model),
+            "mri",
             segmentationNode=segmentationNode,
-            onProgress=progress.append,
+            listener=RunListener(progress.append),
         )
     assert progress == []
 
@@ -138,7 +145,7 @@ def test_a_target_under_another_transform_is_refused_before_the_run(scene, model
 def test_the_module_starts_without_torch_and_simpleitk() -> None:
     folder = PATH.parent
     code = (
-        f"import sys; sys.path.insert(0, {str(folder)!r}); import SATSegment; SATSegment.sharedWorker(); "
+        f"import sys; sys.path.insert(0, {str(folder)!r}); import SATSegment; SATSegment.sharedEngine(); "
         "from SATSegmentLib.mrml import segmentations; "
         "assert not {'torch', 'SimpleITK', 'transformers'} & set(sys.modules)"
     )

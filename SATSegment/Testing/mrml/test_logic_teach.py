@@ -13,8 +13,9 @@ from mrml.slicer_module import SATSegment
 
 from helpers.results import result
 from helpers.small_model import makeModel
-from SATSegmentLib.anatomy.personal.user_words import word_files
-from SATSegmentLib.engine.process import Worker
+from SATSegmentLib.anatomy.personal.user_words import save_word, word_files
+from SATSegmentLib.engine.api import RunListener, RunOptions, TeachRequest
+from SATSegmentLib.engine.process import WorkerEngine
 from SATSegmentLib.errors import Cancelled, PairMismatch, PromptError
 from SATSegmentLib.mrml.record import records
 from SATSegmentLib.mrml.segmentations import createSegmentation, writeResults
@@ -30,11 +31,11 @@ def _world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in ("XDG_DATA_HOME", "LOCALAPPDATA", *(["HOME"] if sys.platform == "darwin" else [])):
         monkeypatch.setenv(variable, str(tmp_path / "data"))
     # A child of this test's own: one that is running already keeps its words elsewhere.
-    SATSegment.closeWorker()
+    SATSegment.closeEngine()
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     yield
-    SATSegment.closeWorker()
+    SATSegment.closeEngine()
     assert [p.name for p in (tmp_path / "temporary").iterdir() if p.name.startswith("satsegment-")] == []
 
 
@@ -50,15 +51,15 @@ def drawn(scene, shift: int = 0):
 def test_a_segment_becomes_a_word_for_other_volumes(scene, model: str) -> None:
     logic = SATSegment.SATSegmentLogic()
     progress = []
-    word = logic.teach(*drawn(scene), "my implant", modality="mri", model=model, onProgress=progress.append)
+    word = logic.teach(*drawn(scene), "my implant", RunOptions(model), "mri", listener=RunListener(progress.append))
     assert word.record.dice[0] > 0.6
     assert progress[-1].fraction == pytest.approx(1)
     assert any("fitting" in one.stage for one in progress)
     assert b"Doe" not in word.path.read_bytes()
     other, _, _ = drawn(scene, 3)
-    child = SATSegment.sharedWorker().pid
-    node = logic.segment(other, ["My implant", "brainstem"], modality="mri", model=model)
-    assert SATSegment.sharedWorker().pid == child
+    child = SATSegment.sharedEngine().pid
+    node = logic.segment(other, ["My implant", "brainstem"], RunOptions(model), "mri")
+    assert SATSegment.sharedEngine().pid == child
     assert logic.results[0].prompt.text == "my implant"
     assert logic.results[0].voxels > 1000
     (run,) = records(node)
@@ -69,9 +70,9 @@ def test_what_goes_wrong_leaves_no_word(scene, model: str, tmp_path: Path) -> No
     logic = SATSegment.SATSegmentLogic()
     example = drawn(scene)
     with pytest.raises(PromptError, match="already means"):
-        logic.teach(*example, "brainstem", modality="mri", model=model)
+        logic.teach(*example, "brainstem", RunOptions(model), "mri")
     with pytest.raises(Cancelled):
-        logic.teach(*example, "my implant", modality="mri", model=model, isCancelled=lambda: True)
+        logic.teach(*example, "my implant", RunOptions(model), "mri", listener=RunListener(cancel=lambda: True))
     assert word_files() == ()
 
 
@@ -83,13 +84,13 @@ def test_another_models_word_is_refused_across_the_pipe(scene, model: str) -> No
     put_word(own_folder(), model="SAT-Nano", model_sha256="d" * 64)
     volumeNode, _, _ = drawn(scene)
     with pytest.raises(PairMismatch, match="SAT-Nano"):
-        SATSegment.SATSegmentLogic().segment(volumeNode, "my implant", modality="mri", model=model)
+        SATSegment.SATSegmentLogic().segment(volumeNode, "my implant", RunOptions(model), "mri")
 
 
 def test_several_examples_go_through_the_pipe(model: str) -> None:
-    examples = [ball_example(), ball_example(3)]
-    worker = Worker()
-    word = worker.teach([(one.image, one.mask) for one in examples], "my implant", "mri", model)
+    worker = WorkerEngine()
+    request = TeachRequest((ball_example(), ball_example(3)), "my implant", "mri", options=RunOptions(model))
+    word = save_word(worker.teach(request).word)
     worker.close()
     assert word.record.examples == len(word.record.left_out_dice) == 2
     assert word.own

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
+import io
 import json
 import logging
 import math
@@ -17,13 +18,14 @@ import re
 import struct
 import sys
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from SATSegmentLib.errors import OutputError, SATSegmentError
+from SATSegmentLib.files import atomic_path
 from SATSegmentLib.types import MODALITIES, Modality, Orientation, Prompt
 
 WORDS_VARIABLE = "SATSEGMENT_WORDS"
@@ -37,6 +39,7 @@ MAX_NAME = 100
 _MAX_BYTES = 1 << 20
 _ORIENTATIONS = ("RAS", "ASR", "IPL", "LPS", "native")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_DAMAGED = (ValueError, KeyError, TypeError, AttributeError, RecursionError, struct.error)
 
 _log = logging.getLogger(__name__)
 
@@ -179,17 +182,78 @@ def read_record(path: Path) -> WordRecord:
         if path.stat().st_size > _MAX_BYTES:
             raise ValueError("too large")
         with path.open("rb") as file:
-            (length,) = struct.unpack("<Q", file.read(8))
-            header = json.loads(file.read(min(length, _MAX_BYTES)))["__metadata__"]
-        if header["format"] != FORMAT:
-            raise ValueError("another format")
-        return _record(json.loads(header["word"]))
+            return _parsed(file)
     except OSError as error:
         raise WordError(f"{path.name} cannot be read: {error.strerror or error}.", "Check the file's name.") from error
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, struct.error) as error:
+    except _DAMAGED as error:
+        raise _not_a_word(path.name) from error
+
+
+def record_in(content: bytes) -> WordRecord:
+    """The header in the content of a word's file.
+
+    Raises
+    ------
+    WordError: damaged, or something else.
+    """
+    try:
+        if len(content) > _MAX_BYTES:
+            raise ValueError("too large")
+        return _parsed(io.BytesIO(content))
+    except _DAMAGED as error:
+        raise _not_a_word("A word that was sent") from error
+
+
+def _parsed(file: BinaryIO) -> WordRecord:
+    (length,) = struct.unpack("<Q", file.read(8))
+    header = json.loads(file.read(min(length, _MAX_BYTES)))["__metadata__"]
+    if header["format"] != FORMAT:
+        raise ValueError("another format")
+    return _record(json.loads(header["word"]))
+
+
+def _not_a_word(name: str) -> WordError:
+    return WordError(f"{name} is not a taught word, or is damaged.", "Get the file again from whoever taught it.")
+
+
+def word_contents(prompts: Iterable[Prompt]) -> tuple[bytes, ...]:
+    """The contents of the files behind the taught words among some prompts, for an engine on another computer.
+
+    Of a name that was taught to several models, all are given: which one is meant is for the engine to say.
+
+    Raises
+    ------
+    WordError: a file cannot be read.
+    """
+    files = [one for prompt in prompts if is_taught(prompt) for one in find_words(prompt.text, prompt.modality)]
+    try:
+        return tuple(one.path.read_bytes() for one in files)
+    except OSError as error:
         raise WordError(
-            f"{path.name} is no taught word, or is damaged.", "Get the file again from whoever taught it."
+            f"The file of a taught word cannot be read: {error.strerror or error}.", "Teach the word again."
         ) from error
+
+
+def save_word(content: bytes, folder: Path | None = None) -> WordFile:
+    """Keep a word, over an older one of its name, modality and model; whole or not at all.
+
+    Parameters
+    ----------
+    content : bytes
+        Of the word's file, as `engine.api.TeachAnswer` has it.
+    folder : Path, optional
+        Where; the user's own folder of words by default.
+
+    Raises
+    ------
+    WordError: it is no word.
+    OutputError: the folder cannot be written to.
+    """
+    record = record_in(content)
+    path = word_path(record, folder or own_folder())
+    with atomic_path(path, overwrite=True) as temporary:
+        temporary.write_bytes(content)
+    return WordFile(path, record, own=folder in (None, words_home()))
 
 
 def delete_word(name: str, modality: Modality | None = None) -> tuple[WordFile, ...]:

@@ -20,7 +20,6 @@ from SATSegmentLib.grid.network_grid import NetworkGrid
 from SATSegmentLib.grid.resample import interpolate_axis
 from SATSegmentLib.inference.scan_pass import ScanPass
 from SATSegmentLib.sat.network import mask_logits
-from SATSegmentLib.types import Image
 
 # Voxels of each kind (structure, its surroundings, mistaken for it, all others) in one window's sample.
 _PER_KIND = 4096
@@ -30,20 +29,6 @@ _INSIDE, _AROUND, _CONFUSED, _OTHER = range(KINDS)
 _SURROUNDINGS = 2
 # A voxel outside is mistaken for the structure from this logit on (a probability of 0.12).
 _MISTAKEN = -2.0
-
-
-@dataclass(frozen=True, eq=False)
-class Example:
-    """A scan and the structure in it.
-
-    Attributes
-    ----------
-    image: the scan.
-    mask: bool, KJI, of the scan's shape.
-    """
-
-    image: Image
-    mask: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)

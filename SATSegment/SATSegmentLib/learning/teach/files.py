@@ -9,10 +9,9 @@ import numpy as np
 
 from SATSegmentLib.errors import ScanError
 from SATSegmentLib.grid.grid import Grid, place
-from SATSegmentLib.learning.teach.example import Example
 from SATSegmentLib.masks.open import is_dicom, is_segmentation, open_masks
 from SATSegmentLib.scans import read_scan
-from SATSegmentLib.types import Image
+from SATSegmentLib.types import Example, Image
 
 _SHOWN = 12
 

@@ -17,11 +17,11 @@ from SATSegmentLib.anatomy.resolver.new_words import check_name
 from SATSegmentLib.errors import CheckpointError, PromptError, SATSegmentWarning, ScanError
 from SATSegmentLib.inference.progress import CancelCallback, ProgressCallback, Run
 from SATSegmentLib.inference.segmenter import Segmenter
-from SATSegmentLib.learning.teach.example import Example, ExampleView
+from SATSegmentLib.learning.teach.example import ExampleView
 from SATSegmentLib.learning.teach.fit import Recipe, Vectors, fit, nearest
 from SATSegmentLib.sat.backbones.unet.cost import encode_macs
 from SATSegmentLib.sat.text.taught_words import WordVectors
-from SATSegmentLib.types import Image, Modality, Orientation, Prompt
+from SATSegmentLib.types import Example, Image, Modality, Orientation, Prompt
 
 # Below this a word does not even find what it was taught from.
 POOR_DICE = 0.5
@@ -29,7 +29,7 @@ POOR_DICE = 0.5
 
 @dataclass(frozen=True, eq=False)
 class TaughtWord:
-    """A word, ready to be written (`sat.text.taught_words.write_word`)."""
+    """A word, ready to be written (`sat.taught_words.word_content`)."""
 
     record: WordRecord
     vectors: WordVectors
@@ -48,7 +48,7 @@ def teach(
     """Fit a word to one or more examples. Scans whose features are in the segmenter's cache are not encoded again.
 
         word = teach(segmenter, [Example(image, mask)], "my implant", "ct")
-        write_word(own_folder(), word.record, word.vectors)
+        save_word(word_content(word.record, word.vectors))
 
     Where there are several examples, each is also left out once, and a word taught from the others is tried on it:
     that says how well the word does on scans it has not seen.

@@ -94,8 +94,15 @@ class QuerySource:
             return True
         return self.bank is not None and self.bank.has(prompt.text, prompt.modality)
 
-    def embed(self, prompts: Sequence[Prompt]) -> np.ndarray:
+    def embed(self, prompts: Sequence[Prompt], words: Sequence[bytes] | None = None) -> np.ndarray:
         """Queries of the prompts, float32, shape (prompts, query_dim).
+
+        Parameters
+        ----------
+        prompts : sequence of Prompt
+            What to embed.
+        words : sequence of bytes, optional
+            Contents of the files of taught words; by default they are looked for in this computer's folders.
 
         Raises
         ------
@@ -112,7 +119,7 @@ class QuerySource:
         unknown = [row for row, prompt in enumerate(prompts) if not self.knows(prompt)]
         self._refuse_untrained([prompts[row] for row in unknown])
         for row in set(range(len(prompts))).difference(unknown):
-            queries[row] = self._known(prompts[row])
+            queries[row] = self._known(prompts[row], words)
         if unknown:
             encoder = self._encoder_for([prompts[row] for row in unknown])
             queries[unknown] = encoder.embed(
@@ -120,14 +127,14 @@ class QuerySource:
             )
         return queries
 
-    def shifts(self, prompts: Sequence[Prompt]) -> list[np.ndarray | None]:
+    def shifts(self, prompts: Sequence[Prompt], words: Sequence[bytes] | None = None) -> list[np.ndarray | None]:
         """What is added to the mask embedding of each prompt: (C,) float32 for a taught word, None for all others.
 
         Raises
         ------
         PromptError, PairMismatch, WordError: as `embed`.
         """
-        return [self._taught(prompt).shift if is_taught(prompt) else None for prompt in prompts]
+        return [self._taught(prompt, words).shift if is_taught(prompt) else None for prompt in prompts]
 
     def _refuse_untrained(self, unknown: Sequence[Prompt]) -> None:
         """A bank holds all labels a model was trained on. What claims to be one and is not in it would get a mask
@@ -140,22 +147,22 @@ class QuerySource:
                 "Choose one of its labels or another model, or ask for it as free text, which is marked as a guess.",
             )
 
-    def _known(self, prompt: Prompt) -> np.ndarray:
+    def _known(self, prompt: Prompt, words: Sequence[bytes] | None) -> np.ndarray:
         if is_taught(prompt):
-            query = self._taught(prompt).query
+            query = self._taught(prompt, words).query
             _check_length(len(query), self.query_dim, f"taught word {prompt.text!r}")
             return query
         assert self.bank is not None  # nothing else is known without it
         return self.bank.lookup(prompt.text, prompt.modality)
 
-    def _taught(self, prompt: Prompt) -> WordVectors:
+    def _taught(self, prompt: Prompt, words: Sequence[bytes] | None) -> WordVectors:
         if self.words is None:
             raise PromptError(
                 f"The model does not say which checkpoint it was made from, so the taught word {prompt.text!r} cannot "
                 "be told to be its own.",
                 "Convert the checkpoint again.",
             )
-        return self.words.lookup(prompt)
+        return self.words.lookup(prompt, words)
 
     def _encoder_for(self, unknown: Sequence[Prompt]) -> TextEncoder:
         if self._text_encoder is None:

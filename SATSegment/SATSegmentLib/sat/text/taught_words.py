@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from SATSegmentLib.anatomy.personal.user_words import WordError, WordRecord, find_words, read_record, word_path
+from SATSegmentLib.anatomy.personal.user_words import (
+    WordError,
+    WordRecord,
+    find_words,
+    name_key,
+    read_record,
+    record_in,
+)
 from SATSegmentLib.errors import PairMismatch, PromptError
-from SATSegmentLib.files import atomic_path
 from SATSegmentLib.types import Prompt
 
 _QUERY, _SHIFT = "query", "shift"
@@ -43,8 +51,15 @@ class TaughtWords:
         self.model = model
         self.model_sha256 = model_sha256
 
-    def lookup(self, prompt: Prompt) -> WordVectors:
+    def lookup(self, prompt: Prompt, sent: Sequence[bytes] | None = None) -> WordVectors:
         """The vectors of a taught word.
+
+        Parameters
+        ----------
+        prompt : Prompt
+            That asks for it.
+        sent : sequence of bytes, optional
+            Contents of words' files that came with the request. These, and no folder, are looked at then.
 
         Raises
         ------
@@ -52,34 +67,27 @@ class TaughtWords:
         PairMismatch: it was taught to another model.
         WordError: its file is damaged.
         """
-        files = find_words(prompt.text, prompt.modality)
-        if not files:
+        words = _found(prompt) if sent is None else _among(sent, prompt)
+        if not words:
             raise PromptError(
                 f"There is no taught word {prompt.text!r} in {prompt.modality}.",
                 "Teach it again, or import its file; `satsegment teach --list` shows what there is.",
             )
-        mine = next((one for one in files if one.record.model_sha256 == self.model_sha256), None)
+        mine = next((one for one in words if one[0].model_sha256 == self.model_sha256), None)
         if mine is None:
-            raise _another_model(files[0].record, self.model)
-        if mine.record.orientation != prompt.orientation:
+            raise _another_model(words[0][0], self.model)
+        record, read = mine
+        if record.orientation != prompt.orientation:
             raise PromptError(f"{prompt.text!r} was taught anew with other axes.", "Choose it again.")
-        return read_word(mine.path)[1]
+        return read()
 
 
-def write_word(folder: Path, record: WordRecord, vectors: WordVectors) -> Path:
-    """Write a word into a folder, whole or not at all, over an older one of its name, modality and model.
-
-    Raises
-    ------
-    OutputError: the file cannot be written.
-    """
+def word_content(record: WordRecord, vectors: WordVectors) -> bytes:
+    """The content of a word's file."""
     from safetensors.numpy import save
 
-    path = word_path(record, folder)
     tensors = {_QUERY: np.ascontiguousarray(vectors.query), _SHIFT: np.ascontiguousarray(vectors.shift)}
-    with atomic_path(path, overwrite=True) as temporary:
-        temporary.write_bytes(save(tensors, record.to_header()))
-    return path
+    return save(tensors, record.to_header())
 
 
 def read_word(path: Path) -> tuple[WordRecord, WordVectors]:
@@ -89,19 +97,47 @@ def read_word(path: Path) -> tuple[WordRecord, WordVectors]:
     ------
     WordError: missing, damaged, or something else.
     """
+    record = read_record(path)
+    try:
+        return record, _vectors(path.read_bytes(), path.name)
+    except OSError as error:
+        raise WordError(f"{path.name} cannot be read: {error.strerror or error}.", "Teach the word again.") from error
+
+
+_Found = tuple[WordRecord, Callable[[], WordVectors]]
+
+
+def _found(prompt: Prompt) -> list[_Found]:
+    return [(one.record, partial(_read_vectors, one.path)) for one in find_words(prompt.text, prompt.modality)]
+
+
+def _read_vectors(path: Path) -> WordVectors:
+    return read_word(path)[1]
+
+
+def _among(sent: Sequence[bytes], prompt: Prompt) -> list[_Found]:
+    key = name_key(prompt.text)
+    words = [(record_in(content), content) for content in sent]
+    return [
+        (record, partial(_vectors, content, f"The word {record.name!r}"))
+        for record, content in words
+        if name_key(record.name) == key and record.modality == prompt.modality
+    ]
+
+
+def _vectors(content: bytes, name: str) -> WordVectors:
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
-    record = read_record(path)
     try:
-        tensors = load(path.read_bytes())
+        tensors = load(content)
         vectors = WordVectors(tensors[_QUERY], tensors[_SHIFT])
         both = (vectors.query, vectors.shift)
         if not all(one.dtype == np.float32 and one.ndim == 1 and np.isfinite(one).all() for one in both):
             raise ValueError("not finite vectors")
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
-        raise WordError(f"{path.name} is damaged.", "Get the file again from whoever taught it.") from error
-    return record, vectors
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise WordError(f"{name} is damaged.", "Get the file again from whoever taught it.") from error
+    return vectors
 
 
 def _another_model(record: WordRecord, model: str) -> PairMismatch:

@@ -7,12 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from helpers.small_model import headLikeImage, makeModel
-from SATSegmentLib.anatomy.personal.user_words import WordRecord
+from SATSegmentLib.anatomy.personal.user_words import WordRecord, save_word
 from SATSegmentLib.inference.cache import FeatureCache
 from SATSegmentLib.inference.segmenter import Segmenter
-from SATSegmentLib.learning.teach.example import Example
-from SATSegmentLib.sat.text.taught_words import WordVectors, write_word
-from SATSegmentLib.types import Image
+from SATSegmentLib.sat.text.taught_words import WordVectors, word_content
+from SATSegmentLib.types import Example, Image
 
 NAME = "my implant"
 DIM, CHANNELS = 48, 8
@@ -50,4 +49,4 @@ def put_word(folder: Path, seed: int = 0, **changes) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(seed)
     vectors = WordVectors(*(random.standard_normal(size).astype(np.float32) for size in (DIM, CHANNELS)))
-    return write_word(folder, word_record(**changes), vectors)
+    return save_word(word_content(word_record(**changes), vectors), folder).path

@@ -11,14 +11,14 @@ import torch
 from learning.teach.teaching import NAME, ball_example, small_segmenter
 
 from SATSegmentLib import anatomy
-from SATSegmentLib.anatomy.personal.user_words import own_folder
+from SATSegmentLib.anatomy.personal.user_words import save_word
 from SATSegmentLib.errors import Cancelled, CheckpointError, PromptError, SATSegmentWarning, ScanError
 from SATSegmentLib.inference.segmenter import Segmenter
-from SATSegmentLib.learning.teach.example import Example, ExampleView
+from SATSegmentLib.learning.teach.example import ExampleView
 from SATSegmentLib.learning.teach.fit import Recipe
 from SATSegmentLib.learning.teach.teach import teach
-from SATSegmentLib.sat.text.taught_words import write_word
-from SATSegmentLib.types import Image
+from SATSegmentLib.sat.text.taught_words import word_content
+from SATSegmentLib.types import Example, Image
 
 QUICK = Recipe(rounds=8, steps=15)
 
@@ -56,7 +56,7 @@ def test_a_word_from_one_example_finds_it_again_without_the_encoder(
     before = calls.count
     weights = {name: value.clone() for name, value in segmenter.network.state_dict().items()}
     word = teach(segmenter, [example], NAME, "mri", recipe=QUICK)
-    write_word(own_folder(), word.record, word.vectors)
+    save_word(word_content(word.record, word.vectors))
     (result,) = segmenter.segment(example.image, [anatomy.resolve(NAME, "mri").prompt])
     assert calls.count == before  # the image has not changed
     assert dice(result.whole_mask(example.mask.shape), example.mask) == pytest.approx(word.record.dice[0], abs=1e-4)

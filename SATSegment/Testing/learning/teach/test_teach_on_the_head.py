@@ -12,15 +12,14 @@ import pytest
 import SimpleITK
 
 from SATSegmentLib import anatomy
-from SATSegmentLib.anatomy.personal.user_words import own_folder
+from SATSegmentLib.anatomy.personal.user_words import save_word
 from SATSegmentLib.inference.cache import FeatureCache
 from SATSegmentLib.inference.segmenter import Segmenter
-from SATSegmentLib.learning.teach.example import Example
 from SATSegmentLib.learning.teach.files import read_example
 from SATSegmentLib.learning.teach.teach import teach
 from SATSegmentLib.resources import resource_path
-from SATSegmentLib.sat.text.taught_words import write_word
-from SATSegmentLib.types import Image
+from SATSegmentLib.sat.text.taught_words import word_content
+from SATSegmentLib.types import Example, Image
 
 NAME = "my left half"
 LEFT_HEMISPHERE = "2,3,4,5,10,11,12,13,17,18,26,28,30,31"
@@ -76,7 +75,7 @@ def test_one_example_is_enough_for_a_changed_head(segmenter: Segmenter) -> None:
         resource_path("Demo/itk_t1.nii.gz"), resource_path("Demo/itk_t1_samseg.nii.gz"), LEFT_HEMISPHERE
     )
     word = teach(segmenter, [example], NAME, "mri")
-    write_word(own_folder(), word.record, word.vectors)
+    save_word(word_content(word.record, word.vectors))
     other = changed(example)
     before = dice(segmenter, other, word.record.start)
     after = dice(segmenter, other, NAME)

@@ -1,0 +1,187 @@
+"""What an engine is asked, what it answers, and who listens: the same for panel, terminal, Python and server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from SATSegmentLib.anatomy.personal.user_words import word_contents
+from SATSegmentLib.errors import SATSegmentError
+from SATSegmentLib.inference.run_plan import RunPlan
+from SATSegmentLib.types import (
+    DEFAULT_THRESHOLD,
+    Example,
+    Image,
+    Modality,
+    Orientation,
+    Progress,
+    Prompt,
+    SegmentResult,
+)
+
+DEFAULT_MODEL = "demo"
+
+
+class EngineError(SATSegmentError):
+    """An engine could not be started or reached, ended on its own, or met an error nobody foresaw."""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a run is done.
+
+    Attributes
+    ----------
+    model : str
+        Name of an installed model ("demo", "sat-nano", "sat-pro"), or its folder; a server takes names only.
+    device : str
+        "auto", "cpu", "cuda", "cuda:1" or "mps".
+    precision : str
+        "auto", "float32", "bfloat16" or "float16", of the image encoder; "int8" keeps features in half the memory.
+    threshold : float
+        A voxel belongs to a structure where its probability exceeds this.
+    cache_bytes : int or None
+        Memory for the scans' image features; half of what is free by default.
+    """
+
+    model: str = DEFAULT_MODEL
+    device: str = "auto"
+    precision: str = "auto"
+    threshold: float = DEFAULT_THRESHOLD
+    cache_bytes: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class RunListener:
+    """Who hears of a run while it goes on, and may end it. All are called in the thread that asked.
+
+    Attributes
+    ----------
+    progress : callable or None
+        Gets a `Progress` after each step.
+    cancel : callable or None
+        Asked before each step; where it answers True the run ends with `Cancelled`.
+    on_warning : callable or None
+        Gets each sentence that a user should read before trusting the result. By default Python's own warnings get it.
+    on_plan : callable or None
+        Gets the `RunPlan` before the run starts, and again if memory runs out and it goes on with less.
+    """
+
+    progress: Callable[[Progress], None] | None = None
+    cancel: Callable[[], bool] | None = None
+    on_warning: Callable[[str], None] | None = None
+    on_plan: Callable[[RunPlan], None] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentRequest:
+    """Structures to find in a scan.
+
+    Attributes
+    ----------
+    image : Image
+        The scan.
+    prompts : tuple of Prompt
+        What to segment; each one only once.
+    options : RunOptions
+        How.
+    words : tuple of bytes
+        Contents of the files of the taught words among the prompts: the engine may run on another computer.
+    """
+
+    image: Image
+    prompts: tuple[Prompt, ...]
+    options: RunOptions = field(default_factory=RunOptions)
+    words: tuple[bytes, ...] = ()
+
+    @classmethod
+    def of(cls, image: Image, prompts: Sequence[Prompt], options: RunOptions | None = None) -> SegmentRequest:
+        """A request with the taught words that its prompts ask for, read from this computer's folders of words.
+
+        Raises
+        ------
+        WordError
+            The file of a word cannot be read.
+        """
+        return cls(image, tuple(prompts), options or RunOptions(), word_contents(prompts))
+
+
+@dataclass(frozen=True, eq=False)
+class TeachRequest:
+    """A word to learn from examples.
+
+    Attributes
+    ----------
+    examples : tuple of Example
+        Scans, and the structure in each.
+    name : str
+        What the word is called; SAT must not know it already.
+    modality : {"ct", "mri", "pet"}
+        Of the scans.
+    orientation : str
+        Axis order in which the model looks at the scans.
+    options : RunOptions
+        How; its threshold is not used.
+    """
+
+    examples: tuple[Example, ...]
+    name: str
+    modality: Modality
+    orientation: Orientation = "RAS"
+    options: RunOptions = field(default_factory=RunOptions)
+
+
+@dataclass(frozen=True)
+class ModelRecord:
+    """Which model answered.
+
+    Attributes
+    ----------
+    name : str
+        For people.
+    sha256, text_sha256 : str
+        Of the checkpoints that network and text encoder were converted from; may be empty.
+    torch : str
+        PyTorch's version.
+    """
+
+    name: str
+    sha256: str
+    text_sha256: str
+    torch: str
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentAnswer:
+    """What came of a `SegmentRequest`: one result for each prompt, in their order, and the model that gave them."""
+
+    results: tuple[SegmentResult, ...]
+    model: ModelRecord
+
+
+@dataclass(frozen=True, eq=False)
+class TeachAnswer:
+    """What came of a `TeachRequest`: the content of the word's file (`anatomy.user_words.save_word` keeps it)."""
+
+    word: bytes
+
+
+class Engine(Protocol):
+    """Whatever segments: in this process, in a child process, on a server. One run at a time.
+
+    Every method raises `SATSegmentError`: what the network's side raised, of the same type, or `EngineError` where the
+    engine itself failed.
+    """
+
+    def segment(self, request: SegmentRequest, listener: RunListener = ...) -> SegmentAnswer:
+        """Segment; returns when it is done."""
+
+    def plan(self, request: SegmentRequest, listener: RunListener = ...) -> RunPlan:
+        """What `segment` would take with what the engine holds now; nothing is computed yet."""
+
+    def teach(self, request: TeachRequest, listener: RunListener = ...) -> TeachAnswer:
+        """Learn a word; returns when it is done."""
+
+    def close(self) -> None:
+        """Give back what it holds. A later request starts anew."""

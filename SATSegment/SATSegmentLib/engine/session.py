@@ -1,0 +1,217 @@
+"""What an engine does for each request: keeps one model warm and lets it answer. No pipes, no processes, no files."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, TextIO
+
+from SATSegmentLib.engine.api import (
+    EngineError,
+    ModelRecord,
+    RunListener,
+    RunOptions,
+    SegmentAnswer,
+    SegmentRequest,
+    TeachAnswer,
+    TeachRequest,
+)
+from SATSegmentLib.errors import OutOfMemory, OutputError, SATSegmentError, SATSegmentWarning
+from SATSegmentLib.types import Progress
+
+if TYPE_CHECKING:
+    from SATSegmentLib.inference.run_plan import RunPlan
+    from SATSegmentLib.inference.segmenter import Segmenter
+
+
+class Session:
+    """One warm model, and the runs it does. Not thread-safe: one run at a time.
+
+    Heavy packages are imported at the first request, so that a process can start and say hello before.
+    """
+
+    def __init__(self) -> None:
+        self._segmenter: Segmenter | None = None
+        self._loaded: object = None
+
+    @property
+    def has_model(self) -> bool:
+        """Whether a model is held, and a device's memory with it."""
+        return self._segmenter is not None
+
+    def segment(self, request: SegmentRequest, listener: RunListener) -> SegmentAnswer:
+        """Segment.
+
+        Raises
+        ------
+        SATSegmentError
+            As `Segmenter.load` and `Segmenter.segment`.
+        """
+        with warnings_to(listener.on_warning):
+            segmenter = self._load(request.options, listener)
+            runs_on = f"{segmenter.device} {segmenter.precision}"
+
+            def on_plan(plan: RunPlan) -> None:
+                _tell(listener, Progress(0.0, str(plan), plan.seconds))
+                if listener.on_plan is not None:
+                    listener.on_plan(plan)
+
+            results = segmenter.segment(
+                request.image,
+                request.prompts,
+                progress=lambda one: _tell(
+                    listener, Progress(one.fraction, f"{one.stage} · {runs_on}", one.seconds_left)
+                ),
+                cancel=listener.cancel,
+                threshold=request.options.threshold,
+                on_plan=on_plan,
+                words=request.words,
+            )
+        return SegmentAnswer(tuple(results), _record(segmenter))
+
+    def plan(self, request: SegmentRequest, listener: RunListener) -> RunPlan:
+        """What `segment` would take with the features that are kept now.
+
+        Raises
+        ------
+        SATSegmentError
+            As `segment`.
+        """
+        with warnings_to(listener.on_warning):
+            segmenter = self._load(request.options, listener)
+            return segmenter.plan(request.image, request.prompts, request.options.threshold, request.words)
+
+    def teach(self, request: TeachRequest, listener: RunListener) -> TeachAnswer:
+        """Learn a word with the model that is loaded, and the features it has.
+
+        Raises
+        ------
+        SATSegmentError
+            As `Segmenter.load` and `learning.teach.teach.teach`.
+        """
+        with warnings_to(listener.on_warning):
+            segmenter = self._load(request.options, listener)
+            from SATSegmentLib.learning.teach.teach import teach
+            from SATSegmentLib.sat.text.taught_words import word_content
+
+            word = teach(
+                segmenter,
+                request.examples,
+                request.name,
+                request.modality,
+                request.orientation,
+                progress=listener.progress,
+                cancel=listener.cancel,
+            )
+            return TeachAnswer(word_content(word.record, word.vectors))
+
+    def release(self) -> None:
+        """Let the model and the features go, and the device's memory with them."""
+        if self._segmenter is None:
+            return
+        from SATSegmentLib.inference.memory import free_memory
+
+        self._segmenter.cache.clear()
+        self._segmenter = self._loaded = None
+        free_memory()
+
+    def _load(self, options: RunOptions, listener: RunListener) -> Segmenter:
+        _tell(listener, Progress(0.0, "loading the model"))
+        from SATSegmentLib.models.catalog import find_model
+        from SATSegmentLib.models.folder import fingerprint
+
+        # A model that was replaced in its folder is another model.
+        folder = find_model(options.model)
+        wanted = (fingerprint(folder), options.device, options.precision, options.cache_bytes)
+        if self._segmenter is None or self._loaded != wanted:
+            # Let go of the old one first: two at once may not fit.
+            self.release()
+            from SATSegmentLib.inference.cache import default_cache
+            from SATSegmentLib.inference.segmenter import Segmenter
+
+            cache = default_cache(options.cache_bytes)
+            self._segmenter = Segmenter.load(folder, options.device, options.precision, cache)
+            self._loaded = wanted
+        return self._segmenter
+
+
+def _tell(listener: RunListener, progress: Progress) -> None:
+    if listener.progress is not None:
+        listener.progress(progress)
+
+
+def _record(segmenter: Segmenter) -> ModelRecord:
+    import torch
+
+    description = segmenter.description
+    return ModelRecord(description.name, description.network_sha256, description.text_sha256, torch.__version__)
+
+
+def foreseen(error: Exception) -> SATSegmentError:
+    """Any error of a run as one that a user can read."""
+    if isinstance(error, SATSegmentError):
+        return error
+    if isinstance(error, ModuleNotFoundError):
+        return EngineError(
+            f"The Python package {error.name} is not installed in {sys.executable}.", "Install it, then run again."
+        )
+    if isinstance(error, MemoryError):
+        return OutOfMemory("The computer ran out of memory. Nothing was lost.", "Close other programs.")
+    if isinstance(error, OSError):
+        return OutputError(f"A temporary file could not be used: {error.strerror or error}.", "Free some disk space.")
+    return EngineError(
+        f"The segmentation failed in a way that was not foreseen: {type(error).__name__}: {error}.",
+        "Please report it with the log.",
+    )
+
+
+_heard = threading.local()
+_hooked = threading.Lock()
+
+
+@contextlib.contextmanager
+def warnings_to(hear: Callable[[str], None] | None) -> Iterator[None]:
+    """Let `hear` get this thread's `SATSegmentWarning`s; with None they stay Python's own.
+
+    `warnings.catch_warnings` changes the whole process and must not be used where runs go on in several threads, so one
+    hook is set once and asks which thread warns.
+    """
+    if hear is None:
+        yield
+        return
+    _hook()
+    before = getattr(_heard, "hear", None)
+    _heard.hear = hear
+    try:
+        yield
+    finally:
+        _heard.hear = before
+
+
+def _hook() -> None:
+    with _hooked:
+        # A filter that shows each one: the second run has the same thing to say. Others may have removed it.
+        warnings.filterwarnings("always", category=SATSegmentWarning)
+        if getattr(warnings.showwarning, "hears_runs", False):
+            return
+        previous: Any = warnings.showwarning
+
+        def show(
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
+            hear = getattr(_heard, "hear", None)
+            if hear is not None and issubclass(category, SATSegmentWarning):
+                hear(str(message))
+            else:
+                previous(message, category, filename, lineno, file, line)
+
+        show.hears_runs = True  # type: ignore[attr-defined]
+        warnings.showwarning = show

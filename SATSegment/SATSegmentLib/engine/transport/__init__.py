@@ -1,0 +1,1 @@
+"""How messages get to an engine and back."""

@@ -1,0 +1,94 @@
+"""What a run is expected to take (`plan.plan_run` says it); without torch, because it crosses processes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+Home = Literal["device", "memory", "memory and disk", "nowhere"]
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """What a run is expected to take, and how it goes about it. Bytes and seconds.
+
+    Attributes
+    ----------
+    device, precision: what the network runs on, and in.
+    windows, to_encode: over all passes; one pass for each modality and training orientation among the prompts.
+    prompts: structures asked for.
+    prompt_block: how many of them go over the features together.
+    block_bytes: for sums of probabilities that are held at once.
+    feature_bytes: image features of all windows.
+    features_in: where they are kept for this run's second look and for prompts that come later.
+    device_bytes, memory_bytes: what features may take of the device's and of the computer's memory.
+    peak_bytes: highest use of memory (the graphics card's, if it runs on one), weights and kept features included.
+    free_bytes: what was free of it, weights and kept features included.
+    seconds: expected time.
+    """
+
+    device: str
+    precision: str
+    windows: int
+    to_encode: int
+    prompts: int
+    prompt_block: int
+    block_bytes: int
+    feature_bytes: int
+    features_in: Home
+    device_bytes: int
+    memory_bytes: int
+    peak_bytes: int
+    free_bytes: int
+    seconds: float
+
+    def __str__(self) -> str:
+        kept = f"features ({_gigabytes(self.feature_bytes)}) kept in {self.features_in}"
+        if not self.keeps_features:
+            kept = f"features ({_gigabytes(self.feature_bytes)}) fit nowhere and are made again when needed"
+        return (
+            f"{_count(self.prompts, 'structure')}, {_count(self.windows, 'window')} ({self.to_encode} new) on "
+            f"{self.device} in {self.precision}: about {_duration(self.seconds)} and {_gigabytes(self.peak_bytes)} of "
+            f"memory; {kept}"
+        )
+
+    @property
+    def keeps_features(self) -> bool:
+        """Whether the features of all windows find a place."""
+        return self.features_in != "nowhere"
+
+    @property
+    def fits(self) -> bool:
+        """Whether it should find the memory it needs."""
+        return self.peak_bytes <= self.free_bytes
+
+    def smaller(self) -> RunPlan | None:
+        """How to go on after memory ran out; None where there is nothing left to do without.
+
+        First features leave the device; then fewer structures are looked for at a time. Masks stay the same, and the
+        device and the precision are never changed: those are the user's to say.
+        """
+        if self.device_bytes:
+            return replace(self, device_bytes=0, features_in="memory")
+        at_once = min(self.prompt_block, self.prompts)
+        if at_once <= 1:
+            return None
+        return replace(self, prompt_block=(at_once + 1) // 2, block_bytes=max(self.block_bytes // 2, 1))
+
+    def instead(self) -> str:
+        """What a plan does that is the `smaller` one of another, for people."""
+        if self.prompt_block < self.prompts:
+            return f"Going on with {self.prompt_block} structures at a time."
+        return "Going on with image features in the computer's memory."
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _gigabytes(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.0f} MB"
+
+
+def _duration(seconds: float) -> str:
+    return f"{max(seconds, 1):.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
