@@ -75,7 +75,7 @@ class ChildProcess:
         # The threads know the pipes only, not this object: it must be able to go, and the child with it.
         _thread(_speak, self.process.stdin, self._outgoing)
         _thread(_listen, self.process.stdout, self.messages, log)
-        _thread(_listen_to_log, self.process.stderr, log)
+        self._log_reader = _thread(_listen_to_log, self.process.stderr, log)
         # Also at the end of this interpreter; and were it killed itself, the child sees its pipe close.
         self._finalizer = weakref.finalize(self, _end, self.process, self._outgoing, scratch)
 
@@ -96,6 +96,8 @@ class ChildProcess:
         """Why the child is gone, as far as that can be told."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(timeout=5)
+        # What it printed last may still be on its way.
+        self._log_reader.join(timeout=1.0)
         code = self.process.returncode
         if code in (-signal.SIGTERM, -9, 137, 143):
             return EngineError(
@@ -110,8 +112,10 @@ class ChildProcess:
         )
 
 
-def _thread(target: Any, *arguments: Any) -> None:
-    threading.Thread(target=target, args=arguments, daemon=True).start()
+def _thread(target: Any, *arguments: Any) -> threading.Thread:
+    thread = threading.Thread(target=target, args=arguments, daemon=True)
+    thread.start()
+    return thread
 
 
 def _speak(pipe: IO[bytes], outgoing: queue.SimpleQueue[Message | None]) -> None:
