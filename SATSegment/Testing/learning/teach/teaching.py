@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from helpers.small_model import headLikeImage, makeModel
-from SATSegmentLib.anatomy.personal.user_words import WordRecord, save_word
+from SATSegmentLib.anatomy.personal.user_words import WordRecord, word_path
 from SATSegmentLib.inference.cache import FeatureCache
 from SATSegmentLib.inference.segmenter import Segmenter
 from SATSegmentLib.sat.text.taught_words import WordVectors, word_content
@@ -49,4 +49,8 @@ def put_word(folder: Path, seed: int = 0, **changes) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(seed)
     vectors = WordVectors(*(random.standard_normal(size).astype(np.float32) for size in (DIM, CHANNELS)))
-    return save_word(word_content(word_record(**changes), vectors), folder).path
+    record = word_record(**changes)
+    # Not `save_word`, which refuses a header that makes no sense.
+    path = word_path(record, folder)
+    path.write_bytes(word_content(record, vectors))
+    return path
