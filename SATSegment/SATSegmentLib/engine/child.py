@@ -41,6 +41,7 @@ class Child:
         self._queue: queue.Queue[Message] = queue.Queue()
         self._cancelled: set[int] = set()
         self._session = Session()
+        self._sending = threading.Lock()
 
     def serve(self) -> None:
         """Answer until the parent closes the pipe; then the process ends, whatever it is doing."""
@@ -58,7 +59,7 @@ class Child:
 
     def _listen(self) -> None:
         try:
-            while (message := messages.read_frame(self._requests)) is not None:
+            while (message := messages.read_frame(self._requests, self._accept)) is not None:
                 if message.type == "cancel":
                     self._cancelled.add(message.run)
                 else:
@@ -69,6 +70,11 @@ class Child:
         finally:
             shutil.rmtree(self._scratch, ignore_errors=True)
             os._exit(0)
+
+    def _accept(self, message: Message) -> None:
+        """Say that a request is coming in: from here on, the end of this process is the end of a run."""
+        if message.type != "cancel":
+            self._send("accepted", message.run, None)
 
     def _answer(self, message: Message) -> None:
         run = message.run
@@ -101,9 +107,10 @@ class Child:
         return ways[message.type]()
 
     def _send(self, kind: str, run: int, value: Any) -> None:
-        for piece in messages.frame(messages.pack(kind, run, value)):
-            self._answers.write(piece)
-        self._answers.flush()
+        with self._sending:
+            for piece in messages.frame(messages.pack(kind, run, value)):
+                self._answers.write(piece)
+            self._answers.flush()
 
 
 def main() -> None:

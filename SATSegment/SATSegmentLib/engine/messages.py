@@ -4,8 +4,8 @@ A message is one line of JSON; where it has arrays, their bytes follow in the or
 and HTTP carry the same bytes.
 
 To the engine      {"type": "segment", "plan", "teach" or "task", "run": n, "content": ...}; {"type": "cancel", "run"}
-From the engine    {"type": "hello", "content": Hello}, then for a run any number of "progress", "warning" and "plan",
-                   and one "done" or "failed"
+From the engine    {"type": "hello", "content": Hello}, then for a run "accepted", any number of "progress", "warning"
+                   and "plan", and one "done" or "failed"
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import json
 import math
 import types
 import typing
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, BinaryIO, Literal, TypeVar
@@ -162,8 +162,15 @@ def read_head(line: bytes) -> tuple[Message, list[tuple[str, np.dtype[Any], tupl
     return Message(kind, run, head.get("content")), listed
 
 
-def read_frame(stream: BinaryIO) -> Message | None:
+def read_frame(stream: BinaryIO, on_head: Callable[[Message], None] | None = None) -> Message | None:
     """The next message of a stream; None at its end.
+
+    Parameters
+    ----------
+    stream : binary stream
+        With messages.
+    on_head : callable, optional
+        Gets the message without its arrays, which may take a while to arrive.
 
     Raises
     ------
@@ -174,6 +181,8 @@ def read_frame(stream: BinaryIO) -> Message | None:
     if not line:
         return None
     message, listed = read_head(line)
+    if on_head is not None:
+        on_head(message)
     arrays = {}
     for name, dtype, shape in listed:
         array = np.empty(shape, dtype)
