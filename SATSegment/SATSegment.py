@@ -414,8 +414,9 @@ class SATSegmentTest(ScriptedLoadableModuleTest):
         """Written and read back through Slicer's own array functions, under a transform."""
         import numpy as np
 
+        from SATSegmentLib.grid.cropped_mask import CroppedMask
         from SATSegmentLib.mrml.segmentations import createSegmentation, writeResults
-        from SATSegmentLib.types import PackedMask, SegmentResult
+        from SATSegmentLib.types import SegmentResult
 
         full = np.zeros((8, 10, 12), bool)
         full[2:5, 3:7, 4:9] = True
@@ -426,8 +427,7 @@ class SATSegmentTest(ScriptedLoadableModuleTest):
         result = SegmentResult(
             prompt=promptsFor("brainstem", "mri")[0],
             status="found",
-            packed=PackedMask.of(full[2:5, 3:7, 4:9]),
-            offset_kji=(2, 3, 4),
+            cropped=CroppedMask.from_array(full),
             voxels=int(full.sum()),
             volume_ml=0.0,
             mean_probability=1.0,

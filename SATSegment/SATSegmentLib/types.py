@@ -6,15 +6,17 @@ World coordinates are RAS, in millimetres.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
 import numpy as np
 
+from SATSegmentLib.grid.cropped_mask import CroppedMask
+from SATSegmentLib.grid.orientation import ORIENTATIONS as ORIENTATIONS
+from SATSegmentLib.grid.orientation import Orientation as Orientation
+
 Modality = Literal["ct", "mri", "pet"]
-Orientation = Literal["RAS", "ASR", "IPL", "LPS", "native"]
 Status = Literal["found", "empty"]
 
 MODALITIES: tuple[Modality, ...] = ("ct", "mri", "pet")
@@ -124,30 +126,6 @@ class Progress:
 
 
 @dataclass(frozen=True, eq=False)
-class PackedMask:
-    """A mask with eight voxels to a byte: those of hundreds of structures are held at once.
-
-    Attributes
-    ----------
-    bits: uint8, the voxels in KJI order, the last byte filled up with zeros.
-    shape: voxels along K, J, I.
-    """
-
-    bits: np.ndarray
-    shape: tuple[int, int, int]
-
-    @classmethod
-    def of(cls, mask: np.ndarray) -> PackedMask:
-        """Of a bool array in KJI order."""
-        k, j, i = mask.shape
-        return cls(np.packbits(mask), (k, j, i))
-
-    def unpacked(self) -> np.ndarray:
-        """The bool array."""
-        return np.unpackbits(self.bits, count=math.prod(self.shape)).view(bool).reshape(self.shape)
-
-
-@dataclass(frozen=True, eq=False)
 class SegmentResult:
     """One structure's mask in the scan's own grid, cropped to where it is non-empty.
 
@@ -155,8 +133,7 @@ class SegmentResult:
     ----------
     prompt: what was asked for.
     status: "found", or "empty" where no voxel passed the threshold.
-    packed: the mask on the structure's bounding box; shape (0, 0, 0) where empty. `mask` is the same as an array.
-    offset_kji: index of the mask's first voxel in the scan's array, KJI.
+    cropped: the mask on the scan's own grid, KJI, cropped and packed. `mask` is the same as an array.
     voxels: number of voxels in the mask.
     volume_ml: their volume in millilitres, from the scan's own spacing.
     mean_probability: mean of the network's probability over the mask's voxels; 0 where empty.
@@ -170,8 +147,7 @@ class SegmentResult:
 
     prompt: Prompt
     status: Status
-    packed: PackedMask
-    offset_kji: tuple[int, int, int]
+    cropped: CroppedMask
     voxels: int
     volume_ml: float
     mean_probability: float
@@ -184,12 +160,9 @@ class SegmentResult:
 
     @property
     def mask(self) -> np.ndarray:
-        """The mask as a bool array in KJI order; made anew each time it is asked for."""
-        return self.packed.unpacked()
+        """The mask on its bounding box (`cropped.box`) as a bool array, KJI; made anew each time it is asked for."""
+        return self.cropped.to_array()
 
     def whole_mask(self, shape: tuple[int, ...]) -> np.ndarray:
         """The mask on the whole scan's grid of this shape, KJI."""
-        whole = np.zeros(shape, bool)
-        box = (slice(low, low + size) for low, size in zip(self.offset_kji, self.packed.shape, strict=True))
-        whole[tuple(box)] = self.mask
-        return whole
+        return self.cropped.on_grid(shape)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from SATSegmentLib.files import atomic_path
-from SATSegmentLib.grid.network_grid import orient, spacing_mm
+from SATSegmentLib.grid.affine import spacing_mm
+from SATSegmentLib.grid.orientation import orient
 from SATSegmentLib.segments.style import style_of
 from SATSegmentLib.types import Image, SegmentResult
 

@@ -15,7 +15,10 @@ from SATSegmentLib.evaluation import metrics
 from SATSegmentLib.evaluation.datasets import Datasets
 from SATSegmentLib.evaluation.names import Match, match_all
 from SATSegmentLib.evaluation.protocol import CaseScore, LabelKey
-from SATSegmentLib.grid.grid import PROTOCOL_SPACING_MM, Grid, Placed, place, protocol_mask
+from SATSegmentLib.grid.grid import Grid
+from SATSegmentLib.grid.placing import Placed, place
+from SATSegmentLib.grid.resample import PROTOCOL_SPACING_MM, protocol_mask
+from SATSegmentLib.grid.tilt import slice_tilt
 from SATSegmentLib.masks.cases import Case
 from SATSegmentLib.masks.open import ReadMask
 from SATSegmentLib.types import Image, Modality, Progress
@@ -201,7 +204,11 @@ def _prediction_on(reference: Image, prediction: Image | None, pair: _Pair, key:
 def _compare(reference: Image, prediction: np.ndarray, settings: Settings) -> metrics.Scores:
     grid = Grid.of(reference)
     if settings.grid == "own":
-        return metrics.score(reference.array, prediction, grid.spacing_kji, settings.tolerance_mm)
+        right, judged = reference.array, prediction
+        if tilt := slice_tilt(grid):
+            # Distances are measured along the axes, which must stand at right angles for that.
+            right, judged, grid = tilt.straighten_labels(right), tilt.straighten_labels(judged), tilt.straight
+        return metrics.score(right, judged, grid.spacing_kji, settings.tolerance_mm)
     right, judged = (protocol_mask(mask, grid) for mask in (reference.array, prediction))
     return metrics.score(right, judged, PROTOCOL_SPACING_MM, settings.tolerance_mm)
 

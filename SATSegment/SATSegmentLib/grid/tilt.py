@@ -1,4 +1,4 @@
-"""Scans whose slices are shifted against each other, as with a tilted gantry: straightened, and masks brought back.
+"""Scans whose slices are shifted against each other, as with a tilted gantry.
 
 The network wants axes at right angles. A tilted scan is one stack of straight slices, each of them moved within its
 own plane by the same step more than the one before; so moving them back is exact up to the interpolation in the plane.
@@ -6,119 +6,103 @@ own plane by the same step more than the one before; so moving them back is exac
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
 
-from SATSegmentLib.grid.network_grid import orient
-from SATSegmentLib.types import Image, PackedMask, SegmentResult
-
-# As cosines. The engine takes axes for straight up to the first; beyond the second it is no gantry's tilt.
-_STRAIGHT, _STEEPEST = 5e-3, 0.75
+from SATSegmentLib.grid.affine import SHEAR_TOLERANCE_DEGREES, slice_tilt_degrees
+from SATSegmentLib.grid.grid import Grid
 
 
 @dataclass(frozen=True, eq=False)
-class Tilt:
-    """How a scan's slices are shifted.
+class SliceTilt:
+    """How a scan's slices are shifted, and the straight grid that holds them all.
 
     Attributes
     ----------
-    degrees: between the stack's direction and the normal of its slices.
-    shifts: (K, 2) rows and columns by which each slice lies further than the first.
-    low: (2,) rows and columns that the straight scan begins before the first slice.
-    size: (2,) its rows and columns.
-    ijk_to_ras: of the straight scan.
-    shape: of the scan itself, KJI.
+    degrees : float
+        Between the stack's direction and the normal of its slices.
+    steps : np.ndarray
+        (K, 2); by how many rows and columns, not whole numbers, each slice begins after the first one of the straight
+        grid.
+    straight : Grid
+        The same slices in a straight stack, with as many rows and columns as all of them need.
     """
 
     degrees: float
-    shifts: np.ndarray
-    low: np.ndarray
-    size: np.ndarray
-    ijk_to_ras: np.ndarray
-    shape: tuple[int, int, int]
+    steps: np.ndarray
+    straight: Grid
 
-    def straight(self, image: Image) -> Image:
-        """The scan with its slices moved to a straight stack; what no slice covers has the scan's lowest value."""
-        fill = float(np.nanmin(image.array))
-        array = np.empty((self.shape[0], *self.size), image.array.dtype)
-        for k, piece in enumerate(image.array):
-            moved = piece - np.float32(fill)
+    def straighten(self, array: np.ndarray) -> np.ndarray:
+        """A scan's voxels on the straight grid, by linear interpolation within each slice.
+
+        Parameters
+        ----------
+        array : np.ndarray
+            KJI, of the tilted scan; not NaN.
+
+        Returns
+        -------
+        np.ndarray
+            float32; what no slice covers has the scan's lowest value.
+        """
+        fill = np.float32(array.min())
+        straight = np.empty(self.straight.shape_kji, np.float32)
+        for k, piece in enumerate(array):
+            moved = piece.astype(np.float32) - fill
             for axis in (0, 1):
-                moved = _moved(moved, float(self.shifts[k, axis] - self.low[axis]), int(self.size[axis]), axis)
-            moved += np.float32(fill)
-            array[k] = np.rint(moved) if np.issubdtype(array.dtype, np.integer) else moved
-        return Image(array, self.ijk_to_ras)
+                moved = _moved(moved, float(self.steps[k, axis]), self.straight.shape_kji[1 + axis], axis)
+            straight[k] = moved + fill
+        return straight
 
-    def back(self, result: SegmentResult) -> SegmentResult:
-        """A result of the straight scan in the tilted scan's own grid."""
-        if not result.voxels:
-            return result
-        first, straight = result.offset_kji[0], result.mask
-        mask = np.zeros((len(straight), *self.shape[1:]), bool)
-        for number, piece in enumerate(straight):
-            places = [self._places(first + number, axis, result, piece.shape) for axis in (0, 1)]
-            (rows, from_rows), (columns, from_columns) = places
-            mask[number][np.ix_(rows, columns)] = piece[np.ix_(from_rows, from_columns)]
-        inside = [np.flatnonzero(mask.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
-        if not mask.any():
-            return dataclasses.replace(
-                result, status="empty", packed=PackedMask.of(mask[:0, :0, :0]), offset_kji=(0, 0, 0), voxels=0,
-                volume_ml=0.0, mean_probability=0.0, cut_by=(),
-            )  # fmt: skip
-        mask = mask[tuple(slice(int(one[0]), int(one[-1]) + 1) for one in inside)]
-        k, j, i = (int(one[0]) for one in inside)
-        voxels = int(mask.sum())
-        # Shifting slices within their planes leaves a voxel's volume as it is.
-        voxel_ml = abs(float(np.linalg.det(self.ijk_to_ras[:3, :3]))) / 1000
-        return dataclasses.replace(
-            result,
-            packed=PackedMask.of(mask),
-            offset_kji=(k + first, j, i),
-            voxels=voxels,
-            volume_ml=voxels * voxel_ml,
-            cut_by=self._cut_by((k + first, j, i), mask.shape),
+    def straighten_labels(self, array: np.ndarray) -> np.ndarray:
+        """The same for a mask or label map: each slice moved by whole voxels, none lost, none changed.
+
+        Parameters
+        ----------
+        array : np.ndarray
+            KJI, of the tilted scan.
+
+        Returns
+        -------
+        np.ndarray
+            Of the same type; zero where no slice is.
+        """
+        straight = np.zeros(self.straight.shape_kji, array.dtype)
+        rows, columns = array.shape[1:]
+        for k, (row, column) in enumerate(np.rint(self.steps).astype(int)):
+            straight[k, row : row + rows, column : column + columns] = array[k]
+        return straight
+
+    def __str__(self) -> str:
+        return (
+            f"The scan's slices are tilted by {self.degrees:.1f} degrees. They are straightened for the network; "
+            "the masks are in the scan's own slices."
         )
 
-    def _places(
-        self, k: int, axis: int, result: SegmentResult, shape: tuple[int, ...]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Rows (or columns) of a slice of the scan, and those of the result's mask that lie nearest to them."""
-        own = np.arange(self.shape[1 + axis])
-        theirs = np.rint(own + self.shifts[k, axis] - self.low[axis]).astype(int) - result.offset_kji[1 + axis]
-        there = (theirs >= 0) & (theirs < shape[axis])
-        return own[there], theirs[there]
 
-    def _cut_by(self, offset: tuple[int, int, int], shape: tuple[int, ...]) -> tuple[str, ...]:
-        """The sides of the patient on which a mask touches the scan's own border."""
-        sources, flips = orient(self.ijk_to_ras, "RAS")
-        touched = []
-        for low, high, source, flipped in zip("LPI", "RAS", sources, flips, strict=True):
-            axis = 2 - source
-            ends = offset[axis] == 0, offset[axis] + shape[axis] == self.shape[axis]
-            touched += [side for side, end in zip((low, high), ends[::-1] if flipped else ends, strict=True) if end]
-        return tuple(touched)
+def slice_tilt(scan: Grid) -> SliceTilt | None:
+    """The tilt of a scan's slices; None where its axes are straight (see Docs/tolerances.md).
 
-
-def slice_tilt(image: Image) -> Tilt | None:
-    """The tilt of a scan; None where its axes are straight, or bent in a way that is no tilt of slices."""
-    axes, depth = image.ijk_to_ras[:3, :2], image.ijk_to_ras[:3, 2]
-    lengths = np.linalg.norm(axes, axis=0)
-    if not (lengths > 0).all() or not np.linalg.norm(depth) > 0:
+    Parameters
+    ----------
+    scan : Grid
+        One that `affine.check_affine` has let pass.
+    """
+    axes, depth = scan.ijk_to_ras[:3, :2], scan.ijk_to_ras[:3, 2]
+    degrees = slice_tilt_degrees(scan.ijk_to_ras[:3, :3])
+    if degrees <= SHEAR_TOLERANCE_DEGREES:
         return None
+    lengths = np.linalg.norm(axes, axis=0)
     column, row = (axes / lengths).T
     in_plane = np.array([depth @ row, depth @ column])
-    sine = float(np.linalg.norm(in_plane) / np.linalg.norm(depth))
-    if abs(row @ column) > _STRAIGHT or not _STRAIGHT < sine < _STEEPEST:
-        return None
-    shifts = np.arange(image.array.shape[0])[:, None] * (in_plane / lengths[::-1])
+    shifts = np.arange(scan.shape_kji[0])[:, None] * (in_plane / lengths[::-1])
     low, high = np.floor(shifts.min(axis=0)), np.ceil(shifts.max(axis=0))
-    straight = np.array(image.ijk_to_ras, float)
-    straight[:3, 2] = depth - in_plane[0] * row - in_plane[1] * column
-    straight[:3, 3] += axes @ low[::-1]
-    size = (high - low).astype(int) + image.array.shape[1:]
-    return Tilt(float(np.degrees(np.arcsin(sine))), shifts, low, size, straight, image.array.shape)
+    affine = np.array(scan.ijk_to_ras, float)
+    affine[:3, 2] = depth - in_plane[0] * row - in_plane[1] * column
+    affine[:3, 3] += axes @ low[::-1]
+    rows, columns = ((high - low).astype(int) + scan.shape_kji[1:]).tolist()
+    return SliceTilt(degrees, shifts - low, Grid((scan.shape_kji[0], rows, columns), affine))
 
 
 def _moved(piece: np.ndarray, shift: float, size: int, axis: int) -> np.ndarray:

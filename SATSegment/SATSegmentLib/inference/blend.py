@@ -43,9 +43,7 @@ class Blend:
             for axis, factor in enumerate(blend_weights(window))
         ]
         cores = [{start: _core(start, part) for start, part in parts.items()} for parts in factors]
-        self.cores: list[Box] = [
-            (cores[0][box[0].start], cores[1][box[1].start], cores[2][box[2].start]) for box in boxes
-        ]
+        self.cores = [Box(cores[axis][side.start] for axis, side in enumerate(box)) for box in boxes]
         heard = [_heard(parts, inside, size) for parts, inside, size in zip(factors, cores, shape, strict=True)]
         self.unheard = 1 - math.prod(heard)
         self._factors = [

@@ -7,7 +7,9 @@ import warnings
 import numpy as np
 
 from SATSegmentLib.errors import SATSegmentWarning, ScanError
-from SATSegmentLib.grid.network_grid import check_affine
+from SATSegmentLib.grid.affine import check_affine
+from SATSegmentLib.grid.grid import Grid
+from SATSegmentLib.grid.tilt import slice_tilt
 from SATSegmentLib.types import Image, Modality
 
 # A scan's neighbouring voxels differ almost everywhere; a label map's are equal almost everywhere.
@@ -16,7 +18,7 @@ _LABEL_MAP_VALUES = 2000
 
 
 def check_image(image: Image) -> None:
-    """Refuse what is not a three-dimensional scalar scan with finite values and a straight grid.
+    """Refuse what is not a three-dimensional scalar scan with finite values and a usable grid.
 
     Raises
     ------
@@ -46,6 +48,13 @@ def check_image(image: Image) -> None:
             "No voxel of the scan is above zero, so there is no foreground to segment.",
             "For CT, check that the values are Hounsfield units (rescale slope and intercept applied).",
         )
+
+
+def warn_about_tilt(image: Image) -> None:
+    """Warn (`SATSegmentWarning`) where the scan's slices are tilted and will be straightened for the network."""
+    tilt = slice_tilt(Grid.of(image))
+    if tilt is not None:
+        warnings.warn(str(tilt), SATSegmentWarning, stacklevel=3)
 
 
 def refuse_label_map(image: Image) -> None:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from SATSegmentLib.errors import ScanError
-from SATSegmentLib.grid.box import Box, bounding_box
+from SATSegmentLib.grid.box import Box
+from SATSegmentLib.grid.grid import Grid
 from SATSegmentLib.grid.network_grid import NetworkGrid, network_grid
-from SATSegmentLib.grid.resample import interpolate_axis
+from SATSegmentLib.grid.resample import on_network_grid
 from SATSegmentLib.types import Image, Modality, Orientation
 
 _CT_RANGE_HU = (-500.0, 1000.0)
@@ -83,10 +84,8 @@ def _name(image: Image, modality: Modality, orientation: Orientation, spacing: S
 
 
 def _prepare(image: Image, modality: Modality, orientation: Orientation, spacing: Spacing, name: str) -> PreparedScan:
-    array_ijk = image.array.transpose(2, 1, 0)
-    i, j, k = array_ijk.shape
-    grid = network_grid((i, j, k), image.ijk_to_ras, orientation, spacing)
-    respaced = _resample(array_ijk, grid)
+    grid = network_grid(Grid.of(image), orientation, spacing)
+    respaced = on_network_grid(image.array, grid)
     box = _foreground_box(respaced)
     return PreparedScan(normalise(respaced[box], modality), grid.cropped(box), name)
 
@@ -113,18 +112,8 @@ def normalise(array: np.ndarray, modality: Modality) -> np.ndarray:
     return clipped
 
 
-def _resample(array_ijk: np.ndarray, grid: NetworkGrid) -> np.ndarray:
-    oriented = array_ijk.transpose([axis.source_axis for axis in grid.axes])
-    # The axis that loses most voxels first, so that the others have less to do.
-    order = sorted(range(3), key=lambda axis: grid.axes[axis].size / oriented.shape[axis])
-    for axis in order:
-        mapping = grid.axes[axis]
-        oriented = interpolate_axis(oriented, axis, mapping.to_source(np.arange(mapping.size)))
-    return np.ascontiguousarray(oriented)
-
-
 def _foreground_box(array: np.ndarray) -> Box:
-    box = bounding_box(array > 0)
+    box = Box.around(array > 0)
     if box is None:
         raise ScanError(
             "No voxel of the scan is above zero, so there is no foreground to segment.",

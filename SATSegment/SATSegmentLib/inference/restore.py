@@ -6,86 +6,103 @@ as stairs. Only the part of the scan around voxels above the threshold is ever c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from SATSegmentLib.grid.box import bounding_box
-from SATSegmentLib.grid.network_grid import AxisMap, NetworkGrid, orient
+from SATSegmentLib.grid.box import Box
+from SATSegmentLib.grid.cropped_mask import CroppedMask
+from SATSegmentLib.grid.network_grid import AxisMap, NetworkGrid
 from SATSegmentLib.grid.resample import interpolate_axis
 
+_NOTHING = (CroppedMask(np.zeros(0, np.uint8)), 0.0)
 
-@dataclass(frozen=True, eq=False)
-class RestoredMask:
-    """A mask in the scan's grid, cropped.
 
-    Attributes
+def restore(probability: np.ndarray, grid: NetworkGrid, threshold: float) -> tuple[CroppedMask, float]:
+    """Bring a probability map back to the scan and threshold it there.
+
+    Parameters
     ----------
-    mask: bool, KJI; shape (0, 0, 0) where nothing passed the threshold.
-    offset_kji: place of its first voxel in the scan.
-    mean_probability: over the mask's voxels; 0 where there are none.
+    probability : np.ndarray
+        float32, axes of `grid`.
+    grid : NetworkGrid
+        Where its voxels lie in the scan.
+    threshold : float
+        A voxel belongs to the mask where its probability exceeds this.
+
+    Returns
+    -------
+    CroppedMask
+        The mask in the scan's grid, KJI.
+    float
+        Mean probability over the mask's voxels; 0 where there are none.
     """
-
-    mask: np.ndarray
-    offset_kji: tuple[int, int, int]
-    mean_probability: float
-
-
-NOTHING = RestoredMask(np.zeros((0, 0, 0), dtype=bool), (0, 0, 0), 0.0)
-
-
-def restore(probability: np.ndarray, grid: NetworkGrid, threshold: float) -> RestoredMask:
-    """Bring a probability map (float32, axes of `grid`) back to the scan and threshold it there."""
-    box = bounding_box(probability > threshold)
+    box = Box.around(probability > threshold)
     if box is None:
-        return NOTHING
+        return _NOTHING
     # Linear interpolation exceeds the threshold at most one voxel away from one that does.
-    near = tuple(
-        slice(max(part.start - 1, 0), min(part.stop + 1, size))
-        for part, size in zip(box, probability.shape, strict=True)
-    )
-    values, starts = probability[near], [0, 0, 0]
+    near = box.grown(1, probability.shape)
+    values, start = _in_slices(probability[near], near, grid) if grid.tilt else _in_scan(probability[near], near, grid)
+    mask = values > threshold
+    cropped = CroppedMask.from_array(mask, start)
+    return (cropped, float(values[mask].mean(dtype=np.float64))) if cropped else _NOTHING
+
+
+def _in_scan(values: np.ndarray, near: Box, grid: NetworkGrid) -> tuple[np.ndarray, tuple[int, int, int]]:
+    """Probabilities (KJI) in a straight scan's own voxels, and the index of the first of them."""
+    starts = [0, 0, 0]
     for axis, mapping in enumerate(grid.axes):
-        source = _source_range(mapping, near[axis], grid.source_shape[mapping.source_axis])
-        if not len(source):
-            return NOTHING
-        starts[mapping.source_axis] = int(source[0])
+        source = _source_range(mapping, near[axis], grid.scan.shape_kji[2 - mapping.source_axis])
+        starts[2 - mapping.source_axis] = int(source[0]) if len(source) else 0
         values = interpolate_axis(values, axis, mapping.to_network(source) - near[axis].start)
-    values_kji = values.transpose(np.argsort([mapping.source_axis for mapping in grid.axes])).transpose(2, 1, 0)
-    mask = values_kji > threshold
-    tight = bounding_box(mask)
-    if tight is None:
-        return NOTHING
-    mask = np.ascontiguousarray(mask[tight])
-    offset = tuple(start + part.start for start, part in zip(reversed(starts), tight, strict=True))
-    return RestoredMask(mask, offset, float(values_kji[tight][mask].mean(dtype=np.float64)))
+    kji = np.argsort([2 - mapping.source_axis for mapping in grid.axes])
+    return values.transpose(kji), (starts[0], starts[1], starts[2])
 
 
-def touched_sides(restored: RestoredMask, grid: NetworkGrid) -> tuple[str, ...]:
-    """The sides of the patient (R, L, A, P, S, I) on which a mask touches the scan's border."""
-    if not restored.mask.size:
-        return ()
-    # Reorienting to RAS tells which side each end of each of the scan's axes faces.
-    sources, flips = orient(grid.source_ijk_to_ras, "RAS")
-    touched = []
-    for low_side, high_side, source, flipped in zip("LPI", "RAS", sources, flips, strict=True):
-        first = restored.offset_kji[2 - source]
-        last = first + restored.mask.shape[2 - source]
-        at_start, at_end = first == 0, last == grid.source_shape[source]
-        if at_end if flipped else at_start:
-            touched.append(low_side)
-        if at_start if flipped else at_end:
-            touched.append(high_side)
-    return tuple(touched)
+def _in_slices(values: np.ndarray, near: Box, grid: NetworkGrid) -> tuple[np.ndarray, tuple[int, int, int]]:
+    """The same for a tilted scan: in each slice the voxels lie elsewhere."""
+    assert grid.tilt is not None
+    depth, row, column = np.argsort([2 - mapping.source_axis for mapping in grid.axes])
+    slices = _source_range(grid.axes[depth], near[depth], grid.scan.shape_kji[0])
+    values = interpolate_axis(values, depth, grid.axes[depth].to_network(slices) - near[depth].start)
+    values = values.transpose(depth, row, column)
+    pieces = []
+    for k, piece in zip(slices, values, strict=True):
+        ranges = []
+        for axis, mapping in enumerate((grid.axes[row], grid.axes[column])):
+            side, step = near[(row, column)[axis]], grid.tilt.steps[k, axis]
+            source = _source_range(mapping, side, grid.scan.shape_kji[1 + axis], step)
+            piece = interpolate_axis(piece, axis, mapping.to_network(source + step) - side.start)
+            ranges.append(source)
+        pieces.append((ranges, piece))
+    filled = [(rows, columns) for (rows, columns), piece in pieces if piece.size]
+    if not filled:
+        return np.zeros((0, 0, 0), np.float32), (0, 0, 0)
+    low = [min(int(one[axis][0]) for one in filled) for axis in (0, 1)]
+    high = [max(int(one[axis][-1]) + 1 for one in filled) for axis in (0, 1)]
+    whole = np.zeros((len(slices), high[0] - low[0], high[1] - low[1]), np.float32)
+    for slab, ((rows, columns), piece) in zip(whole, pieces, strict=True):
+        if piece.size:
+            slab[rows[0] - low[0] : rows[-1] + 1 - low[0], columns[0] - low[1] : columns[-1] + 1 - low[1]] = piece
+    return whole, (int(slices[0]), low[0], low[1])
 
 
-def _source_range(mapping: AxisMap, near: slice, source_size: int) -> np.ndarray:
+def _source_range(mapping: AxisMap, near: slice, source_size: int, step: float = 0.0) -> np.ndarray:
     """Source indices whose place in the network's grid is within `near`, or half a voxel beyond the grid's ends.
 
     Beyond that the network saw nothing, and nothing is claimed.
+
+    Parameters
+    ----------
+    mapping : AxisMap
+        Of the straight scan.
+    near : slice
+        Of the network's grid.
+    source_size : int
+        Of the scan itself.
+    step : float
+        By how much a tilted slice begins after the straight scan.
     """
     low = near.start - (0.5 if near.start == 0 else 0)
     high = near.stop - 1 + (0.5 if near.stop == mapping.size else 0)
     ends = sorted((float(mapping.to_source(low)), float(mapping.to_source(high))))
-    first, last = np.ceil(ends[0] - 1e-6), np.floor(ends[1] + 1e-6)
+    first, last = np.ceil(ends[0] - step - 1e-6), np.floor(ends[1] - step + 1e-6)
     return np.arange(max(int(first), 0), min(int(last), source_size - 1) + 1)

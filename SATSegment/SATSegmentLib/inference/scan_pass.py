@@ -11,21 +11,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from SATSegmentLib.grid.box import Box, intersection
+from SATSegmentLib.grid.box import Box
 from SATSegmentLib.inference.blend import Blend
 from SATSegmentLib.inference.cache import FeatureCache
 from SATSegmentLib.inference.device import precision_name
 from SATSegmentLib.inference.plan import PassSize
 from SATSegmentLib.inference.preprocess import PreparedScan
 from SATSegmentLib.inference.progress import Run
-from SATSegmentLib.inference.restore import restore, touched_sides
+from SATSegmentLib.inference.restore import restore
 from SATSegmentLib.inference.run_plan import RunPlan
 from SATSegmentLib.inference.tiles import HighTiles, TileLogits, TileSums, Tiling
 from SATSegmentLib.inference.windows import cover, pad_to_window
 from SATSegmentLib.sat.backbones.unet.cost import decode_macs, encode_macs
 from SATSegmentLib.sat.features import Features
 from SATSegmentLib.sat.network import SATNetwork
-from SATSegmentLib.types import PackedMask, Prompt, SegmentResult
+from SATSegmentLib.types import Prompt, SegmentResult
 
 # A voxel is looked at if some window's logit there comes this close to the threshold: rounding stays far below.
 _MARGIN = 1e-3
@@ -127,8 +127,8 @@ class ScanPass:
         return PassSize(
             windows=len(self.boxes),
             to_encode=sum(self._is_missing(number) for number in range(len(self.boxes))),
-            window_voxels=sum(map(_voxels, self.boxes)),
-            looked_voxels=sum(map(_voxels, self._looked_at)),
+            window_voxels=sum(box.voxels for box in self.boxes),
+            looked_voxels=sum(box.voxels for box in self._looked_at),
             grid_voxels=math.prod(self._scan.grid.shape),
             prompts=len(self.asks),
         )
@@ -201,7 +201,7 @@ class ScanPass:
             embeddings[number] = self._embed_masks(features.tokens, rows)
             logits = TileLogits(features, embeddings[number])
             for cells, part in self._tiling.groups(self._looked_at[number], *embeddings[number].shape[::-1]):
-                high.look(cells, part, logits.of(_relative(part, box)))
+                high.look(cells, part, logits.of(part.relative_to(box)))
             work = len(rows) * self._decode_work + (self._encode_work if fresh else 0)
             run.advance(work, f"window {number + 1} of {len(self.boxes)}")
 
@@ -226,8 +226,8 @@ class ScanPass:
                     work += len(block) * self._decode_work + self._encode_work
                 logits = TileLogits(features, embeddings[number][block])
                 for tile, part in tiles:
-                    values = logits.of(_relative(part, box), sums.prompts(tile))
-                    if high is not None and intersection(part, self._looked_at[number]):
+                    values = logits.of(part.relative_to(box), sums.prompts(tile))
+                    if high is not None and part.intersection(self._looked_at[number]):
                         high.look(self._tiling.cell(tile), part, values)
                     weights = self._blend.weights(box, part)
                     sums.add(tile, part, values.sigmoid_().mul_(weights[..., None]))
@@ -263,19 +263,17 @@ class ScanPass:
     def _finish(self, answer: Answer) -> SegmentResult:
         started = time.perf_counter()
         grid, prompt = self._scan.grid, answer.ask.prompt
-        restored = restore(answer.probability, grid.cropped(answer.part or _NOWHERE), self._threshold)
-        voxels = int(np.count_nonzero(restored.mask))
-        voxel_ml = abs(float(np.linalg.det(grid.source_ijk_to_ras[:3, :3]))) / 1000
+        mask, mean = restore(answer.probability, grid.cropped(answer.part or _NOWHERE), self._threshold)
+        voxels = mask.voxels
         return SegmentResult(
             prompt=prompt,
             status="found" if voxels else "empty",
-            packed=PackedMask.of(restored.mask),
-            offset_kji=restored.offset_kji,
+            cropped=mask,
             voxels=voxels,
-            volume_ml=voxels * voxel_ml,
-            mean_probability=restored.mean_probability,
+            volume_ml=voxels * grid.scan.voxel_ml,
+            mean_probability=mean,
             max_probability=answer.highest,
-            cut_by=touched_sides(restored, grid),
+            cut_by=grid.touched_sides(mask.box) if mask else (),
             orientation=prompt.orientation,
             device=str(self._device),
             precision=precision_name(self._network.backbone.dtype, self._eight_bit),
@@ -293,7 +291,7 @@ def _sigmoid(logit: Tensor) -> float:
     return float(logit.sigmoid())
 
 
-_NOWHERE: Box = (slice(0, 0), slice(0, 0), slice(0, 0))
+_NOWHERE = Box.whole((0, 0, 0))
 
 
 def _blocks(sizes: Sequence[int], limit: int) -> Iterator[list[int]]:
@@ -310,22 +308,10 @@ def _blocks(sizes: Sequence[int], limit: int) -> Iterator[list[int]]:
         yield block
 
 
-def _voxels(box: Box) -> int:
-    return math.prod(side.stop - side.start for side in box)
-
-
-def _relative(part: Box, whole: Box) -> Box:
-    """A part of the grid in the indices of the box that contains it."""
-    x, y, z = (
-        slice(inner.start - outer.start, inner.stop - outer.start) for inner, outer in zip(part, whole, strict=True)
-    )
-    return (x, y, z)
-
-
 def _without_padding(voxels: Tensor, box: Box) -> Tensor:
     """What lies in the scan; the padding's features would only take memory.
 
     Always with a voxel's channels next to each other, as tiles are read.
     """
-    x, y, z = (slice(0, part.stop - part.start) for part in box)
+    x, y, z = Box.whole(box.shape)
     return voxels[:, :, x, y, z].contiguous(memory_format=torch.channels_last_3d)

@@ -13,7 +13,7 @@ import torch
 from SATSegmentLib.errors import CheckpointError, OutOfMemory, PairMismatch, PromptError, SATSegmentWarning
 from SATSegmentLib.grid.network_grid import NetworkGrid
 from SATSegmentLib.inference.cache import FeatureCache, default_cache
-from SATSegmentLib.inference.checks import check_image, refuse_label_map, warn_about_modality
+from SATSegmentLib.inference.checks import check_image, refuse_label_map, warn_about_modality, warn_about_tilt
 from SATSegmentLib.inference.device import EIGHT_BIT, choose_device, precision_name
 from SATSegmentLib.inference.memory import free_memory, is_out_of_memory
 from SATSegmentLib.inference.plan import plan_precision, plan_run
@@ -191,6 +191,7 @@ class Segmenter:
         prompts = [Prompt(name, modality, orientation, trained=False) for name in names]
         self._check_prompts(prompts)
         check_image(image)
+        warn_about_tilt(image)
         shifts = shifts or [None] * len(prompts)
         asks = [Ask(i, *one) for i, one in enumerate(zip(prompts, queries, shifts, strict=True))]
         return self._run(image, asks, progress, cancel, threshold, on_plan)
@@ -252,6 +253,7 @@ class Segmenter:
         self._check_prompts(prompts)
         check_image(image)
         refuse_label_map(image)
+        warn_about_tilt(image)
         for modality in sorted({prompt.modality for prompt in prompts}):
             warn_about_modality(image, modality)
         if self._queries is None:

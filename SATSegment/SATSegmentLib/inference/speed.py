@@ -117,18 +117,13 @@ def _voxel_seconds(network: SATNetwork, prompts: int) -> float:
     """A group of tiles: their logits, and the look at them."""
     device, width = network.position_code.device, network.architecture.features[0]
     tiling = Tiling(network.window, device)
-    cells, part = next(tiling.groups(_whole(network.window), width, prompts))
+    cells, part = next(tiling.groups(Box.whole(network.window), width, prompts))
     shape = tuple(side.stop - side.start for side in part)
     voxels = torch.zeros(*shape, width, dtype=network.backbone.dtype, device=device).permute(3, 0, 1, 2)
     features = Features(torch.empty(0), voxels[None])
     logits = TileLogits(features, torch.zeros(prompts, width, device=device))
     high = HighTiles(tiling, prompts, 1.0)
     return _seconds(lambda: high.look(cells, part, logits.of(part)), device) / math.prod(shape)
-
-
-def _whole(shape: tuple[int, int, int]) -> Box:
-    x, y, z = (slice(0, side) for side in shape)
-    return (x, y, z)
 
 
 def _seconds(run: Callable[[], object], device: torch.device) -> float:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from SATSegmentLib.grid.box import Box, intersection
+from SATSegmentLib.grid.box import Box
 from SATSegmentLib.sat.features import Features
 
 # On a processor a tile's features fill half a megabyte; a graphics card wants more to do at a time.
@@ -73,7 +73,7 @@ class Tiling:
         touched = chosen.view(self.counts)[xs.start : xs.stop, ys.start : ys.stop, zs.start : zs.stop]
         start = torch.tensor([xs.start, ys.start, zs.start])
         for x, y, z in (touched.nonzero() + start).tolist():
-            part = intersection(self._box((x, y, z), (x + 1, y + 1, z + 1)), box)
+            part = self._box((x, y, z), (x + 1, y + 1, z + 1)).intersection(box)
             assert part is not None
             yield (x * self.counts[1] + y) * self.counts[2] + z, part
 
@@ -86,30 +86,27 @@ class Tiling:
         for x in xs:
             for y, z in product(ys[::wide], zs[::deep]):
                 stop = (x + 1, min(y + wide, ys.stop), min(z + deep, zs.stop))
-                part = intersection(self._box((x, y, z), stop), box)
+                part = self._box((x, y, z), stop).intersection(box)
                 assert part is not None
-                yield (slice(x, stop[0]), slice(y, stop[1]), slice(z, stop[2])), part
+                yield Box((slice(x, stop[0]), slice(y, stop[1]), slice(z, stop[2]))), part
 
     def rounded(self, core: Box, box: Box) -> Box:
         """The tiles that `core` touches, as far as they lie in `box`."""
         cells = self.cells(core)
-        part = intersection(self._box([cell.start for cell in cells], [cell.stop for cell in cells]), box)
+        part = self._box([cell.start for cell in cells], [cell.stop for cell in cells]).intersection(box)
         assert part is not None
         return part
 
     def cell(self, tile: int) -> Box:
         """The place of a tile along each axis."""
-        x, y, z = (slice(int(place), int(place) + 1) for place in np.unravel_index(tile, self.counts))
-        return (x, y, z)
+        return Box(slice(int(place), int(place) + 1) for place in np.unravel_index(tile, self.counts))
 
     def _box(self, start: Sequence[int], stop: Sequence[int]) -> Box:
-        x, y, z = (slice(low * side, high * side) for low, high, side in zip(start, stop, self.side, strict=True))
-        return (x, y, z)
+        return Box(slice(low * side, high * side) for low, high, side in zip(start, stop, self.side, strict=True))
 
     def inside(self, part: Box) -> Box:
         """A part of one tile in that tile's own indices."""
-        x, y, z = (slice(p.start % side, (p.stop - 1) % side + 1) for p, side in zip(part, self.side, strict=True))
-        return (x, y, z)
+        return Box(slice(p.start % side, (p.stop - 1) % side + 1) for p, side in zip(part, self.side, strict=True))
 
 
 class TileLogits:
@@ -263,8 +260,8 @@ class TileSums:
         array = array.transpose(0, 3, 1, 4, 2, 5).reshape((high - low) * self._tiling.side)
         starts = low * self._tiling.side
         stops = np.minimum(high * self._tiling.side, self._tiling.shape)
-        x, y, z = (slice(int(start), int(stop)) for start, stop in zip(starts, stops, strict=True))
-        return (x, y, z), array[: x.stop - x.start, : y.stop - y.start, : z.stop - z.start]
+        box = Box.at(starts, stops - starts)
+        return box, array[Box.whole(box.shape)]
 
 
 def _shifted(way: int) -> tuple[slice, slice]:

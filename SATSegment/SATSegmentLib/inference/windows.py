@@ -16,9 +16,7 @@ def cover(shape: tuple[int, int, int], window: tuple[int, int, int]) -> list[Box
     """
     starts = [_starts(size, side) for size, side in zip(shape, window, strict=True)]
     return [
-        tuple(  # type: ignore[misc]
-            slice(start, min(start + side, size)) for start, side, size in zip(corner, window, shape, strict=True)
-        )
+        Box(slice(start, min(start + side, size)) for start, side, size in zip(corner, window, shape, strict=True))
         for corner in product(*starts)
     ]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,6 @@ import numpy as np
 
 from SATSegmentLib.engine.api import Engine, RunListener, RunOptions, SegmentAnswer, SegmentRequest
 from SATSegmentLib.errors import ScanError
-from SATSegmentLib.grid.tilt import slice_tilt
 from SATSegmentLib.mrml.record import addRecord
 from SATSegmentLib.mrml.segmentations import WrittenSegments, checkTarget, createSegmentation, writeResults
 from SATSegmentLib.mrml.undo import RunUndo
@@ -79,17 +77,7 @@ class VolumeRun:
         SATSegmentError
             As `Engine.segment`.
         """
-        listener = listener or RunListener()
-        tilt = slice_tilt(self.image)
-        if tilt is None:
-            return engine.segment(SegmentRequest.of(self.image, self.prompts, self.options), listener)
-        if listener.on_warning is not None:
-            listener.on_warning(
-                f"The scan's slices are tilted by {tilt.degrees:.1f} degrees. They are straightened for the network; "
-                "the masks are in the scan's own slices."
-            )
-        answer = engine.segment(SegmentRequest.of(tilt.straight(self.image), self.prompts, self.options), listener)
-        return dataclasses.replace(answer, results=tuple(tilt.back(result) for result in answer.results))
+        return engine.segment(SegmentRequest.of(self.image, self.prompts, self.options), listener or RunListener())
 
     def write(self, answer: SegmentAnswer) -> RunOutput:
         """Write an answer as segments.

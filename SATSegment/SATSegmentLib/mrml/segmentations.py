@@ -224,10 +224,8 @@ def _labelmaps(volumeNode, layers: Sequence[Layer]) -> dict[int, tuple[object, i
 
 def _labelmap(layer: Layer, ijkToRas):
     """A layer as a piece of the volume's grid: same axes, its own extent."""
-    slices, rows, columns = layer.labels.shape
-    k, j, i = layer.offset_kji
     labelmap = slicer.vtkOrientedImageData()
-    labelmap.SetExtent(i, i + columns - 1, j, j + rows - 1, k, k + slices - 1)
+    labelmap.SetExtent(*(end for side in reversed(layer.box) for end in (side.start, side.stop - 1)))
     scalars = vtk.vtkUnsignedCharArray()
     scalars.SetName("ImageScalars")
     scalars.SetNumberOfTuples(layer.labels.size)

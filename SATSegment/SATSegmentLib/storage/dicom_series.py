@@ -89,7 +89,7 @@ class SourceSeries:
     def place(self, result: SegmentResult) -> tuple[np.ndarray, tuple[int, int, int]]:
         """A result's mask with axes (slice, row, column), and the index of its first voxel in them."""
         mask = result.mask.transpose(self.axes)
-        low = [result.offset_kji[axis] for axis in self.axes]
+        low = [result.cropped.offset[axis] for axis in self.axes]
         for axis, (flip, size) in enumerate(zip(self.flips, self.shape, strict=True)):
             if flip:
                 low[axis] = size - low[axis] - mask.shape[axis]

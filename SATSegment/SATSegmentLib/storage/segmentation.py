@@ -14,6 +14,7 @@ import numpy as np
 from SATSegmentLib.errors import OutputError
 from SATSegmentLib.files import atomic_path
 from SATSegmentLib.grid.affine import lps_to_ras
+from SATSegmentLib.grid.box import Box
 from SATSegmentLib.segments.layers import Layer, pack
 from SATSegmentLib.segments.style import SegmentStyle, segment_id, style_of
 from SATSegmentLib.storage.written import WrittenSegmentation
@@ -73,12 +74,12 @@ def _content(
     algorithm: str,
 ) -> dict[str, Any]:
     """The segmentation as slicerio's dictionary."""
-    low = np.min([layer.offset_kji for layer in layers], axis=0) if layers else np.zeros(3, int)
-    offset_ijk = low[::-1]
+    box = Box.union(layer.box for layer in layers) if layers else Box.whole((1, 1, 1))
+    offset_ijk = box.offset[::-1]
     ijk_to_ras = np.array(image.ijk_to_ras, dtype=float)
     ijk_to_ras[:3, 3] += ijk_to_ras[:3, :3] @ offset_ijk
     content = {
-        "voxels": _voxels(layers, low),
+        "voxels": _voxels(layers, box),
         "ijkToLPS": lps_to_ras(ijk_to_ras),
         "containedRepresentationNames": ["Binary labelmap"],
         "masterRepresentation": "Binary labelmap",
@@ -91,30 +92,26 @@ def _content(
                 "description": "Grid of the scan that was segmented.&",
             }
         ],
-        "segments": _segments(found, layers, low, style, algorithm),
+        "segments": _segments(found, layers, box, style, algorithm),
     }
     if not_found:
         content["SATSegment.NotFound"] = "|".join(_one_line(text) for text in not_found)
     return content
 
 
-def _voxels(layers: Sequence[Layer], low: np.ndarray) -> np.ndarray:
-    """All layers in one array: IJK where there is one layer, else layer, I, J, K."""
-    if not layers:
-        return np.zeros((1, 1, 1), np.uint8)
-    high = np.max([np.add(layer.offset_kji, layer.labels.shape) for layer in layers], axis=0)
+def _voxels(layers: Sequence[Layer], box: Box) -> np.ndarray:
+    """All layers in one array: IJK where there is one layer or none, else layer, I, J, K."""
     # NRRD keeps the layers of one voxel side by side, so they are the fastest axis here already.
-    stack = np.zeros((*(high - low), len(layers)), np.uint8)
+    stack = np.zeros((*box.shape, max(len(layers), 1)), np.uint8)
     for number, layer in enumerate(layers):
-        k, j, i = (slice(a, a + n) for a, n in zip(layer.offset_kji - low, layer.labels.shape, strict=True))
-        stack[k, j, i, number] = layer.labels
-    return stack[..., 0].T if len(layers) == 1 else stack.transpose(3, 2, 1, 0)
+        stack[(*layer.box.relative_to(box), number)] = layer.labels
+    return stack[..., 0].T if len(layers) <= 1 else stack.transpose(3, 2, 1, 0)
 
 
 def _segments(
     found: Sequence[SegmentResult],
     layers: Sequence[Layer],
-    low: np.ndarray,
+    box: Box,
     style: Callable[[Prompt], SegmentStyle],
     algorithm: str,
 ) -> list[dict[str, Any]]:
@@ -124,8 +121,7 @@ def _segments(
     segments = []
     for index, result in enumerate(found):
         number, value = places[index]
-        first = (np.array(layers[number].offset_kji) - low)[::-1]
-        last = first + layers[number].labels.shape[::-1] - 1
+        sides = reversed(layers[number].box.relative_to(box))
         look = style(result.prompt)
         segment: dict[str, Any] = {
             "id": segment_id(result.prompt),
@@ -136,7 +132,7 @@ def _segments(
             "labelValue": value,
             "layer": number,
             # The extent of the whole layer: older Slicers crop all of a layer's segments to the first one's extent.
-            "extent": [int(n) for pair in zip(first, last, strict=True) for n in pair],
+            "extent": [end for side in sides for end in (side.start, side.stop - 1)],
             "tags": {
                 "DICOM.SegmentAlgorithmType": "AUTOMATIC",
                 "DICOM.SegmentAlgorithmName": _one_line(algorithm).replace("|", "/"),

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from helpers.models import identity_segmenter, queries
 from SATSegmentLib.errors import GeometryError
-from SATSegmentLib.grid.network_grid import network_grid, orient
+from SATSegmentLib.grid.grid import Grid
+from SATSegmentLib.grid.network_grid import network_grid
+from SATSegmentLib.grid.orientation import orient
 from SATSegmentLib.types import Image
 
 SPACING = (1.0, 1.0, 3.0)
@@ -139,7 +141,7 @@ def test_sides_on_which_a_mask_is_cut_are_those_of_the_patient(identity):
 def test_every_grid_maps_to_world_and_back(shape, rotation, spacing, orientation):
     affine = np.eye(4)
     affine[:3, :3] = _rotation(rotation) @ np.diag(spacing)
-    grid = network_grid(shape, affine, orientation, SPACING)
+    grid = network_grid(Grid(shape[::-1], affine), orientation, SPACING)
     index = np.array([1.5, 0.25, 2.0])
 
     source = np.empty(3)
@@ -177,7 +179,7 @@ def test_axis_order_agrees_with_nibabel(rotation, signs):
 )
 def test_grids_without_a_way_back_are_refused(change, message):
     with pytest.raises(GeometryError, match=message):
-        network_grid((10, 10, 10), change(np.diag((1.0, 1.0, 3.0, 1.0))), "RAS", SPACING)
+        network_grid(Grid((10, 10, 10), change(np.diag((1.0, 1.0, 3.0, 1.0)))), "RAS", SPACING)
 
 
 def _rotation(angles: tuple[float, float, float]) -> np.ndarray:

@@ -9,9 +9,10 @@ import pydicom
 
 from SATSegmentLib.anatomy.vocabulary.labels import find_label
 from SATSegmentLib.grid.affine import lps_to_ras
+from SATSegmentLib.grid.cropped_mask import CroppedMask
 from SATSegmentLib.storage.dicom_seg import Algorithm
 from SATSegmentLib.storage.dicom_series import SourceFrame
-from SATSegmentLib.types import PackedMask, Prompt, SegmentResult
+from SATSegmentLib.types import Prompt, SegmentResult
 
 SHAPE = (7, 18, 23)  # slices, rows, columns: no two alike
 ALGORITHM = Algorithm("SAT-Nano", "0.1.0", "ab" * 32)
@@ -79,8 +80,7 @@ def result_of(mask_kji: np.ndarray, text: str, modality: str = "ct") -> SegmentR
     return SegmentResult(
         prompt=prompt,
         status="found" if len(places) else "empty",
-        packed=PackedMask.of(crop),
-        offset_kji=tuple(int(v) for v in low),
+        cropped=CroppedMask.from_array(crop, low),
         voxels=len(places),
         volume_ml=len(places) * 0.0022,
         mean_probability=0.9,

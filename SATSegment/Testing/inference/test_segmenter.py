@@ -33,7 +33,7 @@ def segmenter():
 def same(a, b) -> bool:
     return (
         a.status == b.status
-        and a.offset_kji == b.offset_kji
+        and a.cropped.box == b.cropped.box
         and np.array_equal(a.mask, b.mask)
         and a.max_probability == pytest.approx(b.max_probability, abs=1e-5)
     )
@@ -162,7 +162,7 @@ def test_memory_does_not_grow_with_prompts_times_volume(monkeypatch):
         segmenter.cache.clear()
         tracemalloc.start()
         results = segmenter.segment_queries(image, queries(count, dim=8), "mri")
-        kept = sum(result.packed.bits.nbytes for result in results)
+        kept = sum(result.cropped.bits.nbytes for result in results)
         peak = tracemalloc.get_traced_memory()[1] - kept
         tracemalloc.stop()
         return peak

@@ -12,10 +12,11 @@ import SimpleITK as sitk  # noqa: N813 - as its own documentation does
 from SATSegmentLib.errors import PromptError, SATSegmentError, ScanError
 from SATSegmentLib.evaluation.datasets import read_datasets
 from SATSegmentLib.evaluation.names import match, match_all
+from SATSegmentLib.grid.cropped_mask import CroppedMask
 from SATSegmentLib.masks.cases import find_cases, read_table
 from SATSegmentLib.masks.readers import open_labelmap, open_segmentation, read_mask
 from SATSegmentLib.storage import write_segmentation
-from SATSegmentLib.types import Image, PackedMask, Prompt, SegmentResult
+from SATSegmentLib.types import Image, Prompt, SegmentResult
 
 SHAPE = (5, 6, 7)
 
@@ -187,9 +188,8 @@ def test_mixed_or_empty_folders_are_refused(tmp_path):
 
 def result(text, mask, offset=(0, 0, 0)):
     status = "found" if mask.any() else "empty"
-    return SegmentResult(
-        Prompt(text, "ct"), status, PackedMask.of(mask), offset, int(mask.sum()), 0, 0, 0, (), "RAS", "cpu", "", 0
-    )
+    cropped = CroppedMask.from_array(mask, offset)
+    return SegmentResult(Prompt(text, "ct"), status, cropped, int(mask.sum()), 0, 0, 0, (), "RAS", "cpu", "", 0)
 
 
 def test_satsegments_own_file_comes_back_on_the_scans_grid(tmp_path):

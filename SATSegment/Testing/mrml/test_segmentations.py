@@ -16,10 +16,11 @@ from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
 from helpers.results import result
 from SATSegmentLib.errors import GeometryError
+from SATSegmentLib.grid.cropped_mask import CroppedMask
 from SATSegmentLib.mrml.segmentations import createSegmentation, writeResults
 from SATSegmentLib.segments.style import SegmentStyle
 from SATSegmentLib.storage import write_segmentation
-from SATSegmentLib.types import Image, PackedMask
+from SATSegmentLib.types import Image
 
 LEFT, RIGHT = box(2, 5, 2, 8, 3, 6), box(2, 5, 2, 8, 8, 11)
 BRAIN = box(1, 9, 1, 11, 1, 13)
@@ -352,8 +353,7 @@ def ball(number: int, shape: tuple[int, int, int], random: np.random.Generator):
     return dataclasses.replace(
         empty,
         status="found",
-        packed=PackedMask.of(mask),
-        offset_kji=tuple(int(n) for n in low),
+        cropped=CroppedMask.from_array(mask, low),
         voxels=int(mask.sum()),
     )
 

@@ -54,8 +54,8 @@ class Resampler:
     """
 
     def __init__(self, shape: Shape, box: Box, case_shape: tuple[int, int, int], window: tuple[int, int, int]) -> None:
-        sizes = np.array([side.stop - side.start for side in box])
-        centre = np.array([side.start for side in box]) + (sizes - 1) / 2
+        sizes = np.array(box.shape)
+        centre = np.array(box.offset) + (sizes - 1) / 2
         axes = [
             np.arange(side, dtype=np.float32) - np.float32((size - 1) / 2)
             for side, size in zip(window, sizes, strict=True)
@@ -139,7 +139,7 @@ def _covering(places: list[np.ndarray], case_shape: tuple[int, int, int]) -> Box
         low = int(np.clip(np.floor(place.min()), 0, size - 1))
         high = int(np.clip(np.ceil(place.max()), low, size - 1))
         sides.append(slice(low, high + 1))
-    return (sides[0], sides[1], sides[2])
+    return Box(sides)
 
 
 def _sharpen(image: np.ndarray, dice: np.random.Generator) -> np.ndarray:

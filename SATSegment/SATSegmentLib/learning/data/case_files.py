@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from SATSegmentLib.files import atomic_path
-from SATSegmentLib.grid.box import Box, intersection
+from SATSegmentLib.grid.box import Box
+from SATSegmentLib.grid.cropped_mask import CroppedMask
 from SATSegmentLib.learning.data.errors import CacheError
-from SATSegmentLib.learning.data.standardise import LabelMask, StandardCase
+from SATSegmentLib.learning.data.standardise import StandardCase
 from SATSegmentLib.types import Orientation
 
 # Changes with what standardising does or how it is stored, so that older files are made again.
@@ -28,21 +29,13 @@ class StoredLabel:
     Attributes
     ----------
     label: its name.
-    box: (start, stop) along each axis of the case; None where the mask is empty.
+    box: where the mask is in the case; None where it is empty.
     offset: first byte in the packed masks.
     """
 
     label: str
-    box: tuple[tuple[int, int], ...] | None
+    box: Box | None
     offset: int
-
-    @property
-    def slices(self) -> Box | None:
-        """`box` as an index."""
-        if self.box is None:
-            return None
-        x, y, z = (slice(low, high) for low, high in self.box)
-        return (x, y, z)
 
 
 @dataclass(frozen=True)
@@ -83,32 +76,18 @@ class StoredCase:
             raise _damaged(_image_path(self.path))
         return np.array(image[box])
 
-    def mask(self, label: StoredLabel) -> LabelMask:
-        """The whole mask of a label, cropped to where it is."""
-        box = label.slices
-        mask = np.zeros((0, 0, 0), bool) if box is None else self._unpack(label, 0, box[0].stop - box[0].start)
-        return LabelMask(label.label, box, mask)
+    def mask(self, label: StoredLabel) -> CroppedMask:
+        """The mask of a label; its bits are mapped from the file."""
+        if label.box is None:
+            return CroppedMask(np.zeros(0, np.uint8))
+        bits = _map(_masks_path(self.path))[label.offset : label.offset + _bytes(label)]
+        if len(bits) < _bytes(label):
+            raise _damaged(_masks_path(self.path))
+        return CroppedMask(bits, label.box.offset, label.box.shape)
 
     def mask_in(self, label: StoredLabel, box: Box) -> np.ndarray:
         """Bool voxels of a box of the case."""
-        part = np.zeros([side.stop - side.start for side in box], bool)
-        stored = label.slices
-        shared = intersection(stored, box) if stored else None
-        if stored and shared:
-            rows, *others = _within(shared, stored)
-            part[_within(shared, box)] = self._unpack(label, rows.start, rows.stop)[:, *others]
-        return part
-
-    def _unpack(self, label: StoredLabel, first: int, stop: int) -> np.ndarray:
-        """Planes `first` to `stop` along the first axis of a label's box."""
-        assert label.box
-        _, rows, columns = (high - low for low, high in label.box)
-        start, end = first * rows * columns, stop * rows * columns
-        packed = _map(_masks_path(self.path))[label.offset + start // 8 : label.offset + (end + 7) // 8]
-        if len(packed) < (end + 7) // 8 - start // 8:
-            raise _damaged(_masks_path(self.path))
-        bits = np.unpackbits(packed)
-        return bits[start % 8 : start % 8 + end - start].reshape(stop - first, rows, columns).astype(bool)
+        return self.mask(label).within(box)
 
 
 def write_case(case: StandardCase, path: Path) -> StoredCase:
@@ -119,11 +98,10 @@ def write_case(case: StandardCase, path: Path) -> StoredCase:
     OutputError: the disk is full or cannot be written to.
     """
     labels, packed, offset = [], [], 0
-    for mask in case.masks:
-        box = tuple((side.start, side.stop) for side in mask.box) if mask.box else None
-        labels.append(StoredLabel(mask.label, box, offset))
-        packed.append(np.packbits(mask.mask))
-        offset += len(packed[-1])
+    for label, mask in case.masks.items():
+        labels.append(StoredLabel(label, mask.box if mask else None, offset))
+        packed.append(mask.bits)
+        offset += len(mask.bits)
     x, y, z = case.image.shape
     stored = StoredCase(path, (x, y, z), case.orientation, case.spacing, tuple(labels), case.lost)
     bits = np.concatenate(packed) if packed else np.zeros(0, np.uint8)
@@ -135,7 +113,7 @@ def write_case(case: StandardCase, path: Path) -> StoredCase:
         "shape": stored.shape,
         "orientation": stored.orientation,
         "spacing": stored.spacing,
-        "labels": [[label.label, label.box, label.offset] for label in labels],
+        "labels": [[label.label, _sides(label.box), label.offset] for label in labels],
         "lost": stored.lost,
     }
     with atomic_path(_index_path(path), overwrite=True) as temporary:
@@ -148,7 +126,7 @@ def find_case(path: Path) -> StoredCase | None:
     try:
         content = json.loads(_index_path(path).read_text(encoding="utf-8"))
         labels = tuple(
-            StoredLabel(label, tuple((low, high) for low, high in box) if box else None, offset)
+            StoredLabel(label, Box(slice(low, high) for low, high in box) if box else None, offset)
             for label, box, offset in content["labels"]
         )
         x, y, z = content["shape"]
@@ -157,7 +135,7 @@ def find_case(path: Path) -> StoredCase | None:
         image, bits = _map(_image_path(path)), _map(_masks_path(path))
     except (OSError, ValueError, KeyError, TypeError, CacheError):
         return None
-    needed = max((label.offset + (_voxels(label) + 7) // 8 for label in case.present), default=0)
+    needed = max((label.offset + _bytes(label) for label in case.present), default=0)
     return case if content["format"] == FORMAT and image.shape == case.shape and len(bits) >= needed else None
 
 
@@ -175,13 +153,12 @@ def _damaged(path: Path) -> CacheError:
     )
 
 
-def _voxels(label: StoredLabel) -> int:
-    return int(np.prod([stop - start for start, stop in label.box or ()]))
+def _bytes(label: StoredLabel) -> int:
+    return (label.box.voxels + 7) // 8 if label.box else 0
 
 
-def _within(part: Box, whole: Box) -> Box:
-    x, y, z = (slice(a.start - b.start, a.stop - b.start) for a, b in zip(part, whole, strict=True))
-    return (x, y, z)
+def _sides(box: Box | None) -> list[tuple[int, int]] | None:
+    return [(side.start, side.stop) for side in box] if box else None
 
 
 def _image_path(path: Path) -> Path:

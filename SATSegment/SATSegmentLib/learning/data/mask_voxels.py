@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from SATSegmentLib.errors import GeometryError, SATSegmentError, ScanError
-from SATSegmentLib.grid.grid import Grid, place
+from SATSegmentLib.grid.grid import Grid
+from SATSegmentLib.grid.placing import place
 from SATSegmentLib.learning.data.mask_files import MaskSource, open_npy
 from SATSegmentLib.learning.data.scan_files import header_grid
 from SATSegmentLib.masks.open import open_masks

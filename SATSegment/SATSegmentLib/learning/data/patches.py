@@ -113,7 +113,7 @@ class PatchDataset:
             resampler = Resampler(shape, box, case.shape, self.recipe.window)
             if not case.present or any(self._mask(case, label, box, resampler).any() for label in case.present):
                 return _Window(box, resampler, resampler.inside)
-        inside = pad_to_window(np.ones([side.stop - side.start for side in box], bool), self.recipe.window)
+        inside = pad_to_window(np.ones(box.shape, bool), self.recipe.window)
         return _Window(box, None, inside)
 
     def _image(self, case: StoredCase, window: _Window) -> np.ndarray:

@@ -40,23 +40,21 @@ def random_box(case: StoredCase, recipe: Recipe, dice: np.random.Generator) -> B
 
 
 def _samples_needed(case: StoredCase, recipe: Recipe) -> int:
-    windows = [math.ceil((high - low) / side) for (low, high), side in zip(_region(case), recipe.window, strict=True)]
+    windows = [math.ceil(size / side) for size, side in zip(_region(case).shape, recipe.window, strict=True)]
     return math.ceil(len(case.labels) / recipe.max_prompts) * math.prod(windows)
 
 
-def _region(case: StoredCase) -> list[tuple[int, int]]:
-    """What the masks take up along each axis; the whole case where it has none."""
+def _region(case: StoredCase) -> Box:
+    """What the masks take up; the whole case where it has none."""
     boxes = [label.box for label in case.labels if label.box]
-    if not boxes:
-        return [(0, size) for size in case.shape]
-    return [(min(box[axis][0] for box in boxes), max(box[axis][1] for box in boxes)) for axis in range(3)]
+    return Box.union(boxes) if boxes else Box.whole(case.shape)
 
 
 def _on_region(case: StoredCase, recipe: Recipe, dice: np.random.Generator) -> Box:
     """Inside the annotated region where that is larger than the window, else around it."""
     starts = []
-    for (low, high), side in zip(_region(case), recipe.window, strict=True):
-        first, last = sorted((low, high - side))
+    for region, side in zip(_region(case), recipe.window, strict=True):
+        first, last = sorted((region.start, region.stop - side))
         starts.append(int(dice.integers(first, last + 1)))
     return _box(starts, case, recipe)
 
@@ -65,10 +63,9 @@ def _on_label(case: StoredCase, recipe: Recipe, dice: np.random.Generator) -> Bo
     """Centred on a random voxel of a random label."""
     label = case.present[int(dice.integers(len(case.present)))]
     stored = case.mask(label)
-    voxels = np.flatnonzero(stored.mask)
-    place = np.unravel_index(voxels[int(dice.integers(len(voxels)))], stored.mask.shape)
-    assert stored.box is not None
-    centre = [int(offset) + side.start for offset, side in zip(place, stored.box, strict=True)]
+    voxels = np.flatnonzero(stored.to_array())
+    place = np.unravel_index(voxels[int(dice.integers(len(voxels)))], stored.box.shape)
+    centre = [int(offset) + first for offset, first in zip(place, stored.box.offset, strict=True)]
     return _box([at - side // 2 for at, side in zip(centre, recipe.window, strict=True)], case, recipe)
 
 
@@ -77,10 +74,7 @@ def _last_starts(case: StoredCase, recipe: Recipe) -> list[int]:
 
 
 def _box(starts: Sequence[int], case: StoredCase, recipe: Recipe) -> Box:
-    x, y, z = (
-        slice(low, min(low + side, size))
-        for low, side, size in zip(
-            np.clip(starts, 0, _last_starts(case, recipe)).tolist(), recipe.window, case.shape, strict=True
-        )
+    first = np.clip(starts, 0, _last_starts(case, recipe)).tolist()
+    return Box(
+        slice(low, min(low + side, size)) for low, side, size in zip(first, recipe.window, case.shape, strict=True)
     )
-    return (x, y, z)

@@ -16,8 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from SATSegmentLib.errors import ScanError
-from SATSegmentLib.grid.network_grid import NetworkGrid
-from SATSegmentLib.grid.resample import interpolate_axis
+from SATSegmentLib.grid.resample import on_network_grid
 from SATSegmentLib.inference.scan_pass import ScanPass
 from SATSegmentLib.sat.network import mask_logits
 
@@ -145,14 +144,6 @@ def _pick(kinds: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         places.append(chosen)
         scale.append(torch.full((len(chosen),), len(members) / max(len(chosen), 1), device=kinds.device))
     return torch.cat(places), torch.cat(scale)
-
-
-def on_network_grid(mask: np.ndarray, grid: NetworkGrid) -> np.ndarray:
-    """A mask (bool, KJI) on the network's grid: float32, the share of each voxel by linear interpolation."""
-    values = mask.transpose(2, 1, 0).transpose([axis.source_axis for axis in grid.axes]).astype(np.float32)
-    for axis, mapping in enumerate(grid.axes):
-        values = interpolate_axis(values, axis, mapping.to_source(np.arange(mapping.size)))
-    return np.ascontiguousarray(values)
 
 
 def _dilated(mask: Tensor) -> Tensor:

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from SATSegmentLib.errors import ScanError
-from SATSegmentLib.grid.grid import Grid, place
+from SATSegmentLib.grid.grid import Grid
+from SATSegmentLib.grid.placing import place
 from SATSegmentLib.masks.open import is_dicom, is_segmentation, open_masks
 from SATSegmentLib.scans import read_scan
 from SATSegmentLib.types import Example, Image

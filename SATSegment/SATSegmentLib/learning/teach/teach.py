@@ -175,8 +175,7 @@ class _Lesson:
             shifts=[shift],
             cancel=cancel,
         )
-        k, j, i = (slice(o, o + n) for o, n in zip(result.offset_kji, result.packed.shape, strict=True))
-        shared = np.count_nonzero(example.mask[k, j, i] & result.mask)
+        shared = np.count_nonzero(example.mask[result.cropped.box] & result.mask)
         return 2 * shared / (np.count_nonzero(example.mask) + result.voxels)
 
     def _record(self, label: str, dice: Sequence[float], left_out: Sequence[float]) -> WordRecord:

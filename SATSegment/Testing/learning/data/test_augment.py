@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from SATSegmentLib.grid.box import Box
 from SATSegmentLib.learning.data import NO_AUGMENTATION, Augmentation, Recipe, RecipeError
 from SATSegmentLib.learning.data.augment import Resampler, Shape, change_intensity, random_shape
 
@@ -33,9 +34,7 @@ def volume(seed=0):
 @settings(max_examples=30, deadline=None)
 def test_no_change_of_shape_is_the_window_itself(seed, window):
     image = volume(seed)
-    box = tuple(
-        slice(start, min(start + side, size)) for start, side, size in zip((3, 1, 2), window, SHAPE, strict=True)
-    )
+    box = Box(slice(start, min(start + side, size)) for start, side, size in zip((3, 1, 2), window, SHAPE, strict=True))
     resampler = Resampler(Shape(np.eye(3)), box, SHAPE, window)
     np.testing.assert_allclose(resampler.image(image[resampler.source]), _padded(image, box, window), atol=1e-5)
     mask = image > 0
@@ -51,7 +50,7 @@ def _padded(array, box, window):
 @pytest.mark.parametrize("zoom", [0.7, 1.0, 1.4])
 def test_a_zoom_enlarges_about_the_centre(zoom):
     ball = np.sum((np.indices((40, 40, 40)) - 19.5) ** 2, axis=0) < 100
-    box = (slice(0, 40),) * 3
+    box = Box.whole((40, 40, 40))
     resampler = Resampler(Shape(np.eye(3) / zoom), box, (40, 40, 40), (40, 40, 40))
     found = resampler.mask(ball[resampler.source])
     assert found.sum() / ball.sum() == pytest.approx(zoom**3, rel=0.06)
@@ -64,7 +63,7 @@ def test_image_and_mask_move_together(seed):
     shape = random_shape(changes, dice(seed), (1.0, 1.0, 3.0))
     mask = np.zeros((40, 30, 24), bool)
     mask[10:22, 12:20, 6:16] = True
-    box = (slice(2, 34), slice(4, 28), slice(1, 23))
+    box = Box.at((2, 4, 1), (32, 24, 22))
     resampler = Resampler(shape, box, mask.shape, (32, 24, 22))
     image = resampler.image(mask[resampler.source].astype(np.float32))
     found = resampler.mask(mask[resampler.source])

@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from SATSegmentLib.errors import OutputError, SATSegmentWarning
-from SATSegmentLib.grid.box import bounding_box
+from SATSegmentLib.grid.box import Box
+from SATSegmentLib.grid.cropped_mask import CroppedMask
 from SATSegmentLib.learning.data import CaseCache, RecordError, read_records
 from SATSegmentLib.learning.data.case_files import find_case, write_case
-from SATSegmentLib.learning.data.standardise import LabelMask, StandardCase
+from SATSegmentLib.learning.data.standardise import StandardCase
 
 SHAPE = (4, 6, 8)
 
@@ -93,7 +94,7 @@ def test_other_content_is_another_case(change, record, write_jsonl, write_volume
 def test_a_damaged_case_is_made_again(damage, record, write_jsonl, tmp_path):
     path, folder = write_jsonl(record), tmp_path / "cache"
     ((_, case),) = prepared(folder, path).cases
-    whole = tuple(slice(0, size) for size in case.shape)
+    whole = Box.whole(case.shape)
     image, masks = case.image(whole), [case.mask_in(label, whole) for label in case.labels]
     (image_file,) = folder.glob("*.image.npy")
     (index_file,) = folder.glob("*.json")
@@ -159,21 +160,18 @@ def test_any_box_of_any_mask_comes_back(data, tmp_path_factory):
     shape = data.draw(st.tuples(*[st.integers(1, 7)] * 3))
     dice = np.random.default_rng(data.draw(st.integers(0, 999)))
     masks = [dice.random(shape) < chance for chance in (0.0, 0.1, 0.6)]
-    stored = []
-    for number, mask in enumerate(masks):
-        box = bounding_box(mask)
-        stored.append(LabelMask(str(number), box, mask[box] if box else np.zeros((0, 0, 0), bool)))
+    stored = {str(number): CroppedMask.from_array(mask) for number, mask in enumerate(masks)}
     image = dice.standard_normal(shape).astype(np.float32)
     path = tmp_path_factory.mktemp("case") / "case"
-    written = write_case(StandardCase(image, tuple(stored), "RAS", (1.0, 1.0, 3.0), ("lost",)), path)
+    written = write_case(StandardCase(image, stored, "RAS", (1.0, 1.0, 3.0), ("lost",)), path)
     case = find_case(path)
     assert case == written
     sides = []
     for size in shape:
         low = data.draw(st.integers(0, size - 1))
         sides.append(slice(low, data.draw(st.integers(low + 1, size))))
-    box = tuple(sides)
+    box = Box(sides)
     np.testing.assert_array_equal(case.image(box), image[box])
     for label, mask in zip(case.labels, masks, strict=True):
         np.testing.assert_array_equal(case.mask_in(label, box), mask[box])
-        assert case.mask(label).mask.sum() == mask.sum()
+        assert case.mask(label).voxels == mask.sum()

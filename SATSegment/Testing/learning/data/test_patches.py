@@ -17,12 +17,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from SATSegmentLib.errors import SATSegmentError, SATSegmentWarning
-from SATSegmentLib.grid.box import bounding_box
+from SATSegmentLib.grid.box import Box
+from SATSegmentLib.grid.cropped_mask import CroppedMask
 from SATSegmentLib.learning.data import NO_AUGMENTATION, Augmentation, CacheError, PatchDataset, Recipe, Record
 from SATSegmentLib.learning.data.case_files import write_case
 from SATSegmentLib.learning.data.patches import left_right_axis
 from SATSegmentLib.learning.data.sampling import case_chances, random_box
-from SATSegmentLib.learning.data.standardise import LabelMask, StandardCase
+from SATSegmentLib.learning.data.standardise import StandardCase
 
 WINDOW = (48, 40, 24)
 EVERYTHING = Augmentation(
@@ -50,12 +51,12 @@ def make_case(tmp_path):
 
     def make(masks, dataset="ours", shape=(12, 10, 8), number=[0], orientation="RAS", modality="ct"):  # noqa: B006
         number[0] += 1
-        stored = []
-        for label, mask in masks.items():
-            box = bounding_box(mask) if mask is not None else None
-            stored.append(LabelMask(label, box, mask[box] if box else np.zeros((0, 0, 0), bool)))
+        stored = {
+            label: CroppedMask.from_array(np.zeros(shape, bool) if mask is None else mask)
+            for label, mask in masks.items()
+        }
         image = np.random.default_rng(number[0]).standard_normal(shape).astype(np.float32)
-        case = StandardCase(image, tuple(stored), orientation, (1.0, 1.0, 3.0), ())
+        case = StandardCase(image, stored, orientation, (1.0, 1.0, 3.0), ())
         record = Record(Path("scan.nii.gz"), (), modality, dataset, "1", "", f"a.jsonl:{number[0]}")
         return record, write_case(case, tmp_path / f"case{number[0]}")
 
@@ -106,7 +107,7 @@ def test_other_numbers_and_seeds_are_other_samples(real_cases):
 def test_a_window_holds_the_voxels_of_the_case_and_zeros_behind_its_end(make_case):
     record, case = make_case({"liver": block((2, 9), (2, 8), (1, 6))})
     sample = PatchDataset([(record, case)], recipe(window=(16, 10, 9))).sample(0)
-    whole = tuple(slice(0, size) for size in case.shape)
+    whole = Box.whole(case.shape)
     np.testing.assert_array_equal(sample.image[0, :12, :10, :8], case.image(whole))
     np.testing.assert_array_equal(sample.masks[0, :12, :10, :8], case.mask_in(case.labels[0], whole))
     assert not sample.image[0, 12:].any()

@@ -88,7 +88,7 @@ def test_one_example_is_enough_for_a_changed_head(segmenter: Segmenter) -> None:
     ras = kji[:, ::-1] @ other.image.ijk_to_ras[:3, :3].T + other.image.ijk_to_ras[:3, 3]
     head = np.argwhere(other.image.array > other.image.array.mean())[:, ::-1]
     middle = (head @ other.image.ijk_to_ras[:3, :3].T + other.image.ijk_to_ras[:3, 3])[:, 0].mean()
-    found = np.argwhere(result.mask) + np.array(result.offset_kji)
+    found = np.argwhere(result.mask) + np.array(result.cropped.offset)
     found_ras = found[:, ::-1] @ other.image.ijk_to_ras[:3, :3].T + other.image.ijk_to_ras[:3, 3]
     assert ras[:, 0].mean() < middle
     assert (found_ras[:, 0] < middle).mean() > 0.8

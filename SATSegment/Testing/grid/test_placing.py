@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from SATSegmentLib.errors import GeometryError
-from SATSegmentLib.grid.grid import Grid, place, protocol_mask
+from SATSegmentLib.grid.grid import Grid
+from SATSegmentLib.grid.placing import place
+from SATSegmentLib.grid.resample import protocol_mask
 from SATSegmentLib.types import Image
 
 
