@@ -398,7 +398,7 @@ class Panel:
             return
         self._undo = None
         nodeId = undo.segmentationNode.GetID()
-        undo.restore()
+        undo.undo()
         self._rows[nodeId] = rows
         self._sayResults()
 

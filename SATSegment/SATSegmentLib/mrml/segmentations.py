@@ -51,7 +51,7 @@ def createSegmentation(volumeNode, name: str = ""):
     scene.AddNode(segmentationNode)
     segmentationNode.CreateDefaultDisplayNodes()
     _attachToVolume(segmentationNode, volumeNode)
-    _putBesideVolume(segmentationNode, volumeNode)
+    putBesideVolume(segmentationNode, volumeNode)
     return segmentationNode
 
 
@@ -95,7 +95,7 @@ def writeResults(
     emptyIds = [segment_id(result.prompt) for result in results if not result.voxels]
     segmentation = segmentationNode.GetSegmentation()
     removed = tuple(i for i in emptyIds if i not in ids and segmentation.GetSegment(i) is not None)
-    with _batch(segmentationNode), _surfaceSetAside(segmentationNode):
+    with batch(segmentationNode), surfaceSetAside(segmentationNode):
         _attachToVolume(segmentationNode, volumeNode)
         segmentation.SetSourceRepresentationName(LABELMAP)
         releaseSegments(segmentation, [i for i in [*ids, *removed] if segmentation.GetSegment(i) is not None])
@@ -153,8 +153,10 @@ def _attachToVolume(segmentationNode, volumeNode) -> None:
     segmentationNode.SetNodeReferenceID(segmentationNode.GetReferenceImageGeometryReferenceRole(), volumeNode.GetID())
 
 
-def _putBesideVolume(segmentationNode, volumeNode) -> None:
+def putBesideVolume(segmentationNode, volumeNode) -> None:
     """In the subject hierarchy, under the study of the scan."""
+    if volumeNode is None:
+        return
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(volumeNode.GetScene())
     if hierarchy is None:
         return
@@ -164,7 +166,7 @@ def _putBesideVolume(segmentationNode, volumeNode) -> None:
 
 
 @contextlib.contextmanager
-def _batch(segmentationNode) -> Iterator[None]:
+def batch(segmentationNode) -> Iterator[None]:
     """One modified event for all segments."""
     wasModifying = segmentationNode.StartModify()
     try:
@@ -174,7 +176,7 @@ def _batch(segmentationNode) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _surfaceSetAside(segmentationNode) -> Iterator[None]:
+def surfaceSetAside(segmentationNode) -> Iterator[None]:
     """Make the 3-D surfaces once at the end, not again for each segment."""
     hadSurface = segmentationNode.GetSegmentation().ContainsRepresentation(SURFACE)
     if hadSurface:

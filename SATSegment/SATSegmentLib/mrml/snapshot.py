@@ -1,0 +1,193 @@
+"""Some segments of a node as they are now, with their display and what the node refers to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import slicer
+import vtk
+from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
+
+from SATSegmentLib.mrml.record import RECORD_ATTRIBUTE
+from SATSegmentLib.mrml.segmentations import LABELMAP, batch, releaseSegments, surfaceSetAside
+from SATSegmentLib.types import PackedMask
+
+# What a display node keeps for each segment: vtkMRMLSegmentationDisplayNode has Get and Set of each.
+_DISPLAY = (
+    "SegmentVisibility",
+    "SegmentVisibility3D",
+    "SegmentVisibility2DFill",
+    "SegmentVisibility2DOutline",
+    "SegmentOpacity3D",
+    "SegmentOpacity2DFill",
+    "SegmentOpacity2DOutline",
+    "SegmentPickable",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class _Kept:
+    """A segment as it was.
+
+    Attributes
+    ----------
+    identifier, nextId : str
+        Its id, and that of the segment that came after it.
+    about : vtkSegment
+        Name, colour and tags; without voxels.
+    mask : PackedMask or None
+        Its voxels, cropped; None where it had none.
+    start_kji : tuple of int
+        Index of the mask's first voxel.
+    geometry : vtkMatrix4x4 or None
+        Of its labelmap, index to world; None where it had none.
+    display : dict
+        Value of each of `_DISPLAY`.
+    """
+
+    identifier: str
+    nextId: str
+    about: Any
+    mask: PackedMask | None
+    start_kji: tuple[int, int, int]
+    geometry: Any
+    display: dict[str, Any] = field(default_factory=dict)
+
+    def segment(self) -> Any:
+        """A new vtkSegment with a labelmap of its own."""
+        made = slicer.vtkSegment()
+        made.DeepCopyMetadata(self.about)
+        labelmap = slicer.vtkOrientedImageData()
+        if self.mask is not None:
+            k, j, i = self.start_kji
+            depth, rows, columns = self.mask.shape
+            labelmap.SetExtent(i, i + columns - 1, j, j + rows - 1, k, k + depth - 1)
+            array = numpy_to_vtk(self.mask.unpacked().astype(np.uint8).ravel(), deep=True)
+            array.SetName("ImageScalars")
+            labelmap.GetPointData().SetScalars(array)
+        if self.geometry is not None:
+            labelmap.SetGeometryFromImageToWorldMatrix(self.geometry)
+        made.AddRepresentation(LABELMAP, labelmap)
+        made.SetLabelValue(1)
+        return made
+
+
+class NodeSnapshot:
+    """What is kept costs little: one bit for each voxel of the segments' boxes.
+
+    Parameters
+    ----------
+    segmentationNode : vtkMRMLSegmentationNode
+    segmentIds : iterable of str
+        The segments to keep; one that is not there is remembered as not being there.
+    """
+
+    def __init__(self, segmentationNode: Any, segmentIds: Iterable[str]) -> None:
+        self._node, self._ids = segmentationNode, list(dict.fromkeys(segmentIds))
+        segmentation = segmentationNode.GetSegmentation()
+        role = segmentationNode.GetReferenceImageGeometryReferenceRole()
+        self._record = segmentationNode.GetAttribute(RECORD_ATTRIBUTE)
+        self._transformId = segmentationNode.GetTransformNodeID()
+        self._referenceId = segmentationNode.GetNodeReferenceID(role)
+        self._source = segmentation.GetSourceRepresentationName()
+        self._geometry = segmentation.GetConversionParameter(_geometryParameter())
+        order = [segmentation.GetNthSegmentID(n) for n in range(segmentation.GetNumberOfSegments())]
+        wanted = [one for one in order if one in set(self._ids)]
+        masks = _masks(segmentation, wanted)
+        self._kept = [self._keep(one, _after(order, one), *masks[one]) for one in wanted]
+
+    def apply(self) -> None:
+        """Make these segments what they were; all others stay as they are now."""
+        node = self._node
+        segmentation = node.GetSegmentation()
+        with batch(node), surfaceSetAside(node):
+            node.SetAttribute(RECORD_ATTRIBUTE, self._record)
+            there = [one for one in self._ids if segmentation.GetSegment(one) is not None]
+            releaseSegments(segmentation, there)
+            for identifier in there:
+                segmentation.RemoveSegment(identifier)
+            self._applyReferences()
+            for kept in reversed(self._kept):
+                segment = kept.segment()
+                segmentation.AddSegment(segment, kept.identifier, kept.nextId)
+                segment.Modified()
+        display = node.GetDisplayNode()
+        for kept in self._kept if display is not None else ():
+            for name, value in kept.display.items():
+                getattr(display, f"Set{name}")(kept.identifier, value)
+
+    def _applyReferences(self) -> None:
+        node = self._node
+        segmentation = node.GetSegmentation()
+        # The transform comes before the voxels: written at the root, they would be transformed twice.
+        node.SetAndObserveTransformNodeID(self._transformId)
+        node.SetNodeReferenceID(node.GetReferenceImageGeometryReferenceRole(), self._referenceId)
+        if self._geometry:
+            segmentation.SetConversionParameter(_geometryParameter(), self._geometry)
+        if not segmentation.GetNumberOfSegments():
+            segmentation.SetSourceRepresentationName(self._source or LABELMAP)
+
+    def _keep(
+        self, identifier: str, nextId: str, mask: PackedMask | None, start: tuple[int, int, int], geometry: Any
+    ) -> _Kept:
+        about = slicer.vtkSegment()
+        about.DeepCopyMetadata(self._node.GetSegmentation().GetSegment(identifier))
+        display = self._node.GetDisplayNode()
+        shown = {name: getattr(display, f"Get{name}")(identifier) for name in _DISPLAY} if display is not None else {}
+        return _Kept(identifier, nextId, about, mask, start, geometry, shown)
+
+
+def _geometryParameter() -> str:
+    return slicer.vtkSegmentationConverter.GetReferenceImageGeometryParameterName()
+
+
+def _after(order: Sequence[str], identifier: str) -> str:
+    following = order[order.index(identifier) + 1 :]
+    return following[0] if following else ""
+
+
+def _masks(segmentation: Any, ids: Sequence[str]) -> dict[str, tuple[PackedMask | None, tuple[int, int, int], Any]]:
+    """Each segment's voxels, where they begin (KJI), and the labelmap's geometry.
+
+    A labelmap that segments share is gone through once for all of them.
+    """
+    shared: dict[str, tuple[Any, list[str]]] = {}
+    found: dict[str, tuple[PackedMask | None, tuple[int, int, int], Any]] = {}
+    for identifier in ids:
+        labelmap = segmentation.GetSegment(identifier).GetRepresentation(LABELMAP)
+        found[identifier] = (None, (0, 0, 0), None)
+        if labelmap is not None:
+            shared.setdefault(labelmap.GetAddressAsString(""), (labelmap, []))[1].append(identifier)
+    for labelmap, members in shared.values():
+        geometry = vtk.vtkMatrix4x4()
+        labelmap.GetImageToWorldMatrix(geometry)
+        scalars = labelmap.GetPointData().GetScalars()
+        low_i, high_i, low_j, high_j, low_k, high_k = labelmap.GetExtent()
+        shape = (high_k - low_k + 1, high_j - low_j + 1, high_i - low_i + 1)
+        labels = None if scalars is None or min(shape) < 1 else vtk_to_numpy(scalars).reshape(shape)
+        slices = {} if labels is None else _slices(labels)
+        for identifier in members:
+            value = int(segmentation.GetSegment(identifier).GetLabelValue())
+            found[identifier] = (None, (0, 0, 0), geometry)
+            if labels is None or value not in slices:
+                continue
+            first, last = slices[value]
+            inside = labels[first : last + 1] == value
+            rows, columns = (np.flatnonzero(inside.any(axis=axes)) for axes in ((0, 2), (0, 1)))
+            cropped = inside[:, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+            start = (low_k + first, low_j + int(rows[0]), low_i + int(columns[0]))
+            found[identifier] = (PackedMask.of(cropped), start, geometry)
+    return found
+
+
+def _slices(labels: np.ndarray) -> dict[int, tuple[int, int]]:
+    """First and last slice (along K) of each value."""
+    found: dict[int, tuple[int, int]] = {}
+    for k, piece in enumerate(labels):
+        for value in np.unique(piece).tolist() if piece.dtype != np.uint8 else np.flatnonzero(np.bincount(piece.ravel())):
+            first, _ = found.get(int(value), (k, k))
+            found[int(value)] = (first, k)
+    return found
