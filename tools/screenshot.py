@@ -71,7 +71,11 @@ def nothing_found(rig: PanelInRig) -> None:
     click(rig.ui.runButton)
     rig.waitForEnd(600)
     rig.panel.results.table.setCurrentCell(0, 0)
-    rig.panel.run.run(lambda **callbacks: rig.panel._segment(rig.panel.promptBox.prompts(), 0.9999999, **callbacks))
+    rig.panel.run.run(
+        lambda **callbacks: rig.panel._segment(
+            rig.ui.inputSelector.currentNode(), rig.panel.promptBox.prompts(), "mri", 0.9999999, **callbacks
+        )
+    )
     rig.waitForEnd(600)
 
 

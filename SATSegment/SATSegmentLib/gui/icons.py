@@ -14,6 +14,7 @@ _SHAPES = {
     "menu": '<path d="M2 4 H14 M2 8 H14 M2 12 H14"/>',
     "remove": '<path d="M4 4 L12 12 M12 4 L4 12"/>',
     "undo": '<path d="M6 3 L2.5 6.5 L6 10 M2.5 6.5 H10 a3.5 3.5 0 0 1 0 7 H6"/>',
+    "redo": '<path d="M10 3 L13.5 6.5 L10 10 M13.5 6.5 H6 a3.5 3.5 0 0 0 0 7 H10"/>',
     "export": '<path d="M8 2 V10 M4.5 6.5 L8 10 L11.5 6.5 M2.5 13.5 H13.5"/>',
     "edit": '<path d="M3 13 L3.6 10 L10.8 2.8 L13.2 5.2 L6 12.4 Z"/>',
     "show": '<path d="M1.5 8 Q8 1.5 14.5 8 Q8 14.5 1.5 8 Z"/><circle cx="8" cy="8" r="2"/>',

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import qt
@@ -12,24 +12,21 @@ from slicer.i18n import tr as _
 
 from SATSegmentLib.anatomy.personal.user_words import WordFile, find_words
 from SATSegmentLib.errors import SATSegmentError, ScanError
-from SATSegmentLib.files import atomic_path
-from SATSegmentLib.gui.icons import icon
 from SATSegmentLib.gui.modality import NAMES, Guess, guessModality, mismatch
 from SATSegmentLib.gui.model_labels import ANY_LABEL, ModelLabels
 from SATSegmentLib.gui.panel_state import INPUT, OUTPUT, PanelState
 from SATSegmentLib.gui.prompt_box import PromptBox
-from SATSegmentLib.gui.results_model import ResultRow, asCsv, merged, rowsOf, toTableNode
-from SATSegmentLib.gui.results_table import ResultsTable, editInSegmentEditor
+from SATSegmentLib.gui.results_model import ResultRow, decimals
+from SATSegmentLib.gui.results_panel import ResultsPanel
 from SATSegmentLib.gui.run_controller import RunController, clock
 from SATSegmentLib.gui.scan_watch import ScanWatch
 from SATSegmentLib.gui.settings_panel import SettingsPanel
 from SATSegmentLib.gui.setup_panel import SetupPanel
 from SATSegmentLib.gui.signal import Connections
 from SATSegmentLib.gui.teach_bar import TeachBar
-from SATSegmentLib.mrml.segmentations import removeSegment
-from SATSegmentLib.mrml.undo import RunUndo
+from SATSegmentLib.mrml.views import moveToResults, sliceStates
 from SATSegmentLib.mrml.volumes import checkVolume
-from SATSegmentLib.types import DEFAULT_THRESHOLD, MODALITIES, Modality
+from SATSegmentLib.types import DEFAULT_THRESHOLD, MODALITIES, Modality, Prompt
 
 
 class Panel:
@@ -51,18 +48,18 @@ class Panel:
         self._modalityByHand = False
         self._scanError = ""
         self._scanWatch = ScanWatch(self._lookAtScan)
-        # By id of the segmentation node: each has the table of its own runs.
-        self._rows: dict[str, list[ResultRow]] = {}
-        self._undo: tuple[RunUndo, list[ResultRow]] | None = None
+        # What the run in progress will be called in the undo button, and where the slice views stood when it began.
+        self._stepName = ""
+        self._slices: dict[str, tuple[float, ...]] = {}
         self.promptBox = PromptBox(self.ui.promptPlaceholder)
         # Not `ui.promptPlaceholderLayout`: childWidgetVariables leaves out layouts that are empty when they are loaded.
         self.ui.promptPlaceholder.layout().addWidget(self.promptBox.widget)
         self.settings = SettingsPanel(self.ui)
         self.setup = SetupPanel(self.ui, self.settings, python)
-        self.results = ResultsTable(self.ui.resultsPlaceholder)
+        self.resultsPanel = ResultsPanel(self.ui, self.widget, self._whyNoThreshold)
+        self.results = self.resultsPanel.table
         self.teachBar = TeachBar(self.ui.resultsPlaceholder)
         self.run = RunController(self.ui, self._startRun, self._onProcessor)
-        self._buildExport()
         self._connect()
         self._observeScene()
         self._fromScene()
@@ -84,10 +81,9 @@ class Panel:
             source.RemoveObserver(tag)
         self._observed = []
         self._connections.release()
-        for part in (self._scanWatch, self.run, self.setup, self.settings, self.results, self.teachBar):
+        for part in (self._scanWatch, self.run, self.setup, self.settings, self.resultsPanel, self.teachBar):
             part.release()
         self.promptBox.cleanup()
-        self._undo = None
 
     # --- how it is wired
 
@@ -97,48 +93,40 @@ class Panel:
         connect(ui.outputSelector, "currentNodeChanged(vtkMRMLNode*)", self._onOutput)
         connect(ui.modalityComboBox, "currentIndexChanged(int)", self._onModality)
         connect(ui.modalityComboBox, "activated(int)", self._onModalityByHand)
-        connect(ui.undoButton, "clicked()", self.undo)
         self._shortcut("Ctrl+Return", self.run.run)
         self._shortcut("Ctrl+Enter", self.run.run)
         self._shortcut("Esc", self.run.escape)
-        self._shortcut("Ctrl+Z", self.undo)
+        self._shortcut("Ctrl+Z", self.resultsPanel.undo)
+        self._shortcut("Ctrl+Shift+Z", self.resultsPanel.redo)
+        self._shortcut("Ctrl+Y", self.resultsPanel.redo)
         self.promptBox.promptsChanged.connect(self._onPrompts)
         self.promptBox.runRequested.connect(self.run.run)
         self.promptBox.escapePressed.connect(self.run.escape)
-        self.promptBox.undoRequested.connect(self.undo)
+        self.promptBox.undoRequested.connect(self.resultsPanel.undo)
+        self.promptBox.redoRequested.connect(self.resultsPanel.redo)
         self.setup.ready.connect(self._onReady)
         self.setup.failed.connect(self.run.showError)
         self.setup.logged.connect(self.run.log)
         self.run.started.connect(self._onStarted)
         self.run.ended.connect(self._onEnded)
-        self.results.editAsked.connect(self._onEdit)
-        self.results.teachAsked.connect(self._onTeachRow)
+        self.resultsPanel.teachAsked.connect(self._onTeachRow)
+        self.resultsPanel.thresholdAsked.connect(self._onThreshold)
+        self.resultsPanel.said.connect(self.run.say)
+        self.resultsPanel.failed.connect(self.run.showError)
         self.promptBox.teachRequested.connect(self._onTeachAsked)
         self.teachBar.asked.connect(self.teach)
-        self.results.removeAsked.connect(self._onRemove)
-        self.results.thresholdAsked.connect(self._onThreshold)
 
     def _shortcut(self, keys: str, slot: Any) -> None:
         shortcut = qt.QShortcut(qt.QKeySequence(keys), self.widget)
         shortcut.setContext(qt.Qt.WidgetWithChildrenShortcut)
         self._connections.connect(shortcut, "activated()", slot)
 
-    def _buildExport(self) -> None:
-        self.ui.undoButton.setIcon(icon("undo", self.ui.undoButton))
-        self.ui.exportButton.setIcon(icon("export", self.ui.exportButton))
-        self._exportMenu = qt.QMenu(self.widget)
-        self._toSceneAction = self._exportMenu.addAction(_("As a table in the scene"))
-        self._toCsvAction = self._exportMenu.addAction(_("As a CSV file…"))
-        self.ui.exportButton.setMenu(self._exportMenu)
-        self._connections.connect(self._toSceneAction, "triggered()", self.exportToScene)
-        self._connections.connect(self._toCsvAction, "triggered()", self._onExportCsv)
-
     def _observeScene(self) -> None:
         scene = slicer.mrmlScene
         for event, slot in (
             (scene.StartCloseEvent, self._onSceneCloses),
             (scene.EndCloseEvent, self._onSceneClosed),
-            (scene.EndImportEvent, self._onSceneClosed),
+            (scene.EndImportEvent, self._onSceneLoaded),
             (scene.NodeRemovedEvent, self._onNodeRemoved),
         ):
             self._observed.append((scene, scene.AddObserver(event, slot)))
@@ -165,20 +153,21 @@ class Panel:
     def _onSceneCloses(self, caller: Any, event: str) -> None:
         self.run.abandon()
         self._setBusy(False)
-        self._undo = None
-        self._rows.clear()
+        self.run.forget()
         self.promptBox.clear()
-        self.results.show([], None)
+        self.resultsPanel.clear()
         self.teachBar.close()
-        self.ui.show3DButton.setSegmentationNode(None)
 
     def _onSceneClosed(self, caller: Any, event: str) -> None:
         self._fromScene()
 
+    def _onSceneLoaded(self, caller: Any, event: str) -> None:
+        self.run.forget()
+        self._fromScene()
+        self.resultsPanel.sceneLoaded()
+
     def _onNodeRemoved(self, caller: Any, event: str) -> None:
-        if self._undo is not None and not self._undo[0].possible:
-            self._undo = None
-        self._sayResults()
+        self.resultsPanel.nodeRemoved()
 
     # --- scan, modality, result
 
@@ -237,7 +226,7 @@ class Panel:
     def _onOutput(self, segmentationNode: Any) -> None:
         self.state.setReference(OUTPUT, segmentationNode)
         self.teachBar.close()
-        self._sayResults()
+        self.resultsPanel.refresh()
 
     def _onPrompts(self) -> None:
         self.state.prompts = self.promptBox.prompts()
@@ -255,7 +244,8 @@ class Panel:
             text = mismatch(volumeNode, self._guess, self.modality, [*prompts, *self.promptBox.misfits()])
         unknown = self.promptBox.labels.unknown(prompts)
         if unknown and not text:
-            text = _("{model} was not trained on {structures}. Choose another model in Settings.").format(
+            text = _("{model} was not trained on {structures}. Choose another model in Settings, or they are left out.")
+            text = text.format(
                 model=self.settings.modelTitle, structures=", ".join(prompt.text for prompt in unknown[:3])
             )
         self.ui.mismatchLabel.text = text
@@ -267,21 +257,29 @@ class Panel:
     # --- a run
 
     def _startRun(self, **callbacks: Any) -> Any:
-        return self._segment(self.promptBox.prompts(), DEFAULT_THRESHOLD, **callbacks)
+        prompts = self.promptBox.prompts()
+        self._stepName = _("segmentation of {structures}").format(
+            structures=prompts[0].text if len(prompts) == 1 else _("{count} structures").format(count=len(prompts))
+        )
+        return self._segment(
+            self.ui.inputSelector.currentNode(), prompts, self.modality, DEFAULT_THRESHOLD, **callbacks
+        )
 
-    def _segment(self, prompts: Any, threshold: float, **callbacks: Any) -> Any:
-        volumeNode = self.ui.inputSelector.currentNode()
+    def _segment(
+        self, volumeNode: Any, prompts: Sequence[Prompt], modality: Modality, threshold: float, **callbacks: Any
+    ) -> Any:
         if volumeNode is None:
             raise ScanError("No volume is chosen.", "Load a scan, and choose it on top of the panel.")
+        self._slices = sliceStates(slicer.mrmlScene)
         self.run.log(
-            f"{NAMES[self.modality]}, {self.settings.modelTitle}, {self.settings.device}, {self.settings.precision}: "
+            f"{NAMES[modality]}, {self.settings.modelTitle}, {self.settings.device}, {self.settings.precision}: "
             + ", ".join(prompt.text for prompt in prompts)
         )
         return self.logic.segmentAsync(
             volumeNode,
             list(prompts),
             dataclasses.replace(self.settings.options, threshold=threshold),
-            self.modality,
+            modality,
             self.ui.outputSelector.currentNode(),
             **callbacks,
         )
@@ -295,14 +293,9 @@ class Panel:
         if isinstance(output, WordFile):
             self.teachBar.close()
         elif output is not None:
+            self.resultsPanel.added(self._stepName, output.undo)
             node = output.segmentationNode
-            before = self._rows.get(node.GetID(), [])
-            self._undo = (output.undo, before)
-            self._rows[node.GetID()] = merged(before, rowsOf(output.results, output.threshold))
-            if self.ui.outputSelector.currentNode() is node:
-                self._sayResults()
-            else:
-                self.ui.outputSelector.setCurrentNode(node)  # and that shows its results
+            moveToResults(node, volumeOf(node), output.results, self._slices)
         self.promptBox.setFocus()
 
     def _setBusy(self, busy: bool) -> None:
@@ -312,9 +305,8 @@ class Panel:
         for widget in (self.ui.modelComboBox, self.ui.deviceComboBox, self.ui.precisionComboBox):
             widget.enabled = not busy
         self.promptBox.setEnabled(not busy)
-        self.results.setBusy(busy)
+        self.resultsPanel.setBusy(busy)
         self.teachBar.setBusy(busy)
-        self.ui.undoButton.enabled = not busy and self._undo is not None
 
     def _onProcessor(self) -> None:
         self.settings.chooseDevice("cpu")
@@ -322,39 +314,45 @@ class Panel:
 
     # --- results
 
-    def _sayResults(self) -> None:
-        node = self.ui.outputSelector.currentNode()
-        rows = self._rows.get(node.GetID(), []) if node is not None else []
-        self.results.show(rows, node)
-        for widget in (self.ui.resultsLabel, self.ui.exportButton, self.ui.undoButton, self.ui.show3DButton):
-            widget.setVisible(bool(rows) or self._undo is not None)
-        self.ui.exportButton.enabled = bool(rows)
-        self.ui.undoButton.enabled = self._undo is not None and not self.run.running
-        self.ui.show3DButton.setSegmentationNode(node if any(row.segmentId for row in rows) else None)
-
-    def _onEdit(self, row: ResultRow) -> None:
-        editInSegmentEditor(self.ui.outputSelector.currentNode(), self.ui.inputSelector.currentNode(), row.segmentId)
-
-    def _onRemove(self, row: ResultRow) -> None:
-        node = self.ui.outputSelector.currentNode()
-        before = self._rows[node.GetID()]
-        if row.segmentId:
-            undo = RunUndo(node, [row.segmentId])
-            removeSegment(node, row.segmentId)
-            undo.written()
-            self._undo = (undo, before)
-        self._rows[node.GetID()] = [one for one in before if one is not row]
-        self._sayResults()
+    def _whyNoThreshold(self, row: ResultRow, segmentationNode: Any) -> str:
+        """Why a structure cannot be decoded again with another threshold; nothing where it can."""
+        volumeNode = volumeOf(segmentationNode)
+        if volumeNode is None or volumeNode.GetImageData() is None:
+            return _("The threshold can no longer be changed: the scan of this result is not in the scene.")
+        if not self.setup.isReady:
+            return _("The threshold can be changed once a model is installed.")
+        chosen = self.settings.modelSha256
+        if chosen and row.modelSha256 and chosen != row.modelSha256:
+            return _("The threshold can be changed with the model that found this: choose {model} in Settings.").format(
+                model=row.model
+            )
+        return ""
 
     def _onThreshold(self, row: ResultRow, threshold: float) -> None:
-        """Decode this structure again: the scan's features are still there, so the windows are not encoded anew."""
+        """Decode this structure again, in the scan that it was found in, whichever is chosen now.
 
-        self.run.run(lambda **callbacks: self._segment([row.prompt], threshold, **callbacks))
+        As long as the scan's features are kept its windows are not encoded anew.
+        """
+
+        def start(**callbacks: Any) -> Any:
+            self._stepName = _("threshold of {structure}").format(structure=row.prompt.text)
+            volumeNode = volumeOf(self.resultsPanel.node)
+            return self._segment(volumeNode, [row.prompt], row.prompt.modality, threshold, **callbacks)
+
+        def tell(output: Any, seconds: float) -> str:
+            (result,) = output.results
+            now = _("{volume} mL").format(volume=decimals(result.volume_ml, 1)) if result.voxels else _("not found")
+            before = _("{volume} mL").format(volume=decimals(row.volumeMl, 1)) if row.segmentId else _("not found")
+            return _("{structure} with threshold {threshold}: {now}, was {before} · {time}").format(
+                structure=row.prompt.text, threshold=decimals(threshold, 2), now=now, before=before, time=clock(seconds)
+            )
+
+        self.run.run(start, tell)
 
     # --- teaching
 
     def _onTeachRow(self, row: ResultRow) -> None:
-        self.teachBar.open(self.ui.outputSelector.currentNode(), row.segmentId)
+        self.teachBar.open(self.resultsPanel.node, row.segmentId)
 
     def _onTeachAsked(self) -> None:
         self.teachBar.open(self.ui.outputSelector.currentNode())
@@ -386,35 +384,9 @@ class Panel:
         self.run.log(text)
         return text
 
-    def undo(self) -> None:
-        """Take back the last run, or the last removal."""
-        if self._undo is None or self.run.running:
-            return
-        undo, rows = self._undo
-        edited = undo.editedSince()
-        if edited and not slicer.util.confirmOkCancelDisplay(
-            _("{names}: changed after the run. Undo takes these changes away too.").format(names=", ".join(edited))
-        ):
-            return
-        self._undo = None
-        nodeId = undo.segmentationNode.GetID()
-        undo.undo()
-        self._rows[nodeId] = rows
-        self._sayResults()
 
-    def exportToScene(self) -> Any:
-        """A table node with the results."""
-        return toTableNode(self.results.rows, self.ui.outputSelector.currentNode())
-
-    def exportCsv(self, path: str) -> None:
-        """A CSV file with the results, whole or not at all."""
-        try:
-            with atomic_path(Path(path), overwrite=True) as temporary:
-                temporary.write_text(asCsv(self.results.rows), encoding="utf-8", newline="")
-        except SATSegmentError as error:
-            self.run.showError(error)
-
-    def _onExportCsv(self) -> None:
-        path = qt.QFileDialog.getSaveFileName(self.widget, _("Results"), "results.csv", "CSV (*.csv)")
-        if path:
-            self.exportCsv(path)
+def volumeOf(segmentationNode: Any) -> Any:
+    """The scan that a segmentation's results are of; None where it is not in the scene."""
+    if segmentationNode is None:
+        return None
+    return segmentationNode.GetNodeReference(segmentationNode.GetReferenceImageGeometryReferenceRole())

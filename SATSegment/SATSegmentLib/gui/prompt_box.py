@@ -45,14 +45,14 @@ class PromptBox:
     runRequested(): Ctrl+Enter in the prompt line, its popup or on a chip.
     teachRequested(): the menu's entry to teach a word from a segment.
     escapePressed(): Esc while there was nothing left to close.
-    undoRequested(): Ctrl+Z while the line has nothing to take back.
+    undoRequested(), redoRequested(): Ctrl+Z and Ctrl+Shift+Z while the line has nothing to take back.
 
     `ui.promptPlaceholder.layout().addWidget(PromptBox(ui.promptPlaceholder).widget)` puts it into the panel.
     """
 
     def __init__(self, parent: Any, modality: Modality = "ct", history: History | None = None) -> None:
         self.promptsChanged, self.runRequested, self.teachRequested = Signal(), Signal(), Signal()
-        self.escapePressed, self.undoRequested = Signal(), Signal()
+        self.escapePressed, self.undoRequested, self.redoRequested = Signal(), Signal(), Signal()
         self.modality: Modality = modality
         self.labels = ANY_LABEL
         self.history = History() if history is None else history
@@ -152,6 +152,7 @@ class PromptBox:
             self.teachRequested,
             self.escapePressed,
             self.undoRequested,
+            self.redoRequested,
         ):
             signal.disconnectAll()
 
@@ -375,6 +376,9 @@ class _LineKeys(qt.QObject):
         if event.matches(qt.QKeySequence.Undo) and not box.lineEdit.text:
             # The line would swallow it: it takes Ctrl+Z for its own even where it has nothing to take back.
             box.undoRequested.emit()
+            return True
+        if event.matches(qt.QKeySequence.Redo) and not box.lineEdit.text:
+            box.redoRequested.emit()
             return True
         if key == qt.Qt.Key_Backspace and not box.lineEdit.text:
             box.chipBox.removeLast()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +13,9 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 
+from SATSegmentLib.mrml.record import records
 from SATSegmentLib.segments.style import segment_id
-from SATSegmentLib.types import Prompt, SegmentResult
+from SATSegmentLib.types import Prompt
 
 _SIDES = {
     "R": _("right"),
@@ -29,13 +31,18 @@ COLUMNS = ("structure", "status", "volume_ml", "mean_probability", "max_probabil
 
 @dataclass(frozen=True)
 class ResultRow:
-    """One structure of the table.
+    """One structure of the table. A number that a record of an older version does not have is NaN.
 
     Attributes
     ----------
-    result: what the engine said, without its mask.
-    segmentId: of its segment; empty where nothing was found.
-    threshold: with which the mask was made.
+    status : str
+        As `SegmentResult.status`.
+    segmentId : str
+        Of its segment; empty where nothing was found.
+    threshold : float
+        With which the mask was made.
+    model, modelSha256 : str
+        What made it.
     """
 
     prompt: Prompt
@@ -49,10 +56,14 @@ class ResultRow:
     precision: str
     segmentId: str
     threshold: float
+    model: str = ""
+    modelSha256: str = ""
 
     @property
     def statusText(self) -> str:
-        """ "found", "not found", "cut by the scan's lower edge"."""
+        """ "found", "not found", "cut by the scan's lower edge", "not known to this model"."""
+        if self.status == "unknown":
+            return _("not known to this model")
         if self.status != "found":
             return _("not found")
         if self.cutBy:
@@ -65,17 +76,17 @@ class ResultRow:
 
     @property
     def values(self) -> tuple[str, ...]:
-        """As `COLUMNS`."""
+        """As `COLUMNS`; empty where a number is not known."""
         return (
             self.prompt.text,
             self.status,
-            f"{self.volumeMl:.3f}",
-            f"{self.meanProbability:.4f}",
-            f"{self.maxProbability:.4f}",
-            f"{self.seconds:.2f}",
+            decimals(self.volumeMl, 3),
+            decimals(self.meanProbability, 4),
+            decimals(self.maxProbability, 4),
+            decimals(self.seconds, 2),
             self.prompt.modality,
             "yes" if self.prompt.trained else "no",
-            f"{self.threshold:.2f}",
+            decimals(self.threshold, 2),
             " ".join(self.cutBy),
             self.device,
             self.precision,
@@ -83,31 +94,54 @@ class ResultRow:
         )
 
 
-def rowsOf(results: Sequence[SegmentResult], threshold: float) -> list[ResultRow]:
-    """The rows of a run's results."""
-    return [
-        ResultRow(
-            prompt=one.prompt,
-            status=one.status,
-            volumeMl=one.volume_ml,
-            meanProbability=one.mean_probability,
-            maxProbability=one.max_probability,
-            cutBy=one.cut_by,
-            seconds=one.seconds,
-            device=one.device,
-            precision=one.precision,
-            segmentId=segment_id(one.prompt) if one.status == "found" else "",
-            threshold=threshold,
-        )
-        for one in results
-    ]
+def decimals(value: float, digits: int) -> str:
+    """With so many digits after the point; empty for NaN."""
+    return "" if math.isnan(value) else f"{value:.{digits}f}"
 
 
-def merged(rows: Sequence[ResultRow], new: Sequence[ResultRow]) -> list[ResultRow]:
-    """The rows with the new ones in the place of those of the same structure, or behind."""
-    byPrompt = {segment_id(row.prompt): row for row in new}
-    kept = [byPrompt.pop(segment_id(row.prompt), row) for row in rows]
-    return [*kept, *byPrompt.values()]
+def rowsOfNode(segmentationNode: Any) -> list[ResultRow]:
+    """The structures that the node's record tells of: of each the last result, in the order of their first.
+
+    A structure whose segment is gone, and one that was taken out of the results, has no row.
+    """
+    if segmentationNode is None:
+        return []
+    rows: dict[str, ResultRow] = {}
+    for run in records(segmentationNode):
+        for identifier in run.get("removed", ()):
+            rows.pop(identifier, None)
+        for one in run.get("prompts", ()):
+            try:
+                row = _row(run, one)
+            except (KeyError, TypeError, ValueError):
+                continue  # of a version that keeps other things
+            rows[segment_id(row.prompt)] = row
+    segmentation = segmentationNode.GetSegmentation()
+    return [row for row in rows.values() if not row.segmentId or segmentation.GetSegment(row.segmentId) is not None]
+
+
+def _row(run: dict[str, Any], one: dict[str, Any]) -> ResultRow:
+    return ResultRow(
+        prompt=Prompt(
+            one["text"],
+            one["modality"],
+            one.get("orientation", "RAS"),
+            one.get("concept", ""),
+            one.get("trained", True),
+        ),
+        status=one["status"],
+        volumeMl=float(one.get("volume_ml", math.nan)),
+        meanProbability=float(one.get("mean_probability", math.nan)),
+        maxProbability=float(one.get("max_probability", math.nan)),
+        cutBy=tuple(side for side in one.get("cut_by", ()) if side in _SIDES),
+        seconds=float(one.get("seconds", math.nan)),
+        device=str(run.get("device", "")),
+        precision=str(run.get("precision", "")),
+        segmentId=one["segment"] if one["status"] == "found" else "",
+        threshold=float(run.get("threshold", math.nan)),
+        model=str(run.get("model", "")),
+        modelSha256=str(run.get("model_sha256", "")),
+    )
 
 
 def asCsv(rows: Sequence[ResultRow]) -> str:
@@ -131,7 +165,7 @@ def toTableNode(rows: Sequence[ResultRow], segmentationNode: Any) -> Any:
         column = vtk.vtkDoubleArray() if name in numbers else vtk.vtkStringArray()
         column.SetName(name)
         for row in rows:
-            column.InsertNextValue(float(row.values[index]) if name in numbers else row.values[index])
+            column.InsertNextValue(float(row.values[index] or "nan") if name in numbers else row.values[index])
         table.AddColumn(column)
     node.SetAndObserveTable(table)
     node.SetUseColumnTitleAsColumnHeader(True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import qt
@@ -11,13 +12,14 @@ from slicer.i18n import tr as _
 
 from SATSegmentLib.anatomy.personal.user_words import is_taught
 from SATSegmentLib.gui.icons import icon
-from SATSegmentLib.gui.results_model import ResultRow
+from SATSegmentLib.gui.results_model import ResultRow, decimals
 from SATSegmentLib.gui.signal import Connections, Signal
 from SATSegmentLib.mrml.segmentations import jumpToSegment
 
 _NAME, _STATUS, _VOLUME, _PROBABILITY, _SECONDS = range(5)
 _STEPS = 100
 _MOST_ROWS_SHOWN = 8
+_THRESHOLD_TIP = _("A voxel belongs to the structure where its probability exceeds this. Lower makes it larger.")
 
 
 class ResultsTable:
@@ -25,14 +27,17 @@ class ResultsTable:
 
     Signals
     -------
-    editAsked(row), teachAsked(row), removeAsked(row), thresholdAsked(row, threshold).
+    editAsked(row), teachAsked(row), removeAsked(row), thresholdAsked(row, threshold), renameAsked(row, name).
 
     Parameters
     ----------
     parent: the widget that it is put into; has a layout.
+    whyNoThreshold: gets a row; says why its threshold cannot be changed any more, or nothing where it can.
     """
 
-    def __init__(self, parent: Any) -> None:
+    def __init__(self, parent: Any, whyNoThreshold: Callable[[ResultRow], str] = lambda row: "") -> None:
+        self._whyNoThreshold = whyNoThreshold
+        self.renameAsked = Signal()
         self.editAsked = Signal()
         self.teachAsked = Signal()
         self.removeAsked = Signal()
@@ -71,6 +76,8 @@ class ResultsTable:
     def release(self) -> None:
         """Let go of all connections."""
         self._connections.release()
+        for signal in (self.editAsked, self.teachAsked, self.removeAsked, self.thresholdAsked, self.renameAsked):
+            signal.disconnectAll()
         self._segmentationNode = None
 
     # --- building
@@ -107,6 +114,10 @@ class ResultsTable:
         header.setSectionResizeMode(_NAME, qt.QHeaderView.Stretch)
         column.addWidget(self.table)
         column.addLayout(self._buildActions())
+        self.noteLabel = qt.QLabel(self.widget)
+        self.noteLabel.setWordWrap(True)
+        self.noteLabel.hide()
+        column.addWidget(self.noteLabel)
         for widget in (self.widget, parent):
             # As high as the table needs; what is left belongs at the panel's lower end.
             widget.setSizePolicy(qt.QSizePolicy.Preferred, qt.QSizePolicy.Maximum)
@@ -132,9 +143,6 @@ class ResultsTable:
         self.thresholdSlider.setRange(5, 95)
         self.thresholdSlider.setValue(50)
         self.thresholdSlider.setTracking(False)
-        self.thresholdSlider.setToolTip(
-            _("A voxel belongs to the structure where its probability exceeds this. Lower makes it larger.")
-        )
         self.thresholdSlider.setAccessibleName(_("Threshold of the probability"))
         self.thresholdSlider.setMinimumWidth(60)
         self._connections.connect(self.thresholdSlider, "valueChanged(int)", self._onThreshold)
@@ -160,9 +168,9 @@ class ResultsTable:
         texts = [
             row.prompt.text,
             row.statusText,
-            f"{row.volumeMl:.1f}" if found else "",
-            f"{row.meanProbability:.2f}" if found else "",
-            f"{row.seconds:.1f}",
+            decimals(row.volumeMl, 1) if found else "",
+            decimals(row.meanProbability, 2) if found else "",
+            decimals(row.seconds, 1) if row.status != "unknown" else "",
         ]
         segment = self._segment(row)
         if segment is not None:
@@ -180,10 +188,16 @@ class ResultsTable:
             self.table.item(number, _NAME).setIcon(_swatch(segment.GetColor()))
 
     def _tip(self, row: ResultRow) -> str:
-        text = _("{structure}: {status}. Highest probability {highest:.2f}. {device}, {precision}.").format(
+        if row.status == "unknown":
+            return _(
+                "{model} was not trained on {structure}. Choose another model in Settings and segment again, or remove "
+                "the structure."
+            ).format(model=row.model or _("The model"), structure=row.prompt.text)
+        text = _("{structure}: {status}. Highest probability {highest}. {model}, {device}, {precision}.").format(
             structure=row.prompt.text,
             status=row.statusText,
-            highest=row.maxProbability,
+            highest=decimals(row.maxProbability, 2) or _("not kept"),
+            model=row.model,
             device=row.device,
             precision=row.precision,
         )
@@ -213,14 +227,24 @@ class ResultsTable:
             button.enabled = segment is not None
         self.teachButton.enabled = segment is not None and not self._busy
         self.removeButton.enabled = row is not None and not self._busy
+        why = self._whyNot(row)
         for widget in (self.thresholdLabel, self.thresholdSlider):
-            widget.enabled = row is not None and not self._busy
-        if row is not None:
+            widget.enabled = row is not None and not self._busy and not why
+            widget.setToolTip(why or _THRESHOLD_TIP)
+        self.noteLabel.text = why
+        self.noteLabel.setVisible(bool(why))
+        if row is not None and not math.isnan(row.threshold):
             self.thresholdSlider.blockSignals(True)
             self.thresholdSlider.setValue(round(row.threshold * _STEPS))
             self.thresholdSlider.blockSignals(False)
             self._sayThreshold(round(row.threshold * _STEPS))
         self._sayVisibility(row if segment is not None else None)
+
+    def _whyNot(self, row: ResultRow | None) -> str:
+        """What can be done about a row whose threshold cannot be changed; nothing where it can."""
+        if row is None:
+            return ""
+        return self._tip(row) if row.status == "unknown" else self._whyNoThreshold(row)
 
     def _sayThreshold(self, value: int) -> None:
         self.thresholdLabel.text = _("Threshold {value:.2f}").format(value=value / _STEPS)
@@ -241,7 +265,7 @@ class ResultsTable:
         segment = self._segment(row)
         name = item.text().strip()
         if segment is not None and name and name != segment.GetName():
-            segment.SetName(name)
+            self.renameAsked.emit(row, name)
 
     def _onEdit(self) -> None:
         row = self.currentRow()
@@ -269,7 +293,7 @@ class ResultsTable:
 
     def _onThreshold(self, value: int) -> None:
         row = self.currentRow()
-        if row is not None and not self._busy and round(row.threshold * _STEPS) != value:
+        if row is not None and self.thresholdSlider.enabled and decimals(row.threshold, 2) != f"{value / _STEPS:.2f}":
             self.thresholdAsked.emit(row, value / _STEPS)
 
 

@@ -49,6 +49,7 @@ class RunController:
         connect(ui.errorCloseButton, "clicked()", self.closeError)
         connect(ui.errorActionButton, "clicked()", self._onErrorAction)
         connect(ui.copyLogButton, "clicked()", self._onCopyLog)
+        self._forgetWarnings()
         self.closeError()
         self._showIdle()
 
@@ -111,6 +112,24 @@ class RunController:
         self.started.disconnectAll()
         self.ended.disconnectAll()
 
+    def say(self, text: str) -> None:
+        """What came of the last thing that was done, until the next one."""
+        self._ui.stageLabel.text = text
+        self._ui.stageLabel.show()
+
+    def forget(self) -> None:
+        """Say nothing more of what was done: its scene is gone."""
+        if not self.running:
+            self._ui.stageLabel.hide()
+            self._ui.stageLabel.text = ""
+        self._forgetWarnings()
+        self.closeError()
+
+    def _forgetWarnings(self) -> None:
+        self._warnings: list[str] = []
+        self._ui.warningLabel.text = ""
+        self._ui.warningLabel.hide()
+
     def log(self, text: str) -> None:
         """A line with the time. Names of patients, scans and files do not belong here."""
         self._ui.logTextEdit.appendPlainText(f"{time.strftime('%H:%M:%S')} {text}")
@@ -148,16 +167,15 @@ class RunController:
     def _onWarning(self, text: str) -> None:
         self.log(text)
         self._warnings.append(text)
-        self._ui.mismatchLabel.text = "\n".join(self._warnings)
-        self._ui.mismatchLabel.show()
+        self._ui.warningLabel.text = "\n".join(self._warnings)
+        self._ui.warningLabel.show()
 
     def _onDone(self, output: Any, error: BaseException | None) -> None:
         self._task = None
         self._showIdle()
         seconds = time.monotonic() - self._began
         if error is None:
-            self._ui.stageLabel.text = self._tell(output, seconds)
-            self._ui.stageLabel.show()
+            self.say(self._tell(output, seconds))
         elif isinstance(error, Cancelled):
             self.log(_("Cancelled."))
         else:
@@ -176,7 +194,7 @@ class RunController:
 
     def _showRunning(self) -> None:
         ui = self._ui
-        self._warnings: list[str] = []
+        self._forgetWarnings()
         ui.runButton.text = _("Cancel")
         ui.runButton.setAccessibleName(_("Cancel the run"))
         ui.runButton.setToolTip(_("Esc twice does the same."))

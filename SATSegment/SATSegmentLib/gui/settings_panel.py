@@ -12,6 +12,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from SATSegmentLib.engine.api import RunOptions
+from SATSegmentLib.errors import SATSegmentError
 from SATSegmentLib.gui.signal import Connections, Signal
 
 _GROUP = "SATSegment"
@@ -80,6 +81,16 @@ class SettingsPanel:
     def options(self) -> RunOptions:
         """How a run is done, as it is set here."""
         return RunOptions(self.modelFolder, self.device, self.precision, cache_bytes=self.cacheBytes)
+
+    @property
+    def modelSha256(self) -> str:
+        """Of the checkpoint that the chosen model was made from; empty where that cannot be told."""
+        from SATSegmentLib.models.folder import read_description
+
+        try:
+            return read_description(Path(self.modelFolder)).network_sha256
+        except SATSegmentError:
+            return ""
 
     @property
     def device(self) -> str:

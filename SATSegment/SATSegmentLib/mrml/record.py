@@ -40,6 +40,12 @@ def addRecord(segmentationNode: Any, results: Sequence[SegmentResult], model: Mo
                 "trained": one.prompt.trained,
                 "status": one.status,
                 "segment": segment_id(one.prompt),
+                "volume_ml": one.volume_ml,
+                "mean_probability": one.mean_probability,
+                "max_probability": one.max_probability,
+                "cut_by": list(one.cut_by),
+                "seconds": one.seconds,
+                "concept": one.prompt.concept,
                 # A word may be taught anew later, under the same name.
                 **({"word_sha256": word_sha256(one.prompt, model.sha256)} if is_taught(one.prompt) else {}),
             }
@@ -49,6 +55,16 @@ def addRecord(segmentationNode: Any, results: Sequence[SegmentResult], model: Mo
     segmentationNode.SetAttribute(RECORD_ATTRIBUTE, json.dumps([*records(segmentationNode), run]))
 
 
+def addRemoval(segmentationNode: Any, segmentId: str) -> None:
+    """Note in the node's record that a structure was taken out of the results."""
+    entry = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "removed": [segmentId]}
+    segmentationNode.SetAttribute(RECORD_ATTRIBUTE, json.dumps([*records(segmentationNode), entry]))
+
+
 def records(segmentationNode: Any) -> list[dict[str, Any]]:
-    """The runs that wrote into this node, oldest first."""
-    return json.loads(segmentationNode.GetAttribute(RECORD_ATTRIBUTE) or "[]")
+    """What was done to this node, oldest first: runs, and removals (`removed`). Empty where it cannot be read."""
+    try:
+        found = json.loads(segmentationNode.GetAttribute(RECORD_ATTRIBUTE) or "[]")
+    except ValueError:
+        return []
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []

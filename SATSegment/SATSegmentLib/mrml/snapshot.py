@@ -187,7 +187,9 @@ def _slices(labels: np.ndarray) -> dict[int, tuple[int, int]]:
     """First and last slice (along K) of each value."""
     found: dict[int, tuple[int, int]] = {}
     for k, piece in enumerate(labels):
-        for value in np.unique(piece).tolist() if piece.dtype != np.uint8 else np.flatnonzero(np.bincount(piece.ravel())):
+        for value in (
+            np.unique(piece).tolist() if piece.dtype != np.uint8 else np.flatnonzero(np.bincount(piece.ravel()))
+        ):
             first, _ = found.get(int(value), (k, k))
             found[int(value)] = (first, k)
     return found

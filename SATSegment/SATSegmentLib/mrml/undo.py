@@ -35,6 +35,10 @@ class RunUndo:
         self._before = NodeSnapshot(segmentationNode, self._ids)
         self._after: NodeSnapshot | None = None
         self._stamps: dict[str, int] = {}
+        # Of all segments, before the step: what differs from an earlier step's stamps was edited between the two.
+        segmentation = segmentationNode.GetSegmentation()
+        there = (segmentation.GetNthSegmentID(n) for n in range(segmentation.GetNumberOfSegments()))
+        self.stampsBefore = {one: _stamp(segmentation.GetSegment(one)) for one in there}
         # Taken out of their scene by `undo`, in the order in which `redo` puts them back.
         self._removed: tuple[Any, list[Any]] | None = None
 
@@ -52,6 +56,10 @@ class RunUndo:
         segmentation = self.segmentationNode.GetSegmentation()
         there = ((one, segmentation.GetSegment(one)) for one in self._stamps)
         return {one for one, segment in there if segment is not None and _stamp(segment) != self._stamps[one]}
+
+    def editedBefore(self, later: RunUndo) -> set[str]:
+        """Those of the step's segments that may have been changed between it and a later step."""
+        return {one for one, stamp in self._stamps.items() if later.stampsBefore.get(one, stamp) != stamp}
 
     def editedSince(self) -> list[str]:
         """Names of the step's segments that may have been changed after it; taking back would lose that."""
@@ -80,6 +88,7 @@ class RunUndo:
             return
         self._after = NodeSnapshot(node, self._ids)
         self._before.apply()
+        self.restamp(())
 
     def redo(self) -> None:
         """Make the segmentation what it was before `undo`."""
@@ -93,6 +102,7 @@ class RunUndo:
         elif self._after is not None:
             self._after.apply()
             self._after = None
+        self.restamp(())
 
     def _remove(self) -> None:
         """Take the node out of its scene, with the nodes that are only there for it."""

@@ -219,13 +219,13 @@ def test_the_table_is_saved_where_the_dialog_says_and_nowhere_after_cancel(rig: 
     runByKeys(rig, "left hippocampus")
     target = tmp_path / "mine.csv"
     QFileDialog.answers[:] = ["", str(target), str(tmp_path / "no such folder" / "mine.csv")]
-    rig.panel._toCsvAction.trigger()
+    rig.panel.resultsPanel.toCsvAction.trigger()
     assert list(tmp_path.glob("*.csv")) == []
-    rig.panel._toCsvAction.trigger()
+    rig.panel.resultsPanel.toCsvAction.trigger()
     with target.open(newline="", encoding="utf-8") as file:
         assert [row["structure"] for row in csv.DictReader(file)] == ["left hippocampus"]
     assert rig.ui.errorFrame.isHidden()
-    rig.panel._toCsvAction.trigger()
+    rig.panel.resultsPanel.toCsvAction.trigger()
     assert not rig.ui.errorFrame.isHidden()
     assert QFileDialog.answers == []
 
@@ -253,6 +253,6 @@ def test_what_the_model_was_not_trained_on_is_said_before_the_run(rig: PanelInRi
 
 def test_the_table_goes_into_the_scene_by_its_menu(rig: PanelInRig) -> None:
     runByKeys(rig, "left hippocampus")
-    rig.panel._toSceneAction.trigger()
+    rig.panel.resultsPanel.toSceneAction.trigger()
     (table,) = slicer.util.getNodesByClass("vtkMRMLTableNode")
     assert table.GetCellText(0, 0) == "left hippocampus"

@@ -6,16 +6,21 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import qt
+import slicer
 from gui.panel_rig import PanelInRig, addHead, panelWithDemoModel
 from PySide6 import QtGui, QtWidgets
 from rig import hands
 from rig.hands import settle
 
 from helpers.results import result
+from SATSegmentLib.engine.api import ModelRecord
 from SATSegmentLib.errors import OutOfMemory
-from SATSegmentLib.gui.results_model import rowsOf
+from SATSegmentLib.mrml.record import addRecord
+from SATSegmentLib.mrml.segmentations import createSegmentation, writeResults
+from SATSegmentLib.mrml.undo import RunUndo
 
 NARROWEST = 340
 
@@ -58,12 +63,16 @@ def setup(rig: PanelInRig) -> None:
 
 
 def results(rig: PanelInRig) -> None:
-    import numpy as np
-
-    found = [result("left putamen", np.ones((2, 2, 2), bool)), result("brainstem", np.zeros((2, 2, 2), bool))]
-    rig.panel.results.show(rowsOf(found, 0.5), None)
-    for widget in (rig.ui.resultsLabel, rig.ui.exportButton, rig.ui.undoButton, rig.ui.show3DButton):
-        widget.show()
+    volumeNode = rig.ui.inputSelector.currentNode()
+    shape = slicer.util.arrayFromVolume(volumeNode).shape
+    node = createSegmentation(volumeNode)
+    change = RunUndo(node, [], isNew=True)
+    found = [result("left putamen", np.ones(shape, bool)), result("brainstem", np.zeros(shape, bool))]
+    writeResults(node, volumeNode, found)
+    addRecord(node, found, ModelRecord("Demonstration model", "", "", ""), 0.5)
+    rig.panel.resultsPanel.added("segmentation of the left superior longitudinal fasciculus", change)
+    rig.panel.results.table.setCurrentCell(0, 0)
+    assert rig.panel.results.rows
 
 
 def teaching(rig: PanelInRig) -> None:
