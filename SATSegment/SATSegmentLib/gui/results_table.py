@@ -144,7 +144,7 @@ class ResultsTable:
         self.thresholdSlider.setValue(50)
         self.thresholdSlider.setTracking(False)
         self.thresholdSlider.setAccessibleName(_("Threshold of the probability"))
-        self.thresholdSlider.setMinimumWidth(60)
+        self.thresholdSlider.setMinimumWidth(40)
         self._connections.connect(self.thresholdSlider, "valueChanged(int)", self._onThreshold)
         self._connections.connect(self.thresholdSlider, "sliderMoved(int)", self._sayThreshold)
         for widget in (self.editButton, self.showButton, self.removeButton, self.teachButton, self.thresholdLabel):
