@@ -20,6 +20,11 @@ Modality = Literal["ct", "mri", "pet"]
 Status = Literal["found", "empty"]
 
 MODALITIES: tuple[Modality, ...] = ("ct", "mri", "pet")
+# What people read.
+MODALITY_TITLES: dict[str, str] = {"ct": "CT", "mri": "MRI", "pet": "PET"}
+# Window (voxels) and spacing (millimetres) of the released models, along their axes.
+RELEASED_WINDOW = (288, 288, 96)
+RELEASED_SPACING = (1.0, 1.0, 3.0)
 # A voxel belongs to a structure where its probability exceeds this, unless a run says otherwise.
 DEFAULT_THRESHOLD = 0.5
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from SATSegmentLib.types import RELEASED_SPACING, RELEASED_WINDOW
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
@@ -26,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--window",
         type=int,
         nargs=3,
-        default=(288, 288, 96),
+        default=RELEASED_WINDOW,
         metavar=("X", "Y", "Z"),
         help="voxels of a window (default: 288 288 96, as all released models)",
     )
@@ -34,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--spacing",
         type=float,
         nargs=3,
-        default=(1.0, 1.0, 3.0),
+        default=RELEASED_SPACING,
         metavar=("X", "Y", "Z"),
         help="millimetres of a voxel (default: 1 1 3, as all released models)",
     )

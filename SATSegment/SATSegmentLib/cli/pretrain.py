@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from SATSegmentLib.types import RELEASED_SPACING, RELEASED_WINDOW
+
 if TYPE_CHECKING:
     from SATSegmentLib.learning.knowledge.measure import Findings, NameIndex
     from SATSegmentLib.learning.knowledge.objective import Objective
@@ -51,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     images.add_argument("--cache", type=Path, metavar="DIR", help="for standardised scans (default: OUT-cache)")
     images.add_argument("--architecture", choices=("nano", "pro"), default="nano", help="of the U-Net that looks")
     images.add_argument(
-        "--window", type=int, nargs=3, default=(288, 288, 96), metavar="N", help="voxels (default: 288 288 96)"
+        "--window", type=int, nargs=3, default=RELEASED_WINDOW, metavar="N", help="voxels (default: 288 288 96)"
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, ... (default: auto)")
 
@@ -141,7 +143,7 @@ def _objective(
     window = tuple(arguments.window)
     records = read_records(arguments.images).records
     cases = (
-        CaseCache(arguments.cache or arguments.out.with_name(f"{arguments.out.name}-cache"), (1.0, 1.0, 3.0))
+        CaseCache(arguments.cache or arguments.out.with_name(f"{arguments.out.name}-cache"), RELEASED_SPACING)
         .prepare(records)
         .cases
     )

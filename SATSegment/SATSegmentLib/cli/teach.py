@@ -7,7 +7,7 @@ import sys
 import warnings
 from pathlib import Path
 
-from SATSegmentLib.types import MODALITIES
+from SATSegmentLib.types import MODALITIES, ORIENTATIONS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of a .seg.nrrd: the segment's name; of a label map: its values (17,53)",
     )
     parser.add_argument(
-        "--orientation", default="RAS", choices=("RAS", "ASR", "IPL", "LPS", "native"),
+        "--orientation", default="RAS", choices=ORIENTATIONS,
         help="axis order in which the model looks at the scans (default: RAS)",
     )  # fmt: skip
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps (default: auto)")

@@ -13,9 +13,8 @@ from SATSegmentLib.gui.chip_model import Chip
 from SATSegmentLib.gui.icons import icon
 from SATSegmentLib.gui.model_labels import ANY_LABEL, ModelLabels
 from SATSegmentLib.gui.signal import Connections, Signal
-from SATSegmentLib.types import Modality, Prompt
+from SATSegmentLib.types import MODALITY_TITLES, Modality, Prompt
 
-_MODALITY_NAMES = {"ct": "CT", "mri": "MRI", "pet": "PET"}
 _LONGEST_NAME = 34
 
 
@@ -289,7 +288,7 @@ class ChipWidget:
 
 
 def _only(chip: Chip) -> str:
-    names = dict.fromkeys(_MODALITY_NAMES[prompt.modality] for prompt in chip.prompts)
+    names = dict.fromkeys(MODALITY_TITLES[prompt.modality] for prompt in chip.prompts)
     return _("{modality} only").format(modality=", ".join(names))
 
 

@@ -11,9 +11,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from SATSegmentLib.mrml.volumes import imageFromVolume
-from SATSegmentLib.types import Modality, Prompt
-
-NAMES: dict[Modality, str] = {"ct": "CT", "mri": "MRI", "pet": "PET"}
+from SATSegmentLib.types import MODALITY_TITLES, Modality, Prompt
 
 _OF_DICOM: dict[str, Modality] = {"CT": "ct", "MR": "mri", "PT": "pet"}
 _MODALITY_TAG = "0008,0060"
@@ -56,14 +54,14 @@ def mismatch(volumeNode: Any, guess: Guess, modality: Modality, prompts: Sequenc
     if guess.modality is not None and guess.modality != modality:
         said = _("{volume} is {found} by its DICOM tags") if guess.certain else _("{volume} looks like {found}")
         return (said + _(", but {chosen} is chosen. Masks would be wrong.")).format(
-            volume=name, found=NAMES[guess.modality], chosen=NAMES[modality]
+            volume=name, found=MODALITY_TITLES[guess.modality], chosen=MODALITY_TITLES[modality]
         )
     others = [prompt for prompt in prompts if prompt.modality != modality]
     if others:
         return _("{structures}: SAT knows it in {other} only, and {chosen} is chosen.").format(
             structures=", ".join(prompt.text for prompt in others[:3]),
-            other=NAMES[others[0].modality],
-            chosen=NAMES[modality],
+            other=MODALITY_TITLES[others[0].modality],
+            chosen=MODALITY_TITLES[modality],
         )
     return ""
 

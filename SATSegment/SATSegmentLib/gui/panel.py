@@ -12,7 +12,7 @@ from slicer.i18n import tr as _
 
 from SATSegmentLib.anatomy.personal.user_words import WordFile, find_words
 from SATSegmentLib.errors import SATSegmentError, ScanError
-from SATSegmentLib.gui.modality import NAMES, Guess, guessModality, mismatch
+from SATSegmentLib.gui.modality import Guess, guessModality, mismatch
 from SATSegmentLib.gui.model_labels import ANY_LABEL, ModelLabels
 from SATSegmentLib.gui.panel_state import INPUT, OUTPUT, PanelState
 from SATSegmentLib.gui.prompt_box import PromptBox
@@ -26,7 +26,7 @@ from SATSegmentLib.gui.signal import Connections
 from SATSegmentLib.gui.teach_bar import TeachBar
 from SATSegmentLib.mrml.views import moveToResults, sliceStates
 from SATSegmentLib.mrml.volumes import checkVolume
-from SATSegmentLib.types import DEFAULT_THRESHOLD, MODALITIES, Modality, Prompt
+from SATSegmentLib.types import DEFAULT_THRESHOLD, MODALITIES, MODALITY_TITLES, Modality, Prompt
 
 
 class Panel:
@@ -272,8 +272,8 @@ class Panel:
             raise ScanError("No volume is chosen.", "Load a scan, and choose it on top of the panel.")
         self._slices = sliceStates(slicer.mrmlScene)
         self.run.log(
-            f"{NAMES[modality]}, {self.settings.modelTitle}, {self.settings.device}, {self.settings.precision}: "
-            + ", ".join(prompt.text for prompt in prompts)
+            f"{MODALITY_TITLES[modality]}, {self.settings.modelTitle}, {self.settings.device}, "
+            f"{self.settings.precision}: " + ", ".join(prompt.text for prompt in prompts)
         )
         return self.logic.segmentAsync(
             volumeNode,

@@ -13,10 +13,9 @@ from SATSegmentLib.anatomy.personal.user_words import is_taught
 from SATSegmentLib.anatomy.suggestions.highlight import spans_of
 from SATSegmentLib.anatomy.text.words import FILLERS, LEFT_WORDS, RIGHT_WORDS, read_words
 from SATSegmentLib.gui.model_labels import ANY_LABEL, ModelLabels
-from SATSegmentLib.types import Modality, Prompt
+from SATSegmentLib.types import MODALITY_TITLES, Modality, Prompt
 
 ROWS = 12
-_MODALITY_NAMES = {"ct": "CT", "mri": "MRI", "pet": "PET"}
 # What completes a name; a slip of the keyboard or a part that fits is a guess, and is only taken when it is chosen.
 _COMPLETIONS = ("prefix", "words")
 _WORD = re.compile(r"[^\W_]+")
@@ -127,7 +126,7 @@ def find(text: str, modality: Modality, labels: ModelLabels = ANY_LABEL) -> Foun
         others = [row for row in rows if row is not meant]
         if meant is None:
             name = answer.name if isinstance(answer, anatomy.Composite) else answer.prompt.text
-            meant = Row(name, name, (), _MODALITY_NAMES[modality], prompts=prompts)
+            meant = Row(name, name, (), MODALITY_TITLES[modality], prompts=prompts)
         # The resolver has read the whole text: nothing of it is left out.
         rows, certain = [replace(meant, leftOut=()), *others][:ROWS], True
     else:
@@ -152,11 +151,11 @@ def rowOfPrompt(prompt: Prompt) -> Row:
     """A row for something that was asked for before."""
     label = anatomy.find_label(prompt.modality, prompt.text) if prompt.trained else None
     if label is None:
-        badge = _MODALITY_NAMES[prompt.modality] if prompt.trained else _("free text")
+        badge = MODALITY_TITLES[prompt.modality] if prompt.trained else _("free text")
         if is_taught(prompt):
-            badge = _("{modality} taught").format(modality=_MODALITY_NAMES[prompt.modality])
+            badge = _("{modality} taught").format(modality=MODALITY_TITLES[prompt.modality])
         return Row(prompt.text, prompt.text, (), badge, prompts=(prompt,))
-    badge, dots = _MODALITY_NAMES[prompt.modality], _dots(label.grade)
+    badge, dots = MODALITY_TITLES[prompt.modality], _dots(label.grade)
     return Row(label.text, label.text, (), badge, dots, label.scans, label.is_finding, (prompt,))
 
 
@@ -168,7 +167,7 @@ def rowOfSuggestion(hit: anatomy.Suggestion, modality: Modality, text: str = "")
         name=hit.name,
         matched=hit.matched,
         spans=hit.spans,
-        badge=hit.reason or _MODALITY_NAMES[modality],
+        badge=hit.reason or MODALITY_TITLES[modality],
         dots=_dots(hit.grade) if hit.prompts else "",
         scans=hit.scans,
         finding=hit.finding,

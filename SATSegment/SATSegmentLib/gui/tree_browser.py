@@ -14,9 +14,8 @@ from SATSegmentLib.gui.model_labels import ANY_LABEL, ModelLabels
 from SATSegmentLib.gui.popup_rows import rowOfPrompt
 from SATSegmentLib.gui.signal import Connections, Signal
 from SATSegmentLib.gui.tree_model import Branch, branches
-from SATSegmentLib.types import Modality, Prompt
+from SATSegmentLib.types import MODALITY_TITLES, Modality, Prompt
 
-_MODALITY_NAMES = {"ct": "CT", "mri": "MRI", "pet": "PET"}
 _TEXT = qt.Qt.UserRole
 _HITS = 80
 
@@ -134,7 +133,7 @@ class TreeBrowser:
     def _dress(self, item: Any, text: str) -> None:
         label = self._label(text)
         if label is None:
-            names = [_MODALITY_NAMES[found.modality] for found in anatomy.load_labels() if found.text == text]
+            names = [MODALITY_TITLES[found.modality] for found in anatomy.load_labels() if found.text == text]
             here = anatomy.find_label(self._modality, text) is not None
             item.setText(1, _("not in this model") if here else _("{modality} only").format(modality=", ".join(names)))
             item.setFlags(qt.Qt.ItemIsSelectable | qt.Qt.ItemIsEnabled)

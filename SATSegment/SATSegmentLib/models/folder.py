@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from SATSegmentLib.errors import CheckpointError, ModelNotFound
-from SATSegmentLib.types import Orientation
+from SATSegmentLib.types import ORIENTATIONS, RELEASED_SPACING, RELEASED_WINDOW, Orientation
 
 DESCRIPTION_FILE = "model.json"
 NETWORK_FILE = "network.safetensors"
@@ -23,7 +23,6 @@ BANK_FILE = "bank.safetensors"
 TEXT_FOLDER = "text"
 
 FAMILY = "sat"
-_ORIENTATIONS: tuple[Orientation, ...] = ("RAS", "ASR", "IPL", "LPS", "native")
 
 
 @dataclass(frozen=True)
@@ -43,9 +42,9 @@ class ModelDescription:
     """
 
     name: str
-    window: tuple[int, int, int] = (288, 288, 96)
-    spacing: tuple[float, float, float] = (1.0, 1.0, 3.0)
-    orientations: tuple[Orientation, ...] = _ORIENTATIONS
+    window: tuple[int, int, int] = RELEASED_WINDOW
+    spacing: tuple[float, float, float] = RELEASED_SPACING
+    orientations: tuple[Orientation, ...] = ORIENTATIONS
     network_sha256: str = ""
     text_sha256: str = ""
     network_file_sha256: str = ""
@@ -99,7 +98,7 @@ def _check_values(description: ModelDescription) -> None:
         raise ValueError("window and spacing have three positive numbers each")
     if not all(math.isfinite(side) and side > 0 for side in description.spacing):
         raise ValueError("a spacing is not a positive number")
-    if not description.orientations or not set(description.orientations) <= set(_ORIENTATIONS):
+    if not description.orientations or not set(description.orientations) <= set(ORIENTATIONS):
         raise ValueError("unknown orientations")
 
 

@@ -26,7 +26,7 @@ from typing import Any, BinaryIO
 
 from SATSegmentLib.errors import OutputError, SATSegmentError
 from SATSegmentLib.files import atomic_path
-from SATSegmentLib.types import MODALITIES, Modality, Orientation, Prompt
+from SATSegmentLib.types import MODALITIES, ORIENTATIONS, Modality, Orientation, Prompt
 
 WORDS_VARIABLE = "SATSEGMENT_WORDS"
 SUFFIX = ".satword"
@@ -37,7 +37,6 @@ TAUGHT = "taught"
 MAX_NAME = 100
 # A word of SAT-Pro has 4 kB; whatever is this large is something else.
 _MAX_BYTES = 1 << 20
-_ORIENTATIONS = ("RAS", "ASR", "IPL", "LPS", "native")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _DAMAGED = (ValueError, KeyError, TypeError, AttributeError, RecursionError, struct.error)
 
@@ -332,7 +331,7 @@ def _record(content: dict[str, Any]) -> WordRecord:
     texts = (record.name, record.model, record.taught, record.start, record.software, *record.scans)
     if not all(isinstance(text, str) and len(text) <= 200 and text.isprintable() for text in texts):
         raise ValueError("not texts")
-    if record.modality not in MODALITIES or record.orientation not in _ORIENTATIONS:
+    if record.modality not in MODALITIES or record.orientation not in ORIENTATIONS:
         raise ValueError("unknown modality or orientation")
     if not _SHA256.fullmatch(record.model_sha256) or not name_key(record.name) or len(record.name) > MAX_NAME:
         raise ValueError("no model, or no name")

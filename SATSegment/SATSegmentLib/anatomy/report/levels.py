@@ -10,12 +10,10 @@ from typing import Literal, NamedTuple
 from SATSegmentLib.anatomy.report.numbers import JOINS, LONGEST_LIST, RANGES, SIDES, Counted, number_list, number_of
 from SATSegmentLib.anatomy.report.rules import words
 from SATSegmentLib.anatomy.report.text import Token
+from SATSegmentLib.anatomy.text.numbering import SPINE
 
 LEVEL = re.compile(r"(th|[ctdls])[.\-]?0?(\d{1,2})\Z")
 _COUNTS = {"c": 7, "t": 12, "l": 6, "s": 5}
-_SPINE_ORDER = [
-    f"{letter}{number}" for letter, last in (("c", 7), ("t", 12), ("l", 5), ("s", 1)) for number in range(1, last + 1)
-]
 _REGIONS = {"c": "cervical", "t": "thoracic", "l": "lumbar", "s": "sacral"}
 _REGION_WORDS = {"cervical": "c", "thoracic": "t", "dorsal": "t", "lumbar": "l"}
 _VERTEBRA_WORDS = words("vertebra_words")
@@ -99,9 +97,9 @@ def read_disc_between(tokens: Sequence[Token], index: int) -> Counted | None:
 
 
 def _are_next(upper: str, lower: str) -> bool:
-    if upper not in _SPINE_ORDER or lower not in _SPINE_ORDER:
+    if upper not in SPINE or lower not in SPINE:
         return False
-    return _SPINE_ORDER.index(lower) == _SPINE_ORDER.index(upper) + 1
+    return SPINE.index(lower) == SPINE.index(upper) + 1
 
 
 def _are_no_levels(
@@ -174,9 +172,9 @@ def _same_region(previous: str, number: int) -> str:
 
 def _add_level(groups: list[_Levels], level: str, join: str) -> None:
     previous = groups[-1] if groups else _Levels((), "single")
-    if previous.levels and previous.levels[-1] in _SPINE_ORDER and level in _SPINE_ORDER:
-        first, last = _SPINE_ORDER.index(previous.levels[-1]), _SPINE_ORDER.index(level)
-        between = (*previous.levels, *_SPINE_ORDER[first + 1 : last + 1])
+    if previous.levels and previous.levels[-1] in SPINE and level in SPINE:
+        first, last = SPINE.index(previous.levels[-1]), SPINE.index(level)
+        between = (*previous.levels, *SPINE[first + 1 : last + 1])
         is_pair = last == first + 1 and join in ("/", "-", "–", "—", "‑")
         if is_pair and (len(previous.levels) == 1 or previous.kind == "discs"):
             groups[-1] = _Levels(between, "pair" if len(previous.levels) == 1 else "discs")

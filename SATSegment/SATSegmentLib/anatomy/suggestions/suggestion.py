@@ -7,12 +7,10 @@ from typing import Literal
 
 from SATSegmentLib.anatomy.vocabulary.labels import Label
 from SATSegmentLib.anatomy.vocabulary.lexicon import Structure, load_lexicon
-from SATSegmentLib.types import Modality, Prompt
+from SATSegmentLib.types import MODALITY_TITLES, Modality, Prompt
 
 Status = Literal["trained", "taught", "other modality", "other model", "not a SAT class"]
 Match = Literal["exact", "prefix", "words", "typo", "partial"]
-
-_MODALITY_NAMES = {"ct": "CT", "mri": "MRI", "pet": "PET"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +120,7 @@ def reason_of(modalities: tuple[str, ...]) -> str:
     """Why something cannot be asked for: "MRI only", "CT and MRI only", or "not a SAT class"."""
     if not modalities:
         return "not a SAT class"
-    return " and ".join(_MODALITY_NAMES[modality] for modality in modalities) + " only"
+    return " and ".join(MODALITY_TITLES[modality] for modality in modalities) + " only"
 
 
 def _codes(label: Label) -> tuple[str, ...]:

@@ -8,12 +8,8 @@ from collections.abc import Iterator
 
 from SATSegmentLib.anatomy.text.words import Words
 
-_SPINE = [
-    *(f"c{n}" for n in range(1, 8)),
-    *(f"t{n}" for n in range(1, 13)),
-    *(f"l{n}" for n in range(1, 6)),
-    "s1",
-]
+# From the head down.
+SPINE = [*(f"c{n}" for n in range(1, 8)), *(f"t{n}" for n in range(1, 13)), *(f"l{n}" for n in range(1, 6)), "s1"]
 _LEVEL = re.compile(r"[ctls]\d{1,2}")
 _NUMBER = re.compile(r"\d{1,2}")
 _RANGE = re.compile(r"([ctls]?\d{1,2})\.\.([ctls]?\d{1,2})")
@@ -59,8 +55,8 @@ def _expand(token: str) -> list[str]:
     first, last = match.groups()
     if first.isdigit() and last.isdigit():
         return [str(number) for number in range(int(first), int(last) + 1)]
-    if first in _SPINE and last in _SPINE and _SPINE.index(first) < _SPINE.index(last):
-        return _SPINE[_SPINE.index(first) : _SPINE.index(last) + 1]
+    if first in SPINE and last in SPINE and SPINE.index(first) < SPINE.index(last):
+        return SPINE[SPINE.index(first) : SPINE.index(last) + 1]
     return []
 
 

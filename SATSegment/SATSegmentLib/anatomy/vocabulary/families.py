@@ -6,6 +6,8 @@ import itertools
 import re
 from collections.abc import Collection, Iterator
 
+from SATSegmentLib.anatomy.text.numbering import SPINE
+
 # The segments of the liver as Couinaud numbered them (Le foie, 1957), in SAT's words.
 LIVER_SEGMENTS = {
     1: "caudate lobe",
@@ -21,7 +23,6 @@ LIVER_SEGMENTS = {
 _VERTEBRA = re.compile(r"(cervical|thoracic|lumbar) vertebrae \d+ \(([ctl])(\d+)\)")
 _DISC = re.compile(r"intervertebral disc between .*\(([tl]\d+)\) and (?:.*\((l\d+|t\d+)\)|sacrum)")
 
-_SPINE = [*(f"c{n}" for n in range(1, 8)), *(f"t{n}" for n in range(1, 13)), *(f"l{n}" for n in range(1, 6)), "s1"]
 _DISC_PATTERNS = (
     "{} disc",
     "{} intervertebral disc",
@@ -105,7 +106,7 @@ def _disc(above: str, below: str) -> Iterator[Named]:
 def untrained_discs(labels: Collection[str]) -> Iterator[list[str]]:
     """Names of each disc that is no label, the one to be shown first: below C1 there is none, hence from C2 on."""
     trained = {(match[1], match[2] or "s1") for match in map(_DISC.fullmatch, labels) if match}
-    for above, below in itertools.pairwise(_SPINE[1:]):
+    for above, below in itertools.pairwise(SPINE[1:]):
         if (above, below) not in trained:
             shown = f"{above}-{below} intervertebral disc"
             yield [shown, *(pattern.format(f"{above}-{below}") for pattern in _DISC_PATTERNS)]

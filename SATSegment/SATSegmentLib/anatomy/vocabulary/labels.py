@@ -12,7 +12,7 @@ from functools import cache
 from typing import Literal, cast
 
 from SATSegmentLib.resources import resource_path
-from SATSegmentLib.types import Modality, Orientation, Prompt
+from SATSegmentLib.types import ORIENTATIONS, Modality, Orientation, Prompt
 
 LABELS_FILE = "Anatomy/sat_labels.csv"
 NAMES_FILE = "Anatomy/sat_names.tsv"
@@ -23,7 +23,6 @@ FAIR_EVIDENCE_SCANS = 61
 GOOD_EVIDENCE_SCANS = 601
 
 # Axis orders in the order of preference; a label seen in several runs in the first of these.
-_ORIENTATIONS: tuple[Orientation, ...] = ("RAS", "ASR", "IPL", "LPS", "native")
 
 LEFT_CODE, RIGHT_CODE = "7771000", "24028007"
 FINDING_CATEGORY = "49755003"
@@ -91,7 +90,7 @@ class Label:
     @property
     def orientation(self) -> Orientation:
         """The axis order to run the label in: RAS where that was trained, else what was."""
-        return next(axes for axes in _ORIENTATIONS if axes in self.orientations_seen)
+        return next(axes for axes in ORIENTATIONS if axes in self.orientations_seen)
 
     @property
     def is_finding(self) -> bool:

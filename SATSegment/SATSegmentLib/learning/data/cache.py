@@ -18,7 +18,7 @@ from SATSegmentLib.learning.data.errors import Problem, RecordError
 from SATSegmentLib.learning.data.merging import MergeRule, built_in_rules
 from SATSegmentLib.learning.data.records import Record
 from SATSegmentLib.learning.data.standardise import label_groups, standardise
-from SATSegmentLib.types import Modality, Progress
+from SATSegmentLib.types import RELEASED_SPACING, Modality, Progress
 
 RulesFor = Callable[[Modality], Sequence[MergeRule]]
 
@@ -57,7 +57,7 @@ class CaseCache:
     def __init__(
         self,
         folder: str | os.PathLike[str],
-        spacing: tuple[float, float, float] = (1.0, 1.0, 3.0),
+        spacing: tuple[float, float, float] = RELEASED_SPACING,
         rules_for: RulesFor = built_in_rules,
     ) -> None:
         self.folder = Path(folder).expanduser()

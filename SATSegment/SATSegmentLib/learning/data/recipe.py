@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from SATSegmentLib.learning.data.errors import RecipeError
+from SATSegmentLib.types import RELEASED_WINDOW
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Recipe:
     augmentation: `NO_AUGMENTATION` for validation.
     """
 
-    window: tuple[int, int, int] = (288, 288, 96)
+    window: tuple[int, int, int] = RELEASED_WINDOW
     max_prompts: int = 32
     negative_ratio: float = 0.5
     label_crop: float = 0.5

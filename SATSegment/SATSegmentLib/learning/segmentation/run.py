@@ -29,11 +29,9 @@ from SATSegmentLib.sat.checkpoint.released import build_network
 from SATSegmentLib.sat.network import SATNetwork
 from SATSegmentLib.sat.text.bank import EmbeddingBank, Label
 from SATSegmentLib.sat.text.folder import ENCODER_FILE
-from SATSegmentLib.types import Orientation, Progress
+from SATSegmentLib.types import RELEASED_SPACING, RELEASED_WINDOW, Orientation, Progress
 
 MODEL_FOLDER = "model"
-_WINDOW = (288, 288, 96)
-_SPACING = (1.0, 1.0, 3.0)
 
 Cases = Sequence[tuple[Record, StoredCase]]
 # Opens a progress bar with a title; `cli.progress.progress_bar` is one.
@@ -64,7 +62,7 @@ def train(config: Config, out: Path, resume: bool, team: Team, bar: Bar) -> Outc
     SATSegmentError: one of its kinds; see `trainer.fit` and `learning.data`.
     """
     architecture = _architecture(config)
-    window = _checked_window(config.window or _WINDOW, architecture)
+    window = _checked_window(config.window or RELEASED_WINDOW, architecture)
     network = new_network(architecture, window, config.training.seed)
     return _train(config, network, None, out, resume, team, bar)
 
@@ -93,7 +91,7 @@ def finetune(config: Config, origin: Origin, out: Path, resume: bool, team: Team
     if config.architecture is not None:
         raise ConfigError("architecture cannot be chosen: a fine-tuned network keeps its own.", "Take the key out.")
     weights = origin.start.weights
-    window = config.window or (origin.description.window if origin.description else _WINDOW)
+    window = config.window or (origin.description.window if origin.description else RELEASED_WINDOW)
     network = build_network(weights, _checked_window(window, weights.architecture))
     return _train(config, network, origin, out, resume, team, bar)
 
@@ -108,7 +106,7 @@ def _train(
     bar: Bar,
 ) -> Outcome:
     described = origin.description if origin else None
-    spacing = config.spacing or (described.spacing if described else _SPACING)
+    spacing = config.spacing or (described.spacing if described else RELEASED_SPACING)
     records, validation_records = _records(config.data, config.training.seed)
     cases = _cases(config.data, records, spacing, out, team, bar)
     labels = _labels(cases)

@@ -29,7 +29,7 @@ from SATSegmentLib.sat.text.bank import EmbeddingBank, Label
 from SATSegmentLib.sat.text.checkpoint import read_text_weights
 from SATSegmentLib.sat.text.encoder import TextEncoder
 from SATSegmentLib.sat.text.folder import write_text_folder
-from SATSegmentLib.types import Progress
+from SATSegmentLib.types import RELEASED_WINDOW, Progress
 
 # Names under which the authors publish checkpoints, and the model each belongs to.
 _RELEASED = {
@@ -117,7 +117,7 @@ def _check_window(window: tuple[int, int, int], step: tuple[int, int, int]) -> N
     if any(side < unit or side % unit for side, unit in zip(window, step, strict=True)):
         raise CheckpointError(
             f"This network cannot have a window of {window} voxels.",
-            f"Each side must be a multiple of {step}; the released models have (288, 288, 96).",
+            f"Each side must be a multiple of {step}; the released models have {RELEASED_WINDOW}.",
         )
 
 
