@@ -60,8 +60,9 @@ def place(path: Path, header: Place) -> Placed:
     GeometryError: a transform is not one, or the two mirror each other: then nobody can tell left from right.
     """
     scale = np.diag([header.millimetres] * 3 + [1.0])
-    sform = _checked(path, "sform", scale @ _sform(header)) if header.sform_code > 0 else None
-    qform = _checked(path, "qform", scale @ _qform(header)) if header.qform_code > 0 else None
+    with np.errstate(invalid="ignore"):  # what is no number is refused by `_checked`
+        sform = _checked(path, "sform", scale @ _sform(header)) if header.sform_code > 0 else None
+        qform = _checked(path, "qform", scale @ _qform(header)) if header.qform_code > 0 else None
     if sform is not None and qform is not None:
         return Placed(sform, _conflict(path, sform, qform, header.size))
     if sform is not None:

@@ -101,7 +101,7 @@ def _check_data_file(path: Path, header: Mapping[str, Any]) -> None:
 
 
 def _axes(path: Path, header: Mapping[str, Any], sizes: Sequence[int]) -> _Axes:
-    kinds = [str(kind).lower() for kind in header.get("kinds", ["???"] * len(sizes))]
+    kinds = _words(header.get("kinds", ""))
     kinds += ["???"] * (len(sizes) - len(kinds))
     directions = _directions(header)
     if directions is not None:
@@ -207,7 +207,7 @@ def _edges(
     """Voxel edges, the first voxel's place and the unit, from per-axis fields; and whether the file has them all."""
     spacings = _numbers(header, "spacings", len(sizes))
     low, high = (_numbers(header, name, len(sizes)) for name in ("axis mins", "axis maxs"))
-    centers = [str(one).lower() for one in header.get("centers", header.get("centerings", []))]
+    centers = _words(header.get("centers", header.get("centerings", "")))
     edges, first, known = np.ones(3), np.zeros(3), True
     for number, axis in enumerate(axes.space):
         at_nodes = axis < len(centers) and centers[axis] == "node"
@@ -230,6 +230,11 @@ def _edges(
     units = header.get("units")
     scale, named = _scale(path, [units[axis] for axis in axes.space] if units is not None else None)
     return edges, first, scale, known and named
+
+
+def _words(field: Any) -> list[str]:
+    """A field that pynrrd gives as one text or as a list."""
+    return [str(one).lower() for one in (field.split() if isinstance(field, str) else field)]
 
 
 def _numbers(header: Mapping[str, Any], name: str, count: int) -> np.ndarray:

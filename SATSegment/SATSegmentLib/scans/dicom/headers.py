@@ -90,8 +90,10 @@ def is_dicom(path: Path) -> bool:
         start = stream.read(132)
     if start[128:] == b"DICM":
         return True
-    # Group 0002 or 0008, little or big endian, then an element whose number is small.
-    return len(start) >= 8 and start[:2] in (b"\x02\x00", b"\x08\x00", b"\x00\x02", b"\x00\x08") and 0 in start[2:4]
+    # Group 0008, a small element, then a value representation of two capitals or a short length.
+    if len(start) < 8 or start[:2] != b"\x08\x00" or start[3] != 0:
+        return False
+    return start[4:6].isalpha() and start[4:6].isupper() or 0 < int.from_bytes(start[4:8], "little") < 256
 
 
 def read_header(path: Path) -> Header:

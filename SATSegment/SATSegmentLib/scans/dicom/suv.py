@@ -216,3 +216,14 @@ def _private_number(data: Dataset, tag: Any) -> float:
         return float(data[tag].value) if tag in data else 0.0
     except (TypeError, ValueError):
         return 0.0
+
+
+def suv_words(series: Series) -> str:
+    """Whether a PET series can be read in SUV by body weight, in words; empty where it is no PET."""
+    if series.sat_modality != "pet":
+        return ""
+    try:
+        factor = suv_factor(series, series.unique[0], "suvbw")[1]
+    except ScanError as error:
+        return error.message
+    return f"available: SUV by body weight is the stored value times {factor:.6g}"
