@@ -15,6 +15,9 @@ from typing import Any
 
 from SATSegmentLib.errors import OutputError
 
+_KEPT_OF_NAME = 40
+_LONGEST_NAME = 255
+
 
 @contextlib.contextmanager
 def atomic_path(target: str | os.PathLike[str], *, overwrite: bool = False, folder: bool = False) -> Iterator[Path]:
@@ -39,9 +42,10 @@ def atomic_path(target: str | os.PathLike[str], *, overwrite: bool = False, fold
         written to, or the disk is full.
     """
     target = Path(target).expanduser()
-    _check_target(target, overwrite=overwrite, folder=folder)
-    # Beside the target, because only within one file system is a rename atomic.
-    temporary = target.with_name(f".{secrets.token_hex(6)}.{target.name}")
+    check_target(target, overwrite=overwrite, folder=folder)
+    # Beside the target, because only within one file system is a rename atomic. Its last letters only: with more in
+    # front of it, a long name would be too long for the disk.
+    temporary = target.with_name(f".{secrets.token_hex(6)}.{target.name[-_KEPT_OF_NAME:]}")
     try:
         if folder:
             temporary.mkdir()
@@ -69,15 +73,33 @@ def write_report(path: str | os.PathLike[str], report: Mapping[str, Any], *, ove
     return Path(path).expanduser()
 
 
-def _check_target(target: Path, *, overwrite: bool, folder: bool) -> None:
+def check_target(target: Path, *, overwrite: bool = False, folder: bool = False) -> None:
+    """Refuse a place where nothing could be written, before anybody works for it.
+
+    Parameters
+    ----------
+    target, overwrite, folder: as `atomic_path` takes them; `~` is expanded.
+
+    Raises
+    ------
+    OutputError: as for `atomic_path`; also for a name that the disk does not take.
+    """
+    target = target.expanduser()
     parent = target.parent
+    try:
+        too_long = len(os.fsencode(target.name)) > os.pathconf(parent, "PC_NAME_MAX")
+    except (AttributeError, OSError, ValueError):  # no such question on Windows, or no such folder
+        too_long = len(target.name) > _LONGEST_NAME
+    if too_long:
+        raise OutputError(f"The name {target.name[:40]}... is too long for the disk.", "Choose a shorter name.")
     if not parent.is_dir():
         raise OutputError(f"The folder {parent} does not exist.", "Create it, or choose another place.")
     if target.is_dir() and not folder:
         raise OutputError(f"{target} is a folder.", "Give the name of a file inside it.")
     if folder and target.exists() and not target.is_dir():
         raise OutputError(f"{target} is a file.", "Give the name of a folder.")
-    if target.exists() and not overwrite:
+    # A link that leads nowhere is somebody's, too.
+    if os.path.lexists(target) and not overwrite:
         raise OutputError(f"{target} exists already.", "Choose another name, or allow it to be overwritten.")
     if not os.access(parent, os.W_OK):
         raise OutputError(f"The folder {parent} cannot be written to.", "Choose a folder that you may write to.")
@@ -110,7 +132,7 @@ def _move_into_place(temporary: Path, target: Path) -> None:
         os.replace(temporary, target)
         return
     # A folder cannot replace a folder that has files in it: the old one steps aside first, and comes back on failure.
-    aside = target.with_name(f".{secrets.token_hex(6)}.{target.name}.old")
+    aside = target.with_name(f".{secrets.token_hex(6)}.{target.name[-_KEPT_OF_NAME:]}.old")
     os.replace(target, aside)
     try:
         os.replace(temporary, target)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 
 from SATSegmentLib import __version__
@@ -25,6 +27,7 @@ _COMMANDS = {
     "pretrain": "teach a text encoder the knowledge tree",
     "evaluate": "compare masks with a reference, and two methods with each other",
     "report": "find the anatomy that a radiology report mentions",
+    "inspect": "tell what a scan is: its grid, modality, doubts, the series and volumes of a folder",
 }
 
 
@@ -46,19 +49,45 @@ def build_parser(command: str | None) -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run `satsegment`; returns the exit code (0 done, 1 cancelled, 2 error)."""
+    """Run `satsegment`; returns the exit code (0 done, 1 cancelled, 2 error, 3 a fault of the program itself)."""
     words = list(sys.argv[1:] if argv is None else argv)
     command = next((word for word in words if word in _COMMANDS), None)
     arguments = build_parser(command).parse_args(words)
     try:
-        return int(arguments.run(arguments))
+        code = int(arguments.run(arguments))
+        # A full disk behind standard output shows itself here, and not on Python's way out.
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return code
     except (KeyboardInterrupt, Cancelled):
         print("satsegment: cancelled; nothing was written.", file=sys.stderr)
         return 1
     except BrokenPipeError:
         # Whoever read the output has seen enough (`| head`). Python would complain once more on the way out.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_output()
         return 0
     except SATSegmentError as error:
         print(f"satsegment: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        print(
+            f"satsegment: {error.strerror or error}{f': {error.filename}' if error.filename else ''}", file=sys.stderr
+        )
+        _forget_output()
+        return 2
+    except EOFError:
+        print("satsegment: the input ended before the question was answered.", file=sys.stderr)
+        return 2
+    except Exception:  # what nobody foresaw is not to look like a cancelled run
+        traceback.print_exc()
+        print(
+            f"satsegment {__version__}: this is a fault of the program. Please report the lines above.", file=sys.stderr
+        )
+        return 3
+
+
+def _forget_output() -> None:
+    """What could not be written stays unwritten; Python would try once more on the way out, and fail loudly."""
+    if sys.stdout is not None:
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

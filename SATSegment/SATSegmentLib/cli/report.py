@@ -44,6 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _read_text(file: str) -> str:
     """The file's text, in UTF-8, UTF-16 with its mark, or Windows' Western letters."""
+    if file == "-" and sys.stdin is None:
+        raise SATSegmentError("Standard input is closed.", "Give the name of a text file.")
     try:
         data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     except OSError as error:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from SATSegmentLib.cli.inspect import add_choice
 from SATSegmentLib.types import DEFAULT_THRESHOLD, MODALITIES, Modality, Prompt, SegmentResult
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Example: satsegment segment chest.nii.gz --modality ct --model sat-nano "
         "--prompt liver --prompt 'left kidney' --prompt IVC --out chest.seg.nrrd"
     )
-    parser.add_argument("scan", type=Path, help="NIfTI, NRRD or MHA file, or a folder with a DICOM series")
+    parser.add_argument("scan", type=Path, help="NIfTI, NRRD or MetaImage file, a DICOM folder or multi-frame file")
     parser.add_argument(
         "--prompt",
         action="append",
@@ -49,24 +50,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="probability a voxel needs (default: %(default)s)",
     )
     parser.add_argument("--free-text", action="store_true", help="run names that are unknown as free text")
-    parser.add_argument("--frame", type=int, help="frame of a 4-D file, counted from 0")
-    parser.add_argument("--series", type=_series, help="series of a DICOM folder with several: its number, or its UID")
+    add_choice(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace files that are there")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Segment; returns the exit code."""
-    from SATSegmentLib.errors import OutputError
-
-    for target in (arguments.out, arguments.report):
-        # Asked before the work, because nobody wants to hear it after it.
-        if target is not None and target.expanduser().exists() and not arguments.overwrite:
-            raise OutputError(f"{target} exists already.", "Choose another name, or add --overwrite.")
+    _check_targets(arguments)
     prompts = resolve_prompts(arguments.prompt, arguments.modality, arguments.free_text)
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_: print(f"Warning: {message}", file=sys.stderr)
         _segment(arguments, prompts)
     return 0
+
+
+def _check_targets(arguments: argparse.Namespace) -> None:
+    """Asked before the work, because nobody wants to hear it after it."""
+    from SATSegmentLib.errors import OutputError
+    from SATSegmentLib.files import check_target
+    from SATSegmentLib.storage.segmentation import check_name
+
+    check_name(arguments.out)
+    targets = [target.expanduser() for target in (arguments.out, arguments.report) if target is not None]
+    for target in targets:
+        check_target(target, overwrite=arguments.overwrite)
+    if len({target.resolve() for target in targets}) < len(targets):
+        raise OutputError("--out and --report are the same file.", "Choose another name for one of them.")
+    scan = arguments.scan.expanduser().resolve()
+    if any(target.resolve() == scan for target in targets):
+        raise OutputError("A result would replace the scan itself.", "Choose another name.")
 
 
 def resolve_prompts(texts: Sequence[str], modality: Modality, free_text: bool) -> list[Prompt]:
@@ -120,7 +132,7 @@ def _segment(arguments: argparse.Namespace, prompts: list[Prompt]) -> None:
     from SATSegmentLib.scans import read_scan
     from SATSegmentLib.storage import write_segmentation
 
-    image = read_scan(arguments.scan, frame=arguments.frame, series=arguments.series)
+    image = read_scan(arguments.scan, arguments.frame, arguments.series, arguments.volume)
     options = RunOptions(arguments.model, arguments.device, arguments.precision, arguments.threshold)
     plans: list[RunPlan] = []
 
@@ -136,10 +148,14 @@ def _segment(arguments: argparse.Namespace, prompts: list[Prompt]) -> None:
     write_segmentation(arguments.out, image, answer.results, algorithm=answer.model.name, overwrite=arguments.overwrite)
     if arguments.report is not None:
         report = _report(answer, arguments.threshold)
+        report["doubts"] = [doubt.as_dict() for doubt in image.doubts]
         # The last plan is the one that was carried out.
         report |= {"plan": dataclasses.asdict(plans[-1]), "seconds": round(took, 3)}
         write_report(arguments.report, report, overwrite=arguments.overwrite)
     print_results(answer.results)
+    for doubt in image.doubts:
+        # Once more beside the numbers: a warning that scrolled by is no warning.
+        print(f"Doubt ({doubt.kind}): {doubt.text}")
     print(f"{arguments.out}: {answer.model.name} on {plans[-1].device}, {plans[-1].precision}")
     print("Research use only. Not a medical device.")
 
@@ -192,10 +208,6 @@ def _report(answer: SegmentAnswer, threshold: float) -> dict[str, object]:
             for result in answer.results
         ],
     }
-
-
-def _series(text: str) -> str | int:
-    return int(text) if text.isdecimal() else text
 
 
 def _probability(text: str) -> float:

@@ -9,6 +9,8 @@ from SATSegmentLib.types import Doubt, DoubtKind
 # A projector's frame or a line of text is more than this share of a scan, a clipped vessel is not far above the rest.
 _SHARE = 2e-4
 _FAR_ABOVE = 2.0
+# A label map or a mask is not a scan with marks.
+_FEWEST_VALUES = 30
 
 
 def mark_doubts(array: np.ndarray) -> tuple[Doubt, ...]:
@@ -21,12 +23,13 @@ def mark_doubts(array: np.ndarray) -> tuple[Doubt, ...]:
     # Slice by slice, so that no second copy of the scan is made.
     highest = array.max()
     share = sum(np.count_nonzero(piece == highest) for piece in array) / array.size
-    # A label map, or a mask, is not a scan with marks.
     if not _SHARE <= share <= 0.5:
         return ()
     second = max((_highest_below(piece, highest) for piece in array), default=highest)
     span = float(second) - float(array.min())
     if span <= 0 or float(highest) - float(second) < _FAR_ABOVE * span:
+        return ()
+    if len(np.unique(array[:: max(len(array) // 16, 1), ::4, ::4])) < _FEWEST_VALUES:
         return ()
     text = (
         f"{share:.1%} of the voxels have the value {highest:g}, far above all others (up to {second:g}): a border, or "

@@ -15,9 +15,10 @@ import numpy as np
 from SATSegmentLib.errors import GeometryError
 from SATSegmentLib.types import Doubt, DoubtKind
 
-# Two transforms are the same up to these: headers keep seven digits.
-_SAME_MM, _SAME_VOXELS = 0.05, 0.05
+# Two transforms are the same while no voxel is further apart than this: headers keep seven digits.
+_SAME_MM, _SAME_VOXELS = 0.05, 0.1
 _SAME_SIZE = 0.01
+_QUATERNION_ROUNDING = 4e-7
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,8 +87,8 @@ def _sform(header: Place) -> np.ndarray:
 def _qform(header: Place) -> np.ndarray:
     b, c, d = header.quaternion
     length = b * b + c * c + d * d
-    if length > 1:
-        # The first component is what is left to one; rounding may leave less than nothing.
+    if length > 1 - _QUATERNION_ROUNDING:
+        # The first component is what is left to one; of single precision nothing is left but its rounding.
         a, (b, c, d) = 0.0, np.array([b, c, d]) / np.sqrt(length)
     else:
         a = np.sqrt(1 - length)

@@ -53,9 +53,7 @@ def write_segmentation(
     OutputError: see `atomic_path`; also for a name that does not end in .seg.nrrd.
     """
     target = Path(path).expanduser()
-    if not target.name.lower().endswith(_SUFFIX):
-        # Under another name Slicer would load it as a scan.
-        raise OutputError(f"{target.name} does not end in {_SUFFIX}.", f"Name the file something like brain{_SUFFIX}.")
+    check_name(target)
     found = [result for result in results if result.voxels]
     not_found = tuple(result.prompt.text for result in results if not result.voxels)
     layers = pack(found)
@@ -63,6 +61,17 @@ def write_segmentation(
         _write(temporary, _content(image, found, not_found, layers, style, algorithm))
     ids = tuple(segment_id(result.prompt) for result in found)
     return WrittenSegmentation(target, ids, not_found, len(layers))
+
+
+def check_name(target: Path) -> None:
+    """Refuse a name under which Slicer would load the file as a scan.
+
+    Raises
+    ------
+    OutputError: it does not end in .seg.nrrd.
+    """
+    if not target.name.lower().endswith(_SUFFIX):
+        raise OutputError(f"{target.name} does not end in {_SUFFIX}.", f"Name the file something like brain{_SUFFIX}.")
 
 
 def _content(

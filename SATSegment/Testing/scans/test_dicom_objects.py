@@ -176,7 +176,7 @@ def test_a_series_names_what_cannot_be_decoded(tmp_path: Path) -> None:
         data.PixelData = pydicom.encaps.encapsulate([bytes(100)])
         data["PixelData"].is_undefined_length = True
         data.save_as(file)
-    with pytest.raises(ScanError, match="MPEG2.*no installed library decodes|damaged"):
+    with pytest.raises(ScanError, match=r"MPEG2.*no installed library decodes|damaged"):
         read_scan(tmp_path)
 
 

@@ -138,6 +138,18 @@ def test_rounded_transforms_are_no_doubt(tmp_path):
     assert read_scan(path).doubts == ()
 
 
+@pytest.mark.parametrize("half_turn", [(1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 0), (1, 0, -1), (1, 2, 3)])
+def test_half_turns_lose_nothing_to_single_precision(tmp_path, half_turn):
+    """The quaternion's first component is what the others leave to one: here nothing but rounding."""
+    axis = np.array(half_turn) / np.linalg.norm(half_turn)
+    affine = np.eye(4)
+    affine[:3, :3] = (2 * np.outer(axis, axis) - np.eye(3)) * (2, 2, 3)
+    scan = read_scan(placed(tmp_path / "scan.nii", affine, affine))
+    assert scan.doubts == ()
+    scan = read_scan(placed(tmp_path / "scan.nii", None, affine))
+    np.testing.assert_allclose(scan.ijk_to_ras, affine, atol=2e-6)
+
+
 def test_voxel_sizes_of_the_sform_are_taken_where_pixdim_differs(tmp_path):
     path = placed(tmp_path / "scan.nii", turned(0, spacing=(3.3, 3.3, 3.3)), None)
     patch(path, 80, struct.pack("<fff", 3, 3, 3))

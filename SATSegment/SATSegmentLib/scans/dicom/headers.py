@@ -93,7 +93,7 @@ def is_dicom(path: Path) -> bool:
     # Group 0008, a small element, then a value representation of two capitals or a short length.
     if len(start) < 8 or start[:2] != b"\x08\x00" or start[3] != 0:
         return False
-    return start[4:6].isalpha() and start[4:6].isupper() or 0 < int.from_bytes(start[4:8], "little") < 256
+    return (start[4:6].isalpha() and start[4:6].isupper()) or 0 < int.from_bytes(start[4:8], "little") < 256
 
 
 def read_header(path: Path) -> Header:

@@ -126,7 +126,8 @@ def _body_grams(data: Dataset, unit: PetUnit) -> float:
 def _dose_at_scan(headers: Sequence[Dataset]) -> float:
     """The injected dose, decayed to the time that the values were decay-corrected to, in Bq."""
     data = headers[0]
-    corrected = {str(part).strip() for part in data.get("CorrectedImage") or []}
+    parts = data.get("CorrectedImage") or []
+    corrected = {str(part).strip() for part in ([parts] if isinstance(parts, str) else parts)}
     if not {"ATTN", "DECY"} <= corrected:
         lacking = " and ".join(n for k, n in (("ATTN", "attenuation"), ("DECY", "decay")) if k not in corrected)
         raise _NoSuv(f"it is not corrected for {lacking}")
