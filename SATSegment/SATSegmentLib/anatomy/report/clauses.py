@@ -18,6 +18,10 @@ _ASSERTIVE = words("assertive")
 _JOINTS = CLAUSE_ENDS | {",", "and", "with", "there"}
 
 
+# ", with a small nodule": what follows is a new thing.
+_LEADING = frozenset(("with", "a", "an"))
+
+
 class Trigger(NamedTuple):
     """Tokens `first` to `last` (inclusive) that act on what is mentioned; `kind` as in report_rules.toml."""
 
@@ -80,5 +84,5 @@ def _begins_clause(words: Sequence[str], has_verb: bool, has_trigger: bool, join
 
 def _lists_new_thing(right: Sequence[str], ahead: Sequence[str]) -> bool:
     """ "No embolism, small effusion": a list without a verb whose next item says how it is."""
-    first = next((word for word in right if word not in CONJUNCTIONS), "")
+    first = next((word for word in right if word not in CONJUNCTIONS and word not in _LEADING), "")
     return first in _ASSERTIVE and not any(word in ("or", "nor") for word in (*right, *ahead))

@@ -8,6 +8,7 @@ negated finding does not negate its place: "no lesion in the spleen" leaves the 
 
 from __future__ import annotations
 
+import itertools
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -34,16 +35,28 @@ _BETWEEN_NO_AND_ORGAN = _DETERMINERS | CONJUNCTIONS | _EVIDENCE | {"of"}
 # A trigger further away than this many tokens says nothing of a mention.
 _REACH = 60
 
+# "Nodule or no nodule", "2 or more": no alternatives.
+_NO_ALTERNATIVE = frozenset(("no", "not", "without", "more", "less", "so", "other"))
+_REACH_BACK = 8
 # "is therefore absent": so many words before a trigger may hold its own verb.
 _VERB_REACH = 2
 
 
 class Context(NamedTuple):
-    """How something is mentioned; the three are independent of each other."""
+    """How something is mentioned.
+
+    Attributes
+    ----------
+    negated: said not to be there.
+    uncertain: only possible.
+    historical: of the past.
+    removed: there once and taken out; then it is negated and historical as well.
+    """
 
     negated: bool = False
     uncertain: bool = False
     historical: bool = False
+    removed: bool = False
 
 
 class Target(NamedTuple):
@@ -53,12 +66,14 @@ class Target(NamedTuple):
     ----------
     is_finding: a lesion, rather than a part of the body that is there anyway.
     is_operation: a word like "nephrectomy": of the past by itself.
+    removes: an operation that left nothing.
     """
 
     first: int
     last: int
     is_finding: bool = False
     is_operation: bool = False
+    removes: bool = False
 
 
 def judge(text: str, tokens: Sequence[Token], targets: Sequence[Target], section: Section) -> list[Context]:
@@ -79,9 +94,9 @@ def judge(text: str, tokens: Sequence[Token], targets: Sequence[Target], section
 
 def _by_section(context: Context, target: Target, section: Section) -> Context:
     if section in ("history", "comparison"):
-        return Context(context.negated, context.uncertain, True)
+        return context._replace(historical=True)
     if section == "question" and target.is_finding and not context.historical:
-        return Context(context.negated, not context.negated, False)
+        return context._replace(uncertain=not context.negated, historical=False)
     return context
 
 
@@ -99,7 +114,7 @@ class _Sentence:
     def context(self, target: Target) -> Context:
         """What the triggers of its clause say of a target, the nearest ones first."""
         place = bisect_right(self.ends, target.first)
-        begin = max(self.ends[place - 1] if place else 0, target.first - _REACH)
+        begin = max(self._begin_of(place), target.first - _REACH)
         end = self.ends[place] if place < len(self.ends) else len(self.words)
         said: set[str] = set()
         middle = bisect_left(self.starts, target.first)
@@ -109,8 +124,41 @@ class _Sentence:
         for trigger in self.triggers[middle : bisect_left(self.starts, min(behind, target.last + _REACH))]:
             if trigger.first > target.last:
                 said |= self._back(trigger, target)
-        negated = "negated" in said
-        return Context(negated, "uncertain" in said and not negated, "historical" in said or target.is_operation)
+        removed = target.removes or "removed" in said
+        negated = removed or "negated" in said
+        uncertain = not negated and ("uncertain" in said or self._is_alternative(target))
+        # "Denies a history of embolism": it was never there.
+        past = target.is_operation or ("historical" in said and (removed or not self._denies_history(target)))
+        return Context(negated, uncertain, removed or past, removed)
+
+    def _denies_history(self, target: Target) -> bool:
+        """Whether the words for the past are themselves denied: "no history of"."""
+        before = [one for one in self.triggers if one.last < target.first]
+        return any(
+            one.kind == "negated" and other.kind == "historical" and other.first - one.last <= 3
+            for one, other in itertools.pairwise(before)
+        )
+
+    def _is_alternative(self, target: Target) -> bool:
+        """Whether a finding is one of several that it may be: "pneumonia or lung cancer"."""
+        if not target.is_finding:
+            return False
+        before, behind = (
+            self.words[max(0, target.first - 2) : target.first],
+            self.words[target.last + 1 : target.last + 4],
+        )
+        if behind[:1] == ["or"] and behind[1:2] and behind[1] not in _NO_ALTERNATIVE:
+            return before[-1:] != ["and"]
+        return "or" in before and before[-1] not in _NO_ALTERNATIVE and "with" not in before
+
+    def _begin_of(self, place: int) -> int:
+        """Where the clause that ends at a place begins; "DDx:" and "Rule out:" reach over their colon."""
+        begin = self.ends[place - 1] if place else 0
+        if begin and self.words[begin] == ":" and any(one.last == begin - 1 for one in self.triggers):
+            start = self.ends[place - 2] if place > 1 else 0
+            if begin - start <= 5:
+                return start
+        return begin
 
     def _end_behind(self, target: Target, end: int) -> int:
         """Where the words behind a target stop acting on it: "Pulmonary embolism: none" reaches over the colon."""
@@ -124,6 +172,11 @@ class _Sentence:
             return {"negated"} if self._denies(trigger, target) else set()
         if kind in ("uncertain", "uncertain_both"):
             return {"uncertain"} if target.is_finding else set()
+        if kind == "uncertain_around":  # "unlikely an embolism", but not "embolism unlikely, small effusion"
+            said_before = any(trigger.first - _REACH_BACK <= one < trigger.first for one in self.by_first)
+            return {"uncertain"} if target.is_finding and not said_before else set()
+        if kind == "historical_adjacent":
+            return {"historical"} if target.is_finding and trigger.last == target.first - 1 else set()
         if kind == "historical" and "historical" not in said:
             return {"historical"} if self._same_list(trigger, target) else set()
         if kind == "question":
@@ -135,15 +188,15 @@ class _Sentence:
             and trigger.last == target.first - 1
             and self.words[trigger.first] not in FINITE_VERBS
         ):
-            return {"negated", "historical"}  # "surgically absent uterus"
+            return {"removed"}  # "surgically absent uterus"
         return set()
 
     def _back(self, trigger: Trigger, target: Target) -> set[str]:
         """What a trigger behind a target says of it."""
         kind = trigger.kind
         if kind in ("negated_back", "removed_back") and self._is_subject(trigger, target):
-            return {"negated", "historical"} if kind == "removed_back" else {"negated"}
-        if kind == "uncertain_back" and target.is_finding and not self._is_place(target):
+            return {"removed"} if kind == "removed_back" else {"negated"}
+        if kind in ("uncertain_back", "uncertain_around") and target.is_finding and not self._is_place(target):
             return {"uncertain"}
         if kind == "uncertain_both" and target.is_finding and trigger.first - target.last <= 3:
             return {"uncertain"}
@@ -153,6 +206,8 @@ class _Sentence:
             return {"historical"}
         if kind == "question" and target.is_finding:
             return {"uncertain"}
+        if kind == "answer_back":
+            return {"negated"} if target.is_finding and trigger.first - target.last <= 2 else set()
         if kind == "negated" and self._is_answer(trigger, target):
             return {"negated"}
         return set()
@@ -233,5 +288,6 @@ class _Sentence:
         """The past reaches up to a comma; beyond it only over findings and operations, which come in lists."""
         between = self.words[trigger.last + 1 : target.first]
         if target.is_finding or target.is_operation:
-            return not any(word in _PRESENT for word in between)
+            done = any(one.is_operation and trigger.last < one.first < target.first for one in self.by_first.values())
+            return not any(word in _PRESENT for word in between) and not (done and "with" in between)
         return "," not in between and "with" not in between

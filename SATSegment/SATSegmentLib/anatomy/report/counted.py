@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 from SATSegmentLib.anatomy.report.levels import (
     BEFORE_LEVELS,
     LEVEL,
+    plain_level,
     read_disc_between,
     read_levels,
     read_ordinal_vertebrae,
@@ -18,7 +20,7 @@ from SATSegmentLib.anatomy.report.lobes import (
     read_liver_segments,
     read_lung_lobes,
 )
-from SATSegmentLib.anatomy.report.numbers import ORDINALS, SIDES, Counted
+from SATSegmentLib.anatomy.report.numbers import ORDINALS, SIDES, THORACIC, Counted
 from SATSegmentLib.anatomy.report.ribs import RIB_ADJECTIVES, read_ribs
 from SATSegmentLib.anatomy.report.text import Token
 
@@ -40,6 +42,10 @@ class CountReader:
         self._vertebrae = bool(self.around & _VERTEBRAE)
         self._segments = bool(self.around & SEGMENT_WORDS)
 
+    @cached_property
+    def _words(self) -> list[str]:
+        return [plain_level(token.word) if token.word[-1].isdigit() else token.word for token in self.tokens]
+
     def may_start(self, word: str) -> bool:
         """Whether something counted may begin with this word."""
         if word[0].isdigit() or word in ORDINALS:
@@ -56,6 +62,7 @@ class CountReader:
         """What is counted from a token on, or None. Without labels: read, but nothing that SAT knows."""
         word = self.tokens[index].word
         counts = word in SIDES or word in ORDINALS or word in RIB_ADJECTIVES or word[0].isdigit() or word in _RIBS
+        counts = counts or (self._ribs and THORACIC.match(word) is not None)
         if counts and self._ribs and (found := read_ribs(self.tokens, index)):
             return found
         if counts and self._vertebrae and (found := read_ordinal_vertebrae(self.tokens, index)):
@@ -63,7 +70,9 @@ class CountReader:
         if self._lobes and (word in SIDES or word in POSITIONS):
             return read_lung_lobes(self.tokens, index)
         if self._segments and (word in SEGMENT_WORDS or word in LIVER_WORDS):
-            return read_liver_segments(self.tokens, index)
+            return read_liver_segments(self.tokens, index, self._words)
         if self._starts_levels(word):
-            return read_disc_between(self.tokens, index) or read_levels(self.tokens, index, self.modality, self.around)
+            return read_disc_between(self.tokens, index) or read_levels(
+                self.tokens, index, self.modality, self._words, self.around
+            )
         return None

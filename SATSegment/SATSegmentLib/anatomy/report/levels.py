@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 from SATSegmentLib.anatomy.report.numbers import JOINS, LONGEST_LIST, RANGES, SIDES, Counted, number_list, number_of
 from SATSegmentLib.anatomy.report.rules import words
 from SATSegmentLib.anatomy.report.text import Token
+from SATSegmentLib.anatomy.text.counting import is_no_vertebra
 from SATSegmentLib.anatomy.text.numbering import SPINE
 
 LEVEL = re.compile(r"(th|[ctdls])[.\-]?0?(\d{1,2})\Z")
@@ -22,14 +23,6 @@ _DISC_WORDS = words("disc_words")
 _DISC_CONTEXT = words("disc_context")
 BEFORE_LEVELS = _VERTEBRA_WORDS | _DISC_WORDS | frozenset(("intervertebral", *_REGION_WORDS))
 _BETWEEN_LEVELS = frozenset(("and", "the", "(", ")", "of"))
-_NOT_LEVELS_BEFORE = frozenset(("stage", "pt", "ct", "grade", "category"))
-_ROOT = re.compile(r"nerve|root|radicul|dermatom|myotom")
-_SEQUENCE = re.compile(
-    r"weight|hyperint|hypoint|isoint|signal|flair|bright|dark|sequenc|prolong|relax|time|image|shorten|map|shine|w\Z|tse|"
-    r"fse|fs\Z|stir|dixon|contrast|black|high|low|increas"
-)
-_STAGED = re.compile(r"n\d|m\d|tumor|tumour|stage|disease|lesion|carcinoma|cancer")
-_DUODENUM = re.compile(r"duoden|diagonal|coronar|lad\Z|dimer")
 
 
 class _Levels(NamedTuple):
@@ -53,8 +46,13 @@ def read_ordinal_vertebrae(tokens: Sequence[Token], index: int) -> Counted | Non
     return Counted(index, last, tuple(vertebra(letter, number) for _, number in items))
 
 
-def read_levels(tokens: Sequence[Token], index: int, modality: str, around: Set[str]) -> Counted | None:
-    """Vertebrae or discs that are named by levels from a token on; `around` are the sentence's words."""
+def read_levels(
+    tokens: Sequence[Token], index: int, modality: str, words: Sequence[str], around: Set[str]
+) -> Counted | None:
+    """Vertebrae or discs that are named by levels from a token on.
+
+    `words` are the tokens' words in one spelling (`plain_level`), `around` the same as a set.
+    """
     start = index
     while (
         start < len(tokens)
@@ -67,7 +65,7 @@ def read_levels(tokens: Sequence[Token], index: int, modality: str, around: Set[
     groups, after = _level_groups(tokens, start)
     if not groups:
         return None
-    if _are_no_levels(tokens, start, after, groups, around):
+    if is_no_vertebra(words, start, after - 1):
         return Counted(start, after - 1, ())
     last = _last_of(tokens, after, _VERTEBRA_WORDS | _DISC_WORDS | {"intervertebral"}, after - 1)
     named = {token.word for token in (*tokens[index:start], *tokens[after : last + 1])}
@@ -102,23 +100,10 @@ def _are_next(upper: str, lower: str) -> bool:
     return SPINE.index(lower) == SPINE.index(upper) + 1
 
 
-def _are_no_levels(
-    tokens: Sequence[Token], start: int, after: int, groups: Sequence[_Levels], around: Set[str]
-) -> bool:
-    """Whether "T2", "S1", "D2" mean something else here: a sequence, a stage, a nerve root, a part of the bowel."""
-    if start > 0 and tokens[start - 1].word in _NOT_LEVELS_BEFORE:
-        return True
-    following = [token.word for token in tokens[after : after + 2]]
-    if following[:1] == ["-"]:
-        following = following[1:]
-    if following and _ROOT.match(following[0]):
-        return True
-    if groups[0].levels[0] in ("t1", "t2") and following and _SEQUENCE.match(following[0]):
-        return True
-    if groups[0].levels[0] in ("t1", "t2", "t3", "t4") and following and _STAGED.match(following[0]):
-        return True
-    letter = tokens[start].word[0]
-    return letter == "d" and any(map(_DUODENUM.match, around))
+def plain_level(word: str) -> str:
+    """ "t.3" and "th3" as "t3"; other words as they are."""
+    match = LEVEL.match(word)
+    return f"{match[1][0]}{int(match[2])}" if match else word
 
 
 def _last_of(tokens: Sequence[Token], index: int, words: Set[str], default: int | None = None) -> int:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
-from SATSegmentLib.anatomy.report.numbers import JOINS, LONGEST_LIST, RANGES, SIDES, Counted, side_behind
+from SATSegmentLib.anatomy.report.numbers import JOINS, LONGEST_LIST, RANGES, SIDES, Counted, number_of, side_behind
 from SATSegmentLib.anatomy.report.text import Token
+from SATSegmentLib.anatomy.text.counting import segments_beside
 from SATSegmentLib.anatomy.vocabulary.families import LIVER_SEGMENTS
 
 _ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "vi": 6, "vii": 7, "viii": 8}
 LIVER_WORDS = frozenset(("hepatic", "liver", "couinaud"))
 SEGMENT_WORDS = frozenset(("segment", "segments", "seg", "segs", "segm"))
-_LUNG = re.compile(r"lung|lobe|bronch|pulmon|lingul|airway|arter|vessel|kidney|renal|colon|bowel|ureter|spine")
-_LIVER = re.compile(r"liver|hepat|couinaud")
 POSITIONS = {
     "upper": "upper", "superior": "upper", "middle": "middle", "mid": "middle", "lower": "lower", "inferior": "lower",
 }  # fmt: skip
 
 
-def read_liver_segments(tokens: Sequence[Token], index: int) -> Counted | None:
+def read_liver_segments(tokens: Sequence[Token], index: int, words: Sequence[str]) -> Counted | None:
     """The segments of the liver that are counted from a token on, or None: other organs have segments too."""
     start = index
     while start < len(tokens) and tokens[start].word in LIVER_WORDS:
@@ -28,9 +26,6 @@ def read_liver_segments(tokens: Sequence[Token], index: int) -> Counted | None:
         return None
     if tokens[start].word in SEGMENT_WORDS:
         start += 1
-    words = " ".join(token.word for token in tokens)
-    if not _LIVER.search(words) and _LUNG.search(words):
-        return None
     numbers: list[int] = []
     position, ranging, after = start, False, start
     while position < len(tokens) and position - start < LONGEST_LIST:
@@ -45,11 +40,15 @@ def read_liver_segments(tokens: Sequence[Token], index: int) -> Counted | None:
                 continue
         elif numbers and word in RANGES:
             ranging = True
+        elif numbers and number_of(word) is not None:
+            ranging, after = False, position + 1  # "segments 8-10": there is no tenth
         elif not (numbers and (word in JOINS or word in SEGMENT_WORDS)) and word not in (".", "-"):
             break
         position += 1
     if not numbers:
         return None
+    if segments_beside(words, index, after - 1) is False:
+        return Counted(index, after - 1, ())
     for tail in (("of", "the", "liver"), ("of", "liver"), ("liver",), ("hepatic",)):
         if tuple(token.word for token in tokens[after : after + len(tail)]) == tail:
             after += len(tail)

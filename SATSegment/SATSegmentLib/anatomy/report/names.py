@@ -64,7 +64,7 @@ class Names:
         rejected_codes = words("rejected_codes")
         for entry in load_lexicon().entries:
             key = " ".join(sorted(set(entry.tokens)))
-            unwanted = (entry.kind == "near" and key in rejected) or key in rejected_codes
+            unwanted = (entry.kind == "near" and key in rejected) or key in rejected_codes or _is_bare_number(entry)
             if entry.modality in ("", modality) and not unwanted and len(key.split()) <= MAX_NAME_WORDS:
                 self._entries.setdefault(key, []).append(entry)
         for rule in names_in_context():
@@ -135,7 +135,9 @@ class Names:
         if not candidates:
             return None
         composites = [entry for entry in candidates if entry.structure.what == "composite"]
-        if composites and composites[0].structure.side in ("", side):
+        # "Left and right lobes of the liver" are two of its three.
+        whole = side != "both" or len(composites) == len(candidates)
+        if composites and composites[0].structure.side in (side, "" if whole else side):
             members = composites[0].structure.members[self.modality]
             return Named(members, bool(trained), _are_findings(self.modality, members))
         bases = {_unsided(entry.structure) for entry in candidates}
@@ -173,6 +175,12 @@ class Names:
             is_like_finding = one.text in _LIKE_FINDINGS
             return Named((one.text,), exact and side == "", one.is_finding or is_like_finding, is_like_finding)
         return None
+
+
+def _is_bare_number(entry: Entry) -> bool:
+    """ "Segment 2", "liver 2": what is counted is read where it stands (`report.lobes`), not by name."""
+    counts = "segment" in entry.tokens or "liver" in entry.tokens
+    return entry.kind == "near" and counts and any(token[-1].isdigit() for token in entry.tokens)
 
 
 def _unsided(structure: Structure) -> str:

@@ -25,6 +25,7 @@ SIDES = {
 }  # fmt: skip
 # Words of the longest list or range that is read.
 LONGEST_LIST = 40
+THORACIC = re.compile(r"(?:th|[td])[.\-]?0?(\d{1,2})\Z")
 _DIGITS = re.compile(r"\d{1,2}(?=st\Z|nd\Z|rd\Z|th\Z|\Z)")
 _BEFORE_SIDE = frozenset(("on", "to", "at", "(", ",", *SIDES))
 _BEHIND_SIDE = frozenset(("and", "or", "with", "is", "are", "was", "were", "side", "without", "but"))
@@ -48,11 +49,12 @@ def number_of(word: str) -> int | None:
 
 
 def number_list(
-    tokens: Sequence[Token], index: int, side: str, highest: int, cardinals: bool = False
+    tokens: Sequence[Token], index: int, side: str, highest: int, cardinals: bool = False, levels: bool = False
 ) -> tuple[list[tuple[str, int]], int]:
     """Numbers with the side each of them is on, ranges written out, and the index after the last one.
 
-    "5th, 6th and right 7th" counts on with the side that was said last; `cardinals` takes "four" for 4.
+    "5th, 6th and right 7th" counts on with the side that was said last; `cardinals` takes "four" for 4, `levels` "T6"
+    for the sixth rib.
     """
     items: list[tuple[str, int]] = []
     position, ranging, after = index, False, index
@@ -61,6 +63,8 @@ def number_list(
         number = number_of(word)
         if number is None and cardinals:
             number = _CARDINALS.get(word)
+        if number is None and levels and word[-1].isdigit() and (level := THORACIC.match(word)):
+            number = int(level[1])
         if number is not None and 1 <= number <= highest:
             first = items[-1][1] + 1 if ranging and items and items[-1][1] < number else number
             items.extend((side, n) for n in range(first, number + 1))

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from SATSegmentLib.anatomy.report.counted import CountReader
 from SATSegmentLib.anatomy.report.names import MAX_NAME_WORDS, Named, Names
 from SATSegmentLib.anatomy.report.numbers import SIDES, side_behind
+from SATSegmentLib.anatomy.report.operations import is_planned, lobes, took_all
 from SATSegmentLib.anatomy.report.rules import operations, words
 from SATSegmentLib.anatomy.report.sentence import Phrase, SentenceWords
 from SATSegmentLib.anatomy.vocabulary.labels import find_label
@@ -18,7 +19,12 @@ _MODIFIERS = words("modifiers")
 _FILLERS = words("name_fillers") | {"-", "‐", "‑", "/"}
 _OTHER_NOUNS = words("other_nouns")
 _STUDY_NOUNS = words("study_nouns")
+# Around "PA", "RA" and the like: how a picture was taken, and who read it.
+_NOT_BEFORE_CODES = words("not_before_codes")
+_NOT_BEHIND_CODES = words("not_behind_codes")
 _OPERATIONS = operations()
+# "Hip replacement on the right"
+_REPLACEMENTS = frozenset(("replacement", "arthroplasty", "hemiarthroplasty", "prosthesis", "endoprosthesis"))
 _AND = frozenset(("and", "&"))
 # Words between a side and what it belongs to: "left laparoscopic radical nephrectomy".
 _REACH = 4
@@ -79,9 +85,15 @@ class PhraseReader:
             phrase = self._core(start, side)
         if phrase is None:
             return None
+        if not side and self._is_of_other_side(index, phrase):
+            return phrase._replace(labels=())  # "right atrial appendage"
         if phrase.core[0] == start:
             phrase = phrase._replace(first=index)
         return phrase if phrase.side or phrase.reach >= 0 else self._with_side_behind(phrase)
+
+    def _is_of_other_side(self, index: int, phrase: Phrase) -> bool:
+        other = {"left": "right ", "right": "left "}.get(SIDES.get(self.tokens[index - 1].word, "") if index else "")
+        return other is not None and bool(phrase.labels) and all(other in f"{label} " for label in phrase.labels)
 
     def leading_side(self, index: int) -> tuple[str, int]:
         """The side said at a place ("left", "right and left", "left-sided"), and the index after it."""
@@ -167,11 +179,18 @@ class PhraseReader:
         """Whether "and" belongs to the name, and short forms of two letters stand in capitals."""
         if any(self.tokens[index].word in _AND for index in range(start, last)) and not self.names.holds_and(key):
             return False
-        return len(key) > 2 or not self.names.is_code(key) or self.words.is_capital(start)
+        if len(key) > 2:
+            return True
+        before = {token.word for token in self.tokens[max(0, start - 2) : start]}
+        behind = {token.word for token in self.tokens[last + 1 : last + 3]}
+        is_other = bool(before & _NOT_BEFORE_CODES or behind & _NOT_BEHIND_CODES)
+        return not is_other and (not self.names.is_code(key) or self.words.is_capital(start))
 
     def _goes_on(self, last: int) -> bool:
         """Whether the next noun makes it another structure: "thyroid cartilage"."""
-        return last + 1 < len(self.tokens) and self.tokens[last + 1].word in _OTHER_NOUNS
+        following = [token.word for token in self.tokens[last + 1 : last + 3]]
+        is_score = following[-1:] == ["rads"]  # "Lung-RADS 2"
+        return is_score or (bool(following) and following[0] in _OTHER_NOUNS)
 
     def _is_of_study(self, last: int) -> bool:
         """Whether the next noun is how the study was made, and nothing that it found: "PE protocol"."""
@@ -202,9 +221,11 @@ class PhraseReader:
         return Phrase(start, last, (), side, (start, last))
 
     def _with_side_behind(self, phrase: Phrase) -> Phrase:
-        side, after = side_behind(self.tokens, phrase.last + 1)
+        replaced = phrase.last + 1 < len(self.tokens) and self.tokens[phrase.last + 1].word in _REPLACEMENTS
+        side, after = side_behind(self.tokens, phrase.last + 1 + replaced)
         if not side:
             return phrase
+        after = phrase.last + 1 if replaced else after
         labels = on_side(self.modality, phrase.labels, side)
         exact = phrase.exact and (labels != phrase.labels or side == "both")
         return phrase._replace(last=after - 1, side=side, labels=labels, exact=exact)
@@ -228,20 +249,14 @@ class PhraseReader:
             side, after = side_behind(self.tokens, place + 1)
             last = after - 1 if side else place
         said = [token.word for token in self.tokens[max(0, place - _REACH) : place]]
-        organs = _lobes(said, side) if word == "lobectomy" else _OPERATIONS[word]
+        organs = lobes(said, side) if word == "lobectomy" else _OPERATIONS[word]
         labels: list[str] = []
         for organ in organs:
             labels.extend(on_side(self.modality, (organ,), side) if find_label(self.modality, organ) else ())
-        return Phrase(index, last, tuple(dict.fromkeys(labels)), side, (index, last), is_operation=True)
-
-
-def _lobes(said: Sequence[str], side: str) -> tuple[str, ...]:
-    """What a lobectomy took, from the words in front of it."""
-    if "hepatic" in said or "liver" in said:
-        return (f"{side} lobe of liver",)
-    if "thyroid" in said:
-        return (f"{side} thyroid",)
-    return tuple(f"{side} lung {word} lobe" for word in said if word in ("upper", "middle", "lower"))
+        named = tuple(dict.fromkeys(labels))
+        planned = is_planned([token.word for token in self.tokens[max(0, index - _REACH) : place]])
+        removes = not planned and took_all(word, said, named, side, self.modality)
+        return Phrase(index, last, named, side, (index, last), is_operation=not planned, removes=removes)
 
 
 def _unsided(label: str) -> str:

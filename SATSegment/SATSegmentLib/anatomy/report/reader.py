@@ -9,15 +9,17 @@ Rules only, offline, nothing is logged. What is read and what is not: Docs/repor
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from SATSegmentLib.anatomy.report.context import Target, judge
+from SATSegmentLib.anatomy.report.context import Context, Target, judge
 from SATSegmentLib.anatomy.report.names import load_names
 from SATSegmentLib.anatomy.report.rules import Surroundings
 from SATSegmentLib.anatomy.report.sentence import Phrase, SentenceWords
 from SATSegmentLib.anatomy.report.sharing import find_phrases
 from SATSegmentLib.anatomy.report.text import sentences, tokens
 from SATSegmentLib.types import MODALITIES, Modality
+
+Certainty = Literal["present", "absent", "uncertain", "historical", "removed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +36,9 @@ class Mention:
     negated: said not to be there ("no pleural effusion", "the left kidney is absent"). The place of a negated finding
         is not negated: "no lesion in the spleen" leaves the spleen there.
     uncertain: a finding that is only possible, suspected, asked for or not excluded.
-    historical: of the past: removed, treated, in the history or comparison section. After "left nephrectomy" the label
-        "left kidney" is historical, and the organ may not be in the scan.
+    historical: of the past: removed, treated, in the history or comparison section.
+    certainty: the one word for the three: "removed" where it was there and has been taken out (after "left nephrectomy"
+        the left kidney is negated and historical), else "absent", "historical", "uncertain" or "present".
     exact: False where the words name a part or a kind of the label ("sigmoid colon", "hepatocellular carcinoma").
     sentence: start and end of the sentence in the report.
     """
@@ -50,6 +53,7 @@ class Mention:
     historical: bool
     exact: bool
     sentence: tuple[int, int]
+    certainty: Certainty = "present"
 
     def as_dict(self) -> dict[str, Any]:
         """The mention as plain data for JSON."""
@@ -64,6 +68,7 @@ class Mention:
             "historical": self.historical,
             "exact": self.exact,
             "sentence": list(self.sentence),
+            "certainty": self.certainty,
         }
 
 
@@ -92,14 +97,24 @@ def read_report(text: str, modality: Modality) -> list[Mention]:
                 Mention(
                     start, end, text[start:end], phrase.labels, phrase.side,
                     context.negated, context.uncertain, context.historical,
-                    phrase.exact, (sentence.start, sentence.end),
+                    phrase.exact, (sentence.start, sentence.end), _certainty(context),
                 )
             )  # fmt: skip
     return mentions
 
 
 def _target(phrase: Phrase) -> Target:
-    return Target(phrase.first, phrase.last, phrase.is_finding, phrase.is_operation)
+    return Target(phrase.first, phrase.last, phrase.is_finding, phrase.is_operation, phrase.removes)
+
+
+def _certainty(context: Context) -> Certainty:
+    if context.removed:
+        return "removed"
+    if context.negated:
+        return "absent"
+    if context.historical:
+        return "historical"
+    return "uncertain" if context.uncertain else "present"
 
 
 def _lower(text: str) -> str:

@@ -11,6 +11,8 @@ from SATSegmentLib.anatomy.report.text import Token
 RIB_ADJECTIVES = words("rib_adjectives")
 _NEVER_FIRST = words("rib_not_first")
 
+_INJURIES = frozenset(("fracture", "fractures", "fx", "fxs", "lesion", "metastasis", "deformity"))
+
 
 def read_ribs(tokens: Sequence[Token], index: int) -> Counted | None:
     """The ribs that are counted from a token on, or None."""
@@ -30,14 +32,17 @@ def read_ribs(tokens: Sequence[Token], index: int) -> Counted | None:
         if not items or (after < len(tokens) and tokens[after].word in ("mm", "cm")):
             return None
     else:  # "left 5th through 7th ribs"
-        items, after = number_list(tokens, position, side, 12)
+        items, after = number_list(tokens, position, side, 12, levels=True)
         while items and after < len(tokens) and tokens[after].word in RIB_ADJECTIVES:
             after += 1
         if not items or after >= len(tokens) or tokens[after].word not in ("rib", "ribs"):
             return None
         after += 1
     if not any(item_side for item_side, _ in items):
-        side_after, after = side_behind(tokens, after)
+        # "T12 rib fracture on the left": the fracture's side is the rib's, and its words are not.
+        injured = after < len(tokens) and tokens[after].word in _INJURIES
+        side_after, behind = side_behind(tokens, after + injured)
+        after = after if injured else behind
         items = [(side_after, number) for _, number in items]
     sides = {item_side for item_side, _ in items}
     labels = [label for item in items for label in _rib_labels(*item)]

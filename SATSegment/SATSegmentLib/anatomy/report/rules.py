@@ -51,6 +51,36 @@ def operations() -> dict[str, tuple[str, ...]]:
     return {name: tuple(organs.split("|")) for name, organs in _rules()["operations"].items()}
 
 
+@dataclass(frozen=True, slots=True)
+class JoinedFindings:
+    """Findings that an organ makes a label.
+
+    Attributes
+    ----------
+    findings: word -> kind ("metastasis" -> "mass").
+    specific: words that name a disease, and so say more than "mass".
+    organs: organ -> parts of label names that belong to it, in the order in which they are tried.
+    labels: (organ, kind) -> trained string without a side.
+    """
+
+    findings: dict[str, str]
+    specific: frozenset[str]
+    organs: dict[str, tuple[str, ...]]
+    labels: dict[tuple[str, str], str]
+
+
+@cache
+def joined_findings() -> JoinedFindings:
+    """The findings that are joined to their organs."""
+    rules = _rules()["joined"]
+    return JoinedFindings(
+        {word: kind for kind, line in rules["findings"].items() for word in line.split()},
+        frozenset(rules["specific"].split()),
+        {organ: tuple(parts.split("|")) for organ, parts in rules["organs"].items()},
+        {(organ, kind): label for organ, kinds in rules["labels"].items() for kind, label in kinds.items()},
+    )
+
+
 @cache
 def adjectives() -> dict[str, str]:
     """Adjectives by word, each with the structure it is about."""

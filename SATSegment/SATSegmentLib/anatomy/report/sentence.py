@@ -32,6 +32,7 @@ class Phrase(NamedTuple):
     exact: whether the labels are what the words say, not the nearest to it.
     is_finding: whether the labels are lesions.
     is_operation: whether the words are an operation that took the labels' structures away.
+    removes: whether the operation left nothing of the labels' structures.
     is_counted: whether it was read as ribs, vertebrae, segments or lobes.
     reach: last token that was used up by reading it, where that is beyond `last`.
     """
@@ -44,6 +45,7 @@ class Phrase(NamedTuple):
     exact: bool = True
     is_finding: bool = False
     is_operation: bool = False
+    removes: bool = False
     is_counted: bool = False
     reach: int = -1
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from SATSegmentLib.anatomy.report.joined import with_joined_findings
 from SATSegmentLib.anatomy.report.names import Named, Names
 from SATSegmentLib.anatomy.report.numbers import SIDES
 from SATSegmentLib.anatomy.report.phrases import PhraseReader, on_side
@@ -28,6 +29,7 @@ def find_phrases(words: SentenceWords, names: Names) -> list[Phrase]:
     found = _Sharing(words, names, reader, found).with_shared_nouns()
     found = [_with_shared_side(words, names, found, index) for index in range(len(found))]
     found = _with_bare_sides(words, names, found)
+    found = with_joined_findings(words, names.modality, found)
     return [phrase for phrase in _without_general(found) if phrase.labels]
 
 
@@ -145,10 +147,17 @@ def _with_shared_side(words: SentenceWords, names: Names, found: Sequence[Phrase
     joined = phrase.first - before.last == 2 and words.tokens[phrase.first - 1].word in ("and", "or", "&", "/")
     if not joined or before.side not in ("left", "right") or before.is_finding or before.is_counted:
         return phrase
-    if words.canonical[phrase.last][1]:  # "left kidney and adrenal glands"
-        return phrase
+    if words.canonical[phrase.last][1] and not _shares_noun(words, before, phrase):
+        return phrase  # "left kidney and adrenal glands"
     labels = on_side(names.modality, phrase.labels, before.side)
     return phrase._replace(labels=labels, side=before.side) if labels != phrase.labels else phrase
+
+
+def _shares_noun(words: SentenceWords, before: Phrase, phrase: Phrase) -> bool:
+    """ "left precentral and postcentral gyri": the plural is of both, so the side is of both as well."""
+    noun = words.canonical[phrase.last][0]
+    own = {word for word, _ in words.canonical[before.first : before.last + 1]}
+    return noun not in own and any(noun in label.split() for label in before.labels)
 
 
 def _with_bare_sides(words: SentenceWords, names: Names, found: Sequence[Phrase]) -> list[Phrase]:

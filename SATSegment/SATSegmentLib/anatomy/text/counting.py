@@ -27,12 +27,14 @@ _BEFORE_LEVEL = re.compile(
     r"sequences?|room|bed|lead|anti|free|serum|total|ft|vitamin|zone|weighted|pathologic|station|phase|segments?|dlp|"
     r"roots?|nerves?|dermatomes?|myotomes?|radiculopathy|figo|uicc|tnm|ajcc)\Z"
 )
-# ... and behind it: a sequence, a nerve, a laboratory value, a muscle measured there.
-_BEHIND_LEVEL = re.compile(
+# ... and behind it: a sequence (T1, T2), a nerve, a laboratory value, a muscle measured there, an image.
+_SEQUENCE = re.compile(
     r"weight|hyperint|hypoint|isoint|signal|flair|bright|dark|sequenc|prolong|relax|time|image|shorten|map|shine|w\Z|"
-    r"tse|fse|fs\Z|stir|dixon|contrast|black|high|low|increas|"
-    r"nerves?\Z|roots?\Z|radicul|dermatom|myotom|innervat|deficien|complement|hormone|toxicos|thyrox|"
-    r"muscle|smi\Z|skeletal|hounsfield|transition|conversion|slice|axial"
+    r"tse|fse|fs\Z|stir|dixon|contrast|black|high|low|increas"
+)
+_BEHIND_LEVEL = re.compile(
+    r"nerves?\Z|roots?\Z|radicul|dermatom|myotom|innervat|deficien|complement|hormone|toxicos|thyrox|muscle|smi\Z|"
+    r"skeletal|slice|i\d{0,3}\Z|im\d*\Z"
 )
 _STAGED = re.compile(r"tumou?r|stage|disease|carcinom|cancer|adenocarc|sarcoma|malignan|neoplas|lesion")
 _CANCER = re.compile(r"cancer|carcinom|adenocarc|malignan")
@@ -44,6 +46,10 @@ _DUODENUM = re.compile(r"duoden|diagonal|coronar|lad\Z|dimer")
 _LABORATORY_WORDS = re.compile(
     r"tsh\Z|ft[34]\Z|hormone|thyroid function|labs?\Z|laborator|serum|complement|euthyr|hyperthyr"
 )
+
+
+# So many words on each side say what a level is.
+_NEAR = 12
 
 
 def counts_liver_segments(words: Collection[str]) -> bool | None:
@@ -66,19 +72,24 @@ def is_no_vertebra(words: Sequence[str], first: int, last: int) -> bool:
         Where the level, or a list of levels, stands (inclusive).
     """
     level = words[first]
+    around = words[max(0, first - _NEAR) : last + 1 + _NEAR]
     before = [word for word in words[max(0, first - 3) : first] if word[0].isalnum()][-2:]
     behind = [word for word in words[last + 1 : last + 6] if word[0].isalnum()][:4]
     if before and _BEFORE_LEVEL.match(before[-1]):
         return True
     if behind and (_BEHIND_LEVEL.match(behind[0]) or _SEGMENT.match(behind[0])):
         return True
+    if behind and level in ("t1", "t2") and _SEQUENCE.match(behind[0]):
+        return True
+    if level[0] == "s" and any(map(_SEGMENT.match, behind[:3])) and counts_liver_segments(behind) is False:
+        return True  # "S1 apical segment"
     if level in _STAGES and _is_stage(before, behind):
         return True
     if level[0] == "d":
-        return any(map(_DUODENUM.match, words))
-    if level in ("t3", "t4", "c3", "c4") and any(map(_LABORATORY_WORDS.match, words)):
+        return any(map(_DUODENUM.match, around))
+    if level in ("t3", "t4", "c3", "c4") and any(map(_LABORATORY_WORDS.match, around)):
         return True
-    if level[0] == "c" and any(word in ("ica", "carotid") for word in words):
+    if level[0] == "c" and any(word in ("ica", "carotid") for word in around):
         return True
     return _is_value(words, last)
 
@@ -95,3 +106,22 @@ def _is_value(words: Sequence[str], last: int) -> bool:
     linking = (":", "=", "is", "was", "of", "at", "(", "<", ">")
     behind = [word for word in words[last + 1 : last + 6] if word not in linking]
     return len(behind) > 1 and behind[0][0].isdigit() and _LABORATORY.match(behind[1]) is not None
+
+
+def segments_beside(words: Sequence[str], first: int, last: int) -> bool | None:
+    """Whether segments counted at words `first` to `last` (inclusive) are the liver's; None where nothing tells.
+
+    What follows decides before what precedes, and near words before far ones: "segment 2 of the left lung".
+    """
+    window = words[last + 1 : last + 7]
+    stop = next((index for index, word in enumerate(window) if word in (";", ".", "and", "but", "with")), len(window))
+    for near in (
+        window[:stop],
+        words[max(0, first - 4) : first],
+        words[max(0, first - 10) : last + 8],
+        words[max(0, first - 40) : last + 41],
+    ):
+        told = counts_liver_segments([word for word in near if word[0].isalnum()])
+        if told is not None:
+            return told
+    return None
