@@ -22,6 +22,8 @@ def with_joined_findings(words_of: SentenceWords, modality: str, found: Sequence
     """The phrases, with those findings that the organs beside them make a label; in order."""
     tokens = [token.word for token in words_of.tokens]
     rules = joined_findings()
+    if not any(word in rules.findings for word, _ in words_of.canonical):
+        return list(found)
     taken = {index for phrase in found for index in range(phrase.first, max(phrase.last, phrase.reach) + 1)}
     joined: list[Phrase] = []
     specific: set[str] = set()
