@@ -44,7 +44,7 @@ class CountReader:
 
     @cached_property
     def _words(self) -> list[str]:
-        return [plain_level(token.word) if token.word[-1].isdigit() else token.word for token in self.tokens]
+        return [token.word if token.word.isalpha() else plain_level(token.word) for token in self.tokens]
 
     def may_start(self, word: str) -> bool:
         """Whether something counted may begin with this word."""

@@ -102,6 +102,8 @@ def _are_next(upper: str, lower: str) -> bool:
 
 def plain_level(word: str) -> str:
     """ "t.3" and "th3" as "t3"; other words as they are."""
+    if word[1:2].isdigit() and word[1] != "0":
+        return word  # most are written so
     match = LEVEL.match(word)
     return f"{match[1][0]}{int(match[2])}" if match else word
 
