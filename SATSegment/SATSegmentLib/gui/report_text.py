@@ -37,7 +37,9 @@ class Finding:
     def line(self) -> str:
         """The list's line: the labels, and what is said of them."""
         notes = []
-        if all(mention.negated for mention in self.mentions):
+        if all(mention.certainty == "removed" for mention in self.mentions):
+            notes.append(_("removed"))
+        elif all(mention.negated for mention in self.mentions):
             notes.append(_("said not to be there"))
         elif all(mention.historical or mention.negated for mention in self.mentions):
             notes.append(_("of the past"))
