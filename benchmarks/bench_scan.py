@@ -47,7 +47,6 @@ from SATSegmentLib.inference.restore import restore  # noqa: E402
 from SATSegmentLib.inference.run_plan import RunPlan  # noqa: E402
 from SATSegmentLib.inference.scan_pass import Ask  # noqa: E402
 from SATSegmentLib.inference.segmenter import Segmenter  # noqa: E402
-from SATSegmentLib.sat.backbones.unet.cost import encode_macs  # noqa: E402
 from SATSegmentLib.scans import read_scan  # noqa: E402
 from SATSegmentLib.storage import write_segmentation  # noqa: E402
 from SATSegmentLib.types import Image, Prompt  # noqa: E402
@@ -110,7 +109,7 @@ def stages(model: str, window: synthetic.Triple, precision: str) -> list[Row]:
     one = synthetic.segmenter(made, precision, FeatureCache(1 << 36, 0))
     dtype = getattr(torch, one.precision)
     conv, matmul = conv_rate(dtype), matmul_rate(dtype)
-    gflop = 2e-9 * encode_macs(made.architecture, window)
+    gflop = 2e-9 * made.architecture.encode_macs(window)
     asked = synthetic.queries(16)
     prompts = [Prompt(f"structure {number}", "ct", trained=False) for number in range(len(asked))]
     state: dict[str, Any] = {}
@@ -191,7 +190,7 @@ def warm(window: synthetic.Triple, precision: str, full: bool) -> list[Row]:
     for count in (1, 16) if full else (1, 16, ALL_PROMPTS):
         prompts("warm, scattered", count, shifts)
     synthetic.plant_organs(one, image)
-    shifts = synthetic.organ_shifts(ALL_PROMPTS, made.architecture.features[0])
+    shifts = synthetic.organ_shifts(ALL_PROMPTS, made.architecture.channels)
     for count in (1, 1, 16, 64, ALL_PROMPTS):
         prompts("warm", count, shifts)
     one.cache.disk_bytes, one.cache.memory_bytes = shutil.disk_usage(tempfile.gettempdir()).free // 2, 0
@@ -213,7 +212,7 @@ def body(window: synthetic.Triple, shape: synthetic.Triple, precision: str) -> l
     asked = synthetic.queries(ALL_PROMPTS)
     rows = []
     for count in (1, ALL_PROMPTS):
-        shifts = synthetic.organ_shifts(count, made.architecture.features[0]) if count > 1 else None
+        shifts = synthetic.organ_shifts(count, made.architecture.channels) if count > 1 else None
         with Measure() as measure:
             one.segment_queries(image, asked[:count], "ct", shifts=shifts)
         kept = one.cache.memory_used
@@ -268,7 +267,7 @@ def growth_over_windows(window: synthetic.Triple, precision: str, counts: tuple[
         image = synthetic.body(synthetic.shape_of(lattices[count], window))
         cold = _segment(one, image, asked[:1], None)
         synthetic.plant_organs(one, image)
-        shifts = synthetic.organ_shifts(len(asked), made.architecture.features[0])
+        shifts = synthetic.organ_shifts(len(asked), made.architecture.channels)
         later = _segment(one, image, asked, shifts)
         rows.append(
             {
@@ -288,7 +287,7 @@ def growth_over_prompts(window: synthetic.Triple, precision: str, counts: tuple[
     one = synthetic.segmenter(made, precision, FeatureCache(1 << 36, 0))
     image = synthetic.body(synthetic.shape_of((2, 2, 2), window))
     asked = synthetic.queries(max(counts))
-    shifts = synthetic.organ_shifts(len(asked), made.architecture.features[0])
+    shifts = synthetic.organ_shifts(len(asked), made.architecture.channels)
     _segment(one, image, asked[:1], shifts[:1])
     synthetic.plant_organs(one, image)
     return [{"prompts": n, **_segment(one, image, asked[:n], shifts[:n])} for n in counts]

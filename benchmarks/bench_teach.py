@@ -138,7 +138,7 @@ def random_features(network: SATNetwork) -> Features:
     cells = int(
         np.prod([side // step for side, step in zip(network.window, network.architecture.downsampling, strict=True)])
     )
-    channels = torch.randn(1, network.architecture.features[0], 1, *network.window[1:]).to(network.backbone.dtype)
+    channels = torch.randn(1, network.architecture.channels, 1, *network.window[1:]).to(network.backbone.dtype)
     voxels = torch.cat([channels.roll(shift, dims=3) for shift in range(network.window[0])], dim=2)
     return Features(torch.randn(1, cells, network.architecture.query_dim), voxels)
 

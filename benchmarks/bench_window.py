@@ -36,9 +36,8 @@ import machine  # noqa: E402
 from machine import ResidentPeak, conv_rate, matmul_rate  # noqa: E402
 
 from helpers.live_bytes import LiveBytes  # noqa: E402
-from SATSegmentLib.learning.segmentation.architectures import ARCHITECTURES  # noqa: E402
-from SATSegmentLib.sat.backbones.unet.cost import encode_macs  # noqa: E402
-from SATSegmentLib.sat.backbones.unet.streaming.compute_dtype import arithmetic_dtype  # noqa: E402
+from SATSegmentLib.sat.backbones.registry import NAMED_SPECS  # noqa: E402
+from SATSegmentLib.sat.backbones.streaming.compute_dtype import compute_dtype  # noqa: E402
 from SATSegmentLib.sat.network import SATNetwork  # noqa: E402
 
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
@@ -91,7 +90,7 @@ def main() -> int:
 def measure(model: str, arguments: argparse.Namespace) -> list[Row]:
     """Time the model's paths in turns, then take each one's memory."""
     network = build(model, tuple(arguments.window))
-    gflop = 2e-9 * encode_macs(network.architecture, network.window)
+    gflop = 2e-9 * network.architecture.encode_macs(network.window)
     window = torch.from_numpy(torch.randn(1, 1, *network.window, generator=torch.Generator().manual_seed(1)).numpy())
     cases = [(precision, path) for precision in arguments.precisions for path in arguments.paths]
     baseline = ("float32", "layers")
@@ -117,7 +116,7 @@ def measure(model: str, arguments: argparse.Namespace) -> list[Row]:
             model=model,
             precision=precision,
             path=path,
-            arithmetic=str(arithmetic_dtype(dtype, torch.device("cpu")) if path == "slabs" else dtype)[6:],
+            arithmetic=str(compute_dtype(dtype, torch.device("cpu")) if path == "slabs" else dtype)[6:],
             gflop=gflop,
             seconds=seconds,
             rate=gflop / seconds,
@@ -137,7 +136,7 @@ def measure(model: str, arguments: argparse.Namespace) -> list[Row]:
 def build(model: str, window: tuple[int, int, int]) -> SATNetwork:
     """A network of a released network's widths, with seeded weights."""
     torch.manual_seed(0)
-    network = SATNetwork(ARCHITECTURES[model], window)
+    network = SATNetwork(NAMED_SPECS[model], window)
     return network.eval().requires_grad_(False)
 
 
@@ -145,7 +144,7 @@ def build(model: str, window: tuple[int, int, int]) -> SATNetwork:
 def _ready(network: SATNetwork, precision: str, path: str) -> Iterator[None]:
     network.set_encoder_precision(getattr(torch, precision))
     with torch.set_grad_enabled(path == "layers"), torch.inference_mode(path == "slabs"):
-        arithmetic_dtype(getattr(torch, precision), torch.device("cpu"))  # is measured once, and not here
+        compute_dtype(getattr(torch, precision), torch.device("cpu"))  # is measured once, and not here
         yield
 
 
@@ -170,7 +169,7 @@ def _text(value: str | float) -> str:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", nargs="+", choices=list(ARCHITECTURES), default=["nano"])
+    parser.add_argument("--models", nargs="+", choices=list(NAMED_SPECS), default=["nano"])
     parser.add_argument(
         "--precisions", nargs="+", choices=["float32", "bfloat16", "float16"], default=["float32", "bfloat16"]
     )

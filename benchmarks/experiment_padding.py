@@ -42,11 +42,9 @@ from torch import Tensor
 from helpers.models import tiny_weights
 from SATSegmentLib.inference.preprocess import prepare
 from SATSegmentLib.inference.segmenter import Segmenter
-from SATSegmentLib.learning.segmentation.architectures import NANO
 from SATSegmentLib.resources import resource_path
-from SATSegmentLib.sat.backbones.unet.blocks import NEGATIVE_SLOPE, ConvBlock
-from SATSegmentLib.sat.backbones.unet.cost import encode_macs
-from SATSegmentLib.sat.backbones.unet.spec import Architecture
+from SATSegmentLib.sat.backbones.blocks import NEGATIVE_SLOPE, ConvBlock
+from SATSegmentLib.sat.backbones.unet.spec import NANO, UNetSpec
 from SATSegmentLib.sat.checkpoint.released import build_network
 from SATSegmentLib.sat.network import SATNetwork, mask_logits
 from SATSegmentLib.scans import read_scan
@@ -175,9 +173,7 @@ def samples(strides: list[Triple], window: Triple, content: Triple, edge: int, p
     return weights
 
 
-def sampled_work(
-    architecture: Architecture, window: Triple, content: Triple, weights: list[Tensor], fold: bool
-) -> float:
+def sampled_work(architecture: UNetSpec, window: Triple, content: Triple, weights: list[Tensor], fold: bool) -> float:
     """Multiply-accumulate operations where only what is not constant is encoded, and only what counts is decoded.
 
     Voxels near the window's end, where the encoder repeats itself along its faces, are not counted.
@@ -281,7 +277,7 @@ def compare(case: Case, seeds: int, crops: int) -> None:
         if shape == window:
             break
         part = padded[: shape[0], : shape[1], : shape[2]]
-        work = f"{encode_macs(network.architecture, window) / encode_macs(network.architecture, shape):.2f}"
+        work = f"{network.architecture.encode_macs(window) / network.architecture.encode_macs(shape):.2f}"
         wall = f"{plain / seconds_of(network, part):.2f}"
         for name, way in {"crop": Way(), "crop, constant": Way(cut=window)}.items():
             show(f"{name} + {more} cells", [answer(case, part, shape, way)], work, wall)
@@ -289,18 +285,18 @@ def compare(case: Case, seeds: int, crops: int) -> None:
         drawn = [samples(strides[:depth], window, content, edge, period, seed) for seed in range(seeds)]
         logits = [answer(case, padded, window, Way(samples=weights)) for weights in drawn]
         works = [sampled_work(network.architecture, window, content, drawn[0], fold) for fold in (False, True)]
-        gains = " to ".join(f"{encode_macs(network.architecture, window) / work:.2f}" for work in works)
+        gains = " to ".join(f"{network.architecture.encode_macs(window) / work:.2f}" for work in works)
         show(f"sampled {depth}, {edge} in {period}", logits, gains)
 
 
 def released() -> None:
     """Print what each way would save of a brain in SAT-Nano's window."""
     window, content = (288, 288, 96), (180, 220, 60)
-    work = encode_macs(NANO, window)
+    work = NANO.encode_macs(window)
     print(f"\nSAT-Nano, window {window}, scan {content}: work of the whole window over that of the way\n")
     for more in (0, 1):
         shape = tuple(min((-(-a // 32) + more) * 32, b) for a, b in zip(content, window, strict=True))
-        print(f"crop + {more} cells: {work / encode_macs(NANO, shape):.2f}")
+        print(f"crop + {more} cells: {work / NANO.encode_macs(shape):.2f}")
     for depth, edge, period in SAMPLED:
         weights = samples(list(NANO.strides[:depth]), window, content, edge, period, 0)
         gains = [f"{work / sampled_work(NANO, window, content, weights, fold):.2f}" for fold in (False, True)]

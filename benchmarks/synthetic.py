@@ -72,7 +72,7 @@ def scattered(made: SATNetwork, one: Segmenter, image: Image, asked: np.ndarray,
             some = features.voxels[0].flatten(1)[:, :: max(math.prod(features.voxels.shape[2:]) // 4000, 1)].float()
             logits.append(embeddings @ some)
     level = torch.cat(logits, dim=1).quantile(1 - share, dim=1)
-    width = made.architecture.features[0]
+    width = made.architecture.channels
     return [np.eye(1, width, dtype=np.float32)[0] * float(value) for value in level]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from SATSegmentLib.learning.segmentation.settings import Settings
-from SATSegmentLib.sat.backbones.unet.spec import Architecture
+from SATSegmentLib.sat.backbones.unet.spec import UNetSpec
 
 SEED = 20260
 
@@ -14,7 +14,7 @@ SEED = 20260
 SPACING_MM = (3.0, 3.0, 3.0)
 WINDOW = (48, 64, 48)
 
-ARCHITECTURE = Architecture(
+ARCHITECTURE = UNetSpec(
     features=(16, 32, 64, 128, 160),
     strides=((1, 1, 1), (2, 2, 2), (2, 2, 2), (2, 2, 2), (2, 2, 2)),
     encoder_convs=(1, 2, 2, 2, 2),

@@ -39,7 +39,7 @@ class TissueNetwork(nn.Module):
         finest = self.network.backbone.decoder.stages[-1].convs[-1].norm
         nn.init.constant_(finest.weight, 20.0)
         nn.init.constant_(finest.bias, 10.0)
-        self.embeddings = nn.Parameter(torch.randn(structure_count, ARCHITECTURE.features[0]) * 0.1 - 0.06)
+        self.embeddings = nn.Parameter(torch.randn(structure_count, ARCHITECTURE.channels) * 0.1 - 0.06)
         self.classifiers = nn.ModuleList(nn.Conv3d(width, label_count, 1) for width in ARCHITECTURE.features[-2::-1])
         nn.init.normal_(self.classifiers[-1].weight, std=0.01)
         self._levels: list[Tensor] = []

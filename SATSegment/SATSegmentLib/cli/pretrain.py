@@ -137,8 +137,8 @@ def _objective(
         return texts
     from SATSegmentLib.learning.data import CaseCache, PatchDataset, Recipe, read_records
     from SATSegmentLib.learning.knowledge.regions import RegionObjective, RegionTower
-    from SATSegmentLib.learning.segmentation.architectures import ARCHITECTURES
     from SATSegmentLib.learning.segmentation.initial import new_network
+    from SATSegmentLib.sat.backbones.registry import NAMED_SPECS
 
     window = tuple(arguments.window)
     records = read_records(arguments.images).records
@@ -148,7 +148,7 @@ def _objective(
         .cases
     )
     samples = PatchDataset(cases, Recipe(window=window), recipe.seed)
-    network = new_network(ARCHITECTURES[arguments.architecture], window, recipe.seed)
+    network = new_network(NAMED_SPECS[arguments.architecture], window, recipe.seed)
     return RegionObjective(texts, samples, RegionTower(network, recipe.query_dim))
 
 

@@ -17,9 +17,6 @@ from SATSegmentLib.inference.cache import FeatureCache
 from SATSegmentLib.inference.device import EIGHT_BIT, choose_precision, precision_name
 from SATSegmentLib.inference.run_plan import Home, RunPlan
 from SATSegmentLib.inference.speed import Speed
-from SATSegmentLib.sat.backbones.unet.cost import encode_macs
-from SATSegmentLib.sat.backbones.unet.streaming import slabs
-from SATSegmentLib.sat.backbones.unet.streaming.compute_dtype import arithmetic_dtype
 from SATSegmentLib.sat.network import SATNetwork
 
 # Sums of probabilities that are held at once. More would save nothing: structures of a whole body fit.
@@ -62,9 +59,11 @@ def plan_precision(requested: str, device: torch.device, network: SATNetwork) ->
     ------
     DeviceError: no such precision, or not on this device.
     """
-    dtype = choose_precision(requested, device, encode_macs(network.architecture, network.window))
+    dtype = choose_precision(requested, device, network.architecture.encode_macs(network.window))
+    if requested in ("auto", EIGHT_BIT) and not network.architecture.half_precision:
+        dtype = torch.float32
     if requested in ("auto", EIGHT_BIT) and dtype == torch.float32 and device.type == "cpu":
-        needed = encode_bytes(network, torch.float32)
+        needed = network.architecture.encode_bytes(network.window, torch.float32, device)
         # Half of the memory may be worth more than the last digits; a run that cannot be has no digits at all.
         return torch.float32 if needed <= _free_bytes(device) else torch.bfloat16
     return dtype
@@ -86,13 +85,13 @@ def plan_run(
     windows, to_encode, voxels, prompts = (
         sum(getattr(one, name) for one in passes) for name in ("windows", "to_encode", "window_voxels", "prompts")
     )
-    voxel_bytes = network.architecture.features[0] * (1 if eight_bit else dtype.itemsize)
+    voxel_bytes = network.architecture.channels * (1 if eight_bit else dtype.itemsize)
     feature_bytes = voxels * voxel_bytes
     weights = sum(tensor.nbytes for tensor in network.state_dict().values())
-    encoding = encode_bytes(network) if to_encode else 0
+    encoding = network.architecture.encode_bytes(network.window, dtype, device) if to_encode else 0
     if to_encode and eight_bit:  # A window's features are there twice while they are turned into eight bits.
         encoding = max(
-            encoding, math.prod(network.window) * (voxel_bytes + network.architecture.features[0] * dtype.itemsize)
+            encoding, math.prod(network.window) * (voxel_bytes + network.architecture.channels * dtype.itemsize)
         )
     scan_bytes = 4 * sum(one.grid_voxels for one in passes)
     everywhere = 4 * max(one.grid_voxels for one in passes) * prompts
@@ -128,20 +127,6 @@ def plan_run(
     )
 
 
-def encode_bytes(network: SATNetwork, dtype: torch.dtype | None = None) -> int:
-    """Highest use of memory while a window is encoded, without weights: its maps, and what slabs of them need."""
-    dtype, device = dtype or network.backbone.dtype, network.position_code.device
-    features, strides = network.architecture.features, network.architecture.strides
-    maps, voxels = 0, math.prod(network.window)
-    for channels, stride in zip(features, strides, strict=True):
-        voxels //= math.prod(stride)
-        maps += channels * voxels * dtype.itemsize
-    # The widest slab is at full resolution, where a map and its skip are read together: read, convolved, written.
-    plane = features[0] * network.window[1] * network.window[2] * arithmetic_dtype(dtype, device).itemsize
-    planes = min(max(slabs.SLAB_BYTES // plane, 1), network.window[0])
-    return maps + plane * (2 * (planes + 2) + 2 * planes) + 4 * math.prod(network.window)
-
-
 def _home(feature_bytes: int, device_bytes: int, memory_bytes: int, disk_bytes: int) -> Home:
     if device_bytes:
         return "device"
@@ -152,7 +137,7 @@ def _home(feature_bytes: int, device_bytes: int, memory_bytes: int, disk_bytes: 
 
 def _seconds(size: PassSize, network: SATNetwork, speed: Speed, twice: bool) -> float:
     """Encoding what is new; then each prompt everywhere, again where it is found, and its way back to the scan."""
-    encoding = size.to_encode * encode_macs(network.architecture, network.window) / speed.encode_macs * (1 + twice)
+    encoding = size.to_encode * network.architecture.encode_macs(network.window) / speed.encode_macs * (1 + twice)
     found = size.prompts * _STRUCTURE_SHARE
     look = size.looked_voxels * (speed.voxel + speed.voxel_and_prompt * size.prompts)
     again = size.window_voxels * (speed.voxel * min(2 * found, 1) + speed.found_voxel * found)

@@ -22,7 +22,6 @@ from SATSegmentLib.inference.restore import restore
 from SATSegmentLib.inference.run_plan import RunPlan
 from SATSegmentLib.inference.tiles import HighTiles, TileLogits, TileSums, Tiling
 from SATSegmentLib.inference.windows import cover, pad_to_window
-from SATSegmentLib.sat.backbones.unet.cost import decode_macs, encode_macs
 from SATSegmentLib.sat.features import Features
 from SATSegmentLib.sat.network import SATNetwork
 from SATSegmentLib.types import Prompt, SegmentResult
@@ -117,8 +116,8 @@ class ScanPass:
         self._looked_at, level = self._where_to_look(threshold)
         self._level = _logit(level) - _MARGIN
         self._name = f"{identity} {network.window} {scan.name}"
-        self._decode_work = decode_macs(network.architecture, math.prod(network.window))
-        self._encode_work = encode_macs(network.architecture, network.window)
+        self._decode_work = math.prod(network.window) * network.architecture.channels  # one prompt's mask
+        self._encode_work = network.architecture.encode_macs(network.window)
         self.encoded, self.encode_seconds = 0, 0.0
 
     @property
@@ -253,7 +252,7 @@ class ScanPass:
         features = self._network.encode(window[None, None].to(self._device))
         features = replace(features, voxels=_without_padding(features.voxels, box))
         if self._eight_bit:
-            features = features.in_eight_bits()
+            features = features.quantize()
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
         self.encoded += 1

@@ -262,7 +262,7 @@ class Segmenter:
                 "Convert it again together with its text encoder.",
             )
         queries, shifts = self._queries.embed(prompts, words), self._queries.shifts(prompts, words)
-        channels = self._network.architecture.features[0]
+        channels = self._network.architecture.channels
         if any(shift is not None and len(shift) != channels for shift in shifts):
             raise PairMismatch(
                 f"The file of a taught word does not fit the model {self.description.name}.", "Teach the word again."

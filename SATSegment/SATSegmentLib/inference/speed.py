@@ -11,22 +11,9 @@ import torch
 
 from SATSegmentLib.grid.box import Box
 from SATSegmentLib.inference.tiles import HighTiles, TileLogits, Tiling
-from SATSegmentLib.sat.backbones.unet.blocks import ConvBlock
-from SATSegmentLib.sat.backbones.unet.cost import encode_macs
-from SATSegmentLib.sat.backbones.unet.streaming import slabs
-from SATSegmentLib.sat.backbones.unet.streaming.sources import Map
-from SATSegmentLib.sat.backbones.unet.streaming.winograd import TILE
 from SATSegmentLib.sat.features import Features
 from SATSegmentLib.sat.network import SATNetwork
 
-# A piece of this much work tells the rate; of a small window it is a fiftieth.
-_PROBE_MACS = 5e9
-_PROBE_SHARE = 0.02
-_PROBE_PLANES = 4 * TILE
-# Smaller pieces (channels times planes times rows) PyTorch convolves in another way, ten times slower.
-_PROBE_LINES = 24_000
-# The whole encoder's rate over that of its busiest layer.
-_WHOLE_OVER_BUSIEST = 0.7
 _PROMPTS = 16
 # As many as their products are a processor's work; fewer cost what one costs.
 _MANY_PROMPTS = 128
@@ -61,7 +48,7 @@ class Speed:
 
     def after_encoding(self, network: SATNetwork, windows: int, seconds: float) -> Speed:
         """The same, now that encoding so many windows took so long."""
-        return replace(self, encode_macs=windows * encode_macs(network.architecture, network.window) / seconds)
+        return replace(self, encode_macs=windows * network.architecture.encode_macs(network.window) / seconds)
 
 
 def measure_speed(network: SATNetwork) -> Speed:
@@ -69,41 +56,10 @@ def measure_speed(network: SATNetwork) -> Speed:
     with torch.inference_mode():
         one, many = (_voxel_seconds(network, prompts) for prompts in (1, _MANY_PROMPTS))
         few, twice = (_embedding_seconds(network, prompts) for prompts in (_PROMPTS, 2 * _PROMPTS))
-        encoding = _encode_macs(network)
+        encoding = network.backbone.probe(network.window)
     each = max(many - one, 0.0) / (_MANY_PROMPTS - 1)
     asking = max(twice - few, 0.0)
     return Speed(encoding, max(few - asking, 0.0), asking / _PROMPTS, max(one - each, 0.0), each)
-
-
-def _encode_macs(network: SATNetwork) -> float:
-    """Of the layer with most work, on a piece of its map that is tiled like the whole."""
-    block, (x, y, z) = _busiest_layer(network)
-    work = min(_PROBE_MACS, _PROBE_SHARE * encode_macs(network.architecture, network.window))
-    planes = min(_PROBE_PLANES, x)
-    weight = block.conv.weight
-    line = weight.numel() * planes * z
-    least = _PROBE_LINES / (weight.shape[1] * planes)
-    rows = min(TILE * math.ceil(max(work / line, least) / TILE), y)
-    outputs, inputs = weight.shape[:2]
-    piece, made = (slabs.empty(weight, channels, planes, rows, z).fill_(1) for channels in (inputs, outputs))
-    return _WHOLE_OVER_BUSIEST * rows * line / _seconds(lambda: slabs.convolve(Map(piece), block, made), weight.device)
-
-
-def _busiest_layer(network: SATNetwork) -> tuple[ConvBlock, tuple[int, int, int]]:
-    """The convolution with most work, and the voxels of the map it makes."""
-    encoder, decoder = network.backbone.encoder, network.backbone.decoder
-    shapes = [network.window]
-    for stride in network.architecture.strides:
-        x, y, z = (side // step for side, step in zip(shapes[-1], stride, strict=True))
-        shapes.append((x, y, z))
-    stacks = [stage[0] for stage in encoder.stages] + list(decoder.stages)  # type: ignore[index]
-    layers = [
-        (block, shape)
-        for stack, shape in zip(stacks, [*shapes[1:], *shapes[-2:0:-1]], strict=True)
-        for block in stack.convs
-        if set(block.conv.stride) == {1}
-    ]
-    return max(layers, key=lambda layer: layer[0].conv.weight.numel() * math.prod(layer[1]))
 
 
 def _embedding_seconds(network: SATNetwork, prompts: int) -> float:
@@ -115,7 +71,7 @@ def _embedding_seconds(network: SATNetwork, prompts: int) -> float:
 
 def _voxel_seconds(network: SATNetwork, prompts: int) -> float:
     """A group of tiles: their logits, and the look at them."""
-    device, width = network.position_code.device, network.architecture.features[0]
+    device, width = network.position_code.device, network.architecture.channels
     tiling = Tiling(network.window, device)
     cells, part = next(tiling.groups(Box.whole(network.window), width, prompts))
     shape = tuple(side.stop - side.start for side in part)

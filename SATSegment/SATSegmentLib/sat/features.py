@@ -28,7 +28,7 @@ class Features:
     scale: Tensor | None = None
     offset: Tensor | None = None
 
-    def in_eight_bits(self) -> Features:
+    def quantize(self) -> Features:
         """The same of one window in a quarter (of float32) or half the memory, each channel in 256 equal steps."""
         voxels = self.voxels[0]
         low, high = voxels.amin(dim=(1, 2, 3)).float(), voxels.amax(dim=(1, 2, 3)).float()
@@ -40,7 +40,7 @@ class Features:
             small[0, :, planes] = steps.round_().clamp_(0, _LEVELS).to(torch.uint8)
         return replace(self, voxels=small, scale=scale, offset=low)
 
-    def widened(self) -> Tensor:
+    def dequantize(self) -> Tensor:
         """(B, C, X, Y, Z) floating-point voxels."""
         if self.scale is None or self.offset is None:
             return self.voxels

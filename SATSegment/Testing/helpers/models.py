@@ -12,7 +12,7 @@ import torch
 from helpers.seeded import manifest, seeded_state
 from SATSegmentLib.inference.segmenter import Segmenter
 from SATSegmentLib.models.folder import BANK_FILE, ModelDescription
-from SATSegmentLib.sat.backbones.unet.spec import Architecture
+from SATSegmentLib.sat.backbones.unet.spec import UNetSpec
 from SATSegmentLib.sat.checkpoint.convert import convert
 from SATSegmentLib.sat.checkpoint.released import NetworkWeights, build_network, check_network
 from SATSegmentLib.sat.network import SATNetwork
@@ -39,7 +39,7 @@ def identity_segmenter(window: tuple[int, int, int], spacing: tuple[float, float
     Real layers with chosen weights: the first channel carries |x| upwards through every convolution, and the mask
     embedding is one; instance norm recentres it, which leaves a two-valued image two-valued and its border in place.
     """
-    architecture = Architecture(
+    architecture = UNetSpec(
         features=(1, 1),
         strides=((1, 1, 1), (2, 2, 2)),
         encoder_convs=(1, 1),

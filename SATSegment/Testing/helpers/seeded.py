@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from SATSegmentLib.sat.backbones.swinunetr.windows import relative_position_index
+
 GOLDEN = Path(__file__).parent.parent / "Data" / "golden"
 
 
@@ -20,9 +22,20 @@ def manifest(name: str) -> dict:
 
 def seeded_tensor(key: str, shape: list[int]) -> torch.Tensor:
     """The tensor that `key` (with its `module.` prefix) stands for; duplicates come out equal."""
+    if key.endswith("relative_position_index"):
+        return relative_position_index().clone()
     seed = key.replace("all_modules.0.", "conv.").replace("all_modules.1.", "norm.")
+    seed = seed.replace("backbone.decoder.encoder.", "backbone.encoder.")
     x = np.random.Generator(np.random.PCG64(zlib.crc32(seed.encode()))).standard_normal(shape).astype(np.float32)
-    if len(shape) > 1:
+    if key.endswith("mamba.A_log"):
+        x = np.log(np.arange(1, shape[-1] + 1, dtype=np.float32)) + 0.1 * x
+    elif key.endswith("mamba.D"):
+        x = 1 + 0.1 * x
+    elif key.endswith("mamba.dt_proj.bias"):
+        x = x - 3
+    elif key.endswith("mamba.x_proj.weight"):
+        x *= 0.25 * math.sqrt(2 / math.prod(shape[1:]))
+    elif len(shape) > 1:
         x *= math.sqrt(2 / math.prod(shape[1:]))
     else:
         x = 1 + 0.1 * x if key.endswith("weight") else 0.1 * x

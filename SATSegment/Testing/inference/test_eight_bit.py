@@ -19,11 +19,11 @@ from SATSegmentLib.scans import read_scan
 def test_a_feature_is_off_by_half_a_step_of_its_channel_at_most():
     spread = torch.tensor([1e-3, 1.0, 300.0, 0.0]).view(-1, 1, 1, 1)
     voxels = torch.randn(4, 20, 9, 7, generator=torch.Generator().manual_seed(0)) * spread + 5
-    small = Features(torch.zeros(1, 1, 1), voxels[None]).in_eight_bits()
+    small = Features(torch.zeros(1, 1, 1), voxels[None]).quantize()
 
     step = (voxels.amax(dim=(1, 2, 3)) - voxels.amin(dim=(1, 2, 3))).view(-1, 1, 1, 1) / 255
     assert small.voxels.dtype == torch.uint8
-    assert ((small.widened()[0] - voxels).abs() <= 0.501 * step + 1e-6).all()
+    assert ((small.dequantize()[0] - voxels).abs() <= 0.501 * step + 1e-6).all()
 
 
 def dice_on(image, a, b) -> float:

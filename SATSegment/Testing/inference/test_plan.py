@@ -19,7 +19,7 @@ from SATSegmentLib.inference.plan import PassSize, RunPlan, plan_precision, plan
 from SATSegmentLib.inference.segmenter import Segmenter
 from SATSegmentLib.inference.speed import Speed
 from SATSegmentLib.models.folder import ModelDescription
-from SATSegmentLib.sat.backbones.unet.spec import Architecture
+from SATSegmentLib.sat.backbones.unet.spec import UNetSpec
 from SATSegmentLib.sat.network import SATNetwork
 from SATSegmentLib.scans import read_scan
 from SATSegmentLib.types import Image
@@ -30,7 +30,7 @@ SPEED = Speed(encode_macs=1e11, window=1e-3, prompt=1e-3, voxel=1e-8, voxel_and_
 
 def network(width: int, window: tuple[int, int, int], convs: int = 2) -> SATNetwork:
     torch.manual_seed(0)
-    architecture = Architecture(
+    architecture = UNetSpec(
         features=(width, width, 2 * width, 4 * width),
         strides=((1, 1, 1), *[(2, 2, 2)] * 3),
         encoder_convs=(convs,) * 4,
@@ -192,4 +192,4 @@ def test_speed_is_measured_on_a_piece_and_learned_from_the_run():
     assert all(math.isfinite(value) and value >= 0 for value in vars(measured).values())
     assert measured.encode_macs > 0
     learned = measured.after_encoding(made, windows=2, seconds=4.0)
-    assert learned.encode_macs == pytest.approx(planning.encode_macs(made.architecture, made.window) / 2)
+    assert learned.encode_macs == pytest.approx(made.architecture.encode_macs(made.window) / 2)

@@ -33,7 +33,7 @@ class RegionTower(nn.Module):
     def __init__(self, network: SATNetwork, query_dim: int) -> None:
         super().__init__()
         self.network = network
-        width = network.architecture.features[0] + network.architecture.query_dim
+        width = network.architecture.channels + network.architecture.query_dim
         self.projection = nn.Sequential(nn.Linear(width, query_dim), nn.GELU(), nn.Linear(query_dim, query_dim))
         # What the loss never reaches must not sit in the optimizer.
         network.transformer_decoder.requires_grad_(False)

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from SATSegmentLib.errors import SATSegmentError
 from SATSegmentLib.learning.sample import Samples, TrainingPrompt, TrainingSample
 from SATSegmentLib.learning.segmentation.errors import TrainingError
-from SATSegmentLib.sat.backbones.unet.spec import Triple
+from SATSegmentLib.sat.backbone import Triple
 
 
 class Batch(NamedTuple):

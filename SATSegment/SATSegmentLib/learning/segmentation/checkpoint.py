@@ -1,13 +1,11 @@
 """A training on disk: the layout of released checkpoints, and in it what a training needs to go on.
 
 `{'step', 'model_state_dict', 'optimizer_state_dict', 'training'}`: the first three as in released files, `training`
-beside them. Names carry `module.`; each convolution block is there twice; the stem takes the image three times over;
-each layer of the query decoder has the norm that nobody uses. `read_network` reads it as it reads a released file.
+beside them. `sat.checkpoint.released` knows the layout; `read_network` reads it as it reads a released file.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,12 +18,7 @@ from SATSegmentLib.learning.saving import save_atomically
 from SATSegmentLib.learning.segmentation.errors import TrainingError
 from SATSegmentLib.learning.segmentation.supervised import SupervisedNetwork
 from SATSegmentLib.sat.checkpoint.file import read_checkpoint_file
-from SATSegmentLib.sat.checkpoint.released import NetworkWeights, check_network
-
-_STEM = "backbone.encoder.stages.0.0.convs.0.conv.weight"
-_BLOCK = re.compile(r"(backbone\..*\.convs\.\d+)\.(conv|norm)\.(weight|bias)$")
-_HEADS = "mid_mask_embed_proj."
-_NORM = re.compile(r"(transformer_decoder\.layers\.\d+)\.norm2\.(weight|bias)$")
+from SATSegmentLib.sat.checkpoint.released import HEADS, NetworkWeights, check_network, released_state
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,31 +43,8 @@ def read_start(path: Path) -> Start:
     CheckpointError: as `sat.checkpoint.released.read_network`.
     """
     tensors, sha256 = read_checkpoint_file(path)
-    heads = {key.removeprefix(_HEADS): value.float() for key, value in tensors.items() if key.startswith(_HEADS)}
+    heads = {key.removeprefix(HEADS): value.float() for key, value in tensors.items() if key.startswith(HEADS)}
     return Start(check_network(tensors, Path(path).name, sha256), heads)
-
-
-def released_state(model: SupervisedNetwork) -> dict[str, Tensor]:
-    """The network's tensors under the names and in the shapes of released files."""
-    state: dict[str, Tensor] = {}
-    for key, value in model.network.state_dict().items():
-        tensor = _three_channels(value) if key == _STEM else value
-        state[key] = tensor
-        if block := _BLOCK.match(key):
-            place = 0 if block[2] == "conv" else 1
-            state[f"{block[1]}.all_modules.{place}.{block[3]}"] = tensor
-        if norm := _NORM.match(key):
-            # Made for a self-attention that the released decoder never runs: it changes nothing.
-            unused = torch.ones_like(tensor) if norm[2] == "weight" else torch.zeros_like(tensor)
-            state[f"{norm[1]}.norm1.{norm[2]}"] = unused
-    state |= {_HEADS + key: value for key, value in model.mid_mask_embed_proj.state_dict().items()}
-    return {f"module.{key}": tensor for key, tensor in state.items()}
-
-
-def _three_channels(stem: Tensor) -> Tensor:
-    """A stem for three copies of the image. In this order the three add up to the one to the last bit."""
-    third = stem / 3
-    return torch.cat((third, third, stem - 2 * third), dim=1)
 
 
 @dataclass(frozen=True)
@@ -114,7 +84,7 @@ def write_checkpoint(
     }
     content = {
         "step": position.step,
-        "model_state_dict": released_state(model),
+        "model_state_dict": released_state(model.network, model.mid_mask_embed_proj.state_dict()),
         "optimizer_state_dict": optimizer.state_dict(),
         "training": training,
     }

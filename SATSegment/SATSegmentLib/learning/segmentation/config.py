@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from SATSegmentLib.learning.data import Recipe
 from SATSegmentLib.learning.segmentation.errors import ConfigError
 from SATSegmentLib.learning.segmentation.settings import Settings
 from SATSegmentLib.learning.segmentation.strict import build
-from SATSegmentLib.sat.backbones.unet.spec import Architecture, Triple
+from SATSegmentLib.sat.backbone import Spec, Triple
+from SATSegmentLib.sat.backbones.registry import BACKBONES, NAMED_SPECS, kind_named
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,8 @@ class Config:
     ----------
     name: of the model that comes out.
     data, queries, training: see there.
-    architecture: "nano", "pro" or widths and depths of one's own. A fine-tuned network keeps its own.
+    architecture: name of a released network ("nano", "pro", ...), or widths and depths of one's own; their key `kind`
+        names the backbone (a U-Net where it is left out). A fine-tuned network keeps its own.
     window: voxels of a window along the network's axes. None: the model's that is fine-tuned, or 288 x 288 x 96.
     spacing: millimetres of a voxel along these axes. None: likewise, or 1 x 1 x 3.
     """
@@ -87,7 +89,7 @@ class Config:
     name: str
     data: DataConfig
     queries: QueriesConfig = field(default_factory=QueriesConfig)
-    architecture: Literal["nano", "pro"] | Architecture | None = None
+    architecture: str | Spec | None = None
     window: Triple | None = None
     spacing: tuple[float, float, float] | None = None
     training: Settings = field(default_factory=Settings)
@@ -104,7 +106,23 @@ def read_config(path: Path) -> Config:
     content = _load(path)
     if isinstance(content, dict):
         _refuse_second_window(content)
+        architecture = _architecture(content.get("architecture"), path.parent)
+        rest = {key: value for key, value in content.items() if key != "architecture"}
+        return replace(build(Config, rest, path.parent), architecture=architecture)
     return build(Config, content, path.parent)
+
+
+def _architecture(content: Any, base: Path) -> str | Spec | None:
+    if isinstance(content, dict):
+        widths = dict(content)
+        kind = kind_named(name := widths.pop("kind", "unet"))
+        if kind is None:
+            known = ", ".join(one.name for one in BACKBONES)
+            raise ConfigError(f"architecture.kind is {name!r}.", f"It can be {known}.")
+        return build(kind.spec, widths, base, "architecture")
+    if content is None or (isinstance(content, str) and content in NAMED_SPECS):
+        return content
+    raise ConfigError(f"architecture is {content!r}.", f"It can be {', '.join(NAMED_SPECS)}, or widths and depths.")
 
 
 def _load(path: Path) -> Any:

@@ -14,7 +14,6 @@ from SATSegmentLib.learning.data import NO_AUGMENTATION, CaseCache, PatchDataset
 from SATSegmentLib.learning.data.case_files import StoredCase
 from SATSegmentLib.learning.data.merging import built_in_rules
 from SATSegmentLib.learning.sample import TrainingPrompt
-from SATSegmentLib.learning.segmentation.architectures import ARCHITECTURES
 from SATSegmentLib.learning.segmentation.checkpoint import Start, read_start
 from SATSegmentLib.learning.segmentation.config import Config, DataConfig, QueriesConfig
 from SATSegmentLib.learning.segmentation.errors import ConfigError
@@ -24,7 +23,8 @@ from SATSegmentLib.learning.segmentation.queries import LabelQueries, Queries, T
 from SATSegmentLib.learning.segmentation.team import Team
 from SATSegmentLib.learning.segmentation.trainer import Outcome, fit
 from SATSegmentLib.models.folder import BANK_FILE, NETWORK_FILE, TEXT_FOLDER, ModelDescription, read_description
-from SATSegmentLib.sat.backbones.unet.spec import Architecture, Triple
+from SATSegmentLib.sat.backbone import Spec, Triple
+from SATSegmentLib.sat.backbones.registry import NAMED_SPECS
 from SATSegmentLib.sat.checkpoint.released import build_network
 from SATSegmentLib.sat.network import SATNetwork
 from SATSegmentLib.sat.text.bank import EmbeddingBank, Label
@@ -129,12 +129,12 @@ def _train(
     return outcome
 
 
-def _architecture(config: Config) -> Architecture:
+def _architecture(config: Config) -> Spec:
     chosen = config.architecture or "nano"
-    return ARCHITECTURES[chosen] if isinstance(chosen, str) else chosen
+    return NAMED_SPECS[chosen] if isinstance(chosen, str) else chosen
 
 
-def _checked_window(window: Triple, architecture: Architecture) -> Triple:
+def _checked_window(window: Triple, architecture: Spec) -> Triple:
     step = architecture.downsampling
     if any(side < unit or side % unit for side, unit in zip(window, step, strict=True)):
         raise ConfigError(f"This network cannot have a window of {window}.", f"Its sides must be multiples of {step}.")

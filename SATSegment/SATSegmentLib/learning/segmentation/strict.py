@@ -36,7 +36,8 @@ def build(cls: type[T], content: Any, base: Path, place: str = "") -> T:
             near = difflib.get_close_matches(str(key), fields, 1)
             hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(fields)}."
             raise ConfigError(f"{_at(place, key)} is unknown.", hint)
-    for name, field in fields.items():
+    # A dataclass's own fields come first, what it inherits after them: as a reader of its documentation meets them.
+    for name, field in sorted(fields.items(), key=lambda item: item[0] not in cls.__annotations__):
         if name not in content and field.default is field.default_factory is dataclasses.MISSING:
             raise ConfigError(f"{_at(place, name)} is missing.")
     kinds = get_type_hints(cls)

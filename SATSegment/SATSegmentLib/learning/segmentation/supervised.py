@@ -1,4 +1,4 @@
-"""The network as it is trained: with mask heads on coarser levels of the U-Net's decoder, and its loss."""
+"""The network as it is trained: with mask heads on coarser levels of the backbone's decoder, and its loss."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from SATSegmentLib.learning.sample import TrainingPrompt
 from SATSegmentLib.learning.segmentation.loss import prompt_losses
 from SATSegmentLib.learning.segmentation.queries import Queries
 from SATSegmentLib.learning.segmentation.settings import Settings
-from SATSegmentLib.sat.backbones.unet.spec import Architecture, Triple
+from SATSegmentLib.sat.backbone import Spec
 from SATSegmentLib.sat.network import SATNetwork
 
 # Each level counts half as much as the next finer one.
@@ -31,7 +31,7 @@ class SupervisedNetwork(nn.Module):
     settings: decides what is frozen, the loss and the precision.
     heads: start values of the training's own heads (`mid_mask_embed_proj.*` of a released file, without that
         prefix); random without.
-    precision: of the U-Net.
+    precision: of the backbone.
     """
 
     def __init__(
@@ -52,12 +52,12 @@ class SupervisedNetwork(nn.Module):
             self.mid_mask_embed_proj.load_state_dict(dict(heads))
         network.requires_grad_(True)
         network.backbone.requires_grad_(settings.part == "all")
-        self._frozen_unet = settings.part != "all"
+        self._frozen_backbone = settings.part != "all"
         self._smoothing = settings.dice_smoothing
         self._precision = precision
         shares = [_LEVEL_SHARE**level for level in range(1 + len(self.mid_mask_embed_proj))]
         self._shares = [share / sum(shares) for share in shares]
-        self._pools = [_pool_between(network.architecture, level) for level in range(len(self.mid_mask_embed_proj))]
+        self._pools = [step for _, step in network.architecture.supervised_levels[: len(self.mid_mask_embed_proj)]]
 
     def forward(
         self, images: Tensor, masks: Sequence[Tensor], prompts: Sequence[Sequence[TrainingPrompt]]
@@ -81,11 +81,10 @@ class SupervisedNetwork(nn.Module):
         """Image tokens (B, T, query_dim) float32, and the maps (B, C, x, y, z) that have heads, finest first."""
         backbone = self.network.backbone
         half = torch.autocast(images.device.type, self._precision, enabled=self._precision != torch.float32)
-        with half, torch.no_grad() if self._frozen_unet else contextlib.nullcontext():
-            levels, pooled = backbone.encoder(images)
-            maps = list(backbone.decoder.maps(levels))[-len(self._shares) :]
+        with half, torch.no_grad() if self._frozen_backbone else contextlib.nullcontext():
+            pooled, maps = backbone.supervised_maps(images, len(self._shares))
         # The query decoder stays precise: it is small, and it decides.
-        return self.network.projection_layer(pooled.float().flatten(2).transpose(1, 2)), maps[::-1]
+        return self.network.projection_layer(pooled.float().flatten(2).transpose(1, 2)), maps
 
     def _window_losses(
         self, tokens: Tensor, maps: list[Tensor], masks: Tensor, prompts: Sequence[TrainingPrompt]
@@ -111,18 +110,19 @@ class SupervisedNetwork(nn.Module):
         return embeddings @ voxels.float()
 
 
-def coarser_heads(architecture: Architecture | None) -> nn.ModuleList:
+def coarser_heads(architecture: Spec | None) -> nn.ModuleList:
     """The heads of the three levels below the finest, finest first, as released networks have them; none for None."""
     if architecture is None:
         return nn.ModuleList()
-    dim, widths = architecture.query_dim, architecture.features[1:-1][:_COARSER_LEVELS]
+    dim = architecture.query_dim
+    widths = [width for width, _ in architecture.supervised_levels[:_COARSER_LEVELS]]
     return nn.ModuleList(
         nn.Sequential(nn.Linear(dim, hidden), nn.GELU(), nn.Linear(hidden, width), nn.GELU())
         for hidden, width in zip(head_widths(architecture), widths, strict=False)
     )
 
 
-def head_widths(architecture: Architecture) -> list[int]:
+def head_widths(architecture: Spec) -> list[int]:
     """Hidden widths of the coarser heads.
 
     Released ones are 256, 384, 512 (Nano, after 256 for the finest) and 384, 512, 512 (Pro, after 384), for queries of
@@ -131,7 +131,3 @@ def head_widths(architecture: Architecture) -> list[int]:
     dim = architecture.query_dim
     # The first coarser head is as wide as the finest one.
     return [max(architecture.mask_dim, min(architecture.mask_dim + n * dim // 6, 2 * dim // 3)) for n in range(3)]
-
-
-def _pool_between(architecture: Architecture, level: int) -> Triple:
-    return architecture.strides[level + 1]

@@ -103,7 +103,7 @@ class ExampleView:
         return Sample(self.tokens(numbers), voxels, target, weight, kind)
 
     def _sample(self, number: int, embedding: Tensor | None, generator: torch.Generator) -> tuple[Tensor, ...]:
-        features = self.windows.features(number).widened()
+        features = self.windows.features(number).dequantize()
         device = features.device
         target = self._target[self.windows.boxes[number]]
         kinds = self._place(number).to(device)

@@ -19,7 +19,6 @@ from SATSegmentLib.inference.progress import CancelCallback, ProgressCallback, R
 from SATSegmentLib.inference.segmenter import Segmenter
 from SATSegmentLib.learning.teach.example import ExampleView
 from SATSegmentLib.learning.teach.fit import Recipe, Vectors, fit, nearest
-from SATSegmentLib.sat.backbones.unet.cost import encode_macs
 from SATSegmentLib.sat.text.taught_words import WordVectors
 from SATSegmentLib.types import Example, Image, Modality, Orientation, Prompt
 
@@ -116,7 +115,7 @@ class _Lesson:
         segmenter, recipe = self._segmenter, self._recipe
         network = segmenter.network
         passes = [segmenter.windows(one.image, self._modality, self._orientation) for one in self._examples]
-        encode = encode_macs(network.architecture, network.window)
+        encode = network.architecture.encode_macs(network.window)
         self._step_work = 0.002 * encode
         fits = 1 + (len(passes) if len(passes) > 1 else 0)
         self._run.expect(

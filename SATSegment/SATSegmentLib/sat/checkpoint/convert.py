@@ -12,7 +12,6 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-from torch import Tensor
 
 from SATSegmentLib.errors import CheckpointError, PairMismatch
 from SATSegmentLib.files import atomic_path
@@ -23,8 +22,9 @@ from SATSegmentLib.models.folder import (
     TEXT_FOLDER,
     ModelDescription,
 )
+from SATSegmentLib.sat.backbones.registry import kind_of_spec
 from SATSegmentLib.sat.checkpoint.file import file_sha256
-from SATSegmentLib.sat.checkpoint.released import read_network
+from SATSegmentLib.sat.checkpoint.released import NetworkWeights, read_network
 from SATSegmentLib.sat.text.bank import EmbeddingBank, Label
 from SATSegmentLib.sat.text.checkpoint import read_text_weights
 from SATSegmentLib.sat.text.encoder import TextEncoder
@@ -80,7 +80,7 @@ def convert(
         weights = read_network(network)
         # A position code is built for the window, so a window the network cannot take is refused now.
         _check_window(description.window, weights.architecture.downsampling)
-        _save_half(weights.tensors, folder / NETWORK_FILE, network.name)
+        _save_half(weights, folder / NETWORK_FILE, network.name)
         description = dataclasses.replace(
             description, network_sha256=weights.sha256, network_file_sha256=file_sha256(folder / NETWORK_FILE)
         )
@@ -121,8 +121,12 @@ def _check_window(window: tuple[int, int, int], step: tuple[int, int, int]) -> N
         )
 
 
-def _save_half(tensors: dict[str, Tensor], path: Path, source: str) -> None:
-    half = {key: tensor.to(torch.float16).contiguous() for key, tensor in tensors.items()}
+def _save_half(weights: NetworkWeights, path: Path, source: str) -> None:
+    exempt = kind_of_spec(weights.architecture).full_precision
+    half = {
+        key: tensor.to(torch.float32 if exempt and exempt.match(key) else torch.float16).contiguous()
+        for key, tensor in weights.tensors.items()
+    }
     too_large = [key for key, tensor in half.items() if not tensor.isfinite().all()]
     if too_large:
         raise CheckpointError(f"In {source}, {too_large[0]} holds values too large for half precision.")

@@ -17,9 +17,9 @@ from SATSegmentLib.learning.knowledge.regions import RegionObjective, RegionTowe
 from SATSegmentLib.learning.knowledge.texts import Knowledge, Structure
 from SATSegmentLib.learning.sample import TrainingPrompt, TrainingSample
 from SATSegmentLib.learning.segmentation.initial import new_network
-from SATSegmentLib.sat.backbones.unet.spec import Architecture
+from SATSegmentLib.sat.backbones.unet.spec import UNetSpec
 
-ARCHITECTURE = Architecture(
+ARCHITECTURE = UNetSpec(
     features=(4, 8),
     strides=((1, 1, 1), (2, 2, 2)),
     encoder_convs=(1, 1),

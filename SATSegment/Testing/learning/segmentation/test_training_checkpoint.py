@@ -9,14 +9,18 @@ from learning.segmentation.toy_training import ARCHITECTURE, WINDOW, Cubes, sett
 from helpers.models import TINY_WINDOW, tiny_weights
 from helpers.seeded import manifest, write_released
 from SATSegmentLib.learning.saving import save_atomically
-from SATSegmentLib.learning.segmentation.architectures import ARCHITECTURES
-from SATSegmentLib.learning.segmentation.checkpoint import read_start, released_state
+from SATSegmentLib.learning.segmentation.checkpoint import read_start
 from SATSegmentLib.learning.segmentation.loss import prompt_losses
 from SATSegmentLib.learning.segmentation.queries import LabelQueries
 from SATSegmentLib.learning.segmentation.supervised import SupervisedNetwork
-from SATSegmentLib.sat.backbones.unet.spec import Architecture
-from SATSegmentLib.sat.checkpoint.released import build_network, read_network
+from SATSegmentLib.sat.backbones.registry import NAMED_SPECS
+from SATSegmentLib.sat.backbones.unet.spec import UNetSpec
+from SATSegmentLib.sat.checkpoint.released import build_network, read_network, released_state
 from SATSegmentLib.sat.network import SATNetwork
+
+
+def written(model: SupervisedNetwork) -> dict[str, torch.Tensor]:
+    return released_state(model.network, model.mid_mask_embed_proj.state_dict())
 
 
 @pytest.mark.parametrize(
@@ -24,18 +28,18 @@ from SATSegmentLib.sat.network import SATNetwork
 )
 def test_written_names_and_shapes_are_the_released_ones(name, preset, deep):
     keys = {key: tuple(shape) for key, shape in manifest(name)["keys"].items()}
-    read_off = Architecture.from_shapes({key.removeprefix("module."): shape for key, shape in keys.items()})
-    assert read_off == ARCHITECTURES.get(preset, read_off)
+    read_off = UNetSpec.from_shapes({key.removeprefix("module."): shape for key, shape in keys.items()})
+    assert read_off == NAMED_SPECS.get(preset, read_off)
     with torch.device("meta"):
         queries = LabelQueries([("liver", "ct")], torch.zeros(1, read_off.query_dim), trained=False)
         network = SATNetwork(read_off, read_off.downsampling)
-        state = released_state(SupervisedNetwork(network, queries, settings(deep_supervision=deep)))
+        state = written(SupervisedNetwork(network, queries, settings(deep_supervision=deep)))
     assert {key: tuple(tensor.shape) for key, tensor in state.items()} == keys
 
 
 def test_written_network_is_read_back_to_the_last_bit(tmp_path):
     model = SupervisedNetwork(toy_network(), toy_queries(), settings())
-    content = {"step": 1, "model_state_dict": released_state(model), "optimizer_state_dict": {}}
+    content = {"step": 1, "model_state_dict": written(model), "optimizer_state_dict": {}}
     save_atomically(content, tmp_path / "last.pth")
 
     weights = read_network(tmp_path / "last.pth")
@@ -53,7 +57,7 @@ def test_written_network_is_read_back_to_the_last_bit(tmp_path):
 
 def test_stem_of_the_written_file_gives_the_same_for_three_copies_of_the_image():
     model = SupervisedNetwork(toy_network(), toy_queries(), settings())
-    stem = released_state(model)["module.backbone.encoder.stages.0.0.convs.0.conv.weight"]
+    stem = written(model)["module.backbone.encoder.stages.0.0.convs.0.conv.weight"]
     assert stem.shape[1] == 3
     image = torch.randn(1, 1, *WINDOW)
     ours = model.network.backbone.encoder.stages[0][0].convs[0].conv
@@ -73,10 +77,10 @@ def test_training_heads_of_a_released_file_are_taken_up(tmp_path):
     }
     start = read_start(write_released(tmp_path / "tiny.pth", keys))
     model = SupervisedNetwork(build_network(start.weights, TINY_WINDOW), queries, settings(), start.heads)
-    written = released_state(model)
+    state = written(model)
     again = read_start(write_released(tmp_path / "again.pth", keys))
     for key, tensor in again.heads.items():
-        assert torch.equal(written[f"module.mid_mask_embed_proj.{key}"], tensor)
+        assert torch.equal(state[f"module.mid_mask_embed_proj.{key}"], tensor)
     assert model.network.mask_embed_proj[0].weight.requires_grad
 
 

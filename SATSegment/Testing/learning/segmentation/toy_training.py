@@ -13,10 +13,10 @@ from SATSegmentLib.learning.segmentation.initial import new_network
 from SATSegmentLib.learning.segmentation.log import read_log
 from SATSegmentLib.learning.segmentation.queries import LabelQueries
 from SATSegmentLib.learning.segmentation.settings import Settings
-from SATSegmentLib.sat.backbones.unet.spec import Architecture
+from SATSegmentLib.sat.backbones.unet.spec import UNetSpec
 
 WINDOW = (8, 8, 8)
-ARCHITECTURE = Architecture(
+ARCHITECTURE = UNetSpec(
     features=(16, 16, 16),
     strides=((1, 1, 1), (2, 2, 2), (2, 2, 2)),
     encoder_convs=(1, 1, 1),

@@ -8,8 +8,8 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from helpers.live_bytes import LiveBytes
-from SATSegmentLib.learning.segmentation.architectures import ARCHITECTURES
-from SATSegmentLib.sat.backbones.unet.streaming import norm, slabs, winograd
+from SATSegmentLib.sat.backbones.registry import NAMED_SPECS
+from SATSegmentLib.sat.backbones.streaming import norm, slabs, winograd
 from SATSegmentLib.sat.network import SATNetwork
 
 WINDOW = (288, 288, 96)
@@ -26,9 +26,9 @@ def test_a_window_keeps_to_its_bytes_weights_included(monkeypatch, model, precis
     monkeypatch.setattr(winograd, "_STRIP_BYTES", 64 << 20)
     monkeypatch.setattr(slabs, "SLAB_BYTES", 96 << 20)
     # The arithmetic is measured otherwise, which tensors without data cannot be.
-    monkeypatch.setattr(slabs, "arithmetic_dtype", lambda dtype, device: torch.float32)
+    monkeypatch.setattr(slabs, "compute_dtype", lambda dtype, device: torch.float32)
     with FakeTensorMode(allow_non_fake_inputs=True), torch.inference_mode():
-        network = SATNetwork(ARCHITECTURES[model], WINDOW)
+        network = SATNetwork(NAMED_SPECS[model], WINDOW)
         for module in network.backbone.modules():
             for name, parameter in list(module.named_parameters(recurse=False)):
                 empty = torch.empty(parameter.shape, dtype=precision)

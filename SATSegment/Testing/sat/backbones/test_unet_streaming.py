@@ -13,18 +13,18 @@ from hypothesis import strategies as st
 from helpers.live_bytes import LiveBytes
 from helpers.models import TINY_WINDOW, tiny_weights
 from helpers.seeded import GOLDEN, seeded_tensor
+from SATSegmentLib.sat.backbones.streaming import slabs
+from SATSegmentLib.sat.backbones.streaming.compute_dtype import compute_dtype
 from SATSegmentLib.sat.backbones.unet.module import UNet
-from SATSegmentLib.sat.backbones.unet.spec import Architecture
-from SATSegmentLib.sat.backbones.unet.streaming import slabs
-from SATSegmentLib.sat.backbones.unet.streaming.compute_dtype import arithmetic_dtype
+from SATSegmentLib.sat.backbones.unet.spec import UNetSpec
 from SATSegmentLib.sat.checkpoint.released import build_network
 
 CPU = torch.device("cpu")
 STEPS = st.tuples(st.integers(1, 4), st.integers(1, 3), st.integers(1, 3))
 
 
-def architecture(features, strides, encoder_convs, decoder_convs) -> Architecture:
-    return Architecture(
+def architecture(features, strides, encoder_convs, decoder_convs) -> UNetSpec:
+    return UNetSpec(
         features=features,
         strides=((1, 1, 1), *strides),
         encoder_convs=encoder_convs,
@@ -37,7 +37,7 @@ def architecture(features, strides, encoder_convs, decoder_convs) -> Architectur
     )
 
 
-def seeded_unet(description: Architecture) -> UNet:
+def seeded_unet(description: UNetSpec) -> UNet:
     unet = UNet(description).eval()
     with torch.no_grad():
         for name, parameter in unet.named_parameters():
@@ -61,7 +61,7 @@ def slab_by_slab(unet: UNet, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tenso
 
 
 @st.composite
-def networks(draw) -> tuple[Architecture, tuple[int, ...]]:
+def networks(draw) -> tuple[UNetSpec, tuple[int, ...]]:
     stages = draw(st.integers(2, 4))
     convs = st.integers(1, 3)
     description = architecture(
@@ -109,7 +109,7 @@ def test_golden_features_come_out_without_gradients():
 @pytest.mark.parametrize("stored", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("computed", ["stored", "float32"])
 def test_half_precision_is_as_close_to_full_as_layer_by_layer(monkeypatch, stored, computed):
-    monkeypatch.setattr(slabs, "arithmetic_dtype", lambda dtype, _: dtype if computed == "stored" else torch.float32)
+    monkeypatch.setattr(slabs, "compute_dtype", lambda dtype, _: dtype if computed == "stored" else torch.float32)
     monkeypatch.setattr(slabs, "SLAB_BYTES", 100_000)
     unet = seeded_unet(architecture((16, 24, 32), ((2, 2, 2), (2, 2, 2)), (2, 2, 2), (2, 2)))
     x = noise(1, 1, 32, 32, 32)
@@ -154,5 +154,5 @@ def test_with_gradients_every_parameter_learns():
 
 
 def test_full_precision_is_never_computed_in_less():
-    assert arithmetic_dtype(torch.float32, CPU) == torch.float32
-    assert arithmetic_dtype(torch.bfloat16, CPU) in (torch.bfloat16, torch.float32)
+    assert compute_dtype(torch.float32, CPU) == torch.float32
+    assert compute_dtype(torch.bfloat16, CPU) in (torch.bfloat16, torch.float32)

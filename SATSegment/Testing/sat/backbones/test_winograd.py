@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from SATSegmentLib.sat.backbones.streaming import winograd
+from SATSegmentLib.sat.backbones.streaming.norm import Moments
+from SATSegmentLib.sat.backbones.streaming.sources import Map
+from SATSegmentLib.sat.backbones.streaming.winograd import TiledConvolution, filtering_pays, strips
 from SATSegmentLib.sat.backbones.unet.module import UNet
-from SATSegmentLib.sat.backbones.unet.spec import Architecture
-from SATSegmentLib.sat.backbones.unet.streaming import winograd
-from SATSegmentLib.sat.backbones.unet.streaming.norm import Moments
-from SATSegmentLib.sat.backbones.unet.streaming.sources import Map
-from SATSegmentLib.sat.backbones.unet.streaming.winograd import TiledConvolution, filtering_pays, strips
+from SATSegmentLib.sat.backbones.unet.spec import UNetSpec
 
 # Of a convolution's standard deviation; rounding alone makes a direct one differ by 1e-6.
 TOLERANCE = 2e-5
@@ -52,7 +52,7 @@ def test_a_network_computed_with_it_agrees_with_its_layers(monkeypatch, window):
     monkeypatch.setattr(TiledConvolution, "__call__", lambda self, *a: used.append(self) or call(self, *a))
     torch.manual_seed(5)
     unet = UNet(
-        Architecture(
+        UNetSpec(
             features=(32, 40, 48),
             strides=((1, 1, 1), (2, 2, 2), (1, 2, 2)),
             encoder_convs=(2, 2, 2),

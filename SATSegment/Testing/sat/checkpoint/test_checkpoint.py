@@ -59,10 +59,10 @@ def test_hyper_parameters_are_read_off_the_tensors(released):
 
 @pytest.mark.parametrize(("name", "tera"), [("sat_nano", 4.6), ("sat_pro", 27.0)])
 def test_released_models_cost_what_is_known_of_them(name, tera):
-    from SATSegmentLib.sat.backbones.unet.spec import Architecture
+    from SATSegmentLib.sat.backbones.unet.spec import UNetSpec
 
     shapes = {key.removeprefix("module."): tuple(shape) for key, shape in manifest(name)["keys"].items()}
-    assert encode_macs(Architecture.from_shapes(shapes), (288, 288, 96)) / 1e12 == pytest.approx(tera, rel=0.02)
+    assert encode_macs(UNetSpec.from_shapes(shapes), (288, 288, 96)) / 1e12 == pytest.approx(tera, rel=0.02)
 
 
 def test_safetensors_and_pth_give_the_same_network(released, state, tmp_path):

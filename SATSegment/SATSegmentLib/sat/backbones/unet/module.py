@@ -1,4 +1,4 @@
-"""The image half of SAT: a plain 3-D U-Net.
+"""A plain 3-D U-Net.
 
 A residual-free encoder-decoder after nnU-Net's "plain conv" blocks (Isensee et al., 2021): convolution,
 instance norm, leaky ReLU. With gradients it is computed layer by layer, as written here; without, `streaming.slabs`
@@ -7,23 +7,28 @@ computes the same slab by slab.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
 
-from SATSegmentLib.sat.backbones.unet.blocks import ConvStack
-from SATSegmentLib.sat.backbones.unet.spec import Architecture
-from SATSegmentLib.sat.backbones.unet.streaming import slabs
+from SATSegmentLib.sat.backbone import Backbone, Triple
+from SATSegmentLib.sat.backbones.blocks import NEGATIVE_SLOPE, ConvBlock, ConvStack
+from SATSegmentLib.sat.backbones.pooling import pool
+from SATSegmentLib.sat.backbones.streaming import slabs
+from SATSegmentLib.sat.backbones.streaming.probe import convolution_rate
+from SATSegmentLib.sat.backbones.unet.spec import UNetSpec
 
 
-class UNet(nn.Module):
+class UNet(Backbone):
     """Encoder and decoder; returns the pooled pyramid as well, from which SAT makes its image tokens."""
 
-    def __init__(self, architecture: Architecture) -> None:
+    def __init__(self, spec: UNetSpec) -> None:
         super().__init__()
-        self.encoder = Encoder(architecture)
-        self.decoder = Decoder(architecture)
+        self.encoder = Encoder(spec)
+        self.decoder = Decoder(spec)
+        self._spec = spec
 
     @property
     def dtype(self) -> torch.dtype:
@@ -38,10 +43,48 @@ class UNet(nn.Module):
         if torch.is_grad_enabled():
             levels, pooled = self.encoder(x)
             return pooled, self.decoder(levels)
-        pooled, finest = zip(*(self._lean(window) for window in x.split(1)), strict=True)
-        return (pooled[0], finest[0]) if len(x) == 1 else (torch.cat(pooled), torch.cat(finest))
+        return slabs.window_by_window(x, self._stream)
 
-    def _lean(self, window: Tensor) -> tuple[Tensor, Tensor]:
+    def supervised_maps(self, x: Tensor, count: int) -> tuple[Tensor, list[Tensor]]:
+        """As in `Backbone`."""
+        levels, pooled = self.encoder(x)
+        return pooled, list(self.decoder.maps(levels))[-count:][::-1]
+
+    def init_weights(self) -> None:
+        """He's for convolutions (He et al., 2015).
+
+        Mask embeddings pass a GELU, so they reach -0.17 at the least. Most voxels being background, logits must start
+        from large features, or the first thousand steps are spent on growing them.
+        """
+        for module in self.modules():
+            if isinstance(module, nn.Conv3d | nn.ConvTranspose3d):
+                nn.init.kaiming_normal_(module.weight, a=NEGATIVE_SLOPE)
+                nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+        finest: ConvBlock = self.decoder.stages[-1].convs[-1]  # type: ignore[assignment,index]
+        nn.init.constant_(finest.norm.weight, 4.0)
+        nn.init.constant_(finest.norm.bias, 2.0)
+
+    def probe(self, window: Triple) -> float:
+        """As in `Backbone`: with the layer that has most work, on a piece of its map that is tiled like the whole."""
+        block, shape = self._busiest_layer(window)
+        return convolution_rate(block, shape, self._spec.encode_macs(window))
+
+    def _busiest_layer(self, window: Triple) -> tuple[ConvBlock, Triple]:
+        """The convolution with most work, and the voxels of the map it makes."""
+        shapes = [window]
+        for stride in self._spec.strides:
+            x, y, z = (side // step for side, step in zip(shapes[-1], stride, strict=True))
+            shapes.append((x, y, z))
+        stacks = [stage[0] for stage in self.encoder.stages] + list(self.decoder.stages)  # type: ignore[index]
+        layers = [
+            (block, shape)
+            for stack, shape in zip(stacks, [*shapes[1:], *shapes[-2:0:-1]], strict=True)
+            for block in stack.convs
+            if set(block.conv.stride) == {1}
+        ]
+        return max(layers, key=lambda layer: layer[0].conv.weight.numel() * math.prod(layer[1]))
+
+    def _stream(self, window: Tensor) -> tuple[Tensor, Tensor]:
         downwards = [list(stage[0].convs) for stage in self.encoder.stages]  # type: ignore[index]
         upwards = [list(stage.convs) for stage in self.decoder.stages]  # type: ignore[arg-type]
         levels, pooled = slabs.encode(window, downwards)
@@ -51,12 +94,11 @@ class UNet(nn.Module):
 class Encoder(nn.Module):
     """The way down. The stem takes one channel: a scan has one, and SAT's three are copies of it."""
 
-    def __init__(self, architecture: Architecture) -> None:
+    def __init__(self, spec: UNetSpec) -> None:
         super().__init__()
-        inputs = (1, *architecture.features[:-1])
-        sizes = zip(inputs, architecture.features, architecture.encoder_convs, architecture.strides, strict=True)
+        inputs = (1, *spec.features[:-1])
+        sizes = zip(inputs, spec.features, spec.encoder_convs, spec.strides, strict=True)
         self.stages = nn.ModuleList(nn.Sequential(ConvStack(*size)) for size in sizes)
-        self._strides = architecture.strides
 
     def forward(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
         """Maps of all stages, finest first, and their averages on the coarsest grid, concatenated, in float32."""
@@ -64,30 +106,23 @@ class Encoder(nn.Module):
         for stage in self.stages:
             x = stage(x)
             levels.append(x)
-        return levels, torch.cat([_pool(level, x.shape[2:]) for level in levels], dim=1)
-
-
-def _pool(level: Tensor, cells: torch.Size) -> Tensor:
-    """Average over the voxels of each cell: (B, C, X, Y, Z) to (B, C, *cells), summed in float32."""
-    for axis, count in zip((2, 4, 6), cells, strict=True):
-        level = level.unflatten(axis, (count, -1))
-    return level.mean(dim=(3, 5, 7), dtype=torch.float32)
+        return levels, pool(levels)
 
 
 class Decoder(nn.Module):
     """The way up: upsample, join with the skip, convolve."""
 
-    def __init__(self, architecture: Architecture) -> None:
+    def __init__(self, spec: UNetSpec) -> None:
         super().__init__()
-        upwards = list(reversed(architecture.features))
-        strides = list(reversed(architecture.strides))[:-1]
+        upwards = list(reversed(spec.features))
+        strides = list(reversed(spec.strides))[:-1]
         self.transpconvs = nn.ModuleList(
             nn.ConvTranspose3d(below, above, stride, stride)
             for below, above, stride in zip(upwards, upwards[1:], strides, strict=False)
         )
         self.stages = nn.ModuleList(
             ConvStack(2 * channels, channels, depth)
-            for channels, depth in zip(upwards[1:], architecture.decoder_convs, strict=True)
+            for channels, depth in zip(upwards[1:], spec.decoder_convs, strict=True)
         )
 
     def forward(self, levels: list[Tensor]) -> Tensor:

@@ -1,4 +1,4 @@
-"""The hyper-parameters of a SAT network, read off the shapes of its tensors.
+"""The hyper-parameters of a SAT network with a plain U-Net, read off the shapes of its tensors.
 
 SAT-Nano, SAT-Pro and every smaller network are one family: what differs is written in their tensors,
 so nothing has to be configured, and a file that is not of the family is noticed here.
@@ -7,105 +7,119 @@ so nothing has to be configured, and a file that is not of the family is noticed
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Self
+
+import torch
 
 from SATSegmentLib.errors import IncompleteCheckpoint
+from SATSegmentLib.sat.backbone import Backbone, Shapes, Spec, Triple
+from SATSegmentLib.sat.shapes import GET_A_NETWORK, count_of, head_fields, kernel_of, shape_of
 
-Triple = tuple[int, int, int]
-
-# Not in any tensor's shape: the released networks all use eight heads.
-ATTENTION_HEADS = 8
+_HALVED = ((1, 1, 1), *((2, 2, 2),) * 5)
 
 
-@dataclass(frozen=True)
-class Architecture:
-    """Widths and depths of one network.
+@dataclass(frozen=True, kw_only=True)
+class UNetSpec(Spec):
+    """Widths and depths of a U-Net and of SAT's head.
 
-    Attributes
+    Parameters
     ----------
-    features: channels of each U-Net stage, from full resolution to the bottleneck.
-    strides: step of each stage's first convolution, per axis; the first is (1, 1, 1).
-    encoder_convs, decoder_convs: convolutions per stage; the decoder's from the bottleneck upwards.
-    query_dim: length of a text query, and of an image token.
-    projection_dim: hidden width between the pooled features and the image tokens.
-    decoder_layers, feedforward_dim: depth and hidden width of the query decoder.
-    mask_dim: hidden width between a decoded query and its mask embedding.
+    features : tuple of int
+        Channels of each stage, from full resolution to the bottleneck.
+    strides : tuple of (int, int, int)
+        Step of each stage's first convolution, per axis; the first is (1, 1, 1).
+    encoder_convs, decoder_convs : tuple of int
+        Convolutions per stage; the decoder's from the bottleneck upwards.
     """
 
     features: tuple[int, ...]
     strides: tuple[Triple, ...]
     encoder_convs: tuple[int, ...]
     decoder_convs: tuple[int, ...]
-    query_dim: int
-    projection_dim: int
-    decoder_layers: int
-    feedforward_dim: int
-    mask_dim: int
+
+    @property
+    def channels(self) -> int:
+        """As in `Spec`."""
+        return self.features[0]
+
+    @property
+    def token_channels(self) -> int:
+        """As in `Spec`."""
+        return sum(self.features)
 
     @property
     def downsampling(self) -> Triple:
-        """Voxels per image token along each axis; a window's sides are multiples of it."""
-        return tuple(math.prod(stride[axis] for stride in self.strides) for axis in range(3))  # type: ignore[return-value]
+        """As in `Spec`."""
+        x, y, z = (math.prod(stride[axis] for stride in self.strides) for axis in range(3))
+        return (x, y, z)
+
+    @property
+    def supervised_levels(self) -> tuple[tuple[int, Triple], ...]:
+        """As in `Spec`."""
+        return tuple(zip(self.features[1:-1], self.strides[1:-1], strict=True))
+
+    def build(self) -> Backbone:
+        """As in `Spec`."""
+        from SATSegmentLib.sat.backbones.unet.module import UNet
+
+        return UNet(self)
+
+    def encode_macs(self, window: Triple) -> int:
+        """As in `Spec`."""
+        from SATSegmentLib.sat.backbones.unet.cost import encode_macs
+
+        return encode_macs(self, window)
+
+    def encode_bytes(self, window: Triple, dtype: torch.dtype, device: torch.device) -> int:
+        """As in `Spec`."""
+        from SATSegmentLib.sat.backbones.unet.cost import encode_bytes
+
+        return encode_bytes(self, window, dtype, device)
 
     @classmethod
-    def from_shapes(cls, shapes: Mapping[str, tuple[int, ...]]) -> Architecture:
-        """Infer the architecture from tensor names (without `module.`) and shapes.
-
-        Raises
-        ------
-        IncompleteCheckpoint: a tensor that tells a width is missing, or widths contradict each other.
-        """
-        stages = _count(shapes, r"backbone\.encoder\.stages\.(\d+)\.")
+    def from_shapes(cls, shapes: Shapes) -> Self:
+        """As in `Spec`."""
+        stages = count_of(shapes, r"backbone\.encoder\.stages\.(\d+)\.")
         if stages < 2:
-            raise IncompleteCheckpoint("The file holds no U-Net encoder with two stages or more.", _GET_A_NETWORK)
-        encoder_convs = tuple(
-            _count(shapes, rf"backbone\.encoder\.stages\.{stage}\.0\.convs\.(\d+)\.") for stage in range(stages)
+            raise IncompleteCheckpoint("The file holds no U-Net encoder with two stages or more.", GET_A_NETWORK)
+        encoder_convs = (
+            count_of(shapes, rf"backbone\.encoder\.stages\.{stage}\.0\.convs\.(\d+)\.") for stage in range(stages)
         )
-        decoder_convs = tuple(
-            _count(shapes, rf"backbone\.decoder\.stages\.{stage}\.convs\.(\d+)\.") for stage in range(stages - 1)
+        decoder_convs = (
+            count_of(shapes, rf"backbone\.decoder\.stages\.{stage}\.convs\.(\d+)\.") for stage in range(stages - 1)
         )
-        upwards = [_triple(shapes, f"backbone.decoder.transpconvs.{step}.weight") for step in range(stages - 1)]
-        architecture = cls(
-            features=tuple(
-                _shape(shapes, f"backbone.encoder.stages.{stage}.0.convs.0.conv.weight", 5)[0]
-                for stage in range(stages)
-            ),
+        upwards = [kernel_of(shapes, f"backbone.decoder.transpconvs.{step}.weight") for step in range(stages - 1)]
+        stems = (f"backbone.encoder.stages.{stage}.0.convs.0.conv.weight" for stage in range(stages))
+        return cls(
+            features=tuple(shape_of(shapes, stem, 5)[0] for stem in stems),
             strides=((1, 1, 1), *reversed(upwards)),
-            encoder_convs=encoder_convs,
-            decoder_convs=decoder_convs,
-            query_dim=_shape(shapes, "projection_layer.2.weight", 2)[0],
-            projection_dim=_shape(shapes, "projection_layer.0.weight", 2)[0],
-            decoder_layers=_count(shapes, r"transformer_decoder\.layers\.(\d+)\."),
-            feedforward_dim=_shape(shapes, "transformer_decoder.layers.0.linear1.weight", 2)[0],
-            mask_dim=_shape(shapes, "mask_embed_proj.0.weight", 2)[0],
+            encoder_convs=tuple(encoder_convs),
+            decoder_convs=tuple(decoder_convs),
+            **head_fields(shapes),
         )
-        if architecture.query_dim % ATTENTION_HEADS:
-            raise IncompleteCheckpoint(
-                f"A query of {architecture.query_dim} numbers cannot be split over {ATTENTION_HEADS} attention heads.",
-                _GET_A_NETWORK,
-            )
-        return architecture
 
 
-_GET_A_NETWORK = "Use a SAT segmentation network such as nano.pth or SAT_Pro.pth."
+NANO = UNetSpec(
+    features=(64, 64, 128, 256, 512, 768),
+    strides=_HALVED,
+    encoder_convs=(2,) * 6,
+    decoder_convs=(2,) * 5,
+    query_dim=768,
+    projection_dim=768,
+    decoder_layers=6,
+    feedforward_dim=2048,
+    mask_dim=256,
+)
 
-
-def _count(shapes: Mapping[str, tuple[int, ...]], pattern: str) -> int:
-    numbers = {int(match[1]) for name in shapes if (match := re.match(pattern, name))}
-    return max(numbers) + 1 if numbers else 0
-
-
-def _shape(shapes: Mapping[str, tuple[int, ...]], name: str, dimensions: int) -> tuple[int, ...]:
-    shape = shapes.get(name)
-    if shape is None:
-        raise IncompleteCheckpoint(f"The tensor {name} is missing.", _GET_A_NETWORK)
-    if len(shape) != dimensions:
-        raise IncompleteCheckpoint(f"The tensor {name} has the shape {tuple(shape)}.", _GET_A_NETWORK)
-    return shape
-
-
-def _triple(shapes: Mapping[str, tuple[int, ...]], name: str) -> Triple:
-    x, y, z = _shape(shapes, name, 5)[2:]
-    return (x, y, z)
+PRO = UNetSpec(
+    features=(128, 128, 256, 512, 1024, 1536),
+    strides=_HALVED,
+    encoder_convs=(3,) * 6,
+    decoder_convs=(3,) * 5,
+    query_dim=768,
+    projection_dim=1536,
+    decoder_layers=6,
+    feedforward_dim=2048,
+    mask_dim=384,
+)

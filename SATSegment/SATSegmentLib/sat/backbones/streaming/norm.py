@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from SATSegmentLib.sat.backbones.unet.blocks import NEGATIVE_SLOPE
+from SATSegmentLib.sat.backbones.blocks import NEGATIVE_SLOPE
 
 # Voxels that are summed one by one in float32; further sums are float64.
 _PIECE = 8192
@@ -23,6 +23,10 @@ class Norm:
 
     def activate(self, voxels: Tensor, into: Tensor) -> Tensor:
         """Normalise and activate (1, C, planes, Y, Z); scale and shift stay in float32 whatever the slab."""
+        return F.leaky_relu_(self.apply(voxels, into), NEGATIVE_SLOPE)
+
+    def apply(self, voxels: Tensor, into: Tensor) -> Tensor:
+        """The same without the activation."""
         if into.dtype == torch.float32:
             if voxels.dtype != into.dtype:
                 voxels = into.copy_(voxels)
@@ -30,7 +34,7 @@ class Norm:
         else:
             zero, one = torch.zeros_like(self.scale), torch.ones_like(self.scale)
             into.copy_(F.batch_norm(voxels, zero, one, self.scale, self.shift, eps=0.0))
-        return F.leaky_relu_(into, NEGATIVE_SLOPE)
+        return into
 
 
 class Moments:
@@ -69,9 +73,13 @@ class Moments:
         means *= counts / voxels
         mean = (means * voxels).sum(dim=0) / voxels.sum()
         variance = (squares + (means - mean).square() * voxels).sum(dim=0) / voxels.sum()
-        scale = layer.weight.detach().cpu().double() / torch.sqrt(variance.clamp_(min=0) + layer.eps)
-        shift = layer.bias.detach().cpu().double() - mean * scale
-        device = layer.weight.device
+        scale = 1 / torch.sqrt(variance.clamp_(min=0) + layer.eps)
+        if layer.affine:
+            scale = layer.weight.detach().cpu().double() * scale
+        shift = -mean * scale
+        if layer.affine:
+            shift += layer.bias.detach().cpu().double()
+        device = self._means[0].device
         return Norm(scale.float().to(device), shift.float().to(device))
 
 

@@ -8,7 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from SATSegmentLib.sat.backbones.unet.streaming.norm import Norm
+from SATSegmentLib.sat.backbones.streaming.norm import Norm
 
 
 class Source(Protocol):
@@ -49,8 +49,8 @@ class Joined:
         self._channels = upsample.weight.shape[1]
         # (step_x, step_y, in, step_z * out)
         self._weight = upsample.weight.to(dtype).permute(2, 3, 0, 4, 1).flatten(3)
-        assert upsample.bias is not None
-        self._bias = upsample.bias.to(dtype).repeat(self._step[2])
+        bias = upsample.weight.new_zeros(self._channels) if upsample.bias is None else upsample.bias
+        self._bias = bias.to(dtype).repeat(self._step[2])
         self.shape = (2 * self._channels, *skip.shape[2:])
 
     def read(self, planes: slice, rows: slice, into: Tensor) -> None:

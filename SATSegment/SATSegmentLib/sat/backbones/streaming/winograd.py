@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from SATSegmentLib.sat.backbones.unet.streaming.sources import Source
+from SATSegmentLib.sat.backbones.streaming.sources import Source
 
 TILE = 4  # outputs of a tile along X and along Y
 SEEN = TILE + 2  # inputs of a tile

@@ -11,22 +11,24 @@ None of this changes what is computed:
   convolution's output goes where the skip was.
 
 Maps are stored in the network's precision; on a processor with the channels of a voxel next to each other (channels
-last), which is the layout it convolves fastest in. Arithmetic may be wider than storage, see `arithmetic_dtype`.
+last), which is the layout it convolves fastest in. Arithmetic may be wider than storage, see `compute_dtype`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from SATSegmentLib.sat.backbones.unet.blocks import ConvBlock
-from SATSegmentLib.sat.backbones.unet.streaming.compute_dtype import arithmetic_dtype
-from SATSegmentLib.sat.backbones.unet.streaming.norm import Moments, Norm
-from SATSegmentLib.sat.backbones.unet.streaming.sources import Joined, Map, Source
-from SATSegmentLib.sat.backbones.unet.streaming.winograd import TiledConvolution, filtering_pays, strips
+from SATSegmentLib.sat.backbone import Triple
+from SATSegmentLib.sat.backbones.blocks import ConvBlock
+from SATSegmentLib.sat.backbones.streaming.compute_dtype import compute_dtype
+from SATSegmentLib.sat.backbones.streaming.norm import Moments, Norm
+from SATSegmentLib.sat.backbones.streaming.sources import Joined, Map, Source
+from SATSegmentLib.sat.backbones.streaming.winograd import TiledConvolution, filtering_pays, strips
 
 _HALO = 1  # planes that a convolution with 3x3x3 taps sees on each side
 # Bytes of a slab of a convolution's outputs. Thinner slabs are all halo, thicker ones leave the cache.
@@ -55,7 +57,7 @@ def encode(x: Tensor, stages: Sequence[Sequence[ConvBlock]]) -> tuple[list[Tenso
         level = empty(x, blocks[0].conv.out_channels, *shape)
         norm = convolve(Map(x), blocks[0], level)
         norm = _convolve_in_place(level, norm, blocks[1:])
-        pooled.append(_activate_and_pool(level, norm, sides[-1]))
+        pooled.append(average(level, sides[-1], partial(_activate, level, norm)))
         levels.append(x := level)
     return levels, torch.cat(pooled, dim=1)
 
@@ -70,12 +72,18 @@ def decode(
     x = levels.pop()
     for upsample, blocks in zip(upsamplers, stages, strict=True):
         level = levels.pop()
-        norm = convolve(Joined(x, upsample, level, _arithmetic(level)), blocks[0], level)
+        norm = convolve(Joined(x, upsample, level, computed_in(level)), blocks[0], level)
         norm = _convolve_in_place(level, norm, blocks[1:])
         for _ in _activate(level, norm, 0, level.shape[2]):
             pass
         x = level
     return x
+
+
+def window_by_window(x: Tensor, run: Callable[[Tensor], tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    """Let `run` see one window (1, 1, X, Y, Z) of a batch at a time, and join both of its results."""
+    pooled, finest = zip(*(run(window) for window in x.split(1)), strict=True)
+    return (pooled[0], finest[0]) if len(x) == 1 else (torch.cat(pooled), torch.cat(finest))
 
 
 def convolve(source: Source, block: ConvBlock, out: Tensor) -> Norm:
@@ -84,19 +92,18 @@ def convolve(source: Source, block: ConvBlock, out: Tensor) -> Norm:
     `out` may be the map that `source` reads: a plane is overwritten only after its last reading.
     """
     conv = block.conv
-    dtype = _arithmetic(out)
+    dtype = computed_in(out)
     if dtype == torch.float32 and filtering_pays(conv.weight, conv.stride, out):
         return _convolve_tiled(source, block, out)
     weight = conv.weight.to(dtype).contiguous(memory_format=_layout(out.device))
-    assert conv.bias is not None
-    bias = conv.bias.to(dtype)
+    bias = None if conv.bias is None else conv.bias.to(dtype)
     channels, planes, *sides = source.shape
     step = conv.stride[0]
-    depth = (_slab_planes(out) - 1) * step + 1 + 2 * _HALO
+    depth = (slab_planes(out) - 1) * step + 1 + 2 * _HALO
     kept = max(1 + 2 * _HALO - step, 0)  # planes that a slab shares with the next
     buffer = empty(weight, channels, depth, *sides)
     moments = Moments()
-    for first, last in _slabs(0, out.shape[2], _slab_planes(out)):
+    for first, last in ranges(0, out.shape[2], slab_planes(out)):
         low, high = first * step - _HALO, (last - 1) * step + 1 + _HALO
         start = low
         if first and kept:
@@ -131,35 +138,49 @@ def _convolve_in_place(voxels: Tensor, norm: Norm, blocks: Sequence[ConvBlock]) 
 
 def _activate(voxels: Tensor, norm: Norm, first: int, last: int) -> Iterator[Tensor]:
     """Apply `norm` to the planes [first, last), in place, and yield each slab in the precision of the arithmetic."""
-    for low, high in _slabs(first, last, _slab_planes(voxels)):
+    for low, high in ranges(first, last, slab_planes(voxels)):
         stored = voxels[:, :, low:high]
-        slab = stored if stored.dtype == _arithmetic(voxels) else torch.empty_like(stored, dtype=_arithmetic(voxels))
+        slab = stored if stored.dtype == computed_in(voxels) else torch.empty_like(stored, dtype=computed_in(voxels))
         norm.activate(stored, slab)
         if slab.dtype != stored.dtype:
             stored.copy_(slab)
         yield slab
 
 
-def _activate_and_pool(voxels: Tensor, norm: Norm, cells: Sequence[int]) -> Tensor:
-    """Apply `norm` in place; returns the averages over each cell, (1, C, *cells) float32."""
+def average(voxels: Tensor, cells: Sequence[int], finished: Callable[[int, int], Iterator[Tensor]]) -> Tensor:
+    """Averages over each cell, (1, C, *cells) float32, of a map that is finished on the way.
+
+    Parameters
+    ----------
+    voxels : Tensor
+        The map, (1, C, X, Y, Z).
+    cells : sequence of int
+        Along each axis.
+    finished : callable
+        Finishes the planes [first, last) and yields them, slab by slab.
+    """
     thick, *sides = (side // count for side, count in zip(voxels.shape[2:], cells, strict=True))
     layers = []
     for cell in range(cells[0]):
-        plane = empty(norm.scale, *voxels.shape[1:2], 1, *voxels.shape[3:])[:, :, 0].zero_()
-        for slab in _activate(voxels, norm, cell * thick, (cell + 1) * thick):
+        plane = torch.empty(
+            1, voxels.shape[1], 1, *voxels.shape[3:], device=voxels.device, memory_format=_layout(voxels.device)
+        )[:, :, 0].zero_()
+        for slab in finished(cell * thick, (cell + 1) * thick):
             for layer in slab.unbind(2):  # many times faster than a sum over a strided axis
                 plane += layer
         layers.append(plane.unflatten(3, (-1, sides[1])).unflatten(2, (-1, sides[0])).mean(dim=(3, 5)) / thick)
     return torch.stack(layers, dim=2)
 
 
-def _slabs(first: int, last: int, planes: int) -> Iterator[tuple[int, int]]:
+def ranges(first: int, last: int, planes: int) -> Iterator[tuple[int, int]]:
+    """[first, last) in steps of so many planes."""
     for low in range(first, last, planes):
         yield low, min(low + planes, last)
 
 
-def _slab_planes(voxels: Tensor) -> int:
-    plane_bytes = voxels[0, :, 0].numel() * _arithmetic(voxels).itemsize
+def slab_planes(voxels: Tensor) -> int:
+    """How many planes of a map make a slab."""
+    plane_bytes = voxels[0, :, 0].numel() * computed_in(voxels).itemsize
     return min(max(SLAB_BYTES // plane_bytes, 1), voxels.shape[2])
 
 
@@ -172,5 +193,13 @@ def _layout(device: torch.device) -> torch.memory_format:
     return torch.channels_last_3d if device.type == "cpu" else torch.contiguous_format
 
 
-def _arithmetic(voxels: Tensor) -> torch.dtype:
-    return arithmetic_dtype(voxels.dtype, voxels.device)
+def computed_in(voxels: Tensor) -> torch.dtype:
+    """The precision that a map is computed in, whatever it is stored in."""
+    return compute_dtype(voxels.dtype, voxels.device)
+
+
+def slab_bytes(channels: int, window: Triple, dtype: torch.dtype, device: torch.device) -> int:
+    """What slabs take of the map of a window whose widest layer joins two maps of so many channels."""
+    plane = channels * window[1] * window[2] * compute_dtype(dtype, device).itemsize
+    planes = min(max(SLAB_BYTES // plane, 1), window[0])
+    return plane * (2 * (planes + 2) + 2 * planes)

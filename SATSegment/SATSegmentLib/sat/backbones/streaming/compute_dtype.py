@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from SATSegmentLib.sat.backbones.unet.streaming.winograd import SEEN, TILE, TiledConvolution
+from SATSegmentLib.sat.backbones.streaming.winograd import SEEN, TILE, TiledConvolution
 
 # A small lead is noise, and the wider type is the more exact one.
 _CLEAR_LEAD = 1.15
@@ -19,7 +19,7 @@ _CHANNELS, _TILES, _DEPTH = 64, 4, 64
 
 
 @cache
-def arithmetic_dtype(stored: torch.dtype, device: torch.device) -> torch.dtype:
+def compute_dtype(stored: torch.dtype, device: torch.device) -> torch.dtype:
     """The precision to convolve in where maps are stored in `stored`: that, or float32 where it is no slower.
 
     Half precision halves memory everywhere, but not every processor is faster in it: some convolve bfloat16 at several

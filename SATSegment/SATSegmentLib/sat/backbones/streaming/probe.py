@@ -1,0 +1,57 @@
+"""How fast this machine convolves, measured on a piece of a layer small enough not to be felt."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+
+import torch
+
+from SATSegmentLib.sat.backbone import Triple
+from SATSegmentLib.sat.backbones.blocks import ConvBlock
+from SATSegmentLib.sat.backbones.streaming import slabs
+from SATSegmentLib.sat.backbones.streaming.sources import Map
+from SATSegmentLib.sat.backbones.streaming.winograd import TILE
+
+# A piece of this much work tells the rate; of a small window it is a fiftieth.
+_PROBE_MACS = 5e9
+_PROBE_SHARE = 0.02
+_PROBE_PLANES = 4 * TILE
+# PyTorch uses a path ten times slower for smaller pieces (channels times planes times rows).
+_PROBE_LINES = 24_000
+# The whole encoder's rate over that of its busiest layer.
+_WHOLE_OVER_BUSIEST = 0.7
+
+
+def convolution_rate(block: ConvBlock, shape: Triple, window_macs: int) -> float:
+    """Multiply-accumulate operations per second of a window, judged by its busiest layer.
+
+    Parameters
+    ----------
+    block : ConvBlock
+        The layer.
+    shape : (int, int, int)
+        Voxels of the map it makes.
+    window_macs : int
+        Of a whole window.
+    """
+    x, y, z = shape
+    work = min(_PROBE_MACS, _PROBE_SHARE * window_macs)
+    planes = min(_PROBE_PLANES, x)
+    weight = block.conv.weight
+    line = weight.numel() * planes * z
+    least = _PROBE_LINES / (weight.shape[1] * planes)
+    rows = min(TILE * math.ceil(max(work / line, least) / TILE), y)
+    outputs, inputs = weight.shape[:2]
+    piece, made = (slabs.empty(weight, channels, planes, rows, z).fill_(1) for channels in (inputs, outputs))
+    return _WHOLE_OVER_BUSIEST * rows * line / _seconds(lambda: slabs.convolve(Map(piece), block, made), weight.device)
+
+
+def _seconds(run: Callable[[], object], device: torch.device) -> float:
+    run()  # the first is slower
+    started = time.perf_counter()
+    run()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - started

@@ -1,0 +1,111 @@
+"""Residual blocks slab by slab: two maps of a level at once, where a plain convolution needs one.
+
+The skip past the convolutions is not kept as a map of its own: where it is a convolution of one tap, it is computed
+twice, once for the statistics of its norm and once when it is added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from SATSegmentLib.sat.backbones.blocks import NEGATIVE_SLOPE, ConvBlock, ResidualBlock
+from SATSegmentLib.sat.backbones.streaming.norm import Moments
+from SATSegmentLib.sat.backbones.streaming.slabs import computed_in, convolve, empty, ranges, slab_planes
+from SATSegmentLib.sat.backbones.streaming.sources import Joined, Map, Source
+
+
+class Residual:
+    """A residual block whose convolutions are done, and whose skip is still to be added.
+
+    Parameters
+    ----------
+    source, skip : Source
+        What the block reads, and what its skip reads: the same, or its averages where the block strides.
+    block : ResidualBlock
+        The layers.
+    out : Tensor
+        The map to make, (1, C, X, Y, Z); not the one that `source` or `skip` reads.
+    """
+
+    def __init__(self, source: Source, skip: Source, block: ResidualBlock, out: Tensor) -> None:
+        norm = convolve(source, block.conv1, out)
+        self._norm = convolve(Map(out, norm), block.conv2, out)
+        self._skip = skip if block.skip_conv is None else Pointwise(skip, block.skip_conv, out)
+        self._out = out
+
+    def finish(self, first: int, last: int) -> Iterator[Tensor]:
+        """Finish the planes [first, last) of the map, and yield each slab in the precision of the arithmetic."""
+        rows = slice(0, self._out.shape[3])
+        for low, high in ranges(first, last, slab_planes(self._out)):
+            stored, dtype = self._out[:, :, low:high], computed_in(self._out)
+            slab = stored if stored.dtype == dtype else torch.empty_like(stored, dtype=dtype)
+            skipped = torch.empty_like(stored, dtype=dtype)
+            self._skip.read(slice(low, high), rows, skipped)
+            F.leaky_relu_(self._norm.apply(stored, slab).add_(skipped), NEGATIVE_SLOPE)
+            if slab.dtype != stored.dtype:
+                stored.copy_(slab)
+            yield slab
+
+    def finish_all(self) -> Tensor:
+        """Finish the whole map."""
+        for _ in self.finish(0, self._out.shape[2]):
+            pass
+        return self._out
+
+
+class Pointwise:
+    """A convolution of one tap with its norm, as something to read."""
+
+    def __init__(self, source: Source, block: ConvBlock, out: Tensor) -> None:
+        self._source = source
+        dtype = computed_in(out)
+        self._weight = block.conv.weight.flatten(1).T.to(dtype)
+        self._bias = None if block.conv.bias is None else block.conv.bias.to(dtype)
+        self.shape = tuple(out.shape[1:])
+        moments, rows = Moments(), slice(0, out.shape[3])
+        for low, high in ranges(0, out.shape[2], slab_planes(out)):
+            moments.add(self._product(slice(low, high), rows))
+        self._norm = moments.norm(block.norm)
+
+    def read(self, planes: slice, rows: slice, into: Tensor) -> None:
+        """As in `Source`."""
+        self._norm.apply(self._product(planes, rows), into)
+
+    def _product(self, planes: slice, rows: slice) -> Tensor:
+        """(1, C, planes, rows, Z)."""
+        shape = (planes.stop - planes.start, rows.stop - rows.start, self.shape[3])
+        seen = empty(self._weight, self._source.shape[0], *shape)
+        self._source.read(planes, rows, seen)
+        lines = seen[0].permute(1, 2, 3, 0).flatten(0, 2) @ self._weight
+        if self._bias is not None:
+            lines += self._bias
+        return lines.view(1, *shape, -1).permute(0, 4, 1, 2, 3)
+
+
+class Averaged:
+    """The averages of a map over blocks of `step` voxels, as something to read."""
+
+    def __init__(self, voxels: Tensor, step: Sequence[int]) -> None:
+        self._voxels, self._step = voxels, tuple(step)
+        self.shape = (voxels.shape[1], *(side // one for side, one in zip(voxels.shape[2:], step, strict=True)))
+
+    def read(self, planes: slice, rows: slice, into: Tensor) -> None:
+        """As in `Source`."""
+        x, y, _ = self._step
+        seen = self._voxels[:, :, planes.start * x : planes.stop * x, rows.start * y : rows.stop * y]
+        into.copy_(F.avg_pool3d(seen.to(into.dtype), self._step))
+
+
+def decode(levels: list[Tensor], upsamplers: Sequence[nn.ConvTranspose3d], blocks: Sequence[ResidualBlock]) -> Tensor:
+    """The way up through residual blocks, for one window: the finest map. `levels` is emptied on the way."""
+    x = levels.pop()
+    for upsample, block in zip(upsamplers, blocks, strict=True):
+        level = levels.pop()
+        joined = Joined(x, upsample, level, computed_in(level))
+        x = Residual(joined, joined, block, torch.empty_like(level)).finish_all()
+        del level, joined
+    return x

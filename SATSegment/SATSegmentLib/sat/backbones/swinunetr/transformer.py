@@ -1,0 +1,176 @@
+"""The Swin transformer of SwinUNETR: attention in shifted windows, and merging of patches (Liu et al., 2021, in 3-D).
+
+Two things are not as the paper has them and are kept, because released weights were trained with them: a window that is
+smaller than 7 cells along an axis takes its biases from the corner of the whole window's table, and merging
+concatenates two of the eight neighbours twice and two never.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from SATSegmentLib.sat.backbones.swinunetr.spec import MLP_RATIO, OFFSETS, SwinUNETRSpec
+from SATSegmentLib.sat.backbones.swinunetr.windows import (
+    masks,
+    merge,
+    partition,
+    relative_position_index,
+    window_and_shift,
+)
+
+# Parities of the eight neighbours in the order they are concatenated in. 110 and 011 never enter.
+_MERGED = ((0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 0, 1), (0, 1, 0), (0, 0, 1), (1, 1, 1))
+# Numbers of scores, and of hidden features, that are held at once.
+_SCORES = 1 << 24
+
+
+class SwinTransformer(nn.Module):
+    """A window to five maps, each half as fine as the one before; the first is at half resolution."""
+
+    def __init__(self, spec: SwinUNETRSpec) -> None:
+        super().__init__()
+        self.patch_embed = PatchEmbed(spec.feature_size)
+        self._stages = len(spec.depths)
+        for stage, (depth, heads) in enumerate(zip(spec.depths, spec.heads, strict=True)):
+            layer = nn.Sequential(SwinStage(spec.feature_size << stage, depth, heads))
+            self.add_module(f"layers{stage + 1}", layer)
+
+    def forward(self, window: Tensor) -> list[Tensor]:
+        """Maps (C, X, Y, Z) of (1, X, Y, Z), each normalised over its channels."""
+        cells = self.patch_embed(window)
+        maps = [_normalised(cells)]
+        for stage in range(self._stages):
+            cells = self.get_submodule(f"layers{stage + 1}")(cells)
+            maps.append(_normalised(cells))
+        return maps
+
+
+def _normalised(cells: Tensor) -> Tensor:
+    """(X, Y, Z, C) to (C, X, Y, Z), normalised over the channels: for what leaves the transformer, not what goes on."""
+    return F.layer_norm(cells, cells.shape[-1:]).permute(3, 0, 1, 2)
+
+
+class PatchEmbed(nn.Module):
+    """A convolution of 2x2x2 taps and stride 2. It takes one channel: a scan has one, and SAT's three are copies."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.proj = nn.Conv3d(1, width, 2, 2)
+
+    def forward(self, window: Tensor) -> Tensor:
+        """(1, X, Y, Z) to cells (X/2, Y/2, Z/2, C)."""
+        return self.proj(window[None])[0].permute(1, 2, 3, 0).contiguous()
+
+
+class SwinStage(nn.Module):
+    """Attention blocks, every second one in shifted windows, then patch merging."""
+
+    def __init__(self, width: int, depth: int, heads: int) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(SwinBlock(width, heads, shifted=number % 2 == 1) for number in range(depth))
+        self.downsample = PatchMerging(width)
+
+    def forward(self, cells: Tensor) -> Tensor:
+        """(X, Y, Z, C) to (X/2, Y/2, Z/2, 2C)."""
+        for block in self.blocks:
+            cells = block(cells)
+        return self.downsample(cells)
+
+
+class SwinBlock(nn.Module):
+    """Attention within windows, then a feed-forward network; both on normalised cells, both added."""
+
+    def __init__(self, width: int, heads: int, shifted: bool) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(width)
+        self.attn = WindowAttention(width, heads)
+        self.norm2 = nn.LayerNorm(width)
+        self.mlp = FeedForward(width)
+        self._shifted = shifted
+
+    def forward(self, cells: Tensor) -> Tensor:
+        """(X, Y, Z, C) to the same."""
+        x, y, z = cells.shape[:3]
+        window, shift = window_and_shift((x, y, z), self._shifted)
+        # Padding comes after the norm: padded cells take part as keys, and theirs are the biases.
+        windows = partition(self.norm1(cells), window, shift)
+        cells = cells + merge(self.attn(windows, *masks((x, y, z), window, shift)), (x, y, z), window, shift)
+        lines = cells.flatten(0, 2)
+        rows = max(_SCORES // (MLP_RATIO * lines.shape[1]), 1)
+        fed = [_remembering_little(self._feed, part) for part in lines.split(rows)]
+        return torch.cat(fed).view_as(cells)
+
+    def _feed(self, lines: Tensor) -> Tensor:
+        return lines + self.mlp(self.norm2(lines))
+
+
+class WindowAttention(nn.Module):
+    """Multi-head attention among the cells of each window, with a bias for each offset."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.relative_position_bias_table = nn.Parameter(torch.zeros(OFFSETS, heads))
+        self.qkv = nn.Linear(width, 3 * width)
+        self.proj = nn.Linear(width, width)
+        self._heads = heads
+
+    def forward(self, windows: Tensor, numbers: Tensor, patterns: list[Tensor]) -> Tensor:
+        """(windows, cells, C) to the same; `numbers` and `patterns` as `windows.masks` gives them."""
+        count = windows.shape[1]
+        index = relative_position_index()[:count, :count].to(windows.device)
+        bias = self.relative_position_bias_table[index.flatten()].view(count, count, -1).permute(2, 0, 1)
+        at_once = max(_SCORES // (self._heads * count * count), 1)
+        attended = torch.empty_like(windows)
+        for number, pattern in enumerate(patterns):
+            mask = bias + pattern.to(bias)
+            for chosen in (numbers == number).nonzero()[:, 0].to(windows.device).split(at_once):
+                seen = _remembering_little(self._attend, windows[chosen], mask)
+                attended = (
+                    attended.index_copy(0, chosen, seen)
+                    if seen.requires_grad
+                    else attended.index_copy_(0, chosen, seen)
+                )
+        return attended
+
+    def _attend(self, windows: Tensor, mask: Tensor) -> Tensor:
+        qkv = self.qkv(windows).unflatten(2, (3, self._heads, -1)).permute(2, 0, 3, 1, 4)
+        query, key, value = qkv.unbind()
+        seen = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        return self.proj(seen.transpose(1, 2).flatten(2))
+
+
+class FeedForward(nn.Module):
+    """Linear, GELU, linear."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.linear1 = nn.Linear(width, MLP_RATIO * width)
+        self.linear2 = nn.Linear(MLP_RATIO * width, width)
+
+    def forward(self, lines: Tensor) -> Tensor:
+        """(N, C) to the same."""
+        return self.linear2(F.gelu(self.linear1(lines)))
+
+
+class PatchMerging(nn.Module):
+    """Eight neighbours to one cell of twice the width. Which eight, see above."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.reduction = nn.Linear(8 * width, 2 * width, bias=False)
+        self.norm = nn.LayerNorm(8 * width)
+
+    def forward(self, cells: Tensor) -> Tensor:
+        """(X, Y, Z, C) to (X/2, Y/2, Z/2, 2C)."""
+        neighbours = torch.cat([cells[a::2, b::2, c::2] for a, b, c in _MERGED], dim=-1)
+        return self.reduction(self.norm(neighbours))
+
+
+def _remembering_little(run, *arguments: Tensor) -> Tensor:  # type: ignore[no-untyped-def]
+    """With gradients, what a step computes in between is computed again on the way back instead of being kept."""
+    if torch.is_grad_enabled():
+        return checkpoint(run, *arguments, use_reentrant=False)
+    return run(*arguments)

@@ -1,0 +1,86 @@
+"""The selective scan of Mamba (Gu and Dao, 2023), in plain PyTorch.
+
+    h[t] = exp(step[t] * a) * h[t - 1] + step[t] * b[t] * x[t]        y[t] = sum over states of c[t] * h[t]
+
+The sequence is cut into pieces that are walked through side by side, twice: first each from zero, for the state it ends
+in; then, when the state that each begins in is known, for its outputs. Nothing is ever divided by a running product,
+which underflows: a state decays to nothing within a few dozen steps.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+# States (pieces times channels times states of a channel) that are walked at once: they stay in the processor's cache.
+_AT_ONCE = 1 << 16
+
+
+def selective_scan(x: Tensor, steps: Tensor, a: Tensor, b: Tensor, c: Tensor) -> Tensor:
+    """Outputs (L, D) float32.
+
+    Parameters
+    ----------
+    x : Tensor
+        (L, D) inputs.
+    steps : Tensor
+        (L, D) positive step sizes.
+    a : Tensor
+        (D, N) negative rates of decay.
+    b, c : Tensor
+        (L, N) how inputs enter the states, and how states are read.
+    """
+    length = len(x)
+    count = max(math.isqrt(length), 1)
+    each = -(-length // count)
+    # Steps of no size at the end change no state.
+    x, steps, b, c = (_pieces(one.float(), count, each) for one in (x, steps, b, c))
+    channels = max(_AT_ONCE // (count * a.shape[1]), 1)
+    parts = []
+    for inputs, sizes, rates in zip(
+        (steps * x).split(channels, 2), steps.split(channels, 2), a.float().split(channels), strict=True
+    ):
+        if torch.is_grad_enabled():
+            # What is computed in between is L * D * N numbers: computed again on the way back instead of being kept.
+            parts.append(checkpoint(_scan, inputs, sizes, rates, b, c, use_reentrant=False))
+        else:
+            parts.append(_scan(inputs, sizes, rates, b, c))
+    return torch.cat(parts, dim=2).transpose(0, 1).flatten(0, 1)[:length]
+
+
+def _pieces(sequence: Tensor, count: int, each: int) -> Tensor:
+    """(L, C) to (steps of a piece, pieces, C)."""
+    padded = F.pad(sequence, (0, 0, 0, count * each - len(sequence)))
+    return padded.view(count, each, -1).transpose(0, 1).contiguous()
+
+
+def _scan(inputs: Tensor, steps: Tensor, a: Tensor, b: Tensor, c: Tensor) -> Tensor:
+    """Outputs (T, K, D) of K pieces of T steps; `inputs` are scaled by the steps."""
+    ends, _ = _walk(inputs, steps, a, b, None, None)
+    decay = torch.exp(steps.sum(dim=0)[..., None] * a)
+    state = torch.zeros_like(ends[0])
+    starts = []
+    for end, kept in zip(ends, decay, strict=True):
+        starts.append(state)
+        state = kept * state + end
+    _, outputs = _walk(inputs, steps, a, b, c, torch.stack(starts))
+    return torch.stack(outputs)
+
+
+def _walk(
+    inputs: Tensor, steps: Tensor, a: Tensor, b: Tensor, c: Tensor | None, state: Tensor | None
+) -> tuple[Tensor, list[Tensor]]:
+    """The states (K, D, N) that all pieces end in, and, with `c`, their outputs (K, D) at each step."""
+    if state is None:
+        state = inputs.new_zeros(*inputs.shape[1:], a.shape[1])
+    outputs = []
+    for t in range(len(inputs)):
+        decay = torch.exp(steps[t, :, :, None] * a)
+        state = torch.addcmul(decay * state, inputs[t, :, :, None], b[t, :, None, :])
+        if c is not None:
+            outputs.append(torch.bmm(state, c[t, :, :, None])[..., 0])
+    return state, outputs
