@@ -46,7 +46,9 @@ def export_model(
     queries.load_state_dict(content["training"]["queries"])
     if isinstance(queries, TextQueries):
         text = _text_checkpoint(queries, checkpoint.with_name(TEXT_FILE), content["step"])
-        return convert(checkpoint, out, description, text, queries.language_model, labels, overwrite=True)
+        return convert(
+            checkpoint, out, description, text, queries.language_model, labels, overwrite=True, released=False
+        )
     if not isinstance(queries, LabelQueries):
         raise TypeError(f"There is no model folder for {type(queries).__name__}.")
     bank = queries.bank(labels)

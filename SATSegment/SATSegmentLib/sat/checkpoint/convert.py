@@ -7,13 +7,14 @@ names no window or spacing. The folder written here loads in seconds, cannot run
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
 
-from SATSegmentLib.errors import CheckpointError, PairMismatch
+from SATSegmentLib.errors import CheckpointError, PairMismatch, SATSegmentWarning
 from SATSegmentLib.files import atomic_path
 from SATSegmentLib.models.folder import (
     BANK_FILE,
@@ -24,20 +25,13 @@ from SATSegmentLib.models.folder import (
 )
 from SATSegmentLib.sat.backbones.registry import kind_of_spec
 from SATSegmentLib.sat.checkpoint.file import file_sha256
+from SATSegmentLib.sat.checkpoint.pairs import check_names, check_pair
 from SATSegmentLib.sat.checkpoint.released import NetworkWeights, read_network
 from SATSegmentLib.sat.text.bank import EmbeddingBank, Label
 from SATSegmentLib.sat.text.checkpoint import read_text_weights
 from SATSegmentLib.sat.text.encoder import TextEncoder
 from SATSegmentLib.sat.text.folder import write_text_folder
 from SATSegmentLib.types import RELEASED_WINDOW, Progress
-
-# Names under which the authors publish checkpoints, and the model each belongs to.
-_RELEASED = {
-    "nano.pth": "SAT-Nano",
-    "nano_text_encoder.pth": "SAT-Nano",
-    "sat_pro.pth": "SAT-Pro",
-    "text_encoder.pth": "SAT-Pro",
-}
 
 
 def convert(
@@ -48,6 +42,7 @@ def convert(
     language_model: Path | None = None,
     labels: Sequence[Label] = (),
     overwrite: bool = False,
+    released: bool = True,
     progress: Callable[[Progress], None] | None = None,
     cancel: Callable[[], bool] | None = None,
 ) -> ModelDescription:
@@ -64,6 +59,8 @@ def convert(
     language_model: folder with the config and tokenizer files of the text encoder's language model.
     labels: (text, modality) of the prompts whose query vectors are computed now.
     overwrite: whether an existing folder may be replaced.
+    released: whether the two are files of SAT's authors, which must fit each other; a training of one's own may pair
+        any network with any text encoder.
 
     Returns
     -------
@@ -75,7 +72,8 @@ def convert(
     OutputError: the folder cannot be written.
     Cancelled: `cancel` said so.
     """
-    _check_names(network, text_encoder)
+    if text_encoder is not None and released:
+        check_names(network.name, text_encoder.name)
     with atomic_path(out, overwrite=overwrite, folder=True) as folder:
         weights = read_network(network)
         # A position code is built for the window, so a window the network cannot take is refused now.
@@ -93,24 +91,19 @@ def convert(
                     f"{network.name} takes {weights.architecture.query_dim}.",
                     "Use the text encoder that was released with the network.",
                 )
-            EmbeddingBank.build(encoder, labels, progress, cancel).save(folder / BANK_FILE)
+            if released:
+                doubt = check_pair(weights.architecture, network.name, encoder.kind, text_encoder.name)
+                if doubt:
+                    warnings.warn(doubt, SATSegmentWarning, stacklevel=2)
+            # Which labels the networks of the other two text encoders were trained on is not published: without a bank
+            # every prompt is free text to them, and none is said to be known.
+            if encoder.kind == "ours" or not released:
+                EmbeddingBank.build(encoder, labels, progress, cancel).save(folder / BANK_FILE)
             (folder / TEXT_FOLDER).mkdir()
             write_text_folder(text_weights, language_model, folder / TEXT_FOLDER)
             description = dataclasses.replace(description, text_sha256=text_weights.sha256)
         (folder / DESCRIPTION_FILE).write_text(description.to_json(), encoding="utf-8")
     return description
-
-
-def _check_names(network: Path, text_encoder: Path | None) -> None:
-    # Both models' text encoders have the same shapes: their names are all that tells a wrong pair.
-    if text_encoder is None:
-        return
-    ours, theirs = (_RELEASED.get(path.name.lower()) for path in (network, text_encoder))
-    if ours and theirs and ours != theirs:
-        raise PairMismatch(
-            f"{network.name} is {ours}, but {text_encoder.name} is the text encoder of {theirs}.",
-            "Use the text encoder that was released with the network; another one gives plausible but wrong masks.",
-        )
 
 
 def _check_window(window: tuple[int, int, int], step: tuple[int, int, int]) -> None:

@@ -7,6 +7,7 @@ concatenates two of the eight neighbours twice and two never.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -14,7 +15,7 @@ from torch.utils.checkpoint import checkpoint
 
 from SATSegmentLib.sat.backbones.swinunetr.spec import MLP_RATIO, OFFSETS, SwinUNETRSpec
 from SATSegmentLib.sat.backbones.swinunetr.windows import (
-    masks,
+    masked_alike,
     merge,
     partition,
     relative_position_index,
@@ -97,7 +98,7 @@ class SwinBlock(nn.Module):
         window, shift = window_and_shift((x, y, z), self._shifted)
         # Padding comes after the norm: padded cells take part as keys, and theirs are the biases.
         windows = partition(self.norm1(cells), window, shift)
-        cells = cells + merge(self.attn(windows, *masks((x, y, z), window, shift)), (x, y, z), window, shift)
+        cells = cells + merge(self.attn(windows, masked_alike((x, y, z), window, shift)), (x, y, z), window, shift)
         lines = cells.flatten(0, 2)
         rows = max(_SCORES // (MLP_RATIO * lines.shape[1]), 1)
         fed = [_remembering_little(self._feed, part) for part in lines.split(rows)]
@@ -117,23 +118,21 @@ class WindowAttention(nn.Module):
         self.proj = nn.Linear(width, width)
         self._heads = heads
 
-    def forward(self, windows: Tensor, numbers: Tensor, patterns: list[Tensor]) -> Tensor:
-        """(windows, cells, C) to the same; `numbers` and `patterns` as `windows.masks` gives them."""
+    def forward(self, windows: Tensor, masks: list[tuple[np.ndarray, np.ndarray]]) -> Tensor:
+        """(windows, cells, C) to the same; `masks` as `windows.masked_alike` gives them."""
         count = windows.shape[1]
-        index = relative_position_index()[:count, :count].to(windows.device)
-        bias = self.relative_position_bias_table[index.flatten()].view(count, count, -1).permute(2, 0, 1)
+        index = relative_position_index()[:count, :count].flatten().to(windows.device)
+        bias = self.relative_position_bias_table[index].view(count, count, -1).permute(2, 0, 1)
         at_once = max(_SCORES // (self._heads * count * count), 1)
-        attended = torch.empty_like(windows)
-        for number, pattern in enumerate(patterns):
-            mask = bias + pattern.to(bias)
-            for chosen in (numbers == number).nonzero()[:, 0].to(windows.device).split(at_once):
-                seen = _remembering_little(self._attend, windows[chosen], mask)
-                attended = (
-                    attended.index_copy(0, chosen, seen)
-                    if seen.requires_grad
-                    else attended.index_copy_(0, chosen, seen)
-                )
-        return attended
+        order, parts = [], []
+        for numbers, mask in masks:
+            added = bias + torch.from_numpy(mask).to(bias)
+            for chosen in torch.from_numpy(numbers).to(windows.device).split(at_once):
+                order.append(chosen)
+                parts.append(_remembering_little(self._attend, windows[chosen], added))
+        if len(parts) == 1:
+            return parts[0]
+        return torch.empty_like(windows).index_copy(0, torch.cat(order), torch.cat(parts))
 
     def _attend(self, windows: Tensor, mask: Tensor) -> Tensor:
         qkv = self.qkv(windows).unflatten(2, (3, self._heads, -1)).permute(2, 0, 3, 1, 4)

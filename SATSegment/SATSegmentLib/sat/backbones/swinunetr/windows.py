@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -16,11 +17,14 @@ from SATSegmentLib.sat.backbones.swinunetr.spec import WINDOW
 MASKED = -100.0
 
 
-@cache
 def relative_position_index() -> Tensor:
     """(343, 343) int64: the row of the bias table for each pair of cells of a whole window, third axis fastest."""
-    side = torch.arange(WINDOW, device="cpu")
-    cells = torch.stack(torch.meshgrid(side, side, side, indexing="ij")).flatten(1)
+    return torch.from_numpy(_relative_position_index())
+
+
+@cache
+def _relative_position_index() -> np.ndarray:
+    cells = np.stack(np.meshgrid(*[np.arange(WINDOW)] * 3, indexing="ij")).reshape(3, -1)
     offsets = cells[:, :, None] - cells[:, None, :] + WINDOW - 1
     span = 2 * WINDOW - 1
     return (offsets[0] * span + offsets[1]) * span + offsets[2]
@@ -54,25 +58,27 @@ def merge(windows: Tensor, grid: Triple, window: Triple, shift: Triple) -> Tenso
     return cells[: grid[0], : grid[1], : grid[2]]
 
 
-def masks(grid: Triple, window: Triple, shift: Triple) -> tuple[Tensor, list[Tensor]]:
+@lru_cache(maxsize=16)
+def masked_alike(grid: Triple, window: Triple, shift: Triple) -> list[tuple[np.ndarray, np.ndarray]]:
     """Which windows are masked alike, and how.
 
     Returns
     -------
-    Tensor
-        (windows,) int64, the number of each window's mask.
-    list of Tensor
-        Masks (cells, cells) float32; a window that the shift did not cut gets zeros.
+    list of (np.ndarray, np.ndarray)
+        Numbers of windows, (n,) int64, and their mask (cells, cells) float32; where the shift cuts none, zeros.
     """
-    padded = [-(-side // size) * size for side, size in zip(grid, window, strict=True)]
-    regions = torch.zeros(*padded, 1, dtype=torch.int64, device="cpu")
+    counts = [-(-side // size) for side, size in zip(grid, window, strict=True)]
+    regions = np.zeros([count * size for count, size in zip(counts, window, strict=True)], np.int64)
     for axis, (size, step) in enumerate(zip(window, shift, strict=True)):
         if step:
             # Three regions: whole windows, the rest of the last one, and what was rolled in behind it.
-            line = torch.zeros(padded[axis], dtype=torch.int64, device="cpu")
+            line = np.zeros(regions.shape[axis], np.int64)
             line[-size:-step], line[-step:] = 1, 2
-            shape = [1, 1, 1, 1]
-            shape[axis] = -1
-            regions += 3**axis * line.view(shape)
-    patterns, numbers = torch.unique(partition(regions, window, (0, 0, 0))[..., 0], dim=0, return_inverse=True)
-    return numbers, [MASKED * (one[:, None] != one[None, :]).float() for one in patterns]
+            regions += 3**axis * line.reshape([-1 if one == axis else 1 for one in range(3)])
+    x, y, z = window
+    cut = regions.reshape(counts[0], x, counts[1], y, counts[2], z).transpose(0, 2, 4, 1, 3, 5).reshape(-1, x * y * z)
+    patterns, numbers = np.unique(cut, axis=0, return_inverse=True)
+    return [
+        (np.flatnonzero(numbers.reshape(-1) == one), np.float32(MASKED) * (cells[:, None] != cells[None, :]))
+        for one, cells in enumerate(patterns)
+    ]
