@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -19,7 +19,7 @@ from SATSegmentLib.grid.grid import Grid
 from SATSegmentLib.grid.placing import Placed, place
 from SATSegmentLib.grid.resample import PROTOCOL_SPACING_MM, protocol_mask
 from SATSegmentLib.grid.tilt import slice_tilt
-from SATSegmentLib.masks.cases import Case
+from SATSegmentLib.masks.cases import IGNORE, Case
 from SATSegmentLib.masks.open import ReadMask
 from SATSegmentLib.types import Image, Modality, Progress
 
@@ -164,11 +164,15 @@ def _scored(pair: _Pair, given: set[LabelKey]) -> list[str]:
 def _score_pair(pair: _Pair, keys: Iterable[str], settings: Settings) -> Iterable[CaseScore]:
     read_reference, read_prediction = pair.reference.open(), pair.prediction.open()
     grid = _grid_for_contours(pair, read_prediction) if pair.reference.needs_grid else None
+    judged = ~read_reference(IGNORE, grid).array if pair.reference.ignores else None
     for key in keys:
         reference = read_reference(pair.references[key].given, grid)
         found = pair.predictions.get(key)
         prediction = read_prediction(found.given, Grid.of(reference)) if found else None
         placed = _prediction_on(reference, prediction, pair, key, settings)
+        if judged is not None:  # what nobody annotated counts on neither side
+            reference = Image(reference.array & judged, reference.ijk_to_ras)
+            placed = replace(placed, array=placed.array & judged)
         yield CaseScore(
             pair.dataset,
             pair.reference.name,

@@ -23,6 +23,8 @@ _TABLES = ("labels.json", "labels.csv", "dataset.json")
 # TotalSegmentator's data sets keep a case's masks one level down.
 _INNER_FOLDER = "segmentations"
 _BACKGROUND = "background"
+# nnU-Net's reserved name for voxels that nobody annotated: they are no structure, and are not judged.
+IGNORE = "ignore"
 
 Table = dict[str, tuple[int, ...]]
 
@@ -38,12 +40,14 @@ class Case:
     open: reads what the structures share, and returns the reader of a single one by its name, on a grid where it is a
         DICOM object (see `open_masks`).
     needs_grid: whether the masks are contours, which have no voxels without a scan's grid.
+    ignores: whether the reader also knows the name `IGNORE`: voxels that nobody annotated.
     """
 
     name: str
     names: tuple[str, ...]
     open: Callable[[], ReadMask]
     needs_grid: bool = False
+    ignores: bool = False
 
 
 def find_cases(path: str | os.PathLike[str], table: str | os.PathLike[str] | None = None) -> list[Case]:
@@ -88,7 +92,8 @@ def find_cases(path: str | os.PathLike[str], table: str | os.PathLike[str] | Non
 def read_table(path: Path) -> Table:
     """Names and values of a label map: {"liver": 1}, {"1": "liver"}, nnU-Net's dataset.json, or CSV value,name.
 
-    A structure may have several values ({"kidney": [2, 3]}). Value 0 and "background" are left out.
+    A structure may have several values ({"kidney": [2, 3]}). Value 0 and "background" are left out; "ignore" is kept
+    under the name `IGNORE`.
 
     Raises
     ------
@@ -100,7 +105,8 @@ def read_table(path: Path) -> Table:
         table: dict[str, set[int]] = {}
         for name, value in rows:
             if value and name.strip().lower() != _BACKGROUND:
-                table.setdefault(name.strip(), set()).add(value)
+                named = IGNORE if name.strip().lower() == IGNORE else name.strip()
+                table.setdefault(named, set()).add(value)
     except OSError as error:
         raise SATSegmentError(f"{path} cannot be read: {error.strerror or error}.", "Give a table of names.") from error
     except (ValueError, TypeError, AttributeError) as error:
@@ -108,7 +114,7 @@ def read_table(path: Path) -> Table:
             f"{path} is not a table of names and values.",
             'Write JSON such as {"liver": 1, "spleen": 2}, or CSV lines such as 1,liver.',
         ) from error
-    if not table:
+    if not table.keys() - {IGNORE}:
         raise SATSegmentError(f"{path} names no structure.", "Give each value of the label map a name.")
     return {name: tuple(sorted(values)) for name, values in table.items()}
 
@@ -142,7 +148,8 @@ def _file_case(path: Path, table: Table | None) -> Case:
             f"{path} is a label map, and nothing says what its values mean.",
             "Give a table of names (value,name as CSV, or JSON), or put labels.csv or labels.json beside it.",
         )
-    return Case(name, tuple(table), lambda: open_masks(path, table).read)
+    names = tuple(one for one in table if one != IGNORE)
+    return Case(name, names, lambda: open_masks(path, table).read, ignores=IGNORE in table)
 
 
 def _folder_case(folder: Path, table: Table | None) -> Case:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from SATSegmentLib.errors import SATSegmentError, ScanError
 from SATSegmentLib.grid.grid import Grid
-from SATSegmentLib.masks import readers
+from SATSegmentLib.masks import readers, seg_nrrd
 from SATSegmentLib.types import Image
 
 IMAGE_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd")
@@ -74,8 +74,8 @@ def open_masks(path: str | os.PathLike[str], table: Table | None = None) -> Mask
     if not path.is_file():
         raise ScanError(f"There is no file or folder {path}.", "Check the name; quote it if it has spaces.")
     if is_segmentation(path):
-        names = readers.segmentation_names(path)
-        return _own_grid(names.names, names.not_found, lambda: readers.open_segmentation(path))
+        names = seg_nrrd.segmentation_names(path)
+        return _own_grid(names.names, names.not_found, lambda: seg_nrrd.open_segmentation(path))
     if path.name.lower().endswith(IMAGE_SUFFIXES):
         if table is not None:
             named = table

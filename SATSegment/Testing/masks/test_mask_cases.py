@@ -14,7 +14,8 @@ from SATSegmentLib.evaluation.datasets import read_datasets
 from SATSegmentLib.evaluation.names import match, match_all
 from SATSegmentLib.grid.cropped_mask import CroppedMask
 from SATSegmentLib.masks.cases import find_cases, read_table
-from SATSegmentLib.masks.readers import open_labelmap, open_segmentation, read_mask
+from SATSegmentLib.masks.readers import open_labelmap, read_mask
+from SATSegmentLib.masks.seg_nrrd import open_segmentation
 from SATSegmentLib.storage import write_segmentation
 from SATSegmentLib.types import Image, Prompt, SegmentResult
 

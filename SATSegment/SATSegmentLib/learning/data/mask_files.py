@@ -21,7 +21,7 @@ import numpy as np
 from SATSegmentLib.errors import SATSegmentError, ScanError
 from SATSegmentLib.learning.data.label_names import normalise_label
 from SATSegmentLib.learning.data.scan_files import header_grid
-from SATSegmentLib.masks.cases import read_table
+from SATSegmentLib.masks.cases import IGNORE, read_table
 from SATSegmentLib.masks.open import is_dicom, is_segmentation, open_masks
 
 Kind = Literal["file", "values", "channel", "segment"]
@@ -61,6 +61,11 @@ def find_masks(mask: Any, label: Any, folder: Path) -> tuple[tuple[MaskSource, .
         reasons.append("has a label without a name")
     if "background" in names:
         reasons.append('lists "background" as a label; leave it out, and value 0 with it')
+    if IGNORE in names:
+        reasons.append(
+            'lists "ignore" as a label, which nnU-Net reserves for voxels nobody annotated; training cannot leave '
+            "single voxels out, so annotate them, or leave the case out"
+        )
     return sources, reasons
 
 

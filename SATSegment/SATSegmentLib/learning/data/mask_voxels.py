@@ -14,7 +14,7 @@ from SATSegmentLib.grid.placing import place
 from SATSegmentLib.learning.data.mask_files import MaskSource, open_npy
 from SATSegmentLib.learning.data.scan_files import header_grid
 from SATSegmentLib.masks.open import open_masks
-from SATSegmentLib.masks.readers import read_mask
+from SATSegmentLib.masks.readers import one_structure, read_mask, whole_labels
 from SATSegmentLib.scans import read_scan
 from SATSegmentLib.types import Image
 
@@ -73,8 +73,9 @@ def read_masks(sources: Sequence[MaskSource], grid: Grid) -> Iterator[MaskVoxels
 
 def _read_labelmap(source: MaskSource, grid: Grid) -> Image:
     if source.path.suffix.lower() == ".npy":
-        return Image(open_npy(source.path).transpose(2, 1, 0), grid.ijk_to_ras)
-    return read_scan(source.path)
+        return Image(whole_labels(open_npy(source.path).transpose(2, 1, 0), source.path.name), grid.ijk_to_ras)
+    image = read_scan(source.path)
+    return Image(whole_labels(image.array, source.path.name), image.ijk_to_ras)
 
 
 def _open(first: MaskSource, grid: Grid) -> Callable[[MaskSource], Image]:
@@ -97,19 +98,12 @@ def _read_channels(path: Path, grid: Grid) -> Callable[[int], Image]:
 
 
 def _binary(image: Image, source: MaskSource) -> Image:
-    inside = image.array != 0
-    values = image.array[inside]
-    if values.size and not (np.isfinite(values).all() and values.min() == values.max()):
-        raise ScanError(f'The mask of "{source.label}" in {source.path.name} holds more than one value beside zero.')
-    return Image(inside, image.ijk_to_ras)
+    return one_structure(image, f'The mask of "{source.label}" in {source.path.name}')
 
 
 def _checked_values(labels: np.ndarray, source: MaskSource) -> set[int]:
     """The values of a label map."""
-    values = np.unique(labels)
-    if not np.isfinite(values).all() or np.any(values != np.rint(values)):
-        raise ScanError(f"{source.path.name} holds fractions, so it is no label map.", "Give the label map itself.")
-    present = {int(value) for value in values} - {0}
+    present = {int(value) for value in np.unique(labels)} - {0}
     unnamed = sorted(value for value in present if not 1 <= value <= source.allowed)
     if source.allowed and unnamed:
         raise ScanError(

@@ -11,6 +11,7 @@ from SATSegmentLib.errors import ScanError
 from SATSegmentLib.grid.grid import Grid
 from SATSegmentLib.grid.placing import place
 from SATSegmentLib.masks.open import is_dicom, is_segmentation, open_masks
+from SATSegmentLib.masks.readers import whole_labels
 from SATSegmentLib.scans import read_scan
 from SATSegmentLib.types import Example, Image
 
@@ -51,6 +52,7 @@ def _segment(path: Path, segment: str, grid: Grid) -> Image:
 
 def _labels(path: Path, segment: str) -> Image:
     image = read_scan(path)
+    image = Image(whole_labels(image.array, str(path)), image.ijk_to_ras)
     present = [value for value in np.unique(image.array).tolist() if value]
     if not segment:
         if len(present) > 1:
