@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from SATSegmentLib.cli.inspect import add_choice
+from SATSegmentLib.scans.read import is_dicom_path
+from SATSegmentLib.storage.write import FORMATS, DicomSource, check_source, format_of
 from SATSegmentLib.types import DEFAULT_THRESHOLD, MODALITIES, Modality, Prompt, SegmentResult
 
 if TYPE_CHECKING:
@@ -35,7 +37,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--modality", required=True, choices=MODALITIES, help="of the scan")
     parser.add_argument("--model", default="demo", help="model folder or name (see `satsegment models`; default: demo)")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE.seg.nrrd", help="segmentation to write")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="segmentation to write: .seg.nrrd, or .dcm for DICOM"
+    )
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        help="of --out (default: by its ending; .dcm is a DICOM SEG, one bit per voxel and structure)",
+    )
+    parser.add_argument(
+        "--dicom-source",
+        type=Path,
+        metavar="FOLDER",
+        help="the DICOM series that a scan of another format was made from, for DICOM results",
+    )
     parser.add_argument("--report", type=Path, metavar="FILE.json", help="write what was found as JSON, too")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps (default: auto)")
     parser.add_argument(
@@ -57,6 +72,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Segment; returns the exit code."""
     _check_targets(arguments)
+    # So is whether the result could be written.
+    check_source(format_of(arguments.out, arguments.format), _dicom_source(arguments))
     prompts = resolve_prompts(arguments.prompt, arguments.modality, arguments.free_text)
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_: print(f"Warning: {message}", file=sys.stderr)
@@ -125,14 +142,16 @@ def _resolve(text: str, modality: Modality, free_text: bool) -> tuple[Prompt, ..
 
 
 def _segment(arguments: argparse.Namespace, prompts: list[Prompt]) -> None:
+    from SATSegmentLib import __version__
     from SATSegmentLib.cli.progress import progress_bar
     from SATSegmentLib.engine.api import RunListener, RunOptions, SegmentRequest
     from SATSegmentLib.engine.local import LocalEngine
     from SATSegmentLib.files import write_report
     from SATSegmentLib.scans import read_scan
-    from SATSegmentLib.storage import write_segmentation
+    from SATSegmentLib.storage import Algorithm, find_source, write_results
 
     image = read_scan(arguments.scan, arguments.frame, arguments.series, arguments.volume)
+    source = find_source(arguments.out, image, _dicom_source(arguments), arguments.format)
     options = RunOptions(arguments.model, arguments.device, arguments.precision, arguments.threshold)
     plans: list[RunPlan] = []
 
@@ -145,7 +164,17 @@ def _segment(arguments: argparse.Namespace, prompts: list[Prompt]) -> None:
         listener = RunListener(progress=progress, on_plan=tell)
         answer = LocalEngine().segment(SegmentRequest.of(image, prompts, options), listener)
         took = time.perf_counter() - started
-    write_segmentation(arguments.out, image, answer.results, algorithm=answer.model.name, overwrite=arguments.overwrite)
+    written = write_results(
+        arguments.out,
+        image,
+        answer.results,
+        Algorithm(answer.model.name, __version__, answer.model.sha256),
+        format_name=arguments.format,
+        source=source,
+        overwrite=arguments.overwrite,
+    )
+    if written.not_found:
+        print(f"Not found, so not in the file: {', '.join(written.not_found)}", file=sys.stderr)
     if arguments.report is not None:
         report = _report(answer, arguments.threshold)
         report["doubts"] = [doubt.as_dict() for doubt in image.doubts]
@@ -158,6 +187,15 @@ def _segment(arguments: argparse.Namespace, prompts: list[Prompt]) -> None:
         print(f"Doubt ({doubt.kind}): {doubt.text}")
     print(f"{arguments.out}: {answer.model.name} on {plans[-1].device}, {plans[-1].precision}")
     print("Research use only. Not a medical device.")
+
+
+def _dicom_source(arguments: argparse.Namespace) -> DicomSource | None:
+    """Where the scan's DICOM images are; None where they are not known."""
+    if arguments.dicom_source is not None:
+        return DicomSource(arguments.dicom_source)
+    if arguments.scan.expanduser().exists() and is_dicom_path(arguments.scan.expanduser()):
+        return DicomSource(arguments.scan, arguments.series, arguments.volume)
+    return None
 
 
 def print_results(results: Sequence[SegmentResult]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,7 +20,7 @@ from SATSegmentLib.files import atomic_path
 from SATSegmentLib.segments.style import SegmentStyle, segment_id, style_of
 from SATSegmentLib.storage.dicom_codes import code_sequence, terminology_of
 from SATSegmentLib.storage.dicom_series import SourceSeries, used_slices
-from SATSegmentLib.storage.written import WrittenSegmentation
+from SATSegmentLib.storage.written import Algorithm, WrittenSegmentation
 from SATSegmentLib.types import Prompt, SegmentResult
 
 SegmentationKind = Literal["binary", "labelmap"]
@@ -29,25 +29,6 @@ Placed = tuple[np.ndarray, tuple[int, int, int]]
 # Masks that overlap are given to highdicom as one byte per voxel and segment: above this many bytes through a file.
 _LARGEST_IN_MEMORY = 1 << 28
 _MANUFACTURER = "SATSegment"
-
-
-@dataclass(frozen=True)
-class Algorithm:
-    """What made the masks.
-
-    Attributes
-    ----------
-    name : str
-        Name of the model.
-    version : str
-        Version of this software.
-    sha256 : str
-        Digest of the model's weights; may be empty.
-    """
-
-    name: str
-    version: str
-    sha256: str = ""
 
 
 def write_dicom_seg(
@@ -104,6 +85,9 @@ def write_dicom_seg(
     with atomic_path(target, overwrite=overwrite) as temporary:
         seg.save_as(temporary, enforce_file_format=True)
     return WrittenSegmentation(target, tuple(segment_id(r.prompt) for r in found), not_found, 1)
+
+
+write_label_map = partial(write_dicom_seg, kind="labelmap")
 
 
 def _segmentation(

@@ -21,9 +21,8 @@ from SATSegmentLib.segments.style import SegmentStyle, segment_id, style_of
 from SATSegmentLib.segments.tg263 import tg263_name
 from SATSegmentLib.storage.contours import outlines
 from SATSegmentLib.storage.dicom_codes import code_sequence, terminology_of
-from SATSegmentLib.storage.dicom_seg import Algorithm
 from SATSegmentLib.storage.dicom_series import SourceFrame, SourceSeries
-from SATSegmentLib.storage.written import WrittenSegmentation
+from SATSegmentLib.storage.written import Algorithm, WrittenSegmentation
 from SATSegmentLib.types import Prompt, SegmentResult
 
 _CONTOUR_DATA = Tag("ContourData")

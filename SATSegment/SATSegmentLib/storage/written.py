@@ -1,4 +1,4 @@
-"""What a writer of results says it has written."""
+"""What writers of results are told, and what they say they have written."""
 
 from __future__ import annotations
 
@@ -26,3 +26,22 @@ class WrittenSegmentation:
     segment_ids: tuple[str, ...]
     not_found: tuple[str, ...]
     layers: int
+
+
+@dataclass(frozen=True)
+class Algorithm:
+    """What made the masks.
+
+    Attributes
+    ----------
+    name : str
+        Name of the model.
+    version : str
+        Version of this software.
+    sha256 : str
+        Digest of the model's weights; may be empty.
+    """
+
+    name: str
+    version: str
+    sha256: str = ""

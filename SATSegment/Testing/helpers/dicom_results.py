@@ -10,8 +10,8 @@ import pydicom
 from SATSegmentLib.anatomy.vocabulary.labels import find_label
 from SATSegmentLib.grid.affine import lps_to_ras
 from SATSegmentLib.grid.cropped_mask import CroppedMask
-from SATSegmentLib.storage.dicom_seg import Algorithm
 from SATSegmentLib.storage.dicom_series import SourceFrame
+from SATSegmentLib.storage.written import Algorithm
 from SATSegmentLib.types import Prompt, SegmentResult
 
 SHAPE = (7, 18, 23)  # slices, rows, columns: no two alike

@@ -32,13 +32,7 @@ def read_dicom(path: Path, series: str | int | None, volume: int | None, pet_uni
     ScanError : no series, several and none chosen, an object that is no scan, colour, damaged files.
     GeometryError : slices that are missing, unevenly spaced, at one place, or do not say where they are.
     """
-    if path.is_dir():
-        folder = read_folder(path)
-        chosen = _choose_series(path, folder, series)
-        doubts = _folder_doubts(path, folder)
-    else:
-        chosen, doubts = read_file(path), ()
-    part = _choose_volume(chosen, volume)
+    chosen, part, doubts = choose(path, series, volume)
     stack = part.stack()
     frames = [part.frames[index] for index in stack.order]
     _check_rescales(frames)
@@ -50,6 +44,21 @@ def read_dicom(path: Path, series: str | int | None, volume: int | None, pet_uni
     if factor is not None:
         array = (array * np.float32(factor)).astype(np.float32, copy=False)
     return Image(array, lps_to_ras(part.ijk_to_lps(stack)), (*doubts, *chosen.doubts), unit)
+
+
+def choose(path: Path, series: str | int | None, volume: int | None) -> tuple[Series, Volume, tuple[Doubt, ...]]:
+    """The series and the volume that are meant, and what is doubtful about the folder.
+
+    Raises
+    ------
+    ScanError : none, or several and none chosen.
+    """
+    if path.is_dir():
+        folder = read_folder(path)
+        chosen, doubts = _choose_series(path, folder, series), _folder_doubts(path, folder)
+    else:
+        chosen, doubts = read_file(path), ()
+    return chosen, _choose_volume(chosen, volume), doubts
 
 
 def read_file(path: Path) -> Series:
