@@ -72,8 +72,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Segment; returns the exit code."""
     _check_targets(arguments)
-    # So is whether the result could be written.
-    check_source(format_of(arguments.out, arguments.format), _dicom_source(arguments))
     prompts = resolve_prompts(arguments.prompt, arguments.modality, arguments.free_text)
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_: print(f"Warning: {message}", file=sys.stderr)
@@ -85,9 +83,9 @@ def _check_targets(arguments: argparse.Namespace) -> None:
     """Asked before the work, because nobody wants to hear it after it."""
     from SATSegmentLib.errors import OutputError
     from SATSegmentLib.files import check_target
-    from SATSegmentLib.storage.segmentation import check_name
 
-    check_name(arguments.out)
+    # Whether the format can be written is asked first.
+    check_source(format_of(arguments.out, arguments.format), _dicom_source(arguments))
     targets = [target.expanduser() for target in (arguments.out, arguments.report) if target is not None]
     for target in targets:
         check_target(target, overwrite=arguments.overwrite)
