@@ -84,7 +84,8 @@ def error(rig: PanelInRig) -> None:
     rig.panel.run.showError(
         OutOfMemory(
             "The graphics card (cuda:0) ran out of memory. Nothing was lost.",
-            "Close other programs, use SAT-Nano instead of SAT-Pro, or segment on the processor.",
+            "Close other programs, use SAT-Nano instead of SAT-Pro, or segment on the CPU.",
+            device="cuda:0",
         )
     )
 

@@ -110,7 +110,19 @@ class DeviceError(SATSegmentError):
 
 
 class OutOfMemory(SATSegmentError):
-    """The device or the machine ran out of memory."""
+    """The device or the machine ran out of memory.
+
+    Parameters
+    ----------
+    device : str
+        Whose memory it was: "cpu" for the computer's own, "cuda:0", "mps".
+    """
+
+    DETAILS = ("device",)
+
+    def __init__(self, message: str, remedy: str = "", device: str = "cpu") -> None:
+        super().__init__(message, remedy)
+        self.device = device
 
 
 class OutputError(SATSegmentError):

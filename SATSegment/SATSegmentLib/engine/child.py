@@ -16,6 +16,7 @@ from SATSegmentLib.engine import messages, tasks
 from SATSegmentLib.engine.api import EngineError, RunListener, SegmentRequest, TeachRequest
 from SATSegmentLib.engine.messages import Message
 from SATSegmentLib.engine.session import Session, foreseen
+from SATSegmentLib.engine.transport.ending import say_last_words
 
 
 class Child:
@@ -121,4 +122,5 @@ def main() -> None:
     # What a run is planned to take goes to the log as well.
     logging.basicConfig(stream=sys.stderr, format="%(message)s")
     logging.getLogger("SATSegmentLib").setLevel(logging.INFO)
+    say_last_words(sys.argv[3])
     Child(sys.stdin.buffer, answers, float(sys.argv[2]), sys.argv[3]).serve()

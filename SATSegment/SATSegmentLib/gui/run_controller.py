@@ -139,7 +139,7 @@ class RunController:
         self.log(f"{type(error).__name__}: {error}")
         for note in getattr(error, "__notes__", ()):
             self._ui.logTextEdit.appendPlainText(note)
-        self._offersProcessor = isinstance(error, OutOfMemory) and "graphics card" in error.message
+        self._offersProcessor = isinstance(error, OutOfMemory) and error.device != "cpu"
         text = str(error)
         if not isinstance(error, SATSegmentError):
             text = _("Something went wrong: {error}. The log says more.").format(error=error)
@@ -147,7 +147,7 @@ class RunController:
         ui.errorLabel.text = text
         ui.errorIconLabel.setPixmap(icon("warning", ui.errorIconLabel).pixmap(20, 20))
         ui.errorActionButton.setVisible(self._offersProcessor)
-        ui.errorActionButton.text = _("Segment on the processor")
+        ui.errorActionButton.text = _("Segment on the CPU")
         ui.errorFrame.show()
 
     def closeError(self) -> None:

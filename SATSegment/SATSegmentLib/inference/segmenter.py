@@ -377,5 +377,6 @@ def _out_of_memory(device: torch.device) -> OutOfMemory:
     place = "The computer" if device.type == "cpu" else f"The graphics card ({device})"
     return OutOfMemory(
         f"{place} ran out of memory. Nothing was lost.",
-        "Close other programs, use SAT-Nano instead of SAT-Pro, or segment on the processor.",
+        "Close other programs, use SAT-Nano instead of SAT-Pro, or segment on the CPU.",
+        device=str(device),
     )

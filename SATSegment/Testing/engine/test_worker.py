@@ -22,7 +22,15 @@ from helpers.small_model import LABELS, headLikeImage, makeModel
 from SATSegmentLib.engine.api import EngineError, RunListener, RunOptions, SegmentAnswer, SegmentRequest
 from SATSegmentLib.engine.process import WorkerEngine
 from SATSegmentLib.engine.transport.pipe import SCRATCH_PREFIX
-from SATSegmentLib.errors import Cancelled, DeviceError, ModelNotFound, PromptError, SATSegmentWarning, ScanError
+from SATSegmentLib.errors import (
+    Cancelled,
+    DeviceError,
+    ModelNotFound,
+    PromptError,
+    SATSegmentError,
+    SATSegmentWarning,
+    ScanError,
+)
 from SATSegmentLib.types import Image, Progress, Prompt
 
 HEAD = [Prompt(text, modality) for text, modality in LABELS[:3]]
@@ -155,7 +163,7 @@ def test_a_killed_run_is_a_clear_error_and_the_next_run_works(model: str) -> Non
         if 0 < progress.fraction < 1:
             os.kill(pid, signal.SIGKILL)
 
-    with pytest.raises(EngineError, match="ended from outside") as caught:
+    with pytest.raises(SATSegmentError, match="was ended") as caught:
         ask(worker, long_image(), HEAD, model, progress=kill)
     assert "Nothing was lost" in caught.value.message
     assert worker.pid is None
@@ -235,7 +243,7 @@ def test_a_process_that_the_worker_leaves_behind_holds_nobody(model: str, tmp_pa
             os.kill(worker.pid, signal.SIGKILL)
 
     try:
-        with pytest.raises(EngineError, match="ended from outside"):
+        with pytest.raises(SATSegmentError, match="was ended"):
             ask(worker, long_image(), HEAD, model, progress=kill)
         assert time.monotonic() - killed[0] < 5.0
     finally:

@@ -21,11 +21,13 @@ from typing import IO, Any, BinaryIO, cast
 from SATSegmentLib.engine import messages
 from SATSegmentLib.engine.api import EngineError
 from SATSegmentLib.engine.messages import Hello, Message
-from SATSegmentLib.errors import OutputError
+from SATSegmentLib.engine.transport.ending import Ending, is_launcher_line, memory_left, oom_kills
+from SATSegmentLib.errors import OutputError, SATSegmentError
 
 SCRATCH_PREFIX = "satsegment-worker-"
 # What SIGKILL does not end by then hangs in a driver or on a network disk; nobody waits for it.
 _END_SECONDS = 10.0
+_OWN_LINES = 400
 _LIBRARY = str(Path(__file__).resolve().parents[3])
 # The path is handed over as an argument: Slicer's launcher sets PYTHONPATH itself.
 _START = "import sys; sys.path.insert(0, sys.argv[1]); from SATSegmentLib.engine.child import main; main()"
@@ -70,12 +72,14 @@ class ChildProcess:
             raise EngineError(f"{python} cannot be started: {error.strerror}.", "Check the installation.") from error
         self.is_new = True  # it has not been asked anything yet, or has not answered
         self.messages: queue.Queue[Message | EngineError | None] = queue.Queue()
-        self.log = log
+        # Of this child alone: `log` goes on over its successors.
+        self._own_lines: deque[str] = deque(maxlen=_OWN_LINES)
+        self._scratch, self._oom_kills = scratch, oom_kills()
         self._outgoing: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         # The threads know the pipes only, not this object: it must be able to go, and the child with it.
         _thread(_speak, self.process.stdin, self._outgoing)
         _thread(_listen, self.process.stdout, self.messages, log)
-        self._log_reader = _thread(_listen_to_log, self.process.stderr, log)
+        self._log_reader = _thread(_listen_to_log, self.process.stderr, log, self._own_lines)
         # Also at the end of this interpreter; and were it killed itself, the child sees its pipe close.
         self._finalizer = weakref.finalize(self, _end, self.process, self._outgoing, scratch)
 
@@ -92,24 +96,20 @@ class ChildProcess:
         """End it, with its children and temporary files."""
         self._finalizer()
 
-    def ended(self) -> EngineError:
+    def ended(self) -> SATSegmentError:
         """Why the child is gone, as far as that can be told."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(timeout=5)
         # What it printed last may still be on its way.
         self._log_reader.join(timeout=1.0)
-        code = self.process.returncode
-        if code in (-signal.SIGTERM, -9, 137, 143):
-            return EngineError(
-                "The segmentation process was ended from outside; most often the computer ran out of memory."
-                " Nothing was lost.",
-                "Close other programs, or choose a smaller model, and run it again.",
-            )
-        last = next((line for line in reversed(self.log) if line.strip()), "")
-        return EngineError(
-            f"The segmentation process ended unexpectedly (exit code {code}). Nothing was lost. {last}".strip(),
-            "Run it again; if it happens again, report it with the log.",
-        )
+        lines = tuple(self._own_lines)
+        return Ending(
+            code=self.process.returncode,
+            lines=tuple(line for line in lines if not is_launcher_line(line)),
+            by_launcher=any(is_launcher_line(line) for line in lines),
+            oom_kills=oom_kills() - self._oom_kills,
+            memory_left=memory_left(self._scratch),
+        ).error()
 
 
 def _thread(target: Any, *arguments: Any) -> threading.Thread:
@@ -157,9 +157,11 @@ def _greeted(pipe: IO[bytes], heard: queue.Queue[Message | EngineError | None], 
     return False
 
 
-def _listen_to_log(pipe: IO[bytes], log: deque[str]) -> None:
+def _listen_to_log(pipe: IO[bytes], log: deque[str], own: deque[str]) -> None:
     for line in pipe:
-        log.append(_text(line))
+        own.append(text := _text(line))
+        if not is_launcher_line(text):
+            log.append(text)
 
 
 def _text(line: bytes) -> str:
