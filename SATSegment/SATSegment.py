@@ -129,7 +129,8 @@ class SATSegmentLogic(ScriptedLoadableModuleLogic):
     Attributes
     ----------
     results: the `SegmentResult` of each prompt of the last run, empty ones too.
-    written: the `WrittenSegments` of the last run: which segments were made, what was not found.
+    written: the `WrittenSegments` of the last run: which segments were made, what was not found, and what the model
+        does not know (`unknown`; the others were segmented all the same).
     """
 
     def __init__(self) -> None:
@@ -323,6 +324,11 @@ class SATSegmentLogic(ScriptedLoadableModuleLogic):
         self.results, self.written = output.results, output.written
         if output.written.notFound:
             logging.info(f"Not found: {', '.join(output.written.notFound)}")
+        if output.written.unknown:
+            logging.warning(
+                f"Not known to this model, and not looked for: {', '.join(output.written.unknown)}. "
+                "Choose another model for these."
+            )
         return output
 
 

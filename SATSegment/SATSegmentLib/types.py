@@ -17,7 +17,7 @@ from SATSegmentLib.grid.orientation import ORIENTATIONS as ORIENTATIONS
 from SATSegmentLib.grid.orientation import Orientation as Orientation
 
 Modality = Literal["ct", "mri", "pet"]
-Status = Literal["found", "empty"]
+Status = Literal["found", "empty", "unknown"]
 
 MODALITIES: tuple[Modality, ...] = ("ct", "mri", "pet")
 # What people read.
@@ -137,7 +137,8 @@ class SegmentResult:
     Attributes
     ----------
     prompt: what was asked for.
-    status: "found", or "empty" where no voxel passed the threshold.
+    status: "found", "empty" where no voxel passed the threshold, or "unknown" where the model has no answer to the
+        prompt and did not look for it.
     cropped: the mask on the scan's own grid, KJI, cropped and packed. `mask` is the same as an array.
     voxels: number of voxels in the mask.
     volume_ml: their volume in millilitres, from the scan's own spacing.

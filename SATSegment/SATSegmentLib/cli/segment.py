@@ -21,11 +21,17 @@ if TYPE_CHECKING:
     from SATSegmentLib.inference.run_plan import RunPlan
 
 
+# Written, but for structures that the model does not know.
+UNKNOWN_STRUCTURES = 4
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.epilog = (
         "Example: satsegment segment chest.nii.gz --modality ct --model sat-nano "
-        "--prompt liver --prompt 'left kidney' --prompt IVC --out chest.seg.nrrd"
+        "--prompt liver --prompt 'left kidney' --prompt IVC --out chest.seg.nrrd. "
+        "Exit codes: 0 done, 1 cancelled, 2 error, 4 done but for structures that the model does not know: the others "
+        "are written, and these are listed as 'unknown'."
     )
     parser.add_argument("scan", type=Path, help="NIfTI, NRRD or MetaImage file, a DICOM folder or multi-frame file")
     parser.add_argument(
@@ -75,8 +81,8 @@ def run(arguments: argparse.Namespace) -> int:
     prompts = resolve_prompts(arguments.prompt, arguments.modality, arguments.free_text)
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_: print(f"Warning: {message}", file=sys.stderr)
-        _segment(arguments, prompts)
-    return 0
+        unknown = _segment(arguments, prompts)
+    return UNKNOWN_STRUCTURES if unknown else 0
 
 
 def _check_targets(arguments: argparse.Namespace) -> None:
@@ -139,7 +145,8 @@ def _resolve(text: str, modality: Modality, free_text: bool) -> tuple[Prompt, ..
             return (anatomy.as_free_text(unknown, modality),)
 
 
-def _segment(arguments: argparse.Namespace, prompts: list[Prompt]) -> None:
+def _segment(arguments: argparse.Namespace, prompts: list[Prompt]) -> int:
+    """Segment and write; returns how many structures the model does not know."""
     from SATSegmentLib import __version__
     from SATSegmentLib.cli.progress import progress_bar
     from SATSegmentLib.engine.api import RunListener, RunOptions, SegmentRequest
@@ -185,6 +192,7 @@ def _segment(arguments: argparse.Namespace, prompts: list[Prompt]) -> None:
         print(f"Doubt ({doubt.kind}): {doubt.text}")
     print(f"{arguments.out}: {answer.model.name} on {plans[-1].device}, {plans[-1].precision}")
     print("Research use only. Not a medical device.")
+    return sum(result.status == "unknown" for result in answer.results)
 
 
 def _dicom_source(arguments: argparse.Namespace) -> DicomSource | None:
@@ -199,12 +207,13 @@ def _dicom_source(arguments: argparse.Namespace) -> DicomSource | None:
 def print_results(results: Sequence[SegmentResult]) -> None:
     """A table of what was found."""
     width = max(len(result.prompt.text) for result in results)
-    print(f"{'structure':<{width}}  status      mL  probability")
+    print(f"{'structure':<{width}}  status       mL  probability")
     for result in results:
         notes = [f"cut by the scan's border: {' '.join(result.cut_by)}"] if result.cut_by else []
         notes += [] if result.prompt.trained else [_untrained(result.prompt)]
+        notes += ["not known to this model: choose another one"] if result.status == "unknown" else []
         numbers = f"{result.volume_ml:7.1f}  {result.mean_probability:11.2f}"
-        print(f"{result.prompt.text:<{width}}  {result.status:<6} {numbers}  {'; '.join(notes)}".rstrip())
+        print(f"{result.prompt.text:<{width}}  {result.status:<7} {numbers}  {'; '.join(notes)}".rstrip())
 
 
 def _untrained(prompt: Prompt) -> str:

@@ -9,6 +9,8 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TextIO
 
+import numpy as np
+
 from SATSegmentLib.engine.api import (
     EngineError,
     ModelRecord,
@@ -20,7 +22,8 @@ from SATSegmentLib.engine.api import (
     TeachRequest,
 )
 from SATSegmentLib.errors import OutOfMemory, OutputError, SATSegmentError, SATSegmentWarning
-from SATSegmentLib.types import Progress
+from SATSegmentLib.grid.cropped_mask import CroppedMask
+from SATSegmentLib.types import Progress, Prompt, SegmentResult
 
 if TYPE_CHECKING:
     from SATSegmentLib.inference.run_plan import RunPlan
@@ -59,9 +62,10 @@ class Session:
                 if listener.on_plan is not None:
                     listener.on_plan(plan)
 
+            unknown, known = _divided(segmenter, request)
             results = segmenter.segment(
                 request.image,
-                request.prompts,
+                known,
                 progress=lambda one: _tell(
                     listener, Progress(one.fraction, f"{one.stage} · {runs_on}", one.seconds_left)
                 ),
@@ -70,7 +74,10 @@ class Session:
                 on_plan=on_plan,
                 words=request.words,
             )
-        return SegmentAnswer(tuple(results), _record(segmenter))
+        found = {result.prompt: result for result in results}
+        ordered = [found.get(one) or _not_looked_for(one, segmenter) for one in request.prompts]
+        assert len(found) + len(unknown) == len(ordered)
+        return SegmentAnswer(tuple(ordered), _record(segmenter))
 
     def plan(self, request: SegmentRequest, listener: RunListener) -> RunPlan:
         """What `segment` would take with the features that are kept now.
@@ -82,7 +89,8 @@ class Session:
         """
         with warnings_to(listener.on_warning):
             segmenter = self._load(request.options, listener)
-            return segmenter.plan(request.image, request.prompts, request.options.threshold, request.words)
+            _, known = _divided(segmenter, request)
+            return segmenter.plan(request.image, known, request.options.threshold, request.words)
 
     def teach(self, request: TeachRequest, listener: RunListener) -> TeachAnswer:
         """Learn a word with the model that is loaded, and the features it has.
@@ -136,6 +144,37 @@ class Session:
             self._segmenter = Segmenter.load(folder, options.device, options.precision, cache)
             self._loaded = wanted
         return self._segmenter
+
+
+def _divided(segmenter: Segmenter, request: SegmentRequest) -> tuple[list[Prompt], list[Prompt]]:
+    """Prompts that the model has no answer to, and all others; where it knows none, all are tried, and refused."""
+    unknown = segmenter.unknown(request.prompts)
+    if not unknown or len(unknown) == len(request.prompts):
+        return [], list(request.prompts)
+    warnings.warn(
+        f"{segmenter.description.name} was not trained on {', '.join(one.text for one in unknown)}, and did not look "
+        "for it. Choose another model for it.",
+        SATSegmentWarning,
+        stacklevel=3,
+    )
+    return unknown, [one for one in request.prompts if one not in unknown]
+
+
+def _not_looked_for(prompt: Prompt, segmenter: Segmenter) -> SegmentResult:
+    return SegmentResult(
+        prompt=prompt,
+        status="unknown",
+        cropped=CroppedMask(np.zeros(0, np.uint8)),
+        voxels=0,
+        volume_ml=0.0,
+        mean_probability=0.0,
+        max_probability=0.0,
+        cut_by=(),
+        orientation=prompt.orientation,
+        device=str(segmenter.device),
+        precision=segmenter.precision,
+        seconds=0.0,
+    )
 
 
 def _tell(listener: RunListener, progress: Progress) -> None:

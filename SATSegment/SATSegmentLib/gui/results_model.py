@@ -115,7 +115,10 @@ def rowsOfNode(segmentationNode: Any) -> list[ResultRow]:
                 row = _row(run, one)
             except (KeyError, TypeError, ValueError):
                 continue  # of a version that keeps other things
-            rows[segment_id(row.prompt)] = row
+            key = segment_id(row.prompt)
+            if row.status != "unknown" or key not in rows:
+                # What a model did not look for takes nothing from what another one has found.
+                rows[key] = row
     segmentation = segmentationNode.GetSegmentation()
     return [row for row in rows.values() if not row.segmentId or segmentation.GetSegment(row.segmentId) is not None]
 

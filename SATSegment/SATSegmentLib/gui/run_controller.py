@@ -183,14 +183,17 @@ class RunController:
         self.ended.emit(output, error)
 
     def _tellFound(self, output: Any, seconds: float) -> str:
+        looked = [result for result in output.results if result.status != "unknown"]
         for result in output.results:
             self.log(f"{result.prompt.text} ({result.prompt.modality}): {result.status}, {result.seconds:.1f} s")
-        return _("{found} of {asked} found · {time} · {device}").format(
+        text = _("{found} of {asked} found · {time} · {device}").format(
             found=len(output.written.segmentIds),
-            asked=len(output.results),
+            asked=len(looked),
             time=clock(seconds),
             device=f"{output.results[0].device} {output.results[0].precision}",
         )
+        unknown = len(output.results) - len(looked)
+        return text + (_(" · {count} not known to this model").format(count=unknown) if unknown else "")
 
     def _showRunning(self) -> None:
         ui = self._ui

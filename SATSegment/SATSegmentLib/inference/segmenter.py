@@ -145,6 +145,11 @@ class Segmenter:
         asks = self._admit(image, prompts, words)
         return self._run(image, asks, progress, cancel, threshold, on_plan)
 
+    def unknown(self, prompts: Sequence[Prompt]) -> list[Prompt]:
+        """Those of the prompts that the model has no answer to; `segment` refuses them."""
+        queries = self._queries
+        return [] if queries is None else [prompt for prompt in prompts if not queries.answers(prompt)]
+
     def plan(
         self,
         image: Image,

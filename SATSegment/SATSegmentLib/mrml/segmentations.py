@@ -30,11 +30,13 @@ class WrittenSegments:
     segmentIds: ids of the segments that were made or replaced, in the order of the results.
     notFound: texts of the prompts whose result was empty; nothing was made for them.
     removedIds: ids of segments of earlier runs whose prompt found nothing this time; they are gone.
+    unknown: texts of the prompts that the model has no answer to; it did not look for them.
     """
 
     segmentIds: tuple[str, ...]
     notFound: tuple[str, ...]
     removedIds: tuple[str, ...]
+    unknown: tuple[str, ...] = ()
 
 
 def createSegmentation(volumeNode, name: str = ""):
@@ -92,7 +94,9 @@ def writeResults(
     looks = [style(result.prompt) for result in found]
     places = _labelmaps(volumeNode, pack(found))
     ids = [segment_id(result.prompt) for result in found]
-    emptyIds = [segment_id(result.prompt) for result in results if not result.voxels]
+    # What the model did not look for says nothing of a segment that another model made.
+    empty = [result for result in results if not result.voxels and result.status != "unknown"]
+    emptyIds = [segment_id(result.prompt) for result in empty]
     segmentation = segmentationNode.GetSegmentation()
     removed = tuple(i for i in emptyIds if i not in ids and segmentation.GetSegment(i) is not None)
     with batch(segmentationNode), surfaceSetAside(segmentationNode):
@@ -104,8 +108,8 @@ def writeResults(
         for index, result in enumerate(found):
             labelmap, value = places[index]
             _putSegment(segmentation, ids[index], labelmap, value, result.prompt, looks[index], algorithm)
-    notFound = tuple(result.prompt.text for result in results if not result.voxels)
-    return WrittenSegments(tuple(ids), notFound, removed)
+    unknown = tuple(result.prompt.text for result in results if result.status == "unknown")
+    return WrittenSegments(tuple(ids), tuple(result.prompt.text for result in empty), removed, unknown)
 
 
 def _registerConverters() -> None:

@@ -11,9 +11,9 @@ import slicer
 import vtk
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
+from SATSegmentLib.grid.cropped_mask import CroppedMask
 from SATSegmentLib.mrml.record import RECORD_ATTRIBUTE
 from SATSegmentLib.mrml.segmentations import LABELMAP, batch, releaseSegments, surfaceSetAside
-from SATSegmentLib.types import PackedMask
 
 # What a display node keeps for each segment: vtkMRMLSegmentationDisplayNode has Get and Set of each.
 _DISPLAY = (
@@ -38,10 +38,8 @@ class _Kept:
         Its id, and that of the segment that came after it.
     about : vtkSegment
         Name, colour and tags; without voxels.
-    mask : PackedMask or None
-        Its voxels, cropped; None where it had none.
-    start_kji : tuple of int
-        Index of the mask's first voxel.
+    mask : CroppedMask
+        Its voxels, KJI, with the labelmap's own indices.
     geometry : vtkMatrix4x4 or None
         Of its labelmap, index to world; None where it had none.
     display : dict
@@ -51,8 +49,7 @@ class _Kept:
     identifier: str
     nextId: str
     about: Any
-    mask: PackedMask | None
-    start_kji: tuple[int, int, int]
+    mask: CroppedMask
     geometry: Any
     display: dict[str, Any] = field(default_factory=dict)
 
@@ -61,11 +58,11 @@ class _Kept:
         made = slicer.vtkSegment()
         made.DeepCopyMetadata(self.about)
         labelmap = slicer.vtkOrientedImageData()
-        if self.mask is not None:
-            k, j, i = self.start_kji
+        if self.mask.voxels:
+            k, j, i = self.mask.offset
             depth, rows, columns = self.mask.shape
             labelmap.SetExtent(i, i + columns - 1, j, j + rows - 1, k, k + depth - 1)
-            array = numpy_to_vtk(self.mask.unpacked().astype(np.uint8).ravel(), deep=True)
+            array = numpy_to_vtk(self.mask.to_array().astype(np.uint8).ravel(), deep=True)
             array.SetName("ImageScalars")
             labelmap.GetPointData().SetScalars(array)
         if self.geometry is not None:
@@ -130,14 +127,12 @@ class NodeSnapshot:
         if not segmentation.GetNumberOfSegments():
             segmentation.SetSourceRepresentationName(self._source or LABELMAP)
 
-    def _keep(
-        self, identifier: str, nextId: str, mask: PackedMask | None, start: tuple[int, int, int], geometry: Any
-    ) -> _Kept:
+    def _keep(self, identifier: str, nextId: str, mask: CroppedMask, geometry: Any) -> _Kept:
         about = slicer.vtkSegment()
         about.DeepCopyMetadata(self._node.GetSegmentation().GetSegment(identifier))
         display = self._node.GetDisplayNode()
         shown = {name: getattr(display, f"Get{name}")(identifier) for name in _DISPLAY} if display is not None else {}
-        return _Kept(identifier, nextId, about, mask, start, geometry, shown)
+        return _Kept(identifier, nextId, about, mask, geometry, shown)
 
 
 def _geometryParameter() -> str:
@@ -149,16 +144,17 @@ def _after(order: Sequence[str], identifier: str) -> str:
     return following[0] if following else ""
 
 
-def _masks(segmentation: Any, ids: Sequence[str]) -> dict[str, tuple[PackedMask | None, tuple[int, int, int], Any]]:
-    """Each segment's voxels, where they begin (KJI), and the labelmap's geometry.
+def _masks(segmentation: Any, ids: Sequence[str]) -> dict[str, tuple[CroppedMask, Any]]:
+    """Each segment's voxels and its labelmap's geometry.
 
     A labelmap that segments share is gone through once for all of them.
     """
+    nothing = CroppedMask(np.zeros(0, np.uint8))
     shared: dict[str, tuple[Any, list[str]]] = {}
-    found: dict[str, tuple[PackedMask | None, tuple[int, int, int], Any]] = {}
+    found: dict[str, tuple[CroppedMask, Any]] = {}
     for identifier in ids:
         labelmap = segmentation.GetSegment(identifier).GetRepresentation(LABELMAP)
-        found[identifier] = (None, (0, 0, 0), None)
+        found[identifier] = (nothing, None)
         if labelmap is not None:
             shared.setdefault(labelmap.GetAddressAsString(""), (labelmap, []))[1].append(identifier)
     for labelmap, members in shared.values():
@@ -171,15 +167,11 @@ def _masks(segmentation: Any, ids: Sequence[str]) -> dict[str, tuple[PackedMask 
         slices = {} if labels is None else _slices(labels)
         for identifier in members:
             value = int(segmentation.GetSegment(identifier).GetLabelValue())
-            found[identifier] = (None, (0, 0, 0), geometry)
-            if labels is None or value not in slices:
-                continue
-            first, last = slices[value]
-            inside = labels[first : last + 1] == value
-            rows, columns = (np.flatnonzero(inside.any(axis=axes)) for axes in ((0, 2), (0, 1)))
-            cropped = inside[:, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-            start = (low_k + first, low_j + int(rows[0]), low_i + int(columns[0]))
-            found[identifier] = (PackedMask.of(cropped), start, geometry)
+            found[identifier] = (nothing, geometry)
+            if labels is not None and value in slices:
+                first, last = slices[value]
+                mask = CroppedMask.from_array(labels[first : last + 1] == value, (low_k + first, low_j, low_i))
+                found[identifier] = (mask, geometry)
     return found
 
 

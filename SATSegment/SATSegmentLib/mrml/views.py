@@ -109,8 +109,8 @@ def _indexToWorld(volumeNode: Any) -> np.ndarray:
 
 def _corners(result: SegmentResult, toWorld: np.ndarray) -> np.ndarray:
     """The corners of a result's box in the world, (8, 3)."""
-    low = np.array(result.offset_kji) - 0.5
-    ends = np.stack([low, low + result.packed.shape])[:, ::-1]
+    low = np.array(result.cropped.offset) - 0.5
+    ends = np.stack([low, low + result.cropped.shape])[:, ::-1]
     places = [(ends[a, 0], ends[b, 1], ends[c, 2], 1.0) for a in (0, 1) for b in (0, 1) for c in (0, 1)]
     return (np.array(places) @ toWorld.T)[:, :3]
 

@@ -256,3 +256,27 @@ def test_help_is_there_for_each_command(capsys):
             main([command, "--help"])
         assert stopped.value.code == 0
         assert "usage: satsegment" in capsys.readouterr().out
+
+
+def test_a_structure_that_the_model_does_not_know_does_not_stop_the_others(satsegment, tmp_path):
+    code, out, err = satsegment(
+        GOLDEN / "oblique.nii.gz", "liver", "spleen", "left kidney", more=("--report", tmp_path / "report.json")
+    )
+    assert code == 4
+    line = next(line for line in out.splitlines() if line.startswith("spleen"))
+    assert "unknown" in line
+    assert "not known to this model" in line
+    assert "not trained on spleen" in err
+    report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    statuses = {row["structure"]: row["status"] for row in report["results"]}
+    assert statuses["spleen"] == "unknown"
+    assert statuses["liver"] in ("found", "empty")
+    _, header = nrrd.read(str(tmp_path / "out.seg.nrrd"))
+    assert "spleen" not in [header.get(f"Segment{number}_Name") for number in range(3)]
+
+
+def test_nothing_but_unknown_structures_is_an_error(satsegment, tmp_path):
+    code, _, err = satsegment(GOLDEN / "oblique.nii.gz", "spleen", "pancreas")
+    assert code == 2
+    assert "spleen" in err
+    assert not (tmp_path / "out.seg.nrrd").exists()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import qt
 import slicer
@@ -16,7 +18,10 @@ from PySide6 import QtCore
 from rig.hands import click, press, settle
 from rig.slicer_app import closeScene
 
+from helpers.results import result
 from helpers.small_model import makeModel
+from SATSegmentLib.mrml.segmentations import writeResults
+from SATSegmentLib.types import Prompt
 
 HIPPOCAMPUS, BRAINSTEM = "SAT_mri_left_hippocampus", "SAT_mri_brainstem"
 
@@ -211,3 +216,35 @@ def test_the_threshold_goes_to_the_scan_of_the_result_whatever_scan_is_chosen(ri
     role = node.GetReferenceImageGeometryReferenceRole()
     assert node.GetNodeReference(role) is head
     assert rig.panel.results.rows[0].threshold == 0.3
+
+
+def test_a_structure_that_the_model_does_not_know_stops_no_other(rig: PanelInRig) -> None:
+    rig.panel.promptBox.addPrompts("left putamen", [Prompt("left putamen", "mri", concept="SAT:left_putamen")])
+    node = run(rig, "left hippocampus", "brainstem")
+    rows = {row.prompt.text: row for row in rig.panel.results.rows}
+    assert rows["left putamen"].status == "unknown"
+    assert rows["left hippocampus"].status == "found"
+    assert set(segmentNames(node)) == {HIPPOCAMPUS, BRAINSTEM}
+    table = rig.panel.results.table
+    texts = {table.item(n, 0).text(): table.item(n, 1).text() for n in range(table.rowCount)}
+    assert texts["left putamen"] == "not known to this model"
+    assert "2 of 2 found" in rig.ui.stageLabel.text
+    assert "1 not known to this model" in rig.ui.stageLabel.text
+    assert "Choose another model" in rig.ui.warningLabel.text
+    number = next(n for n, row in enumerate(rig.panel.results.rows) if row.status == "unknown")
+    table.setCurrentCell(number, 0)
+    assert "Choose another model" in rig.panel.results.noteLabel.text
+    assert not rig.panel.results.thresholdSlider.enabled
+
+
+def test_what_another_model_found_stays_where_this_one_does_not_know_it(rig: PanelInRig) -> None:
+    node = run(rig, "left hippocampus")
+    before = voxels(node, HIPPOCAMPUS)
+    written = writeResults(
+        node,
+        rig.ui.inputSelector.currentNode(),
+        [dataclasses.replace(result("left hippocampus", np.zeros((2, 2, 2), bool)), status="unknown")],
+    )
+    assert written.unknown == ("left hippocampus",)
+    assert written.notFound == ()
+    assert voxels(node, HIPPOCAMPUS) == before

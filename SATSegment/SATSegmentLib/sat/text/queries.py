@@ -94,6 +94,15 @@ class QuerySource:
             return True
         return self.bank is not None and self.bank.has(prompt.text, prompt.modality)
 
+    def answers(self, prompt: Prompt) -> bool:
+        """Whether `embed` takes the prompt: it is known, or free text for a model that reads some.
+
+        What claims to be a trained label and is not in the bank is none: see `_refuse_untrained`.
+        """
+        if self.knows(prompt):
+            return True
+        return self.has_text_encoder and not (prompt.trained and self.bank is not None)
+
     def embed(self, prompts: Sequence[Prompt], words: Sequence[bytes] | None = None) -> np.ndarray:
         """Queries of the prompts, float32, shape (prompts, query_dim).
 
