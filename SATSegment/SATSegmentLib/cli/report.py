@@ -73,13 +73,12 @@ def _table(mentions: Sequence[Mention], modality: str) -> str:
 
 
 def _row(mention: Mention) -> tuple[str, str, str, str]:
-    flags = [name for name in ("negated", "uncertain", "historical") if getattr(mention, name)]
     labels = ", ".join(mention.labels[:_SHOWN_LABELS])
     if more := len(mention.labels) - _SHOWN_LABELS:
         labels += f", and {more} more" if more > 0 else ""
     return (
         f"{mention.start}-{mention.end}",
-        " ".join(flags) or "present",
+        mention.certainty,
         " ".join(mention.text.split()),
         labels if mention.exact else f"{labels} (nearest)",
     )

@@ -19,6 +19,7 @@ from SATSegmentLib.anatomy.report.lobes import (
     SEGMENT_WORDS,
     read_liver_segments,
     read_lung_lobes,
+    read_short_segment,
 )
 from SATSegmentLib.anatomy.report.numbers import ORDINALS, SIDES, THORACIC, Counted
 from SATSegmentLib.anatomy.report.ribs import RIB_ADJECTIVES, read_ribs
@@ -72,6 +73,8 @@ class CountReader:
         if self._segments and (word in SEGMENT_WORDS or word in LIVER_WORDS):
             return read_liver_segments(self.tokens, index, self._words)
         if self._starts_levels(word):
+            if word[0] == "s" and (found := read_short_segment(index, self._words)):
+                return found
             return read_disc_between(self.tokens, index) or read_levels(
                 self.tokens, index, self.modality, self._words, self.around
             )

@@ -15,7 +15,7 @@ from SATSegmentLib.anatomy.vocabulary.labels import find_label
 _PREPOSITIONS = words("prepositions") | {"arises", "arising", "originating"}
 _STOPS = frozenset((";", ".", "but", "while", "whereas"))
 # So many tokens may lie between a finding and its organ.
-_REACH_AHEAD, _REACH_BACK = 10, 14
+_REACH_AHEAD, _REACH_BACK = 16, 14
 
 
 def with_joined_findings(words_of: SentenceWords, modality: str, found: Sequence[Phrase]) -> list[Phrase]:

@@ -56,6 +56,14 @@ def read_liver_segments(tokens: Sequence[Token], index: int, words: Sequence[str
     return Counted(index, after - 1, tuple(dict.fromkeys(LIVER_SEGMENTS[number] for number in numbers)))
 
 
+def read_short_segment(index: int, words: Sequence[str]) -> Counted | None:
+    """ "S8" beside words of the liver, or None: the lung and the sacrum count with an S as well."""
+    number = _segment_number(words[index][1:]) if words[index][0] == "s" and len(words[index]) == 2 else 0
+    if number < 2 or segments_beside(words, index, index) is not True:
+        return None
+    return Counted(index, index, (LIVER_SEGMENTS[number],))
+
+
 def _segment_number(word: str) -> int:
     plain = word[:-1] if len(word) > 1 and word[-1] in "ab" else word
     number = _ROMAN.get(plain) or (int(plain) if plain.isdecimal() and len(plain) == 1 else 0)

@@ -178,8 +178,8 @@ class Names:
 
 
 def _is_bare_number(entry: Entry) -> bool:
-    """ "Segment 2", "liver 2": what is counted is read where it stands (`report.lobes`), not by name."""
-    counts = "segment" in entry.tokens or "liver" in entry.tokens
+    """ "Segment 2", "liver 2", "S6": what is counted is read where it stands (`report.lobes`), not by name."""
+    counts = "segment" in entry.tokens or "liver" in entry.tokens or len(entry.key) == 2
     return entry.kind == "near" and counts and any(token[-1].isdigit() for token in entry.tokens)
 
 

@@ -23,8 +23,8 @@ _STUDY_NOUNS = words("study_nouns")
 _NOT_BEFORE_CODES = words("not_before_codes")
 _NOT_BEHIND_CODES = words("not_behind_codes")
 _OPERATIONS = operations()
-# "Hip replacement on the right"
-_REPLACEMENTS = frozenset(("replacement", "arthroplasty", "hemiarthroplasty", "prosthesis", "endoprosthesis"))
+# "Hip replacement on the right", "hippocampal atrophy on the right": the side is the structure's.
+_BEFORE_SIDE = words("before_side")
 _AND = frozenset(("and", "&"))
 # Words between a side and what it belongs to: "left laparoscopic radical nephrectomy".
 _REACH = 4
@@ -221,7 +221,7 @@ class PhraseReader:
         return Phrase(start, last, (), side, (start, last))
 
     def _with_side_behind(self, phrase: Phrase) -> Phrase:
-        replaced = phrase.last + 1 < len(self.tokens) and self.tokens[phrase.last + 1].word in _REPLACEMENTS
+        replaced = phrase.last + 1 < len(self.tokens) and self.tokens[phrase.last + 1].word in _BEFORE_SIDE
         side, after = side_behind(self.tokens, phrase.last + 1 + replaced)
         if not side:
             return phrase

@@ -18,7 +18,7 @@ from SATSegmentLib.anatomy.suggestions.suggestion import Suggestion, reason_of, 
 from SATSegmentLib.anatomy.suggestions.tree_names import is_name
 from SATSegmentLib.anatomy.text.counting import counts_liver_segments
 from SATSegmentLib.anatomy.text.words import MAX_CHARACTERS, read_words
-from SATSegmentLib.anatomy.text.written import DEFAULT_NAME, Written, read_written
+from SATSegmentLib.anatomy.text.written import DEFAULT_NAME, SCORE, Written, read_written
 from SATSegmentLib.anatomy.vocabulary.labels import find_label
 from SATSegmentLib.anatomy.vocabulary.lexicon import load_lexicon
 from SATSegmentLib.errors import PromptError
@@ -89,7 +89,7 @@ def resolve_vocabulary(text: str, modality: Modality) -> Resolution:
     label = find_label(modality, " ".join(text.split()))
     if label is not None:
         return Resolved(text, label.prompt())
-    if DEFAULT_NAME.fullmatch(text):
+    if DEFAULT_NAME.fullmatch(text) or SCORE.search(text):
         return Unknown(text)
     written = read_written(text, is_name)
     if written.left_out:
@@ -99,7 +99,7 @@ def resolve_vocabulary(text: str, modality: Modality) -> Resolution:
 
 def _answer(text: str, modality: Modality) -> Resolution:
     """The answer to a text without signs and suffixes."""
-    if _COUINAUD.search(text):
+    if _COUINAUD.search(text) and counts_liver_segments(read_words(text).tokens) is not False:
         answer = _answer_as_written(_COUINAUD.sub(r"liver \1", text), modality)
         return replace(answer, text=text)
     answer = _answer_as_written(text, modality)

@@ -20,12 +20,18 @@ _MAX_PEELS = 8
 
 # Slicer gives every new segment such a name.
 DEFAULT_NAME = re.compile(r"\s*(?:Segment|Structure|Label|Region|Volume|ROI|Object|Tissue)_\d+(?:[_ ]\d+)*\s*")
+# A score is named after an organ, and is none.
+SCORE = re.compile(r"(?<![^\W_])(?:lung|li|pi|bi|ti|ni|bone|node|vi|o)[-\s]?rads(?![^\W_])", re.IGNORECASE)
 
 # What stands in front and changes what is meant; always taken off.
 _LEAD_SIGN = re.compile(r"(?:[~!#*^@=<>|\\$%&§+?]|[-−‐‑–—](?!\d)|_(?=[^\W_]))+\s*")
 _LEAD_HELPER = re.compile(
     r"(?:z_?(?=[A-Z])|z_(?=\w)|(?:PRV|Ring|Shell|Opt|OPT|opt|Eval|PlanRisk|Avoid|DNU|Crop|Exp|OLD|Old|Dose|Hot|Cold)"
     r"(?:_|(?=[A-Z][a-z])))"
+)
+_LEAD_MASK = re.compile(
+    r"(?:[Ss]egment|[Ll]abel|[Ss]tructure|[Rr]egion|[Oo]bject|ROI|roi)_\d+[_\s.-]+(?=[^\W\d_])"
+    r"|(?:[Ss]eg|[Mm]ask|[Pp]red|gt|GT|[Ll]abel|[Rr]oi|ROI|[Cc]ontour)_(?=[^\W\d_])"
 )
 # What stands behind and changes what is meant; always taken off.
 _TAIL_SIGN = re.compile(r"\s*(?:\^.*|[~!*#^=<>|\\$%&§+@]+|\+\s*/?-?|[-−‐‑–—]+)\s*$")
@@ -36,9 +42,9 @@ _MARGIN = re.compile(
     re.IGNORECASE,
 )
 # "liver - tumor", "liver − tumor", "kidney (-tumor)", "liver without tumor"
-_TAKEN_AWAY = re.compile(r"\s+[-‐‑–—]\s*(?=\S)|\s*−\s*(?=\S)|\s*[(\[]\s*[-−‐‑–—]\s*(?=\S)")
+_TAKEN_AWAY = re.compile(r"\s*[\\|∖<>=]\s*(?=\S)|\s+[-‐‑–—]\s*(?=\S)|\s*−\s*(?=\S)|\s*[(\[]\s*[-−‐‑–—]\s*(?=\S)")
 _WITHOUT = re.compile(
-    r"\s+(?:minus|without|w/o|excluding|exclusive\s+of|excl\.?|except(?:\s+for)?|but\s+not|sans|less|not)\s+(?=\S)",
+    r"\s*[\s(\[,]\s*(?:no|minus|without|w/o|excluding|exclusive\s+of|excl\.?|except(?:\s+for)?|but\s+not|sans|less|not)\s+(?=\S)",
     re.IGNORECASE,
 )
 _HYPHEN = re.compile(r"(?<=[^\W_])[-‐‑–—](?=[^\W\d_])")
@@ -65,7 +71,14 @@ _OPTIONAL = (
     ),
     re.compile(r"(?<=[^\W_])[\s_.\-–]*\(\s*#?\d{1,3}\s*\)\s*$"),
     re.compile(r"(?<=[^\W_])\s*#\s*\d{1,4}\s*$"),
-    re.compile(r"(?<=[^\W\d_])(?:[\s_.\-–]+|(?<=[^\W\d_]{3}))\d{1,4}\s*$"),
+    re.compile(r"(?<=[^\W_])[\s_.\-–]+\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}\s*$"),
+    re.compile(r"(?<=[^\W\d_])(?:[\s_.:\-–]+|(?<=[^\W\d_]{3}))\d{1,8}\s*$"),
+    re.compile(
+        r"^\s*\d{1,8}(?:[\s_.:)\-–]+)(?!st|nd|rd|th|rib|costa|vert|lumbar|cervical|seg|ventr)(?=[^\W\d_]{3})",
+        re.IGNORECASE,
+    ),
+    re.compile(r"^\s*(?:masks?|rois?|pred(?:iction)?|labels?|contours?|outlines?)\s+(?=[^\W\d_]{3})", re.IGNORECASE),
+    re.compile(r"^\s*[^\W\d_]+[\s-]free\s+(?=[^\W\d_]{3})", re.IGNORECASE),
     re.compile(r"(?<=\d)[_.]\d{1,4}\s*$"),
     re.compile(
         r"^\s*(?:a\s+)?(?:copy|mask|segmentation|contour|outline|label|roi|model|volume)\s+of\s+(?:the\s+)?",
@@ -121,8 +134,9 @@ def read_written(text: str, is_name: Callable[[str], bool]) -> Written:
 
 
 def _peel(name: str, is_name: Callable[[str], bool]) -> tuple[str, str] | None:
-    if (match := _LEAD_SIGN.match(name)) and _names(name[match.end() :]):
-        return name[match.end() :].strip(), match[0].strip()
+    for pattern in (_LEAD_SIGN, _LEAD_MASK):
+        if (match := pattern.match(name)) and _names(name[match.end() :]):
+            return name[match.end() :].strip(), match[0].strip()
     match = _LEAD_HELPER.match(name)
     if match and _names(name[match.end() :]) and not is_name(name):
         return name[match.end() :].strip(), match[0].strip()

@@ -25,6 +25,7 @@ def test_json_holds_places_labels_and_flags(tmp_path: Path, capsys: pytest.Captu
     assert code == 0
     assert (first["start"], first["end"], first["labels"], first["negated"]) == (3, 19, ["lung effusion"], True)
     assert (second["labels"], second["historical"], second["uncertain"]) == (["left kidney"], True, False)
+    assert (first["certainty"], second["certainty"]) == ("absent", "removed")
 
 
 def test_without_json_it_is_a_table_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -33,7 +34,7 @@ def test_without_json_it_is_a_table_for_people(tmp_path: Path, capsys: pytest.Ca
     _, out, _ = run([str(file), "--modality", "ct"], capsys)
     lines = out.splitlines()
     assert lines[0].split() == ["PLACE", "STATUS", "WORDS", "LABELS"]
-    assert "negated" in lines[1]
+    assert "absent" in lines[1]
     assert "and 20 more" in lines[2]
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from SATSegmentLib.anatomy.report.reader import Certainty, read_report
 
-SENTENCES = Path(__file__).parents[2] / "Data" / "hard_sentences.tsv"
+DATA = Path(__file__).parents[2] / "Data"
 CERTAINTIES = typing.get_args(Certainty)
 NEEDED = 0.92
 
@@ -34,8 +34,11 @@ def is_right(found: set[str], wanted: str, optional: set[str]) -> bool:
     return found <= allowed and all(any(way <= found for way in item) for item in items)
 
 
-def test_labels_and_certainty_are_right_in_at_least_92_percent_of_hard_sentences() -> None:
-    with SENTENCES.open(encoding="utf-8", newline="") as stream:
+@pytest.mark.parametrize(
+    ("name", "least"), [("hard_sentences", 170), ("hostile_sentences", 100), ("unseen_sentences", 50)]
+)
+def test_labels_and_certainty_are_right_in_at_least_92_percent_of_sentences(name: str, least: int) -> None:
+    with (DATA / f"{name}.tsv").open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE))
     missed = []
     for row in rows:
@@ -44,8 +47,8 @@ def test_labels_and_certainty_are_right_in_at_least_92_percent_of_hard_sentences
         if not all(is_right(found.get(one, set()), row[one], optional) for one in CERTAINTIES):
             missed.append((row["sentence"], found))
     share = 1 - len(missed) / len(rows)
-    print(f"hard: {len(rows)} sentences, labels and certainty {share:.1%}")
-    assert len(rows) >= 150
+    print(f"{name}: {len(rows)} sentences, labels and certainty {share:.1%}")
+    assert len(rows) >= least
     assert share >= NEEDED, missed
 
 

@@ -12,7 +12,7 @@ from SATSegmentLib import anatomy
 
 DATA = Path(__file__).parents[2] / "Data"
 # What clinicians type; and what is easily taken for something else: copies, signs, numbers, plan structures.
-LISTS = ("clinical_phrases", "hard_phrases")
+LISTS = ("clinical_phrases", "hard_phrases", "hostile_phrases", "unseen_phrases")
 
 Answer = frozenset[str]
 
@@ -99,7 +99,10 @@ def missed(request: pytest.FixtureRequest) -> tuple[int, dict[str, list[str]]]:
     return len(phrases), _score(phrases)
 
 
-@pytest.mark.parametrize(("name", "least"), [("clinical_phrases", 400), ("hard_phrases", 200)])
+@pytest.mark.parametrize(
+    ("name", "least"),
+    [("clinical_phrases", 400), ("hard_phrases", 200), ("hostile_phrases", 190), ("unseen_phrases", 60)],
+)
 def test_the_lists_are_long_enough(name, least):
     assert len(_phrases(name)) >= least
 
