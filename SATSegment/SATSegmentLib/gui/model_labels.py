@@ -11,8 +11,9 @@ from pathlib import Path
 
 from slicer.i18n import tr as _
 
-from SATSegmentLib.anatomy.personal.user_words import is_taught
-from SATSegmentLib.models.folder import BANK_FILE, TEXT_FOLDER
+from SATSegmentLib.anatomy.personal.user_words import find_words, is_taught
+from SATSegmentLib.errors import SATSegmentError
+from SATSegmentLib.models.folder import BANK_FILE, TEXT_FOLDER, read_description
 from SATSegmentLib.types import Prompt
 
 
@@ -29,24 +30,31 @@ class ModelLabels:
     readsText : bool
         Whether it takes free text as well. A name that SAT was trained on is none: the model would have an answer to
         it as to every word, and the mask would look like any other.
+    sha256 : str
+        Of its checkpoint; a word that was taught to another one is not known to it. Empty where it is not known.
     """
 
     title: str = ""
     labels: frozenset[tuple[str, str]] | None = None
     readsText: bool = True
+    sha256: str = ""
 
     @classmethod
     def of(cls, folder: str, title: str) -> ModelLabels:
         """The labels of the model in a folder."""
         bank = Path(folder) / BANK_FILE
+        sha256 = _sha256(folder) if folder else ""
         if not folder or not bank.is_file():
-            return cls(title)
+            return cls(title, sha256=sha256)
         readsText = any((Path(folder) / TEXT_FOLDER).glob("*.safetensors"))
-        return cls(title, _labels(str(bank), bank.stat().st_mtime_ns) or None, readsText)
+        return cls(title, _labels(str(bank), bank.stat().st_mtime_ns) or None, readsText, sha256)
 
     def knows(self, prompt: Prompt) -> bool:
         """Whether the model has an answer to this prompt."""
-        if self.labels is None or is_taught(prompt) or (prompt.text.lower(), prompt.modality) in self.labels:
+        if is_taught(prompt):
+            words = find_words(prompt.text, prompt.modality)
+            return not self.sha256 or any(one.record.model_sha256 == self.sha256 for one in words)
+        if self.labels is None or (prompt.text.lower(), prompt.modality) in self.labels:
             return True
         return self.readsText and not prompt.trained
 
@@ -65,6 +73,13 @@ class ModelLabels:
 
 
 ANY_LABEL = ModelLabels()
+
+
+def _sha256(folder: str) -> str:
+    try:
+        return read_description(Path(folder)).network_sha256
+    except SATSegmentError:
+        return ""  # said where the model is chosen
 
 
 @lru_cache(maxsize=8)

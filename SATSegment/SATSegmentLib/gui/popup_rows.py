@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import html
-import re
 from dataclasses import dataclass, field, replace
 
 from slicer.i18n import tr as _
 
 from SATSegmentLib import anatomy
 from SATSegmentLib.anatomy.personal.user_words import is_taught
-from SATSegmentLib.anatomy.suggestions.highlight import spans_of
-from SATSegmentLib.anatomy.text.words import FILLERS, LEFT_WORDS, RIGHT_WORDS, read_words
 from SATSegmentLib.gui.model_labels import ANY_LABEL, ModelLabels
 from SATSegmentLib.types import MODALITY_TITLES, Modality, Prompt
 
 ROWS = 12
 # What completes a name; a slip of the keyboard or a part that fits is a guess, and is only taken when it is chosen.
 _COMPLETIONS = ("prefix", "words")
-_WORD = re.compile(r"[^\W_]+")
-_SIDE_WORDS = {"left": LEFT_WORDS, "right": RIGHT_WORDS}
 
 
 @dataclass(frozen=True)
@@ -117,9 +112,9 @@ def find(text: str, modality: Modality, labels: ModelLabels = ANY_LABEL) -> Foun
     The first row is what Enter adds, where that is no guess: what the text means by itself, else a completion of it
     that leaves out none of the words. What the model does not know is grey and never certain.
     """
-    answer = anatomy.resolve(text, modality)
-    hits = anatomy.search(text, modality, ROWS)
-    rows = [rowOfSuggestion(hit, modality, text) for hit in hits]
+    answer = anatomy.resolve(text, modality, labels.sha256)
+    hits = anatomy.search(text, modality, ROWS, labels.sha256)
+    rows = [rowOfSuggestion(hit, modality) for hit in hits]
     if isinstance(answer, anatomy.Resolved | anatomy.Composite):
         prompts = answer.prompts if isinstance(answer, anatomy.Composite) else (answer.prompt,)
         meant = next((row for row in rows if set(row.prompts) == set(prompts)), None)
@@ -159,10 +154,10 @@ def rowOfPrompt(prompt: Prompt) -> Row:
     return Row(label.text, label.text, (), badge, dots, label.scans, label.is_finding, (prompt,))
 
 
-def rowOfSuggestion(hit: anatomy.Suggestion, modality: Modality, text: str = "") -> Row:
-    """A row for one suggestion of search or resolver; `text` is what was typed."""
+def rowOfSuggestion(hit: anatomy.Suggestion, modality: Modality) -> Row:
+    """A row for one suggestion of search or resolver."""
     if hit.status == "taught":
-        return replace(rowOfPrompt(hit.prompts[0]), spans=hit.spans, leftOut=leftOut(text, hit))
+        return replace(rowOfPrompt(hit.prompts[0]), spans=hit.spans, leftOut=hit.left_out)
     return Row(
         name=hit.name,
         matched=hit.matched,
@@ -172,29 +167,8 @@ def rowOfSuggestion(hit: anatomy.Suggestion, modality: Modality, text: str = "")
         scans=hit.scans,
         finding=hit.finding,
         prompts=hit.prompts,
-        leftOut=leftOut(text, hit),
+        leftOut=hit.left_out,
     )
-
-
-def leftOut(text: str, hit: anatomy.Suggestion) -> tuple[str, ...]:
-    """The typed words that a suggestion does without: fillers that are not in its name, a side that it does not have,
-    and, where only a part of the text fits, all else.
-    """
-    names = f"{hit.name} {hit.matched}"
-    written = set(_WORD.findall(names.lower()))
-    side = read_words(text).side
-    found = []
-    for word in _WORD.findall(text):
-        lower = word.lower()
-        if lower in FILLERS:
-            kept = any(name.startswith(lower) for name in written)
-        elif lower in _SIDE_WORDS.get(side, ()):
-            kept = side in written
-        else:
-            kept = hit.match != "partial" or bool(spans_of(names, read_words(word)))
-        if not kept:
-            found.append(word)
-    return tuple(dict.fromkeys(found))
 
 
 def _dots(grade: int) -> str:

@@ -117,7 +117,7 @@ class PromptBox:
             return
         if not text.strip():
             return
-        entry = readName(text.strip(), self.modality)
+        entry = readName(text.strip(), self.modality, self.labels.sha256)
         if entry.certain is not None:
             self._takeKnown(*entry.certain)
         else:
@@ -257,7 +257,7 @@ class PromptBox:
         if row.prompts or row.withheld:
             self._takeKnown(row.name, row.prompts or row.withheld)
         else:
-            self._ask(row.name, anatomy.resolve(row.name, self.modality))
+            self._ask(row.name, anatomy.resolve(row.name, self.modality, self.labels.sha256))
 
     def _ask(self, text: str, answer: anatomy.Resolution) -> None:
         self.questions.ask([questionOf(text, answer, self.modality, self.labels)])
@@ -279,7 +279,7 @@ class PromptBox:
         """What is certain becomes chips at once; the rest is asked, one after the other."""
         self.lineEdit.clear()
         questions = []
-        for entry in readList(text, self.modality):
+        for entry in readList(text, self.modality, self.labels.sha256):
             if entry.certain is not None:
                 self.chipBox.add(*entry.certain)
             else:

@@ -36,14 +36,14 @@ def isList(text: str) -> bool:
     return len(list(_parts(text))) > 1
 
 
-def readList(text: str, modality: Modality) -> list[Entry]:
+def readList(text: str, modality: Modality, modelSha256: str = "") -> list[Entry]:
     """The names of a list in order, each once."""
-    return [readName(part, modality) for part in dict.fromkeys(_parts(text))]
+    return [readName(part, modality, modelSha256) for part in dict.fromkeys(_parts(text))]
 
 
-def readName(text: str, modality: Modality) -> Entry:
+def readName(text: str, modality: Modality, modelSha256: str = "") -> Entry:
     """A single name."""
-    return Entry(text, anatomy.resolve(text, modality))
+    return Entry(text, anatomy.resolve(text, modality, modelSha256))
 
 
 def _parts(text: str) -> Iterator[str]:

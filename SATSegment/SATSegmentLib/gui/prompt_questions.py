@@ -57,13 +57,13 @@ def notInModel(name: str, prompts: tuple[Prompt, ...], labels: ModelLabels) -> Q
     )
 
 
-def _rows(hits: Iterable[anatomy.Suggestion], modality: Modality, text: str, labels: ModelLabels) -> list[Row]:
-    rows = (inModel(rowOfSuggestion(hit, modality, text), labels) for hit in hits)
+def _rows(hits: Iterable[anatomy.Suggestion], modality: Modality, labels: ModelLabels) -> list[Row]:
+    rows = (inModel(rowOfSuggestion(hit, modality), labels) for hit in hits)
     return [row for row in rows if row.prompts]
 
 
 def _didYouMean(text: str, answer: anatomy.DidYouMean, modality: Modality, labels: ModelLabels) -> Question:
-    rows = _rows(answer.candidates, modality, text, labels)
+    rows = _rows(answer.candidates, modality, labels)
     if not rows:
         names = ", ".join(dict.fromkeys(hit.name for hit in answer.candidates))
         return Question(
@@ -93,7 +93,7 @@ def _notSegmentable(answer: anatomy.NotSegmentable, modality: Modality, labels: 
 
 
 def _unknown(text: str, answer: anatomy.Unknown, modality: Modality, labels: ModelLabels) -> Question:
-    rows = _rows(anatomy.search(text, modality, _CANDIDATES), modality, text, labels)
+    rows = _rows(anatomy.search(text, modality, _CANDIDATES, labels.sha256), modality, labels)
     free = anatomy.as_free_text(answer, modality)
     if not labels.knows(free):
         return Question(

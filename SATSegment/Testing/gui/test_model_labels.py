@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 import qt
+from learning.teach.teaching import put_word
 from rig import hands
 
 from SATSegmentLib import anatomy
+from SATSegmentLib.anatomy.personal.user_words import WORDS_VARIABLE
 from SATSegmentLib.gui import search_tables
 from SATSegmentLib.gui.history import History
 from SATSegmentLib.gui.model_labels import ANY_LABEL, ModelLabels
@@ -166,3 +168,18 @@ def test_a_side_that_the_structure_does_not_have_is_said(box: PromptBox) -> None
     hands.typeText(box.lineEdit, "left thyr")
     whole = next(row for row in box.popup.rows if row.name in ("thyroid", "thyroid gland"))
     assert whole.leftOut == ("left",)
+
+
+def test_a_word_that_was_taught_to_another_model_is_grey_while_one_types(
+    box: PromptBox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(WORDS_VARIABLE, str(tmp_path))
+    put_word(tmp_path, name="my implant", modality="ct", model_sha256="a" * 64)
+    box.setLabels(ModelLabels("Another", sha256="b" * 64))
+    hands.typeText(box.lineEdit, "my impl")
+    row = next(row for row in box.popup.rows if row.name == "my implant")
+    assert not row.enabled
+    assert "taught to" in row.badge
+    box.setLabels(ModelLabels("Its own", sha256="a" * 64))
+    hands.typeText(box.lineEdit, "a")
+    assert next(row for row in box.popup.rows if row.name == "my implant").enabled

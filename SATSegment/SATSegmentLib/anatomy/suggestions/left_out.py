@@ -10,11 +10,6 @@ from SATSegmentLib.anatomy.text.typos import allowed_edits, edits
 from SATSegmentLib.anatomy.text.words import FILLERS, LEFT_WORDS, RIGHT_WORDS, Words, read_words
 
 _PIECE = re.compile(r"[^\W_]+")
-# These say nothing; "my" and "whole" do.
-_SAY_NOTHING = FILLERS - {
-    "my", "our", "his", "her", "this", "that", "patient", "patients", "whole", "entire", "complete",
-}  # fmt: skip
-_SAY_MORE = FILLERS - _SAY_NOTHING
 
 
 def left_out(hit: Suggestion, text: str, words: Words) -> tuple[str, ...]:
@@ -31,7 +26,7 @@ def left_out(hit: Suggestion, text: str, words: Words) -> tuple[str, ...]:
     """
     lacks_side = bool(hit.prompts) and words.side in ("left", "right") and not _has_side(hit, words.side)
     pieces = _PIECE.findall(text)
-    fillers = [piece for piece in pieces if piece.lower() in _SAY_MORE]
+    fillers = [piece for piece in pieces if piece.lower() in FILLERS]
     if hit.match != "partial" and not lacks_side and not fillers:
         return ()
     sides = LEFT_WORDS if words.side == "left" else RIGHT_WORDS
@@ -42,10 +37,11 @@ def left_out(hit: Suggestion, text: str, words: Words) -> tuple[str, ...]:
 def _is_left_out(piece: str, hit: Suggestion, name: frozenset[str], sides: frozenset[str] | tuple[()]) -> bool:
     if piece in sides:
         return True
-    if piece in _SAY_NOTHING or piece in LEFT_WORDS or piece in RIGHT_WORDS:
+    if piece in LEFT_WORDS or piece in RIGHT_WORDS:
         return False
-    if piece in _SAY_MORE:
-        return piece not in name
+    if piece in FILLERS:
+        # "The" may be the beginning of what is meant, as in "the th".
+        return not any(word.startswith(piece) for word in name)
     return hit.match == "partial" and not _is_met(piece, name)
 
 

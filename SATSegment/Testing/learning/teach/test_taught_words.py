@@ -220,3 +220,15 @@ def test_the_header_says_all_and_nothing_else(own_words: Path) -> None:
         "name", "modality", "orientation", "model", "model_sha256", "taught", "scans", "dice", "left_out_dice",
         "start", "software",
     }  # fmt: skip
+
+
+def test_a_word_taught_to_another_model_is_grey_and_refused_before_a_run(own_words: Path) -> None:
+    record = read_record(put_word(own_words))
+    known = record.model_sha256
+    assert anatomy.resolve(NAME, "mri", known) == anatomy.Resolved(NAME, PROMPT)
+    assert next(hit for hit in anatomy.search(NAME, "mri", model_sha256=known)).status == "taught"
+    answer = anatomy.resolve(NAME, "mri", "f" * 64)
+    assert isinstance(answer, anatomy.NotSegmentable)
+    assert record.model in answer.reason
+    hit = next(hit for hit in anatomy.search(NAME, "mri", model_sha256="f" * 64) if hit.what == "word")
+    assert (hit.status, hit.prompts, hit.reason) == ("other model", (), f"taught to {record.model} only")
