@@ -37,7 +37,7 @@ class TissueSchedule:
     warmup_steps: int = 100
     decay_steps: int = 800
     weight_decay: float = 1e-2
-    gradient_norm: float = 5.0
+    max_grad_norm: float = 5.0
     validate_every: int = 250
 
 
@@ -50,7 +50,7 @@ _WHOLE = Settings(
     batch_size=1,
     learning_rate=5e-4,
     warmup_steps=30,
-    gradient_norm=5.0,
+    max_grad_norm=5.0,
     # The U-Net's coarser levels were trained before.
     deep_supervision=False,
     dice_smoothing=1.0,

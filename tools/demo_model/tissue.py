@@ -108,7 +108,7 @@ def fit_tissue(heads: list[Head], schedule: TissueSchedule, folder: Path) -> Tis
             loss = structures + tissue_loss(levels, window.shares, weights)
             optimizer.zero_grad()
             loss.backward()
-            nn.utils.clip_grad_norm_(learned, schedule.gradient_norm)
+            nn.utils.clip_grad_norm_(learned, schedule.max_grad_norm)
             optimizer.step()
             entry = {"step": step, "loss": round(structures.item(), 5), "both": round(loss.item(), 5)}
             entry["seconds"] = round(time.monotonic() - start, 1)

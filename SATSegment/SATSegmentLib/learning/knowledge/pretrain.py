@@ -103,7 +103,7 @@ class Pretraining:
 
     def _one_step(self) -> None:
         for group in self.optimizer.param_groups:
-            group["lr"] = group["pace"] * rate(self.step, self.recipe)
+            group["lr"] = group["lr_multiplier"] * rate(self.step, self.recipe)
         # Dropout is drawn from the step's own seed, so that a continued run drops what it would have dropped.
         torch.manual_seed(self.recipe.seed * 1_000_003 + self.step)
         self.encoder.module.train()
@@ -177,10 +177,10 @@ def _optimizer(
         # Only images tell one modality from another.
         beside += encoder.module.head["modality_embed"].parameters()
     groups = [
-        {"params": language, "pace": 1.0, "weight_decay": recipe.weight_decay},
-        {"params": head, "pace": recipe.head_rate, "weight_decay": recipe.weight_decay},
-        {"params": beside, "pace": recipe.head_rate, "weight_decay": recipe.weight_decay},
-        {"params": list(temperature.parameters()), "pace": recipe.head_rate, "weight_decay": 0.0},
+        {"params": language, "lr_multiplier": 1.0, "weight_decay": recipe.weight_decay},
+        {"params": head, "lr_multiplier": recipe.head_rate, "weight_decay": recipe.weight_decay},
+        {"params": beside, "lr_multiplier": recipe.head_rate, "weight_decay": recipe.weight_decay},
+        {"params": list(temperature.parameters()), "lr_multiplier": recipe.head_rate, "weight_decay": 0.0},
     ]
     return torch.optim.AdamW([group for group in groups if group["params"]], lr=recipe.learning_rate)
 

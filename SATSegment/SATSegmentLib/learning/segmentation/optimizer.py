@@ -11,31 +11,31 @@ from SATSegmentLib.learning.segmentation.supervised import SupervisedNetwork
 
 
 def make_optimizer(model: SupervisedNetwork, settings: Settings) -> torch.optim.AdamW:
-    """AdamW; each parameter group has its part's `pace`."""
-    unet = list(model.network.backbone.parameters())
+    """AdamW; each parameter group has its part's `lr_multiplier`."""
+    backbone = list(model.network.backbone.parameters())
     queries = list(model.queries.parameters())
-    others = {id(parameter) for parameter in (*unet, *queries)}
+    others = {id(parameter) for parameter in (*backbone, *queries)}
     decoder = [parameter for parameter in model.parameters() if id(parameter) not in others]
     decay = settings.weight_decay
     # Queries do not decay: a modality or label that is not in the data must stay what it was.
     parts = (
-        (unet, settings.unet_pace, decay),
-        (decoder, settings.decoder_pace, decay),
-        (queries, settings.queries_pace, 0),
+        (backbone, settings.backbone_lr_multiplier, decay),
+        (decoder, settings.decoder_lr_multiplier, decay),
+        (queries, settings.queries_lr_multiplier, 0),
     )
     groups = [
-        {"params": trained, "pace": pace, "weight_decay": share}
-        for part, pace, share in parts
+        {"params": trained, "lr_multiplier": multiplier, "weight_decay": share}
+        for part, multiplier, share in parts
         if (trained := _trained(part))
     ]
     return torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.999), eps=1e-8, fused=True)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, step: int, settings: Settings) -> float:
-    """Set the rates for a step, counted from 0; returns the one without a part's pace."""
+    """Set the rates for a step, counted from 0; returns the one without a part's multiplier."""
     rate = learning_rate(step, settings)
     for group in optimizer.param_groups:
-        group["lr"] = rate * group["pace"]
+        group["lr"] = rate * group["lr_multiplier"]
     return rate
 
 

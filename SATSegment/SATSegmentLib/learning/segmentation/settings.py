@@ -25,12 +25,13 @@ class Settings:
     accumulate: such batches per optimizer step, in each process.
     learning_rate: at the end of the warm-up.
     warmup_steps: linear warm-up; a cosine to zero follows.
-    unet_pace, decoder_pace, queries_pace: factors on the learning rate of the U-Net; of the query decoder with the
-        projections and mask heads; and of the queries' own parameters (modality embedding, free query vectors).
+    backbone_lr_multiplier, decoder_lr_multiplier, queries_lr_multiplier: factors on the learning rate of the backbone;
+        of the query decoder with the projections and mask heads; and of the queries' own parameters (modality
+        embedding, free query vectors).
     weight_decay: AdamW's.
-    gradient_norm: longer gradients are cut to this norm. SAT does not cut; this only catches outliers.
-    part: "all", or "decoder": everything but the U-Net.
-    deep_supervision: whether coarser levels of the U-Net's decoder are trained to give the masks too.
+    max_grad_norm: longer gradients are cut to this norm. SAT does not cut; this only catches outliers.
+    part: "all", or "decoder": everything but the backbone.
+    deep_supervision: whether coarser levels of the backbone's decoder are trained to give the masks too.
     dice_smoothing: added to both sides of the Dice fraction, in voxels. SAT's is as good as nothing, so that a
         structure which is not in the window is left to the cross-entropy; 1 lets Dice push it away, too.
     precision: of the U-Net; "auto" is bfloat16 or float16 on a GPU and float32 on a processor.
@@ -45,11 +46,11 @@ class Settings:
     accumulate: int = 1
     learning_rate: float = 1e-4
     warmup_steps: int = 20_000
-    unet_pace: float = 1.0
-    decoder_pace: float = 1.0
-    queries_pace: float = 1.0
+    backbone_lr_multiplier: float = 1.0
+    decoder_lr_multiplier: float = 1.0
+    queries_lr_multiplier: float = 1.0
     weight_decay: float = 0.01
-    gradient_norm: float = 12.0
+    max_grad_norm: float = 12.0
     part: Part = "all"
     deep_supervision: bool = True
     dice_smoothing: float = 1e-7
@@ -65,12 +66,12 @@ class Settings:
         at_least = {
             "steps": 1, "batch_size": 1, "accumulate": 1, "warmup_steps": 0, "workers": 0, "weight_decay": 0,
             "validate_every": 1, "validation_samples": 1, "checkpoint_every": 1, "dice_smoothing": 0, "seed": 0,
-            "unet_pace": 0, "decoder_pace": 0, "queries_pace": 0,
+            "backbone_lr_multiplier": 0, "decoder_lr_multiplier": 0, "queries_lr_multiplier": 0,
         }  # fmt: skip
         for name, least in at_least.items():
             if not getattr(self, name) >= least:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be at least {least}.")
-        for name in ("learning_rate", "gradient_norm"):
+        for name in ("learning_rate", "max_grad_norm"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be above zero.")
 

@@ -214,14 +214,14 @@ class Trainer:
                 self._refuse_non_finite(loss.detach(), batch.sources)
                 self.scaler.scale(loss.mean() / len(parts)).backward()
         self.scaler.unscale_(self.optimizer)
-        norm = nn.utils.clip_grad_norm_(self._trained, self.settings.gradient_norm)
+        norm = nn.utils.clip_grad_norm_(self._trained, self.settings.max_grad_norm)
         if not self.scaler.is_enabled() and not norm.isfinite():
             sources = [source for batch in parts for source in batch.sources]
             raise _not_finite("gradient", self.step, sources)
         self.scaler.step(self.optimizer)
         self.scaler.update()
         loss, finest = self.team.mean(torch.stack(losses).mean(0)).tolist()
-        return {"step": self.step, "loss": loss, "finest_loss": finest, "rate": rate, "gradient_norm": norm.item()}
+        return {"step": self.step, "loss": loss, "finest_loss": finest, "rate": rate, "grad_norm": norm.item()}
 
     def _no_sync(self) -> contextlib.AbstractContextManager[None]:
         wrapped = self._wrapped

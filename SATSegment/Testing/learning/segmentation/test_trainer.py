@@ -185,7 +185,7 @@ def test_accumulated_batches_have_the_gradients_of_one_large_batch(tmp_path):
                 module.p = 0.0
             if isinstance(module, torch.nn.MultiheadAttention):
                 module.dropout = 0.0
-        fit(network, queries, Cubes(), settings(steps=1, queries_pace=0, **changes), tmp_path / name)
+        fit(network, queries, Cubes(), settings(steps=1, queries_lr_multiplier=0, **changes), tmp_path / name)
     parts, whole = gradients(tmp_path / "parts"), gradients(tmp_path / "whole")
     largest = max(float(gradient.abs().max()) for gradient in whole)
     assert max(float((a - b).abs().max()) for a, b in zip(parts, whole, strict=True)) < 1e-5 * largest
@@ -212,7 +212,7 @@ def test_parts_learn_at_their_own_pace(tmp_path):
     network, queries = toy_network(), toy_queries()
     start = queries.vectors.detach().clone()
     backbone = {key: tensor.clone() for key, tensor in network.backbone.state_dict().items()}
-    fit(network, queries, Cubes(), settings(steps=2, queries_pace=0, unet_pace=0.5), tmp_path)
+    fit(network, queries, Cubes(), settings(steps=2, queries_lr_multiplier=0, backbone_lr_multiplier=0.5), tmp_path)
     assert torch.equal(queries.vectors, start)
     assert any(not torch.equal(tensor, backbone[key]) for key, tensor in network.backbone.state_dict().items())
 
@@ -262,6 +262,6 @@ def test_prompt_without_a_query_is_named():
 
 
 def test_impossible_settings_are_refused():
-    for changes in ({"steps": 0}, {"learning_rate": -1.0}, {"gradient_norm": float("nan")}, {"warmup_steps": -1}):
+    for changes in ({"steps": 0}, {"learning_rate": -1.0}, {"max_grad_norm": float("nan")}, {"warmup_steps": -1}):
         with pytest.raises(ConfigError, match=next(iter(changes))):
             settings(**changes)

@@ -10,6 +10,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from helpers.live_bytes import LiveBytes
 from SATSegmentLib.sat.backbones.registry import NAMED_SPECS
 from SATSegmentLib.sat.backbones.streaming import norm, slabs, winograd
+from SATSegmentLib.sat.backbones.umamba import scan
 from SATSegmentLib.sat.network import SATNetwork
 
 WINDOW = (288, 288, 96)
@@ -18,20 +19,29 @@ WINDOW = (288, 288, 96)
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("model", "precision", "limit"),
-    [("nano", torch.float32, 5e9), ("nano", torch.bfloat16, 2.7e9), ("pro", torch.bfloat16, 6.5e9)],
+    [
+        ("nano", torch.float32, 5e9),
+        ("nano", torch.bfloat16, 2.7e9),
+        ("pro", torch.bfloat16, 6.5e9),
+        ("umamba", torch.bfloat16, 3.0e9),
+        ("swinunetr", torch.bfloat16, 2.4e9),
+    ],
 )
 def test_a_window_keeps_to_its_bytes_weights_included(monkeypatch, model, precision, limit):
     # Pieces several times larger than the real ones: more bytes at once, but far fewer operations to count.
     monkeypatch.setattr(norm, "_PIECE", 1 << 30)
     monkeypatch.setattr(winograd, "_STRIP_BYTES", 64 << 20)
     monkeypatch.setattr(slabs, "SLAB_BYTES", 96 << 20)
+    monkeypatch.setattr(scan, "_AT_ONCE", 1 << 24)
     # The arithmetic is measured otherwise, which tensors without data cannot be.
     monkeypatch.setattr(slabs, "compute_dtype", lambda dtype, device: torch.float32)
     with FakeTensorMode(allow_non_fake_inputs=True), torch.inference_mode():
         network = SATNetwork(NAMED_SPECS[model], WINDOW)
-        for module in network.backbone.modules():
+        for path, module in network.backbone.named_modules():
+            # Mamba layers stay in float32.
+            stored = torch.float32 if "mamba_layers" in path else precision
             for name, parameter in list(module.named_parameters(recurse=False)):
-                empty = torch.empty(parameter.shape, dtype=precision)
+                empty = torch.empty(parameter.shape, dtype=stored)
                 setattr(module, name, nn.Parameter(empty, requires_grad=False))
         image = torch.empty(1, 1, *WINDOW)
         with LiveBytes([image, *network.state_dict().values(), network.position_code]) as live:
