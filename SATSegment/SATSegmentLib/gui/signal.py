@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -55,7 +56,9 @@ class Connections:
 
     def release(self) -> None:
         for source, signature, slot in self._made:
-            source.disconnect(signature, slot)
+            with contextlib.suppress(ValueError):  # PythonQt's for an object that is destroyed, connections and all
+                source.disconnect(signature, slot)
         for target, eventFilter in self._filters:
-            target.removeEventFilter(eventFilter)
+            with contextlib.suppress(ValueError):
+                target.removeEventFilter(eventFilter)
         self._made, self._filters = [], []

@@ -16,6 +16,7 @@ from gui.panel_rig import PanelInRig, addHead, leftovers, segmentNames
 from PySide6 import QtCore, QtTest, QtWidgets
 from rig.file_dialog import QFileDialog
 from rig.hands import click, press, settle, typeText, waitFor
+from rig.wrappers import isA
 
 from helpers.small_model import makeModel
 
@@ -124,12 +125,12 @@ def test_tab_comes_to_every_control_in_the_panels_order(rig: PanelInRig) -> None
         if focused() is rig.panel.promptBox.lineEdit:
             break
         seen.append(focused())
+    kinds = (QtWidgets.QAbstractButton, QtWidgets.QAbstractSlider, QtWidgets.QAbstractItemView)
     visible = [
         widget
         for widget in rig.moduleWidget.parent.findChildren(QtWidgets.QWidget)
         if widget.isVisibleTo(rig.moduleWidget.parent) and widget.enabled and widget.focusPolicy & QtCore.Qt.TabFocus
-        if isinstance(widget, QtWidgets.QAbstractButton | QtWidgets.QAbstractSlider | QtWidgets.QAbstractItemView)
-        if not isinstance(widget, QtWidgets.QScrollBar)
+        if any(isA(widget, kind) for kind in kinds) and not isA(widget, QtWidgets.QScrollBar)
     ]
     missed = [widget.accessibleName or widget.objectName for widget in visible if widget not in seen]
     assert missed == []

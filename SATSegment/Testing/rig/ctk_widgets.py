@@ -11,6 +11,7 @@ from typing import Any
 from PySide6 import QtCore, QtWidgets
 from PySide6.QtCore import Property, QPoint, QRect, QSize, Qt, Signal
 from rig.api import moduleNames
+from rig.wrappers import isA
 
 
 class ctkCollapsibleButton(QtWidgets.QAbstractButton):
@@ -19,7 +20,7 @@ class ctkCollapsibleButton(QtWidgets.QAbstractButton):
     contentsCollapsed = Signal(bool)
 
     def __init__(self, *arguments: Any) -> None:
-        parent = next((a for a in arguments if isinstance(a, QtWidgets.QWidget)), None)
+        parent = next((a for a in arguments if isA(a, QtWidgets.QWidget)), None)
         super().__init__(parent)
         self.text = next((a for a in arguments if isinstance(a, str)), "")
         self._collapsed = False
@@ -42,7 +43,7 @@ class ctkCollapsibleButton(QtWidgets.QAbstractButton):
         self._collapsed = collapsed
         self.setChecked(not collapsed)
         for child in self.children():
-            if isinstance(child, QtWidgets.QWidget):
+            if isA(child, QtWidgets.QWidget):
                 child.setVisible(not collapsed)
         self.updateGeometry()
         self.contentsCollapsed.emit(collapsed)
@@ -52,7 +53,7 @@ class ctkCollapsibleButton(QtWidgets.QAbstractButton):
     def childEvent(self, event: QtCore.QChildEvent) -> None:
         """What is put into a folded section stays hidden."""
         child = event.child()
-        if self._collapsed and event.type() == QtCore.QEvent.ChildPolished and isinstance(child, QtWidgets.QWidget):
+        if self._collapsed and event.type() == QtCore.QEvent.ChildPolished and isA(child, QtWidgets.QWidget):
             child.hide()
 
     def _headerSize(self) -> QSize:

@@ -1,22 +1,21 @@
 """PySide6's classes made to speak as PythonQt does, and no more than PythonQt does.
 
 * a Qt property is an attribute: `edit.text` reads, `edit.text = "x"` writes, `edit.text()` is an error;
-* `object.connect("textEdited(QString)", slot)` and `disconnect`, beside `object.textEdited.connect(slot)`;
-* a slot gets as many arguments as it takes, of those that the named signature has;
-* a class that the recorded API covers has no other names than it had there.
+* a class that the recorded API covers has no other names than it had there;
+* connections are those of `connections.py`, and what an object is by itself that of `wrappers.py`.
 
 The classes themselves are changed, not subclassed, so that what Qt makes by itself (a completer's popup) behaves alike.
 """
 
 from __future__ import annotations
 
-import inspect
 import types
 from typing import Any
 
-import shiboken6
 from PySide6 import QtCore, QtGui, QtUiTools, QtWidgets
+from rig import connections, wrappers
 from rig.api import ClassApi, classes
+from shiboken6 import isValid
 
 _MODULES = (QtCore, QtGui, QtWidgets, QtUiTools)
 # What Shiboken itself looks up by name, and what the rig needs of PySide6 under its own name.
@@ -24,9 +23,6 @@ _KEPT = {
     "staticMetaObject", "connectNotify", "disconnectNotify", "receivers", "connect", "disconnect",
     "name", "className", "property", "setProperty", "metaObject",
 }  # fmt: skip
-# The recorder could make no QShortcut, and so saw its names but not which of them are properties or signals.
-_NOT_RECORDED = {"QShortcut"}
-_connections: dict[tuple[int, str], list[tuple[Any, Any, Any]]] = {}
 _raw: dict[tuple[type, str], Any] = {}
 _adopted = False
 
@@ -38,25 +34,31 @@ def adopt() -> None:
         return
     _adopted = True
     objects = sorted(_objectClasses(), key=lambda cls: len(cls.__mro__))
+    wrappers.adopt(objects)
     for cls in objects:
         _addProperties(cls)
     base = QtCore.QObject
     for cls in objects:
         if "__getattribute__" in cls.__dict__:
-            _addConnect(cls)
+            _addLookUp(cls)
     base.name = _Property("name", lambda self: self.objectName, None)
     base.className = lambda self: raw(QtCore.QObject, "metaObject")(self).className()
     for cls in objects:
         _removeWhatIsNotThere(cls)
 
 
-def _addConnect(base: type) -> None:
+def _addLookUp(base: type) -> None:
     """Shiboken answers `connect` and `disconnect` itself, before it looks into the class."""
     lookUp = base.__getattribute__
-    own = {"connect": _connect, "disconnect": _disconnect}
+    own = {"connect": connections.connect, "disconnect": connections.disconnect}
 
     def getAttribute(self: QtCore.QObject, name: str) -> Any:
-        return types.MethodType(own[name], self) if name in own else lookUp(self, name)
+        if name in own:
+            return types.MethodType(own[name], self)
+        value = lookUp(self, name)
+        if type(value) is QtCore.SignalInstance:
+            return connections.BoundSignal(self, name)
+        return value if isValid(self) else wrappers.ofDestroyed(self, name, value)
 
     base.__getattribute__ = getAttribute
 
@@ -83,11 +85,19 @@ class _Property:
         self.name, self.read, self.write = name, read, write
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
-        return self if instance is None else self.read(instance)
+        if instance is None:
+            # `QTimer.singleShot(0, f)` is a static method, and `timer.singleShot` a property.
+            static = _raw.get((owner, self.name))
+            return static.__get__(None, owner) if isinstance(static, staticmethod) else self
+        wrappers.checkAlive(instance, f"read property '{self.name}' from")
+        return self.read(instance)
 
     def __set__(self, instance: Any, value: Any) -> None:
         if self.write is None:
             raise AttributeError(f"{type(instance).__name__}.{self.name} is read-only")
+        if wrappers.isGone(instance):
+            kind = wrappers.nativeClass(type(instance)).__name__
+            raise AttributeError(f"Trying to set property '{self.name}' on a destroyed {kind} object")
         self.write(instance, value)
 
 
@@ -168,7 +178,7 @@ def _removeWhatIsNotThere(cls: type) -> None:
 def _allowed(cls: type) -> set[str] | None:
     """Names that may stay: of the class where it was recorded, of all recorded classes below it where it was not."""
     known = classes()
-    if cls.__name__ in _NOT_RECORDED:
+    if cls.__name__ in connections.NOT_RECORDED:
         return None
     if cls.__name__ in known and cls.__name__ not in ("QObject", "QWidget"):
         return _names(known[cls.__name__])
@@ -185,75 +195,3 @@ def _subclasses(cls: type) -> set[type]:
     for sub in cls.__subclasses__():
         found |= _subclasses(sub)
     return found
-
-
-# --- connections
-
-
-def _connect(self: QtCore.QObject, signature: str, slot: Any) -> bool:
-    """PythonQt's connect: the signal by its signature, the slot any callable."""
-    signal, kinds = _signal(self, signature)
-    takes = min(len(kinds), _arguments(slot))
-
-    def trampoline(*arguments: Any) -> None:
-        slot(*arguments[:takes])
-
-    key = (shiboken6.getCppPointer(self)[0], _normal(signature))
-    if key not in _connections:
-        _connections[key] = []
-    connection = signal.connect(trampoline)
-    _connections[key].append((slot, trampoline, connection))
-    return True
-
-
-def _disconnect(self: QtCore.QObject, signature: str, slot: Any) -> bool:
-    signal, _ = _signal(self, signature)
-    kept = _connections.get((shiboken6.getCppPointer(self)[0], _normal(signature)), [])
-    for entry in kept:
-        if entry[0] == slot:
-            kept.remove(entry)
-            signal.disconnect(entry[1])
-            return True
-    return False
-
-
-def _signal(self: QtCore.QObject, signature: str) -> tuple[Any, list[str]]:
-    meta = raw(QtCore.QObject, "metaObject")(self)
-    normal = _normal(signature)
-    index = meta.indexOfSignal(normal)
-    name, _, rest = normal.partition("(")
-    if index < 0 and not _isPythonSignal(self, name):
-        raise ValueError(f"{meta.className()} has no signal {signature}")
-    api = classes().get(meta.className())
-    if api is not None and normal not in api.signals and meta.className() not in _NOT_RECORDED:
-        raise ValueError(f"PythonQt has no signal {meta.className()}.{signature}")
-    kinds = [kind for kind in rest.rstrip(")").split(",") if kind]
-    signal = getattr(self, name)
-    try:
-        return signal[",".join(kinds)] if kinds and _isOverloaded(meta, name) else signal, kinds
-    except (KeyError, IndexError, TypeError):
-        return signal, kinds
-
-
-def _isPythonSignal(self: QtCore.QObject, name: str) -> bool:
-    return any(isinstance(base.__dict__.get(name), QtCore.Signal) for base in type(self).__mro__)
-
-
-def _isOverloaded(meta: QtCore.QMetaObject, name: str) -> bool:
-    names = [bytes(meta.method(i).name().data()).decode() for i in range(meta.methodCount())]
-    return names.count(name) > 1
-
-
-def _normal(signature: str) -> str:
-    return bytes(QtCore.QMetaObject.normalizedSignature(signature).data()).decode()
-
-
-def _arguments(slot: Any) -> int:
-    """How many arguments PythonQt hands over: all that the code object names, defaults too; any number with *args."""
-    function = inspect.unwrap(getattr(slot, "__func__", slot))
-    code = getattr(function, "__code__", None)
-    if code is None:
-        return 99
-    if code.co_flags & inspect.CO_VARARGS:
-        return 99
-    return code.co_argcount - (1 if inspect.ismethod(slot) else 0)

@@ -8,6 +8,7 @@ import sys
 import unittest
 from typing import Any
 
+import slicer
 from PySide6 import QtWidgets
 
 __all__ = [
@@ -40,6 +41,8 @@ class ScriptedLoadableModuleWidget:
             self.parent = QtWidgets.QWidget()
             self.parent.setLayout(QtWidgets.QVBoxLayout())
         self.layout = self.parent.layout()
+        # As Slicer names it; a widget that is made anew by a reload takes its place.
+        setattr(slicer.modules, type(self).__name__, self)
 
     def setup(self) -> None:
         """Slicer puts its developer section here."""

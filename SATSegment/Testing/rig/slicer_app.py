@@ -5,14 +5,19 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
+import shutil
 import sys
 import tempfile
 import types
+from pathlib import Path
 from typing import Any
 
 from PySide6 import QtCore, QtWidgets
 from PySide6.QtCore import Signal
 from rig import mrml_widgets, scripted_module
+from rig.launcher import writeLauncher
 
 
 class qSlicerApplication(QtWidgets.QApplication):
@@ -33,11 +38,41 @@ class qSlicerApplication(QtWidgets.QApplication):
     def temporaryPath(self) -> str:
         return tempfile.gettempdir()
 
+    @property
+    def slicerHome(self) -> str:
+        if sys.platform == "win32":
+            raise AttributeError("The rig's launcher is a shell script.")
+        return _home()
+
+    def startupEnvironment(self) -> QtCore.QProcessEnvironment:
+        """What Slicer was started with."""
+        return QtCore.QProcessEnvironment.systemEnvironment()
+
     def pauseRender(self) -> None:
         """There are no views."""
 
     def resumeRender(self) -> None:
         """There are no views."""
+
+
+@functools.cache
+def _home() -> str:
+    """Slicer's folder, with the launcher in it."""
+    home = _ownFolder("slicer-home-")
+    writeLauncher(Path(home))
+    return home
+
+
+@functools.cache
+def _cache() -> str:
+    """Where the contents of scene bundles are unpacked to."""
+    return _ownFolder("slicer-cache-")
+
+
+def _ownFolder(prefix: str) -> str:
+    folder = tempfile.mkdtemp(prefix=prefix)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 class _Module:
@@ -70,6 +105,10 @@ def install(app: qSlicerApplication) -> None:
     sys.modules["slicer.i18n"] = slicer.i18n = i18n
     sys.modules["slicer.ScriptedLoadableModule"] = slicer.ScriptedLoadableModule = scripted_module
     slicer.util.selectModule = lambda module: setattr(slicer.modules, "selected", module)
+    slicer.util.saveScene, slicer.util.loadScene = _saveScene, _loadScene
+    slicer.util.exit = app.exit
+    if sys.platform != "win32":
+        _home()
     newScene()
 
 
@@ -79,6 +118,11 @@ def newScene() -> Any:
 
     scene = slicer.vtkMRMLScene()
     slicer.mrmlScene = scene
+    files = slicer.vtkMRMLRemoteIOLogic()
+    files.SetMRMLScene(scene)
+    files.GetCacheManager().SetRemoteCacheDirectory(_cache())
+    files.AddDataIOToScene()
+    slicer.modules.files = files  # the scene does not keep it
     segmentations = slicer.vtkSlicerSegmentationsModuleLogic()
     segmentations.SetMRMLScene(scene)
     for name in ("Red", "Yellow", "Green"):
@@ -91,6 +135,24 @@ def newScene() -> Any:
     slicer.modules.segmenteditor = _Module(None, mrml_widgets.qMRMLSegmentEditorWidget())
     slicer.modules.selected = ""
     return scene
+
+
+def _saveScene(path: str) -> bool:
+    import slicer
+
+    if path.endswith(".mrb"):
+        return slicer.mrmlScene.WriteToMRB(path, None)
+    slicer.mrmlScene.SetURL(path)
+    return bool(slicer.mrmlScene.Commit(path))
+
+
+def _loadScene(path: str) -> bool:
+    import slicer
+
+    if path.endswith(".mrb"):
+        return slicer.mrmlScene.ReadFromMRB(path)
+    slicer.mrmlScene.SetURL(path)
+    return bool(slicer.mrmlScene.Import())
 
 
 def closeScene() -> None:

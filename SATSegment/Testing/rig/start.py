@@ -24,6 +24,8 @@ def start() -> Any:
     if _app is not None:
         return _app
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    # PythonQt's enumerators are whole numbers, zero is False, and two with "|" between them are a whole number.
+    os.environ["PYSIDE6_OPTION_PYTHON_ENUM"] = "0x02"
     try:
         import PySide6
         from PySide6 import QtCore, QtGui, QtWidgets  # noqa: F401
