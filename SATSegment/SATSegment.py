@@ -398,11 +398,71 @@ def childPython() -> tuple[str, dict[str, str]]:
     return str(python), environment
 
 
+def selfTest(requireRun: bool = False) -> bool:
+    """Run all of `SATSegmentTest`; whether it passed.
+
+    Parameters
+    ----------
+    requireRun : bool
+        Whether the steps that segment must not be skipped where PyTorch is missing.
+    """
+    import unittest
+
+    from SATSegmentLib.gui.self_test.acceptance import REQUIRE_VARIABLE
+
+    if requireRun:
+        os.environ[REQUIRE_VARIABLE] = "1"
+    suite = unittest.defaultTestLoader.loadTestsFromTestCase(SATSegmentTest)
+    return unittest.TextTestRunner(verbosity=2).run(suite).wasSuccessful()
+
+
+def selfTestAndExit(requireRun: bool = False) -> None:
+    """Run the self test and end Slicer, with exit code 0 where it passed and 1 where it did not."""
+    code = 1
+    try:
+        code = 0 if selfTest(requireRun) else 1
+    finally:
+        slicer.util.exit(code)
+
+
 class SATSegmentTest(ScriptedLoadableModuleTest):
-    """Self test inside Slicer: what can be said without PyTorch, and a run where it is installed."""
+    """Self test inside Slicer, on its own widgets; see Docs/slicer.md. Without PyTorch its runs are skipped."""
+
+    @staticmethod
+    def story():
+        """The steps of the long test; another scan and model can be put here."""
+        from SATSegmentLib.gui.self_test.acceptance import Acceptance
+
+        return Acceptance()
 
     def setUp(self) -> None:
         slicer.mrmlScene.Clear()
+
+    def runTest(self) -> None:
+        """What Slicer's button "Reload and Test" calls."""
+        self.assertTrue(selfTest())  # noqa: PT009 - Slicer's tests are unittest's
+
+    def test_pythonQtAnswersAsThePanelNeedsIt(self) -> None:
+        from SATSegmentLib.gui.self_test.doubts import CHECKS
+
+        for check in CHECKS:
+            with self.subTest(check.__name__):
+                check()
+
+    def test_thePanelFromTypingToReload(self) -> None:
+        import unittest
+
+        story, skipped = self.story(), ""
+        self.addCleanup(story.close)
+        for step in story.all():
+            print(f"  {step.__name__}", flush=True)
+            try:
+                step()
+            except unittest.SkipTest as reason:
+                skipped = str(reason)
+                print(f"  {step.__name__}: {skipped}", flush=True)
+        if skipped:
+            self.skipTest(skipped)
 
     def test_unknownNameIsRefused(self) -> None:
         from SATSegmentLib.errors import PromptError

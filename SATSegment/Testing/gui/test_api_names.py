@@ -15,7 +15,7 @@ from rig.api import classes, moduleNames
 
 ROOT = Path(__file__).parents[2]
 FILES = [
-    *sorted((ROOT / "SATSegmentLib" / "gui").glob("*.py")),
+    *sorted((ROOT / "SATSegmentLib" / "gui").rglob("*.py")),
     *sorted((ROOT / "SATSegmentLib" / "setup").glob("*.py")),
     *sorted((ROOT / "SATSegmentLib" / "mrml").glob("*.py")),
     *ROOT.glob("SATSegment.py"),

@@ -1,0 +1,49 @@
+"""Keys and waiting with what a real Slicer has: events are sent, and every wait has a deadline."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import qt
+import slicer
+
+_PAUSE_SECONDS = 0.01
+
+
+def press(widget: Any, key: Any, modifiers: Any = None, text: str = "") -> None:
+    """One key, pressed and let go."""
+    modifiers = qt.Qt.NoModifier if modifiers is None else modifiers
+    for kind in (qt.QEvent.KeyPress, qt.QEvent.KeyRelease):
+        slicer.app.sendEvent(widget, qt.QKeyEvent(kind, key, modifiers, text))
+    slicer.app.processEvents()
+
+
+def typeText(target: Callable[[], Any], text: str) -> None:
+    """Letters one by one; `target` says which widget has the keys now: a list that opens takes them over."""
+    for letter in text:
+        press(target(), ord(letter.upper()), text=letter)
+
+
+def settle(seconds: float = 0.1) -> None:
+    """Let Slicer handle what waits, timers too."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        slicer.app.processEvents()
+        time.sleep(_PAUSE_SECONDS)
+
+
+def waitFor(condition: Callable[[], Any], seconds: float, what: str) -> None:
+    """Let Slicer live until the condition holds.
+
+    Raises
+    ------
+    AssertionError: it did not hold within this time.
+    """
+    until = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > until:
+            raise AssertionError(f"Waited {seconds:.0f} s in vain for {what}.")
+        slicer.app.processEvents()
+        time.sleep(_PAUSE_SECONDS)
