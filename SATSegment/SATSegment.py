@@ -452,12 +452,17 @@ class SATSegmentTest(ScriptedLoadableModuleTest):
     def test_thePanelFromTypingToReload(self) -> None:
         import unittest
 
+        from SATSegmentLib.gui.self_test.hands import printedErrors
+
         story, skipped = self.story(), ""
         self.addCleanup(story.close)
+        errors = self.enterContext(printedErrors())
         for step in story.all():
             print(f"  {step.__name__}", flush=True)
             try:
                 step()
+                if errors:
+                    raise AssertionError(f"{step.__name__}: an exception in a slot") from errors[0]
             except unittest.SkipTest as reason:
                 skipped = str(reason)
                 print(f"  {step.__name__}: {skipped}", flush=True)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
-import signal
 import sys
 import tempfile
 import time
@@ -22,6 +20,7 @@ from rig.slicer_app import closeScene
 
 from helpers.small_model import makeModel
 from SATSegmentLib.engine.api import RunListener, RunOptions
+from SATSegmentLib.gui.self_test.acceptance import killWorker
 from SATSegmentLib.types import Prompt
 
 
@@ -253,7 +252,7 @@ def test_a_killed_worker_is_an_error_message_and_the_next_run_works(rig: PanelIn
     rig.ui.outputSelector.setCurrentNode(None)
     click(rig.ui.runButton)
     waitFor(lambda: rig.ui.progressBar.value > 0, 60)
-    os.kill(rig.module.sharedEngine().pid, signal.SIGKILL)
+    killWorker(rig.module.sharedEngine().pid)
     rig.waitForEnd()
     assert not rig.ui.errorFrame.isHidden()
     assert "Nothing was lost" in rig.ui.errorLabel.text

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import signal
 import tempfile
 import time
 from pathlib import Path
@@ -18,6 +17,7 @@ from mrml.mrml_phantom import worldPoints
 from rig.hands import settle, waitFor
 
 from helpers.small_model import makeModel
+from SATSegmentLib.gui.self_test.acceptance import killWorker
 
 
 def children() -> set[int]:
@@ -66,7 +66,7 @@ def test_ten_kills_at_random_moments(scene: Any, tmp_path: Path, monkeypatch: py
         assert rig.panel.run.running
         # The child is started in the run's thread.
         waitFor(lambda: rig.module.sharedEngine().pid is not None, 10)
-        os.kill(rig.module.sharedEngine().pid, signal.SIGKILL)
+        killWorker(rig.module.sharedEngine().pid)
         rig.waitForEnd(30)
         errors += "Nothing was lost" in rig.ui.errorLabel.text and not rig.ui.errorFrame.isHidden()
         settle()

@@ -91,6 +91,7 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
         }  # fmt: skip
         self._scene: Any = None
         self._current: str = ""
+        self._requested: str = ""
         self._follower = _SceneFollower()
         self._combo.currentIndexChanged.connect(self._onIndex)
         self._combo.activated.connect(self._onActivated)
@@ -117,6 +118,8 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
 
     def setCurrentNodeID(self, nodeID: str | None) -> None:
         index = self._combo.findData(nodeID or "")
+        # A scene that is being loaded is listed at its end; the choice waits for that.
+        self._requested = nodeID or "" if index < 0 else ""
         if index >= 0:
             self._combo.setCurrentIndex(index)
 
@@ -159,7 +162,7 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
         entries = [(node.GetName(), node.GetID()) for node in nodes]
         if self._values["noneEnabled"]:
             entries.insert(0, (self._values["noneDisplay"], ""))
-        wanted = self._current
+        wanted, self._requested = self._requested or self._current, ""
         self._combo.blockSignals(True)
         self._combo.clear()
         for name, nodeID in entries:

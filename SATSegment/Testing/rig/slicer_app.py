@@ -142,8 +142,7 @@ def _saveScene(path: str) -> bool:
 
     if path.endswith(".mrb"):
         return slicer.mrmlScene.WriteToMRB(path, None)
-    slicer.mrmlScene.SetURL(path)
-    return bool(slicer.mrmlScene.Commit(path))
+    return slicer.mrmlScene.SaveSceneToSlicerDataBundleDirectory(path, None)
 
 
 def _loadScene(path: str) -> bool:

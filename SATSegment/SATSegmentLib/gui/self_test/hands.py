@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import qt
@@ -47,3 +49,20 @@ def waitFor(condition: Callable[[], Any], seconds: float, what: str) -> None:
             raise AssertionError(f"Waited {seconds:.0f} s in vain for {what}.")
         slicer.app.processEvents()
         time.sleep(_PAUSE_SECONDS)
+
+
+@contextlib.contextmanager
+def printedErrors() -> Iterator[list[BaseException]]:
+    """The exceptions in slots and overrides: PythonQt prints them, and nobody else hears of them."""
+    errors: list[BaseException] = []
+    before = sys.excepthook
+
+    def note(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+        errors.append(error)
+        before(kind, error, trace)
+
+    sys.excepthook = note
+    try:
+        yield errors
+    finally:
+        sys.excepthook = before
