@@ -1,9 +1,15 @@
-"""MetaImage files (.mha, .mhd): their header read here, their voxels by SimpleITK."""
+"""MetaImage files (.mha, .mhd).
+
+Read here and not by ITK, which does not look at the checksum of compressed voxels, passes over the unit of length, and
+prints its own errors over the terminal. Only voxels that are spread over several files, or are text, are left to it.
+"""
 
 from __future__ import annotations
 
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -15,12 +21,22 @@ from SATSegmentLib.scans.opened import OpenScan
 from SATSegmentLib.types import Doubt, DoubtKind
 
 _MILLIMETRES = {"?": 1.0, "mm": 1.0, "cm": 10.0, "m": 1000.0, "um": 0.001}
-_BYTES = {
-    "CHAR": 1, "UCHAR": 1, "SHORT": 2, "USHORT": 2, "INT": 4, "UINT": 4, "LONG": 4, "ULONG": 4, "LONG_LONG": 8,
-    "ULONG_LONG": 8, "FLOAT": 4, "DOUBLE": 8,
+_TYPES = {
+    "CHAR": "i1", "UCHAR": "u1", "SHORT": "i2", "USHORT": "u2", "INT": "i4", "UINT": "u4", "LONG": "i4", "ULONG": "u4",
+    "LONG_LONG": "i8", "ULONG_LONG": "u8", "FLOAT": "f4", "DOUBLE": "f8",
 }  # fmt: skip
 _LONGEST_HEADER = 1 << 16
 _BLOCK = 1 << 20
+
+
+@dataclass(frozen=True, eq=False)
+class _Data:
+    """Where the voxels are: the file, their first byte in it, their type, and whether they are compressed."""
+
+    place: Path
+    first: int
+    dtype: np.dtype
+    packed: bool
 
 
 def is_metaimage(path: Path, start: bytes) -> bool:
@@ -48,13 +64,13 @@ def open_metaimage(path: Path) -> OpenScan:
             f"{path} holds {channels} values per voxel (a colour or vector image); SAT needs one.",
             "Give the scan itself rather than a colour picture of it, or turn it into grey values first.",
         )
-    _check_data(path, fields, begin, sizes)
+    data = _data(path, fields, begin, sizes)
     affine, doubts = _affine(path, fields, len(sizes))
     slope, intercept = (_number(fields, f"elementtointensityfunction{name}", default)
                         for name, default in (("slope", 1.0), ("offset", 0.0)))  # fmt: skip
 
     def load(frame: int) -> np.ndarray:
-        array = _voxels(path, frame if len(sizes) == 4 else None)
+        array = _read_with_itk(path, frame, sizes) if data is None else _read(path, data, frame, sizes)
         if (slope, intercept) != (1, 0):
             array = (array * slope + intercept).astype(np.float32)
         if not np.isfinite(array).all():
@@ -83,43 +99,74 @@ def _fields(path: Path) -> tuple[dict[str, str], int]:
     raise ScanError(f"{path} is not a MetaImage file, or its header is damaged.", "Give the scan itself.")
 
 
-def _check_data(path: Path, fields: dict[str, str], begin: int, sizes: list[int]) -> None:
-    """The data are there, whole, and unchanged where they carry a checksum."""
+def _data(path: Path, fields: dict[str, str], begin: int, sizes: list[int]) -> _Data | None:
+    """Where the voxels are; None where ITK is to read them. All files are known to lie in the header's folder."""
     name = fields["elementdatafile"]
     words = name.split()
     if name.upper().startswith("LIST"):
         lines = path.read_bytes()[begin:].decode("utf-8", "replace").splitlines()
         for line in filter(None, map(str.strip, lines)):
             beside(path, line)
-        return
+        return None
     if "%" in name and len(words) > 1:
-        for number in range(int(words[1]), int(words[2]) + 1, int(words[3]) if len(words) > 3 else 1):
-            beside(path, words[0] % number)
-        return
+        for listed in _pattern(path, words):
+            beside(path, listed)
+        return None
     place = path if name.upper() == "LOCAL" else beside(path, name)
-    first = begin if place is path else max(int(_number(fields, "headersize", 0)), 0)
+    if fields.get("binarydata", "true").lower() == "false":
+        return None
     kind = fields.get("elementtype", "").upper().removeprefix("MET_")
-    if fields.get("binarydata", "true").lower() == "false" or kind not in _BYTES:
-        return  # written as text, or of a type that SimpleITK will refuse
-    needed = int(np.prod(sizes, dtype=object)) * _BYTES[kind]
-    if fields.get("compresseddata", "false").lower() == "true":
-        _check_compressed(path, place, first, needed)
-    elif place.stat().st_size - first < needed:
+    if kind not in _TYPES:
+        raise ScanError(
+            f"{path} holds voxels of the type {fields.get('elementtype', 'unknown')}, which is not read.",
+            "Save it with 16-bit integers or 32-bit floating-point numbers.",
+        )
+    big = next((fields[n] for n in ("binarydatabyteordermsb", "elementbyteordermsb") if n in fields), "false")
+    dtype = np.dtype(f"{'>' if big.lower() == 'true' else '<'}{_TYPES[kind]}")
+    needed = int(np.prod(sizes, dtype=object)) * dtype.itemsize
+    packed = fields.get("compresseddata", "false").lower() == "true"
+    first = begin if place is path else int(_number(fields, "headersize", 0))
+    if first < 0:  # the voxels are the end of the file
+        first = max(place.stat().st_size - needed, 0)
+    if not packed and place.stat().st_size - first < needed:
         raise _cut_off(path)
+    return _Data(place, first, dtype, packed)
 
 
-def _check_compressed(path: Path, place: Path, first: int, needed: int) -> None:
-    """Read the stream to its checksum: ITK does not look at it, and one flipped bit gives voxels of any value."""
-    stream, found = zlib.decompressobj(zlib.MAX_WBITS | 32), 0
+def _pattern(path: Path, words: list[str]) -> list[str]:
     try:
-        with place.open("rb") as file:
-            file.seek(first)
-            while not stream.eof and (block := file.read(_BLOCK)):
-                found += len(stream.decompress(block))
+        step = int(words[3]) if len(words) > 3 else 1
+        return [words[0] % number for number in range(int(words[1]), int(words[2]) + 1, step)]
+    except (IndexError, TypeError, ValueError) as error:
+        raise ScanError(f"The header of {path} is damaged: {' '.join(words)[:60]!r}.", "Copy it again.") from error
+
+
+def _read(path: Path, data: _Data, frame: int, sizes: list[int]) -> np.ndarray:
+    count = int(np.prod(sizes[:3], dtype=object))
+    size = count * data.dtype.itemsize
+    frames = sizes[3] if len(sizes) == 4 else 1
+    with data.place.open("rb") as stream:
+        stream.seek(data.first if data.packed else data.first + frame * size)
+        content = _unpacked(path, stream, size * frames) if data.packed else stream.read(size)
+    if len(content) < size:
+        raise _cut_off(path)
+    values = np.frombuffer(content, data.dtype, count, frame * size if data.packed else 0)
+    return values.reshape(sizes[2::-1]).astype(data.dtype.newbyteorder("="))
+
+
+def _unpacked(path: Path, file: BinaryIO, size: int) -> bytearray:
+    """The voxels, read to the checksum at the end of the stream."""
+    stream, content = zlib.decompressobj(zlib.MAX_WBITS | 32), bytearray()
+    try:
+        while not stream.eof and (block := file.read(_BLOCK)):
+            content += stream.decompress(block)
+            if len(content) > size + _BLOCK * 8:
+                break  # more than the header says, and no end in sight
     except zlib.error as error:
         raise _cut_off(path) from error
-    if not stream.eof or found < needed:
+    if not stream.eof or len(content) < size:
         raise _cut_off(path)
+    return content
 
 
 def _affine(path: Path, fields: dict[str, str], dimension: int) -> tuple[np.ndarray, tuple[Doubt, ...]]:
@@ -163,7 +210,7 @@ def _affine(path: Path, fields: dict[str, str], dimension: int) -> tuple[np.ndar
     return lps_to_ras(affine), tuple(doubts)
 
 
-def _voxels(path: Path, frame: int | None) -> np.ndarray:
+def _read_with_itk(path: Path, frame: int, sizes: list[int]) -> np.ndarray:
     import SimpleITK
 
     reader = SimpleITK.ImageFileReader()
@@ -171,7 +218,7 @@ def _voxels(path: Path, frame: int | None) -> np.ndarray:
     reader.SetFileName(str(path))
     try:
         with quiet():
-            if frame is not None:
+            if len(sizes) == 4:
                 reader.ReadImageInformation()
                 reader.SetExtractSize([*reader.GetSize()[:3], 0])
                 reader.SetExtractIndex([0, 0, 0, frame])

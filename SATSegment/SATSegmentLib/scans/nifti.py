@@ -118,9 +118,12 @@ def _existing(path: Path, stem: str, ending: str) -> Path | None:
 
 
 def _open(path: Path) -> gzip.GzipFile | BufferedReader:
+    return gzip.open(path) if _is_packed(path) else path.open("rb")
+
+
+def _is_packed(path: Path) -> bool:
     with path.open("rb") as stream:
-        compressed = stream.read(2) == b"\x1f\x8b"
-    return gzip.open(path) if compressed else path.open("rb")
+        return stream.read(2) == b"\x1f\x8b"
 
 
 def _read_header(path: Path, start: bytes) -> _Header:
@@ -230,6 +233,10 @@ def _read_voxels(
     path: Path, data_path: Path | None, dtype: np.dtype, first: int, frame: int, count: int, frames: int
 ) -> np.ndarray:
     """One frame's stored values. A compressed file is read to its end, because its checksum stands there."""
+    # Looked at before so much is asked for: a damaged header can name any size. gzip packs a thousand bytes into one.
+    there = (data_path or path).stat().st_size * (1100 if _is_packed(data_path or path) else 1)
+    if there < count * dtype.itemsize * frames:
+        raise _cut_off(path)
     values = np.empty(count, dtype)
     buffer = memoryview(values.view(np.uint8))  # type: ignore[arg-type]
     needed = count * dtype.itemsize * (frames - frame - 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,8 +69,13 @@ def open_nrrd(path: Path) -> OpenScan:
     if dimension != len(sizes) or min(sizes) < 1:
         raise ScanError(f"The header of {path} is damaged: its sizes do not fit its dimension.", "Copy it again.")
     _check_data_file(path, header)
-    axes = _axes(path, header, sizes)
-    affine, doubts = _affine(path, header, axes, sizes)
+    try:
+        axes = _axes(path, header, sizes)
+        affine, doubts = _affine(path, header, axes, sizes)
+    except (ValueError, TypeError, IndexError) as error:
+        raise ScanError(
+            f"The header of {path} is damaged: {' '.join(str(error).split())[:120]}.", "Copy or download it again."
+        ) from error
     i, j, k = (sizes[axis] for axis in axes.space)
     frames = 1 if axes.frame is None else sizes[axes.frame]
 
@@ -253,7 +257,9 @@ def _read(path: Path, header: Mapping[str, Any], begin: int) -> np.ndarray:
         with path.open("rb") as stream:
             stream.seek(begin)
             return nrrd.read_data(dict(header), stream, str(path), index_order="C")
-    except (OSError, EOFError, ValueError, zlib.error, nrrd.NRRDError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # pynrrd raises whatever it stumbles over
         text = str(error)
         if "Unsupported encoding" in text or "data type" in text.lower():
             raise ScanError(f"{path} is not read: {text}.", "Save it again with raw or gzip encoding.") from error

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from pydicom.dataset import Dataset
 
-from SATSegmentLib.errors import ScanError
-from SATSegmentLib.scans.dicom.headers import Header
+from SATSegmentLib.errors import SATSegmentError, ScanError
+from SATSegmentLib.scans.dicom.headers import Header, damaged
 from SATSegmentLib.scans.dicom.traits import Traits, classic_traits, enhanced_traits
 
 _GREY = ("MONOCHROME1", "MONOCHROME2")
@@ -87,10 +87,12 @@ def frames_of(header: Header) -> list[Frame]:
     ------
     ScanError: colour, no pixels, a damaged header.
     """
-    _check_pixels(header)
     try:
+        _check_pixels(header)
         return list(_frames(header))
-    except (AttributeError, IndexError, TypeError, ValueError, OverflowError) as error:
+    except SATSegmentError:
+        raise
+    except Exception as error:  # a value that is not what its attribute holds fails in pydicom in many ways
         raise ScanError(
             f"The header of {header.path} is damaged: {_reason(error)}.", "Export or copy the DICOM files again."
         ) from error
@@ -164,6 +166,10 @@ def _check_pixels(header: Header) -> None:
             f"{header.path} stores pixels of {data.BitsAllocated} bits; 8, 16 and 32 are read.",
             "Export the scan with another encoding.",
         )
+    needed = frame_count(data) * int(data.Rows) * int(data.Columns) * int(data.BitsAllocated) // 8
+    # Nothing compresses a frame to less than a byte.
+    if needed < 0 or needed > header.pixel_bytes >= 0 or frame_count(data) > header.path.stat().st_size:
+        raise damaged(header.path)
 
 
 def _rescale(header: Header, data: Dataset) -> Rescale:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pydicom
 from pydicom.dataset import Dataset, FileDataset
-from pydicom.errors import InvalidDicomError
 from pydicom.tag import Tag
 
 from SATSegmentLib.errors import ScanError
@@ -37,6 +36,10 @@ _PRIVATE_TAGS = [
     *((0x0009, 0x0010), (0x0009, 0x100D), (0x7053, 0x0010), (0x7053, 0x1000), (0x7053, 0x1009)),
 ]
 _ALL_TAGS = [*map(Tag, _TAGS), *map(Tag, _PRIVATE_TAGS)]
+_EVERY_FILE = (
+    "SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "SeriesNumber", "SeriesDescription", "Modality",
+    "InstanceNumber", "FrameOfReferenceUID", "NumberOfFrames",
+)  # fmt: skip
 _PIXEL_DATA = b"\x7f\xe0\x00\x10", b"\xe0\x7f\x10\x00"
 _UNDEFINED = 0xFFFFFFFF
 
@@ -108,12 +111,12 @@ def read_header(path: Path) -> Header:
             data = pydicom.dcmread(stream, stop_before_pixels=True, specific_tags=_ALL_TAGS, force=True)
             at = stream.tell()
             element = stream.read(12)
+        for name in _EVERY_FILE:
+            data.get(name)  # values are parsed when they are touched: a damaged one is to be found now
         syntax = str(data.file_meta.get("TransferSyntaxUID", "")) if "file_meta" in data.__dict__ else ""
-    except (InvalidDicomError, EOFError, OSError, ValueError, AttributeError, KeyError, TypeError) as error:
-        raise damaged(path) from error
+        return _with_pixels(path, data, syntax or _guessed_syntax(data), at, element)
     except Exception as error:  # pydicom's parsers let through whatever a damaged header makes them stumble over
         raise damaged(path) from error
-    return _with_pixels(path, data, syntax or _guessed_syntax(data), at, element)
 
 
 def read_folder(folder: Path) -> Folder:

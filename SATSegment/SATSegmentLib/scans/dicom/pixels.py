@@ -13,52 +13,62 @@ from SATSegmentLib.errors import ScanError
 from SATSegmentLib.scans.dicom.frames import Frame, frame_count
 from SATSegmentLib.scans.dicom.headers import Header, damaged
 
+# A slope or intercept beyond it times sixteen bits would leave 32.
+_LARGEST_WHOLE = 2**15
+
 
 def read_voxels(frames: Sequence[Frame]) -> np.ndarray:
     """The frames' values, rescaled, in their order: KJI.
 
-    Whole numbers stay int16 or int32 where every rescale is whole; otherwise the result is float32. The photometric
-    interpretation is left alone: it says how to show values, not what they are. Padding becomes the lowest value that
-    is no padding. Only one copy of the volume is made.
+    Whole numbers stay int16 (or wider, where they need it) where every rescale is whole; otherwise the result is
+    float32. The photometric interpretation is left alone: it says how to show values, not what they are. Padding is
+    given the lowest value that is no padding. Only one copy of the volume is made.
 
     Raises
     ------
     ScanError: a file is cut off or damaged, or compressed in a way that no installed library decodes.
     """
-    dtype = _dtype(frames)
-    volume = np.empty((len(frames), *frames[0].shape), dtype)
+    whole = all(_is_whole(frame) for frame in frames)
+    volume = np.empty((len(frames), *frames[0].shape), np.int16 if whole else np.float32)
+    may_be_padded = any(frame.header.data.get("PixelPaddingValue") is not None for frame in frames)
     padded: dict[int, np.ndarray] = {}
     lowest = np.inf
     for k, stored in _stored(frames):
         padding = _padding(stored, frames[k].header.data)
-        volume[k] = _rescaled(stored, frames[k], dtype)
-        if dtype is np.float32 and not np.isfinite(volume[k]).all():
+        values = _rescaled(stored, frames[k], whole)
+        volume = _wide_enough(volume, values)
+        volume[k] = values
+        if not whole and not np.isfinite(volume[k]).all():
             raise ScanError(f"Some voxels of {frames[k].name} are not numbers.", "Export the scan again.")
+        if may_be_padded:
+            valid = volume[k] if padding is None else volume[k][~padding]
+            lowest = min(lowest, valid.min()) if valid.size else lowest
         if padding is not None:
             padded[k] = padding
-        valid = volume[k] if padding is None else volume[k][~padding]
-        lowest = min(lowest, valid.min()) if valid.size else lowest
     if np.isfinite(lowest):
         for k, padding in padded.items():
             volume[k][padding] = lowest
     return volume
 
 
-def _dtype(frames: Sequence[Frame]) -> type[np.number]:
-    rescales = [frame.rescale for frame in frames]
-    if any(r.has_table or r.slope != round(r.slope) or r.intercept != round(r.intercept) for r in rescales):
-        return np.float32
-    low = high = 0.0
-    for frame in frames:
-        data, r = frame.header.data, frame.rescale
-        bits, signed = int(data.get("BitsStored") or data.BitsAllocated), int(data.get("PixelRepresentation") or 0)
-        ends = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
-        values = [end * r.slope + r.intercept for end in ends]
-        low, high = min(low, *values), max(high, *values)
-    for dtype in (np.int16, np.int32):
+def _is_whole(frame: Frame) -> bool:
+    """Whether a frame's values are whole numbers of a size that integers hold."""
+    rescale = frame.rescale
+    if rescale.has_table or int(frame.header.data.BitsAllocated) > 16:
+        return not rescale.has_table and (rescale.slope, rescale.intercept) == (1, 0)
+    numbers = (rescale.slope, rescale.intercept)
+    return all(number == round(number) and abs(number) < _LARGEST_WHOLE for number in numbers)
+
+
+def _wide_enough(volume: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """The volume in a type that holds the values; sixteen bits are enough for nearly every scan."""
+    if not np.issubdtype(volume.dtype, np.integer):
+        return volume
+    low, high = values.min(), values.max()
+    for dtype in (volume.dtype, np.dtype(np.int32), np.dtype(np.int64)):
         if np.iinfo(dtype).min <= low and high <= np.iinfo(dtype).max:
-            return dtype
-    return np.float32
+            return volume if dtype == volume.dtype else volume.astype(dtype)
+    return volume.astype(np.float64)
 
 
 def _stored(frames: Sequence[Frame]) -> Iterator[tuple[int, np.ndarray]]:
@@ -126,7 +136,9 @@ def _decoded(header: Header, frames: Sequence[Frame], indices: Sequence[int]) ->
             yield _used_bits(array, whole)
     except ScanError:
         raise
-    except Exception as error:  # each decoder has its own kinds
+    except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:  # each decoder has its own kinds; a panic of one written in Rust is no Exception
         raise damaged(header.path) from error
 
 
@@ -149,7 +161,7 @@ def _as_stored(value: object, data: Dataset) -> int:
     return number - 2**bits if signed and number >= 2 ** (bits - 1) else number
 
 
-def _rescaled(stored: np.ndarray, frame: Frame, dtype: type[np.number]) -> np.ndarray:
+def _rescaled(stored: np.ndarray, frame: Frame, whole: bool) -> np.ndarray:
     rescale = frame.rescale
     if rescale.has_table:
         try:
@@ -158,8 +170,12 @@ def _rescaled(stored: np.ndarray, frame: Frame, dtype: type[np.number]) -> np.nd
             raise ScanError(f"The Modality LUT of {frame.header.path} is damaged.", "Export the scan again.") from error
     if rescale.slope == 1 and rescale.intercept == 0:
         return stored
-    if np.issubdtype(dtype, np.integer):  # every value fits, so what overflows on the way comes back
-        return stored.astype(np.int32) * np.int32(rescale.slope) + np.int32(rescale.intercept)
+    if whole:  # sixteen bits times a small number: it fits
+        values = stored.astype(np.int32)
+        if rescale.slope != 1:
+            values *= np.int32(rescale.slope)
+        values += np.int32(rescale.intercept)
+        return values
     return stored.astype(np.float64) * rescale.slope + rescale.intercept
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from SATSegmentLib.errors import GeometryError, ScanError
+from SATSegmentLib.errors import GeometryError, SATSegmentError, ScanError
 from SATSegmentLib.grid.affine import lps_to_ras
 from SATSegmentLib.scans.dicom.frames import Frame, frame_count, frames_of
 from SATSegmentLib.scans.dicom.headers import Folder, damaged, read_folder, read_header, refuse_other_object
@@ -32,6 +32,18 @@ def read_dicom(path: Path, series: str | int | None, volume: int | None, pet_uni
     ScanError : no series, several and none chosen, an object that is no scan, colour, damaged files.
     GeometryError : slices that are missing, unevenly spaced, at one place, or do not say where they are.
     """
+    try:
+        return _read_dicom(path, series, volume, pet_unit)
+    except (SATSegmentError, MemoryError):
+        raise
+    except Exception as error:  # what a damaged header holds is found wherever it is used first
+        raise ScanError(
+            f"The DICOM headers of {path} are damaged: {' '.join(str(error).split())[:120]}.",
+            "Export or copy the DICOM files again.",
+        ) from error
+
+
+def _read_dicom(path: Path, series: str | int | None, volume: int | None, pet_unit: PetUnit) -> Image:
     chosen, part, doubts = choose(path, series, volume)
     stack = part.stack()
     frames = [part.frames[index] for index in stack.order]
