@@ -8,47 +8,56 @@ import vtk
 from vtk.util.numpy_support import vtk_to_numpy
 
 from SATSegmentLib.errors import GeometryError, ScanError
-from SATSegmentLib.mrml.volumes import imageFromVolume
+from SATSegmentLib.mrml.transforms import placeOf, toWorld
+from SATSegmentLib.mrml.volumes import arrayFromMatrix, imageFromVolume, matrixFromArray
 from SATSegmentLib.types import Example, Image
 
 
 def exampleOf(volumeNode, segmentationNode, segmentId: str) -> Example:
     """A volume's image, and a segment as a mask on the volume's own grid (bool, KJI).
 
-    A segment that was drawn on another grid is resampled to the nearest voxel. Both are copies: the scene may change
-    while they are learned from.
+    A segment that was drawn on another grid, or lies under another linear transform, is resampled to the nearest voxel.
+    Both are copies: the scene may change while they are learned from.
 
     Raises
     ------
     ScanError: no volume, no such segment, or nothing of the segment lies in the volume.
-    GeometryError: volume and segmentation are not under the same transform.
+    GeometryError: volume or segmentation is under a transform that is not linear.
     """
     image = imageFromVolume(volumeNode)
     segment = None if segmentationNode is None else segmentationNode.GetSegmentation().GetSegment(segmentId)
     if segment is None:
         raise ScanError("No segment is chosen.", "Choose the segment that shows the structure.")
-    if segmentationNode.GetTransformNodeID() != volumeNode.GetTransformNodeID():
+    transform = segmentationNode.GetParentTransformNode()
+    if transform is not None and not transform.IsTransformToWorldLinear():
         raise GeometryError(
-            f"{segmentationNode.GetName()} and {volumeNode.GetName()} are not under the same transform.",
-            "Put both under one transform, or harden it (module Data).",
+            f"{placeOf(segmentationNode)}, which is not linear, and {placeOf(volumeNode)}.",
+            f"Harden {transform.GetName()} (module Data: right-click on the transform of the segmentation).",
         )
-    mask = _maskOnGrid(segmentationNode, segmentId, image)
+    # From the segmentation's own coordinates to the volume's: nothing to do where both are under the same transform.
+    toVolume = np.linalg.inv(toWorld(volumeNode)) @ toWorld(segmentationNode)
+    mask = _maskOnGrid(segmentationNode, segmentId, image, toVolume)
     if not mask.any():
-        raise ScanError(f"Nothing of the segment {segment.GetName()} lies in the volume.", "Mark the structure first.")
+        where = "" if np.allclose(toVolume, np.eye(4)) else f" {placeOf(segmentationNode)}, and {placeOf(volumeNode)}."
+        raise ScanError(
+            f"Nothing of the segment {segment.GetName()} lies in the volume.{where}", "Mark the structure first."
+        )
     return Example(Image(np.array(image.array), image.ijk_to_ras), mask)
 
 
-def _maskOnGrid(segmentationNode, segmentId: str, image: Image) -> np.ndarray:
+def _maskOnGrid(segmentationNode, segmentId: str, image: Image, toVolume: np.ndarray) -> np.ndarray:
     labelmap = slicer.vtkOrientedImageData()
     mask = np.zeros(image.array.shape, bool)
     if not segmentationNode.GetBinaryLabelmapRepresentation(segmentId, labelmap) or labelmap.IsEmpty():
         return mask
+    if not np.allclose(toVolume, np.eye(4), atol=1e-9):
+        own = vtk.vtkMatrix4x4()
+        labelmap.GetImageToWorldMatrix(own)
+        labelmap.SetGeometryFromImageToWorldMatrix(matrixFromArray(toVolume @ arrayFromMatrix(own)))
     reference = slicer.vtkOrientedImageData()
     k, j, i = image.array.shape
     reference.SetExtent(0, i - 1, 0, j - 1, 0, k - 1)
-    toRas = vtk.vtkMatrix4x4()
-    toRas.DeepCopy(np.asarray(image.ijk_to_ras, float).ravel().tolist())
-    reference.SetGeometryFromImageToWorldMatrix(toRas)
+    reference.SetGeometryFromImageToWorldMatrix(matrixFromArray(image.ijk_to_ras))
     reference.AllocateScalars(vtk.VTK_UNSIGNED_CHAR, 1)
     onGrid = slicer.vtkOrientedImageData()
     if not slicer.vtkOrientedImageDataResample.ResampleOrientedImageToReferenceOrientedImage(

@@ -12,6 +12,7 @@ import vtk
 from vtk.util.numpy_support import vtk_to_numpy
 
 from SATSegmentLib.errors import GeometryError, ScanError
+from SATSegmentLib.mrml.transforms import placeOf
 from SATSegmentLib.mrml.volumes import checkVolume
 from SATSegmentLib.segments.layers import Layer, pack
 from SATSegmentLib.segments.style import SegmentStyle, segment_id, style_of
@@ -145,7 +146,7 @@ def checkTarget(segmentationNode, volumeNode) -> None:
     if segmentationNode.GetTransformNodeID() != volumeNode.GetTransformNodeID():
         # Putting it under the volume's transform now would move the segments that are in it.
         raise GeometryError(
-            f"{name} and {volumeNode.GetName()} are not under the same transform.",
+            f"{placeOf(segmentationNode)}, and {placeOf(volumeNode)}: they must be under the same transform.",
             "Choose a new segmentation, or put both under one transform (module Data).",
         )
 

@@ -80,3 +80,10 @@ def _checkTransform(volumeNode) -> None:
 def arrayFromMatrix(matrix) -> np.ndarray:
     """A vtkMatrix4x4 as a 4x4 array."""
     return np.array([[matrix.GetElement(row, column) for column in range(4)] for row in range(4)])
+
+
+def matrixFromArray(array: np.ndarray) -> vtk.vtkMatrix4x4:
+    """A 4x4 array as a vtkMatrix4x4."""
+    matrix = vtk.vtkMatrix4x4()
+    matrix.DeepCopy(np.asarray(array, float).ravel().tolist())
+    return matrix

@@ -72,7 +72,7 @@ def write_rtstruct(
     """
     target = Path(path).expanduser()
     found = [result for result in results if result.voxels]
-    not_found = tuple(result.prompt.text for result in results if not result.voxels)
+    not_found = tuple(result.prompt.text for result in results if result.status == "empty")
     if not found:
         raise OutputError(
             "None of the structures was found, so there is nothing to outline.",

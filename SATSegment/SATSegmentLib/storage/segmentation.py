@@ -55,7 +55,7 @@ def write_segmentation(
     target = Path(path).expanduser()
     check_name(target)
     found = [result for result in results if result.voxels]
-    not_found = tuple(result.prompt.text for result in results if not result.voxels)
+    not_found = tuple(result.prompt.text for result in results if result.status == "empty")
     layers = pack(found)
     with atomic_path(target, overwrite=overwrite) as temporary:
         _write(temporary, _content(image, found, not_found, layers, style, algorithm))

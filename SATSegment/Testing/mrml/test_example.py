@@ -81,6 +81,53 @@ def test_what_is_no_example_is_refused(scene) -> None:
     node.GetSegmentation().AddEmptySegment("empty")
     with pytest.raises(ScanError, match="Nothing of the segment"):
         exampleOf(volumeNode, node, "empty")
-    volumeNode.SetAndObserveTransformNodeID(addLinearTransform(scene, np.eye(4)).GetID())
-    with pytest.raises(GeometryError, match="same transform"):
+    warp = scene.AddNewNodeByClass("vtkMRMLBSplineTransformNode", "Warp")
+    node.SetAndObserveTransformNodeID(warp.GetID())
+    with pytest.raises(GeometryError, match=r"under the transform Warp, which is not linear, and .* no transform"):
+        exampleOf(volumeNode, node, LEFT_ID)
+
+
+def turned(degrees: float, *shift: float) -> np.ndarray:
+    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    return np.array([[c, -s, 0, shift[0]], [s, c, 0, shift[1]], [0, 0, 1, shift[2]], [0, 0, 0, 1]])
+
+
+@pytest.mark.parametrize("which", ["volume", "segmentation", "both"])
+def test_linear_transforms_of_one_or_both_are_taken_into_account(scene, which: str) -> None:
+    """Seen in the world, the segment lies where it lay before; its own coordinates are other ones."""
+    volumeNode = scan(scene)
+    node = segmented(volumeNode)
+    own, other = turned(25, 7, -3, 2), turned(-40, 1, 5, -8)
+    if which in ("volume", "both"):
+        volumeNode.SetAndObserveTransformNodeID(addLinearTransform(scene, own).GetID())
+    if which in ("segmentation", "both"):
+        node.SetAndObserveTransformNodeID(addLinearTransform(scene, other).GetID())
+    forVolume = own if which != "segmentation" else np.eye(4)
+    forNode = other if which != "volume" else np.eye(4)
+    move = vtk.vtkTransform()
+    matrix = vtk.vtkMatrix4x4()
+    matrix.DeepCopy((np.linalg.inv(forNode) @ forVolume).ravel().tolist())
+    move.SetMatrix(matrix)
+    for identifier in (LEFT_ID, RIGHT_ID):
+        labelmap = node.GetSegmentation().GetSegment(identifier).GetRepresentation("Binary labelmap")
+        alone = slicer.vtkOrientedImageData()
+        node.GetBinaryLabelmapRepresentation(identifier, alone)
+        slicer.vtkOrientedImageDataResample.TransformOrientedImage(alone, move, True)
+        own_segment = node.GetSegmentation().GetSegment(identifier)
+        own_segment.AddRepresentation("Binary labelmap", alone)
+        own_segment.SetLabelValue(1)
+        assert labelmap is not alone
+    for identifier, expected in ((LEFT_ID, LEFT), (RIGHT_ID, RIGHT)):
+        example = exampleOf(volumeNode, node, identifier)
+        np.testing.assert_array_equal(example.mask, expected)
+        np.testing.assert_allclose(example.image.ijk_to_ras, grid("oblique"))
+
+
+def test_one_that_lies_elsewhere_says_which_transform_takes_it_there(scene) -> None:
+    volumeNode = scan(scene)
+    node = segmented(volumeNode)
+    transform = addLinearTransform(scene, turned(0, 900, 0, 0))
+    transform.SetName("Far away")
+    node.SetAndObserveTransformNodeID(transform.GetID())
+    with pytest.raises(ScanError, match=r"segmentation is under the transform Far away, and .* is under no transform"):
         exampleOf(volumeNode, node, LEFT_ID)
