@@ -11,7 +11,8 @@ import slicer
 from slicer.i18n import tr as _
 
 from SATSegmentLib.anatomy.personal.user_words import WordFile, find_words
-from SATSegmentLib.errors import SATSegmentError, ScanError
+from SATSegmentLib.errors import Cancelled, SATSegmentError, ScanError
+from SATSegmentLib.gui.away_progress import AwayProgress
 from SATSegmentLib.gui.modality import Guess, guessModality, mismatch
 from SATSegmentLib.gui.model_labels import ANY_LABEL, ModelLabels
 from SATSegmentLib.gui.panel_state import INPUT, OUTPUT, PanelState
@@ -60,6 +61,7 @@ class Panel:
         self.results = self.resultsPanel.table
         self.teachBar = TeachBar(self.ui.resultsPlaceholder)
         self.run = RunController(self.ui, self._startRun, self._onProcessor)
+        self.away = AwayProgress(self.run.cancel)
         self._connect()
         self._observeScene()
         self._fromScene()
@@ -69,11 +71,13 @@ class Panel:
 
     def enter(self) -> None:
         """The module comes to the front."""
+        self.away.enter()
         self.setup.refresh()
         self.promptBox.setFocus()
 
     def exit(self) -> None:
         """The module goes to the back; a run goes on."""
+        self.away.leave(self.run.running)
 
     def cleanup(self) -> None:
         """Let go of everything: the panel is closed or made anew."""
@@ -81,7 +85,7 @@ class Panel:
             source.RemoveObserver(tag)
         self._observed = []
         self._connections.release()
-        for part in (self._scanWatch, self.run, self.setup, self.settings, self.resultsPanel, self.teachBar):
+        for part in (self._scanWatch, self.run, self.setup, self.settings, self.resultsPanel, self.teachBar, self.away):
             part.release()
         self.promptBox.cleanup()
 
@@ -109,6 +113,7 @@ class Panel:
         self.setup.logged.connect(self.run.log)
         self.run.started.connect(self._onStarted)
         self.run.ended.connect(self._onEnded)
+        self.run.progressed.connect(self.away.progressed)
         self.resultsPanel.teachAsked.connect(self._onTeachRow)
         self.resultsPanel.thresholdAsked.connect(self._onThreshold)
         self.resultsPanel.said.connect(self.run.say)
@@ -153,6 +158,7 @@ class Panel:
     def _onSceneCloses(self, caller: Any, event: str) -> None:
         self.run.abandon()
         self._setBusy(False)
+        self.away.ended("")
         self.run.forget()
         self.promptBox.clear()
         self.resultsPanel.clear()
@@ -287,9 +293,11 @@ class Panel:
     def _onStarted(self) -> None:
         self.promptBox.remember()
         self._setBusy(True)
+        self.away.began()
 
     def _onEnded(self, output: Any, error: BaseException | None) -> None:
         self._setBusy(False)
+        self.away.ended("" if isinstance(error, Cancelled) else self.run.told)
         if isinstance(output, WordFile):
             self.teachBar.close()
         elif output is not None:

@@ -146,14 +146,9 @@ class PromptBox:
         self._connections.release()
         for part in (self.popup, self.presets, self.questions, self.question, self.chipBox, self.tree, self.report):
             part.cleanup()
-        for signal in (
-            self.promptsChanged,
-            self.runRequested,
-            self.teachRequested,
-            self.escapePressed,
-            self.undoRequested,
-            self.redoRequested,
-        ):
+        for signal in (self.promptsChanged, self.runRequested, self.teachRequested):
+            signal.disconnectAll()
+        for signal in (self.escapePressed, self.undoRequested, self.redoRequested):
             signal.disconnectAll()
 
     # --- how it is made

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import qt
+import slicer
 from slicer.i18n import tr as _
 
 from SATSegmentLib.engine.api import RunListener
@@ -17,6 +18,8 @@ from SATSegmentLib.gui.signal import Connections, Signal
 from SATSegmentLib.types import Progress
 
 _TWICE_SECONDS = 1.0
+_LOG_PROPERTY = "SATSegmentLog"
+_LOG_LINES = 500
 _RUN_KEYS = "⌘↵" if sys.platform == "darwin" else "Ctrl+↵"
 
 
@@ -26,6 +29,7 @@ class RunController:
     Signals
     -------
     started(), ended(output, error): around a run; `output` is a `mrml.run.RunOutput` or None.
+    progressed(Progress): on the way.
 
     Parameters
     ----------
@@ -36,7 +40,7 @@ class RunController:
     """
 
     def __init__(self, ui: Any, start: Callable[..., Any], onProcessor: Callable[[], None]) -> None:
-        self.started, self.ended = Signal(), Signal()
+        self.started, self.ended, self.progressed = Signal(), Signal(), Signal()
         self._ui, self._start, self._onProcessor = ui, start, onProcessor
         self._connections = Connections()
         self._task: Any = None
@@ -49,9 +53,15 @@ class RunController:
         connect(ui.errorCloseButton, "clicked()", self.closeError)
         connect(ui.errorActionButton, "clicked()", self._onErrorAction)
         connect(ui.copyLogButton, "clicked()", self._onCopyLog)
+        self._restoreLog()
         self._forgetWarnings()
         self.closeError()
         self._showIdle()
+
+    @property
+    def told(self) -> str:
+        """What is said of the last thing that was done."""
+        return str(self._ui.errorLabel.text if not self._ui.errorFrame.isHidden() else self._ui.stageLabel.text)
 
     @property
     def running(self) -> bool:
@@ -111,6 +121,7 @@ class RunController:
         self._connections.release()
         self.started.disconnectAll()
         self.ended.disconnectAll()
+        self.progressed.disconnectAll()
 
     def say(self, text: str) -> None:
         """What came of the last thing that was done, until the next one."""
@@ -132,13 +143,24 @@ class RunController:
 
     def log(self, text: str) -> None:
         """A line with the time. Names of patients, scans and files do not belong here."""
-        self._ui.logTextEdit.appendPlainText(f"{time.strftime('%H:%M:%S')} {text}")
+        self._append(f"{time.strftime('%H:%M:%S')} {text}")
+
+    def _append(self, text: str) -> None:
+        edit = self._ui.logTextEdit
+        edit.appendPlainText(text)
+        # Kept by the application, which outlives this panel: a reload must not lose what went wrong before it.
+        slicer.app.setProperty(_LOG_PROPERTY, "\n".join(edit.plainText.splitlines()[-_LOG_LINES:]))
+
+    def _restoreLog(self) -> None:
+        before = slicer.app.property(_LOG_PROPERTY)
+        if before:
+            self._ui.logTextEdit.setPlainText(str(before))
 
     def showError(self, error: BaseException) -> None:
         """What happened, what it means, what to do."""
         self.log(f"{type(error).__name__}: {error}")
         for note in getattr(error, "__notes__", ()):
-            self._ui.logTextEdit.appendPlainText(note)
+            self._append(note)
         self._offersProcessor = isinstance(error, OutOfMemory) and error.device != "cpu"
         text = str(error)
         if not isinstance(error, SATSegmentError):
@@ -158,6 +180,7 @@ class RunController:
     def _onProgress(self, progress: Progress) -> None:
         ui = self._ui
         ui.progressBar.setValue(round(progress.fraction * 1000))
+        self.progressed.emit(progress)
         if not progress.fraction:
             self.log(progress.stage)  # what is told before any work was done: loading, and what the run will take
         if not self._task.cancelAsked:

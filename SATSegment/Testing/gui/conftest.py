@@ -12,10 +12,13 @@ from rig.start import settingsFolder, start
 
 start()
 
+import slicer  # noqa: E402
+
 
 @pytest.fixture(autouse=True)
 def _settings(tmp_path: Path) -> None:
     settingsFolder(str(tmp_path / "settings"))
+    slicer.app.setProperty("SATSegmentLog", "")
 
 
 @pytest.fixture(autouse=True)
