@@ -10,9 +10,11 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from SATSegmentLib.anatomy.languages.reading import read
 from SATSegmentLib.anatomy.personal.user_words import find_words
 from SATSegmentLib.anatomy.resolver import lists, refusals
 from SATSegmentLib.anatomy.resolver.answers import Composite, DidYouMean, NotSegmentable, Resolution, Resolved, Unknown
+from SATSegmentLib.anatomy.resolver.any_language import resolve_any_language
 from SATSegmentLib.anatomy.resolver.question import MAX_CANDIDATES, Question
 from SATSegmentLib.anatomy.suggestions.suggestion import Suggestion, reason_of, suggest, suggest_prompts
 from SATSegmentLib.anatomy.suggestions.tree_names import is_name
@@ -92,26 +94,27 @@ def resolve_vocabulary(text: str, modality: Modality) -> Resolution:
     if DEFAULT_NAME.fullmatch(text) or SCORE.search(text):
         return Unknown(text)
     written = read_written(text, is_name)
-    if written.left_out:
+    # "LWK 4" is no copy of "LWK".
+    if written.left_out and not any(reading.certain for reading in read(text)):
         return _asked(text, written, modality)
-    return _answer(text, modality)
+    return resolve_any_language(text, modality, _answer)
 
 
-def _answer(text: str, modality: Modality) -> Resolution:
-    """The answer to a text without signs and suffixes."""
+def _answer(text: str, modality: Modality, guess: bool = True) -> Resolution:
+    """The answer to an English text without signs and suffixes; where it is not to `guess`, from names alone."""
     if _COUINAUD.search(text) and counts_liver_segments(read_words(text).tokens) is not False:
-        answer = _answer_as_written(_COUINAUD.sub(r"liver \1", text), modality)
+        answer = _answer_as_written(_COUINAUD.sub(r"liver \1", text), modality, guess)
         return replace(answer, text=text)
-    answer = _answer_as_written(text, modality)
+    answer = _answer_as_written(text, modality, guess)
     sure = isinstance(answer, Resolved | Composite)
     if not sure and _SEGMENTS.search(text) and counts_liver_segments(read_words(text).tokens) is None:
         # "Segments 5 to 8" of what? Of the liver they can be had; that it is meant was not said.
-        meant = _offered(_answer_as_written(_SEGMENTS.sub(r"liver \1", text), modality), modality)
+        meant = _offered(_answer_as_written(_SEGMENTS.sub(r"liver \1", text), modality, guess), modality)
         answer = DidYouMean(text, meant) if meant else answer
     return answer
 
 
-def _answer_as_written(text: str, modality: Modality) -> Resolution:
+def _answer_as_written(text: str, modality: Modality, guess: bool) -> Resolution:
     question = Question(text, modality)
     if not question.words.name_something:
         return Unknown(text)
@@ -124,7 +127,7 @@ def _answer_as_written(text: str, modality: Modality) -> Resolution:
         or refusals.by_abbreviation(question)
         or refusals.unsupported(question)
         or refusals.in_tree(question)
-        or refusals.by_likeness(question)
+        or (refusals.by_likeness(question) if guess else None)
         or Unknown(text)
     )
 

@@ -14,26 +14,38 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache, lru_cache
+from typing import NamedTuple
 
+from SATSegmentLib.anatomy.languages.display import with_side
+from SATSegmentLib.anatomy.languages.reading import Reading, read
 from SATSegmentLib.anatomy.suggestions.highlight import spans_of
 from SATSegmentLib.anatomy.suggestions.index import MAX_TOKENS, load_index
 from SATSegmentLib.anatomy.suggestions.index import forget as forget_words
 from SATSegmentLib.anatomy.suggestions.left_out import left_out
+from SATSegmentLib.anatomy.suggestions.other_languages import preload_languages, suggest_in_languages
 from SATSegmentLib.anatomy.suggestions.suggestion import Match, Suggestion, suggest
 from SATSegmentLib.anatomy.suggestions.tree_names import NamedConcept, is_name, load_tree_names
 from SATSegmentLib.anatomy.suggestions.word_search import suggest_words
 from SATSegmentLib.anatomy.text.numbering import numbered_parts
 from SATSegmentLib.anatomy.text.words import MAX_CHARACTERS, Words, read_words
 from SATSegmentLib.anatomy.text.written import read_written
+from SATSegmentLib.anatomy.vocabulary.labels import find_label
 from SATSegmentLib.anatomy.vocabulary.lexicon import Entry, Structure, load_lexicon
 from SATSegmentLib.types import Modality
 
 # Places that are kept for what SAT cannot do here, where there is such.
 _GREYED_PLACES = 3
+# Places that are kept for names in other languages, where English names fit as well.
+_OTHER_PLACES = 3
+_GUESSES = ("typo", "partial")
 
 
-def search(text: str, modality: Modality, limit: int = 12, model_sha256: str = "") -> list[Suggestion]:
+def search(
+    text: str, modality: Modality, limit: int = 12, model_sha256: str = "", language: str = "en"
+) -> list[Suggestion]:
     """The structures that `text` may mean, the likeliest first; empty where nothing fits.
+
+    Names of all languages are searched at once; beginnings in the user's own language come first.
 
     Parameters
     ----------
@@ -45,6 +57,8 @@ def search(text: str, modality: Modality, limit: int = 12, model_sha256: str = "
         How many suggestions at most.
     model_sha256 : str
         The checkpoint that will run; words that were taught to another one are greyed. Empty: not known.
+    language : str
+        The user's language, as `languages.display.language_of` gives it.
     """
     text = text[:MAX_CHARACTERS].strip()
     if not text or limit < 1:
@@ -55,7 +69,65 @@ def search(text: str, modality: Modality, limit: int = 12, model_sha256: str = "
     whole = [hit for hit in ranked if hit.match == "exact" and hit.status == "trained" and not hit.left_out]
     rest = [hit for hit in ranked if hit not in whole]
     possible = [hit for hit in taught if hit.status == "taught"]
-    return [*whole, *possible, *rest, *(hit for hit in taught if hit not in possible)][:limit]
+    others = _in_other_languages(text, modality, limit, language, rest, bool(whole))
+    hits = [*whole, *others.whole, *possible, *others.rest, *(hit for hit in taught if hit not in possible)]
+    unique: dict[tuple[str, bool], Suggestion] = {}
+    for hit in hits:
+        unique.setdefault((hit.name, hit.what == "word"), hit)
+    return list(unique.values())[:limit]
+
+
+class _Others(NamedTuple):
+    """Suggestions in other languages: whole names, and the rest merged with what English has besides whole names."""
+
+    whole: list[Suggestion]
+    rest: list[Suggestion]
+
+
+def _in_other_languages(
+    text: str, modality: Modality, limit: int, language: str, english: list[Suggestion], has_whole: bool
+) -> _Others:
+    whole = [hit for reading in read(text) if reading.certain for hit in _of_reading(reading, modality, limit)]
+    guesses = not has_whole and not whole and all(hit.match in _GUESSES for hit in english)
+    if whole:
+        english = [hit for hit in english if hit.match not in _GUESSES]
+    begun = suggest_in_languages(text, modality, limit, guesses)
+    named = {hit.name for hit in whole}
+    begun = tuple(hit for hit in begun if hit.name not in named)
+    if not begun:
+        return _Others(whole, english)
+    if guesses:
+        sure = [hit for hit in begun if hit.match not in _GUESSES]
+        slips = [hit for hit in english if hit.match == "typo"]
+        others = [hit for hit in (*begun, *english) if hit not in sure and hit not in slips]
+        return _Others(whole, [*sure, *slips, *others] if not sure else [*sure, *slips])
+    if language != "en":
+        return _Others(whole, [*begun, *english])
+    kept = min(len(begun), _OTHER_PLACES if limit > 2 * _OTHER_PLACES else 0)
+    return _Others(whole, [*english[: max(0, limit - kept)], *begun, *english])
+
+
+def _of_reading(reading: Reading, modality: Modality, limit: int) -> list[Suggestion]:
+    """What a whole text of another language stands for."""
+    english = reading.english
+    found = _ranked(read_words(english), english, modality, limit)
+    hits = [hit for hit in found if hit.match == "exact" and hit.status == "trained"]
+    label = find_label(modality, english)
+    if label is not None:
+        hits = [hit for hit in hits if hit.name == label.text]
+    elif english.startswith(("both ", "all ")):
+        base = english.partition(" ")[2]
+        pair = [hit for hit in hits if hit.name == f"left and right {base}"]
+        hits = pair or [hit for hit in hits if hit.name == base] or hits
+    elif any(hit.what == "composite" for hit in hits[:1]):
+        hits = hits[:1]
+    shown = with_side(reading.name, reading.side, reading.language)
+    return [replace(hit, matched=shown, spans=((0, len(shown)),)) for hit in hits if _is_on(hit, reading.side)]
+
+
+def _is_on(hit: Suggestion, side: str) -> bool:
+    """Whether a suggestion is on the side that was said; what has no sides may be offered, the other side not."""
+    return side not in ("left", "right") or not hit.name.startswith({"left": "right ", "right": "left "}[side])
 
 
 def _as_written(text: str, modality: Modality, limit: int) -> list[Suggestion]:
@@ -255,9 +327,12 @@ def preload(modality: Modality) -> None:
     """Load all that search needs, so that the first keystroke does not wait for it."""
     load_index(modality)
     load_tree_names()
+    preload_languages()
 
 
 def forget() -> None:
     """Drop what was kept from earlier keystrokes; for measurements."""
     _ranked.cache_clear()
+    suggest_in_languages.cache_clear()
+    read.cache_clear()
     forget_words()
