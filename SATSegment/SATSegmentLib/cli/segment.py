@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from SATSegmentLib.anatomy.languages.display import TITLES, local_name
 from SATSegmentLib.cli.inspect import add_choice
 from SATSegmentLib.scans.read import is_dicom_path
 from SATSegmentLib.storage.write import FORMATS, DicomSource, check_source, format_of
@@ -40,6 +41,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         metavar="NAME",
         help="structure to segment; give it several times, or several names divided by semicolons",
+    )
+    parser.add_argument(
+        "--language",
+        choices=tuple(TITLES),
+        default="en",
+        help="show the structures' names in this language as well; --prompt understands all of them (default: en)",
     )
     parser.add_argument("--modality", required=True, choices=MODALITIES, help="of the scan")
     parser.add_argument("--model", default="demo", help="model folder or name (see `satsegment models`; default: demo)")
@@ -186,7 +193,7 @@ def _segment(arguments: argparse.Namespace, prompts: list[Prompt]) -> int:
         # The last plan is the one that was carried out.
         report |= {"plan": dataclasses.asdict(plans[-1]), "seconds": round(took, 3)}
         write_report(arguments.report, report, overwrite=arguments.overwrite)
-    print_results(answer.results)
+    print_results(answer.results, arguments.language)
     for doubt in image.doubts:
         # Once more beside the numbers: a warning that scrolled by is no warning.
         print(f"Doubt ({doubt.kind}): {doubt.text}")
@@ -204,12 +211,14 @@ def _dicom_source(arguments: argparse.Namespace) -> DicomSource | None:
     return None
 
 
-def print_results(results: Sequence[SegmentResult]) -> None:
-    """A table of what was found."""
+def print_results(results: Sequence[SegmentResult], language: str = "en") -> None:
+    """A table of what was found, with the names in a language behind it."""
     width = max(len(result.prompt.text) for result in results)
     print(f"{'structure':<{width}}  status       mL  probability")
     for result in results:
-        notes = [f"cut by the scan's border: {' '.join(result.cut_by)}"] if result.cut_by else []
+        local = local_name(result.prompt.text, language) if result.prompt.trained else ""
+        notes = [local] if local else []
+        notes += [f"cut by the scan's border: {' '.join(result.cut_by)}"] if result.cut_by else []
         notes += [] if result.prompt.trained else [_untrained(result.prompt)]
         notes += ["not known to this model: choose another one"] if result.status == "unknown" else []
         numbers = f"{result.volume_ml:7.1f}  {result.mean_probability:11.2f}"

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from SATSegmentLib import anatomy
+from SATSegmentLib.anatomy.languages.display import TITLES, local_name
 from SATSegmentLib.anatomy.suggestions.tree_names import find_concept, load_tree_names
+from SATSegmentLib.anatomy.vocabulary.definitions import Definition, definition_of
 from SATSegmentLib.errors import PromptError
 from SATSegmentLib.types import MODALITIES, Prompt
 
@@ -26,8 +28,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("search", nargs="?", help='words to search for, e.g. "lt kidn"; may be incomplete or misspelt')
     what.add_argument("--resolve", metavar="TEXT", help="what TEXT means as a prompt: never a silent guess")
+    what.add_argument("--about", metavar="NAME", help="what a label means, and what it holds and leaves out")
     what.add_argument("--tree", metavar="NAME", help="where a structure stands in the knowledge tree")
-    parser.add_argument("--modality", choices=MODALITIES, help="modality of the scan; needed but for --tree")
+    parser.add_argument(
+        "--modality", choices=MODALITIES, help="modality of the scan; needed but for --about and --tree"
+    )
+    parser.add_argument(
+        "--language",
+        choices=tuple(TITLES),
+        default="en",
+        help="show names in this language as well; all languages are understood without it (default: %(default)s)",
+    )
     parser.add_argument("--limit", type=int, default=12, help="how many suggestions at most (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print JSON for programs")
 
@@ -35,12 +46,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     if arguments.tree is not None:
         answer, lines = _tree(arguments.tree, arguments.modality)
+    elif arguments.about is not None:
+        answer, lines = _about(arguments.about, arguments.modality, arguments.language)
     elif arguments.modality is None:
         raise PromptError("The modality is missing.", "Add --modality ct, mri or pet.")
     elif arguments.resolve is not None:
-        answer, lines = _resolve(arguments.resolve, arguments.modality)
+        answer, lines = _resolve(arguments.resolve, arguments.modality, arguments.language)
     else:
-        answer, lines = _search(arguments.search, arguments.modality, arguments.limit)
+        answer, lines = _search(arguments.search, arguments.modality, arguments.limit, arguments.language)
     if arguments.json:
         print(json.dumps(answer, indent=2, ensure_ascii=False))
     else:
@@ -48,22 +61,62 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _search(text: str, modality: Any, limit: int) -> tuple[dict[str, Any], Iterator[str]]:
+def _about(text: str, modality: Any, language: str) -> tuple[dict[str, Any], Iterator[str]]:
+    modalities = [modality] if modality else MODALITIES
+    prompts: tuple[Prompt, ...] = next((found for one in modalities if (found := _certain(text, one))), ())
+    if not prompts:
+        raise PromptError(f"{text!r} is not one label of SAT.", "Look for it with `satsegment terms`.")
+    definitions = [definition_of(prompt.text) for prompt in prompts]
+    answer = {
+        "text": text,
+        "labels": [
+            {
+                "label": one.label,
+                "name": local_name(one.label, language) or one.label,
+                "definition": one.text,
+                "scope": one.scope,
+                "source": one.source,
+                "scope_source": one.scope_source,
+                "datasets": list(one.datasets),
+            }
+            for one in definitions
+        ],
+    }
+    return answer, (line for one in definitions for line in _definition_lines(one, language))
+
+
+def _certain(text: str, modality: Any) -> tuple[Prompt, ...]:
+    answer = anatomy.resolve(text, modality)
+    if isinstance(answer, anatomy.Composite):
+        return answer.prompts
+    return (answer.prompt,) if isinstance(answer, anatomy.Resolved) else ()
+
+
+def _definition_lines(found: Definition, language: str) -> Iterator[str]:
+    yield _both_names(found.label, language)
+    yield f"  {found.text}  [{found.source}]"
+    yield f"  {found.scope}" + (f"  [{found.scope_source}]" if found.scope_source else "")
+    yield f"  data sets: {', '.join(found.datasets)}"
+
+
+def _search(text: str, modality: Any, limit: int, language: str) -> tuple[dict[str, Any], Iterator[str]]:
     if limit < 1:
         raise PromptError(f"--limit {limit} leaves nothing to show.", "Use 1 or more.")
-    hits = anatomy.search(text, modality, limit)
+    hits = anatomy.search(text, modality, limit, language=language)
     answer = {"text": text, "modality": modality, "suggestions": [_suggestion(hit) for hit in hits]}
-    return answer, _lines(hits) if hits else iter(["Nothing fits."])
+    return answer, _lines(hits, language) if hits else iter(["Nothing fits."])
 
 
-def _lines(hits: list[anatomy.Suggestion] | tuple[anatomy.Suggestion, ...]) -> Iterator[str]:
+def _lines(hits: list[anatomy.Suggestion] | tuple[anatomy.Suggestion, ...], language: str = "en") -> Iterator[str]:
     width = min(60, max(len(hit.name) for hit in hits))
     for hit in hits:
         alias = "" if hit.matched.lower() == hit.name.lower() else f'as "{_marked(hit)}"'
         state = hit.reason or f"{_GRADES[hit.grade]} evidence, {hit.scans:,} scans"
         members = f"{len(hit.prompts)} labels" if len(hit.prompts) > 1 else ""
+        local = local_name(hit.name, language)
+        local = "" if local == hit.matched else local
         code = hit.codes[-1] if hit.codes else ""
-        yield "  ".join(filter(None, (hit.name.ljust(width), state, members, code, alias))).rstrip()
+        yield "  ".join(filter(None, (hit.name.ljust(width), local, state, members, code, alias))).rstrip()
 
 
 def _marked(hit: anatomy.Suggestion) -> str:
@@ -104,18 +157,20 @@ def _prompt(prompt: Prompt) -> dict[str, Any]:
     }
 
 
-def _resolve(text: str, modality: Any) -> tuple[dict[str, Any], Iterator[str]]:
+def _resolve(text: str, modality: Any, language: str) -> tuple[dict[str, Any], Iterator[str]]:
     resolution = anatomy.resolve(text, modality)
     answer: dict[str, Any] = {"text": text, "modality": modality, "answer": _ANSWERS[type(resolution)]}
     if isinstance(resolution, anatomy.Resolved):
         answer |= {"label": resolution.prompt.text, "prompts": [_prompt(resolution.prompt)]}
-        return answer, iter([resolution.prompt.text])
+        return answer, iter([_both_names(resolution.prompt.text, language)])
     if isinstance(resolution, anatomy.Composite):
         answer |= {"name": resolution.name, "prompts": [_prompt(prompt) for prompt in resolution.prompts]}
-        return answer, iter([f"{resolution.name}:", *(f"  {prompt.text}" for prompt in resolution.prompts)])
+        return answer, iter(
+            [f"{resolution.name}:", *(f"  {_both_names(prompt.text, language)}" for prompt in resolution.prompts)]
+        )
     if isinstance(resolution, anatomy.DidYouMean):
         answer["candidates"] = [_suggestion(hit) for hit in resolution.candidates]
-        return answer, iter(["Did you mean", *(f"  {line}" for line in _lines(resolution.candidates))])
+        return answer, iter(["Did you mean", *(f"  {line}" for line in _lines(resolution.candidates, language))])
     if isinstance(resolution, anatomy.NotSegmentable):
         nearest = [_prompt(prompt) for prompt in resolution.nearest]
         answer |= {"concept": resolution.concept, "concept_id": resolution.concept_id, "reason": resolution.reason}
@@ -123,6 +178,12 @@ def _resolve(text: str, modality: Any) -> tuple[dict[str, Any], Iterator[str]]:
         near = [f"  nearest: {prompt.text} ({prompt.modality})" for prompt in resolution.nearest]
         return answer, iter([f"{resolution.concept}: {resolution.reason}", *near])
     return answer, iter(["Unknown. Free text runs only where you ask for it."])
+
+
+def _both_names(label: str, language: str) -> str:
+    """The trained string, and its name in the user's language behind it."""
+    name = local_name(label, language)
+    return f"{label}  ({name})" if name else label
 
 
 def _tree(name: str, modality: str | None) -> tuple[dict[str, Any], Iterator[str]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from SATSegmentLib.anatomy.text.bases import DISC
+
 _MOST = {"c": 7, "t": 13, "l": 6, "s": 5}
 _VERTEBRA = re.compile(r"(cervical|thoracic|lumbar|sacral) vertebra(?:e$| <n>)")
 _REGION = {"cervical": "c", "thoracic": "t", "lumbar": "l", "sacral": "s"}
@@ -13,7 +15,6 @@ ROMAN = {
     "i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "vi": 6, "vii": 7, "viii": 8, "ix": 9, "x": 10, "xi": 11, "xii": 12,
 }  # fmt: skip
 
-DISC = "intervertebral disc between <vertebra> and <vertebra>"
 # Bases that a number may stand with.
 COUNTED = ("rib <n>", "rib", "liver segment <n>", "vertebrae", DISC, "intervertebral discs")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from SATSegmentLib.anatomy.languages.counted import DISC
 from SATSegmentLib.anatomy.languages.grammar import LANGUAGES, load_grammars
 from SATSegmentLib.anatomy.languages.names import load_names
+from SATSegmentLib.anatomy.text.bases import base_of
 
 TRADITIONAL = "zh-Hant"
 # Languages that a user can choose, with what each calls itself.
@@ -15,11 +15,6 @@ TITLES = {
     "en": "English", "de": "Deutsch", "fr": "Français", "es": "Español", "it": "Italiano", "pt": "Português",
     "zh": "简体中文", TRADITIONAL: "繁體中文", "ja": "日本語",
 }  # fmt: skip
-
-_SIDE = re.compile(r"\b(left|right) ")
-_VERTEBRA = re.compile(r"(cervical|thoracic|lumbar|sacral) vertebrae (\d+) \([ctls]\d+\)")
-_RIB = re.compile(r"rib (\d+)")
-_LEVELS = re.compile(r"\(([tl]\d+)\)")
 
 
 def language_of(locale: str) -> str:
@@ -46,8 +41,7 @@ def local_name(label: str, language: str) -> str:
     if code not in LANGUAGES:
         return ""
     preferred = load_names(code).preferred
-    side = match[1] if (match := _SIDE.search(label)) else ""
-    base, number = _base(_SIDE.sub("", label, count=1))
+    base, side, number = base_of(label)
     name = preferred.get(base) or preferred.get(f"={base}")
     if name is None:
         return ""
@@ -75,18 +69,6 @@ def with_side(name: str, side: str, language: str, gender: str = "") -> str:
     else:
         vowel = "a" if feminine else "o"
     return grammar.side_forms[side].format(name=name, o=vowel, e="e" if feminine else "", s="s" if plural else "")
-
-
-def _base(unsided: str) -> tuple[str, str]:
-    """The base of a name without its side, and its number."""
-    if match := _VERTEBRA.fullmatch(unsided):
-        return f"{match[1]} vertebra <n>", match[2]
-    if match := _RIB.fullmatch(unsided):
-        return "rib <n>", match[1]
-    if unsided.startswith("intervertebral disc between"):
-        levels = [level.upper() for level in _LEVELS.findall(unsided)]
-        return DISC, "/".join(levels if len(levels) == 2 else [*levels, "S1"])
-    return unsided, ""
 
 
 def _traditional(text: str) -> str:

@@ -12,10 +12,11 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from SATSegmentLib.anatomy.languages import unspaced
-from SATSegmentLib.anatomy.languages.counted import DISC, ROMAN, Count, english_of, is_counted
+from SATSegmentLib.anatomy.languages.counted import ROMAN, Count, english_of, is_counted
 from SATSegmentLib.anatomy.languages.grammar import UNSPACED, WORDY, Grammar, load_grammars
 from SATSegmentLib.anatomy.languages.names import ORDINAL_ENDING, Name, Names, load_names
 from SATSegmentLib.anatomy.languages.stems import looks_plural
+from SATSegmentLib.anatomy.text.bases import DISC
 from SATSegmentLib.anatomy.text.spelling import fold
 
 MAX_CHARACTERS = 120

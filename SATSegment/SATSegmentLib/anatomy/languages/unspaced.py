@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from SATSegmentLib.anatomy.languages.counted import DISC, Count, english_of, is_counted
+from SATSegmentLib.anatomy.languages.counted import Count, english_of, is_counted
 from SATSegmentLib.anatomy.languages.names import Name, Names, without_marks
+from SATSegmentLib.anatomy.text.bases import DISC
 
 # English, certain, name, side: what `reading.Reading` adds the language to.
 Found = tuple[str, bool, str, str]

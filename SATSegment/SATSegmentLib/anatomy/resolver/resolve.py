@@ -27,6 +27,8 @@ from SATSegmentLib.errors import PromptError
 from SATSegmentLib.types import MODALITIES, Modality, Prompt
 
 # Roman numerals count the liver's segments where nothing else is said: "segment VII", "segments II-III".
+# Letters and numbers only, without the signs and brackets of copies and of TG-263.
+_PLAIN = re.compile(r"[^\W_][^_~!*^#+()]*")
 _COUINAUD = re.compile(r"(?i)(?<![^\W_])(segments?|segs?\.?)(?=[\s_]+(?:viii|vii|vi|v|iv|iii|ii|i)[ab]?(?![^\W_]))")
 
 _SEGMENTS = re.compile(r"(?i)(?<![^\W_])(segments|segs\.?)(?=[\s_]*\d)")
@@ -94,10 +96,16 @@ def resolve_vocabulary(text: str, modality: Modality) -> Resolution:
     if DEFAULT_NAME.fullmatch(text) or SCORE.search(text):
         return Unknown(text)
     written = read_written(text, is_name)
-    # "LWK 4" is no copy of "LWK".
-    if written.left_out and not any(reading.certain for reading in read(text)):
+    if written.left_out and not _is_counted(text):
         return _asked(text, written, modality)
     return resolve_any_language(text, modality, _answer)
+
+
+def _is_counted(text: str) -> bool:
+    """Whether the number of a text counts in another language: "LWK 4" is no copy of "LWK"."""
+    if not _PLAIN.fullmatch(text):
+        return False
+    return any(reading.certain and any(c.isdigit() for c in reading.english) for reading in read(text))
 
 
 def _answer(text: str, modality: Modality, guess: bool = True) -> Resolution:

@@ -9,12 +9,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache, lru_cache
 
-from SATSegmentLib.anatomy.languages.counted import DISC
 from SATSegmentLib.anatomy.languages.display import with_side
 from SATSegmentLib.anatomy.languages.grammar import UNSPACED, WORDY, load_grammars
 from SATSegmentLib.anatomy.languages.names import Name, load_names, without_marks
 from SATSegmentLib.anatomy.languages.unspaced import is_unspaced
 from SATSegmentLib.anatomy.suggestions.suggestion import Match, Suggestion, suggest
+from SATSegmentLib.anatomy.text.bases import DISC
 from SATSegmentLib.anatomy.text.spelling import fold
 from SATSegmentLib.anatomy.text.typos import Spellings
 from SATSegmentLib.anatomy.vocabulary.lexicon import Structure, load_lexicon
@@ -129,16 +129,18 @@ def _wordy_hits(folded: str, language: str, modality: Modality, guesses: bool) -
         holding = [index.holding(token, True) for token in tokens]
         match = "typo"
     numbers = set.intersection(*holding)
-    if not numbers and guesses and len(tokens) > 1:
-        numbers, match = _most_held(tokens, holding), "partial"
+    if not numbers and guesses and len(tokens) > 1 and not any(token.isdigit() for token in tokens):
+        numbers, match = _most_held(index, tokens, holding), "partial"
     return [hit for n in numbers for hit in _hits(index.names[n], tokens, side, language, modality, match)]
 
 
-def _most_held(tokens: list[str], holding: list[set[int]]) -> set[int]:
-    """The names that hold the most of the words, and half of them at least."""
+def _most_held(index: NameIndex, tokens: list[str], holding: list[set[int]]) -> set[int]:
+    """The names that hold the most of the words, half of them at least; by one word only where that is all of it."""
     counts = Counter(n for token, found in zip(tokens, holding, strict=True) if len(token) > 2 for n in found)
     most = max(counts.values(), default=0)
-    return {n for n, count in counts.items() if count == most} if 2 * most >= len(tokens) else set()
+    if 2 * most < len(tokens):
+        return set()
+    return {n for n, count in counts.items() if count == most and (most > 1 or len(index.names[n].words) == 1)}
 
 
 def _side_of(sides: dict[str, str], after: dict[str, str], place: int, word: str) -> str:
