@@ -96,16 +96,14 @@ def resolve_vocabulary(text: str, modality: Modality) -> Resolution:
     if DEFAULT_NAME.fullmatch(text) or SCORE.search(text):
         return Unknown(text)
     written = read_written(text, is_name)
-    if written.left_out and not _is_counted(text):
+    if written.left_out and not _is_named_elsewhere(text):
         return _asked(text, written, modality)
     return resolve_any_language(text, modality, _answer)
 
 
-def _is_counted(text: str) -> bool:
-    """Whether the number of a text counts in another language: "LWK 4" is no copy of "LWK"."""
-    if not _PLAIN.fullmatch(text):
-        return False
-    return any(reading.certain and any(c.isdigit() for c in reading.english) for reading in read(text))
+def _is_named_elsewhere(text: str) -> bool:
+    """Whether all of a plain text is a name in another language: "LWK 4" is no copy of "LWK"."""
+    return bool(_PLAIN.fullmatch(text)) and any(reading.certain for reading in read(text))
 
 
 def _answer(text: str, modality: Modality, guess: bool = True) -> Resolution:
