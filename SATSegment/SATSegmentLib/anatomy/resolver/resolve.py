@@ -144,9 +144,12 @@ def _asked(text: str, written: Written, modality: Modality) -> Resolution:
     if isinstance(inner, NotSegmentable):
         return replace(inner, text=text)
     candidates = [_without(hit, written.left_out) for hit in _offered(inner, modality)]
+    answer = _answer(text, modality)
+    if isinstance(answer, NotSegmentable) and not isinstance(inner, Resolved | Composite):
+        return answer  # "sellar region" is known as it stands
     if not candidates:
         return Unknown(text)
-    whole = _offered(_answer(text, modality), modality)
+    whole = _offered(answer, modality)
     names = {hit.name for hit in candidates}
     also = [hit for hit in whole if hit.match == "exact" and hit.name not in names]
     return DidYouMean(text, tuple([*candidates, *also][:MAX_CANDIDATES]))

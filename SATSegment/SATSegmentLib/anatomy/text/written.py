@@ -170,16 +170,20 @@ def _taken_away(name: str, is_name: Callable[[str], bool]) -> tuple[str, str] | 
     match = _TAKEN_AWAY.search(name)
     if match and _names(name[: match.start()]) and _names(name[match.start() :]):
         return name[: match.start()].strip(), name[match.start() :].strip()
-    for match in _HYPHEN.finditer(name):
-        before, behind = name[: match.start()], name[match.end() :]
-        if (_TARGET.fullmatch(behind.strip()) or _LESIONS.fullmatch(behind.strip())) and is_name(before):
+    joined = list(_HYPHEN.finditer(name))
+    # "left-kidney-cyst" is a name with hyphens for spaces.
+    spaced = len(joined) > 1 and not re.search(r"[\s_]", name) and is_name(name)
+    for match in joined:
+        before, behind = name[: match.start()], name[match.end() :].strip()
+        lesion = not spaced and _LESIONS.fullmatch(behind)
+        if (_TARGET.fullmatch(behind) or lesion) and is_name(before):
             return before, name[match.start() :].strip()
     return None
 
 
 _LESIONS = re.compile(
     r"tumou?rs?|lesions?|mets?|metastas[ei]s|cancers?|mass(?:es)?|cysts?|nodules?|o?edema|effusions?|vessels?|infarcts?|"
-    r"ha?emorrhages?|embol(?:us|i|ism)|scars?|strokes?|bones?|lungs?|hearts?|spleens?|kidneys?",
+    r"ha?emorrhages?|embol(?:us|i|ism)|scars?|strokes?",
     re.IGNORECASE,
 )
 _SIDES_AND_FILLERS = re.compile(
