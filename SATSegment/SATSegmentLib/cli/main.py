@@ -18,6 +18,7 @@ from SATSegmentLib.errors import Cancelled, SATSegmentError
 _COMMANDS = {
     "segment": "segment structures in a scan by their names",
     "demo": "segment a real head scan with the embedded demonstration model, and draw it",
+    "challenge": "segment cases (.npz) of the CVPR 2025 text-guided segmentation challenge",
     "convert": "turn a released SAT checkpoint into a model folder, once",
     "models": "list the models that are installed, and those that could be",
     "terms": "search the anatomy vocabulary, or resolve words to prompts",

@@ -10,24 +10,26 @@ from torch import Tensor
 from SATSegmentLib.errors import IncompleteCheckpoint, WrongCheckpointKind
 from SATSegmentLib.sat.backbone import BackboneKind
 from SATSegmentLib.sat.backbones.registry import BACKBONES, kind_of_file
+from SATSegmentLib.sat.checkpoint.family import Family
 from SATSegmentLib.sat.shapes import GET_A_NETWORK
 
 
-def backbone_kind(tensors: Mapping[str, Tensor], name: str) -> BackboneKind:
+def backbone_kind(tensors: Mapping[str, Tensor], name: str, family: Family = "sat") -> BackboneKind:
     """The backbone of the network in the file `name`, whose tensors these are (without `module.`).
 
     Raises
     ------
     WrongCheckpointKind
-        It is not a segmentation network of SAT's main family, or its backbone is not known.
+        It is not a segmentation network of the family, or its backbone is not known.
     """
     parts = {key.split(".")[0] for key in tensors}
     embedding = tensors.get("modality_embed.weight")
-    if "cvpr25" in name.lower() or (embedding is not None and len(embedding) == 5):
+    if family == "sat" and ("cvpr25" in name.lower() or (embedding is not None and len(embedding) == 5)):
         raise WrongCheckpointKind(
             f"{name} belongs to the CVPR 2025 challenge family (five modalities, 8-bit input), which is prepared "
             "and prompted in another way.",
-            "Use the main family: nano.pth or SAT_Pro.pth with its own text encoder.",
+            "Use the main family: nano.pth or SAT_Pro.pth with its own text encoder. "
+            "Cases of the challenge are segmented with `satsegment challenge`.",
         )
     if parts & {"atlas_tower", "temperature"}:
         raise WrongCheckpointKind(f"{name} is a knowledge-pretraining file; it cannot segment.", GET_A_NETWORK)

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from SATSegmentLib.sat.backbone import Spec, Triple
 from SATSegmentLib.sat.backbones.registry import kind_of_spec
+from SATSegmentLib.sat.checkpoint.family import Family
 from SATSegmentLib.sat.checkpoint.file import read_checkpoint_file, require_complete
 from SATSegmentLib.sat.checkpoint.kinds import backbone_kind, refuse_odd_tensors
 from SATSegmentLib.sat.network import SATNetwork
@@ -52,8 +53,16 @@ class NetworkWeights:
     sha256: str
 
 
-def read_network(path: Path) -> NetworkWeights:
+def read_network(path: Path, family: Family = "sat") -> NetworkWeights:
     """Read and check a SAT network in the released `.pth` layout or as safetensors.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    family : str
+        What the caller takes it for. A network of the challenge's family cannot be told from SAT-Nano's by its
+        tensors; one that says so in its name is refused as a "sat".
 
     Raises
     ------
@@ -61,10 +70,10 @@ def read_network(path: Path) -> NetworkWeights:
         One of its kinds, with the file's real nature and what to get instead.
     """
     tensors, sha256 = read_checkpoint_file(path)
-    return check_network(tensors, Path(path).name, sha256)
+    return check_network(tensors, Path(path).name, sha256, family)
 
 
-def check_network(tensors: dict[str, Tensor], name: str, sha256: str) -> NetworkWeights:
+def check_network(tensors: dict[str, Tensor], name: str, sha256: str, family: Family = "sat") -> NetworkWeights:
     """Check a state dict (without `module.`) that was read from the file `name`.
 
     Raises
@@ -72,7 +81,7 @@ def check_network(tensors: dict[str, Tensor], name: str, sha256: str) -> Network
     CheckpointError
         As `read_network`.
     """
-    kind = backbone_kind(tensors, name)
+    kind = backbone_kind(tensors, name, family)
     refuse_odd_tensors(tensors, kind, name)
     tensors = kind.read({key: tensor for key, tensor in tensors.items() if not _TRAINING_ONLY.match(key)}, name)
     architecture = kind.spec.from_shapes({key: tuple(tensor.shape) for key, tensor in tensors.items()})

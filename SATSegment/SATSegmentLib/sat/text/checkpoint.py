@@ -10,6 +10,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from SATSegmentLib.errors import IncompleteCheckpoint, WrongCheckpointKind
+from SATSegmentLib.sat.checkpoint.family import Family
 from SATSegmentLib.sat.checkpoint.file import read_checkpoint_file, require_complete
 from SATSegmentLib.types import Modality
 
@@ -19,6 +20,9 @@ SOURCE_KEY = "source_sha256"
 # Row of each modality in the modality embedding. Row 2 is ultrasound, which the released weights never saw.
 MODALITY_ROWS: dict[Modality, int] = {"ct": 0, "mri": 1, "pet": 3}
 MODALITY_COUNT = 4
+
+# The CVPR 2025 challenge's text encoder knows five, in rows of its own.
+CHALLENGE_ROWS: dict[str, int] = {"ct": 0, "mri": 1, "us": 2, "pet": 3, "microscopy": 4}
 
 # Where the language model's tensors are. A projected encoder has them in a tower: the released one (an MPNet) is named
 # after BioLORD, those of our own pretraining after their model type, as config.json states it ("bert", "roberta").
@@ -84,8 +88,8 @@ class TransformerShape:
     heads: int | None
 
 
-def read_text_weights(path: Path) -> TextWeights:
-    """Read a SAT text encoder in the released `.pth` layout or as safetensors.
+def read_text_weights(path: Path, family: Family = "sat") -> TextWeights:
+    """Read a SAT text encoder of a family in the released `.pth` layout or as safetensors.
 
     Raises
     ------
@@ -96,17 +100,17 @@ def read_text_weights(path: Path) -> TextWeights:
     if path.suffix == ".safetensors":
         with safe_open(path, framework="np") as file:
             sha256 = (file.metadata() or {}).get(SOURCE_KEY, sha256)
-    return check_text_weights(tensors, path.name, sha256)
+    return check_text_weights(tensors, path.name, sha256, family)
 
 
-def check_text_weights(tensors: dict[str, Tensor], name: str, sha256: str) -> TextWeights:
+def check_text_weights(tensors: dict[str, Tensor], name: str, sha256: str, family: Family = "sat") -> TextWeights:
     """Find out what the state dict (names without `module.`) is, and take it apart.
 
     Raises
     ------
     WrongCheckpointKind: a network, a pretraining file, or a text encoder of another family.
     """
-    _refuse_other_kinds(tensors, name)
+    _refuse_other_kinds(tensors, name, family)
     transformer, prefix = _language_model(tensors)
     backbone = {key.removeprefix(prefix): tensor for key, tensor in tensors.items() if key.startswith(prefix)}
     head = {key: tensor for key, tensor in tensors.items() if not key.startswith(prefix)}
@@ -161,7 +165,7 @@ def _language_model(tensors: dict[str, Tensor]) -> tuple[str, str]:
     return "bert", _BARE_BERT
 
 
-def _refuse_other_kinds(tensors: dict[str, Tensor], name: str) -> None:
+def _refuse_other_kinds(tensors: dict[str, Tensor], name: str, family: Family) -> None:
     rooms = {key.split(".")[0] for key in tensors}
     if "backbone" in rooms:
         raise WrongCheckpointKind(f"{name} is a segmentation network, not a text encoder.", _GET_AN_ENCODER)
@@ -173,11 +177,18 @@ def _refuse_other_kinds(tensors: dict[str, Tensor], name: str) -> None:
     embedding = tensors.get("modality_embed.weight")
     if embedding is None:
         raise WrongCheckpointKind(f"{name} is no SAT text encoder: it has no modality embedding.", _GET_AN_ENCODER)
-    if embedding.shape[:1] == (MODALITY_COUNT + 1,):
+    if family == "cvpr25":
+        if embedding.shape[:1] != (len(CHALLENGE_ROWS),):
+            raise WrongCheckpointKind(
+                f"{name} is not the text encoder of the CVPR 2025 challenge: it knows {len(embedding)} modalities, not "
+                f"{len(CHALLENGE_ROWS)}.",
+                "Use text_encoder_cvpr25_v0.pth.",
+            )
+    elif embedding.shape[:1] == (len(CHALLENGE_ROWS),):
         raise WrongCheckpointKind(
             f"{name} belongs to the CVPR 2025 challenge family (five modalities), whose prompts and images are "
             "prepared in another way.",
-            _GET_AN_ENCODER,
+            f"{_GET_AN_ENCODER} Cases of the challenge are segmented with `satsegment challenge`.",
         )
 
 

@@ -11,7 +11,7 @@ Prompts", 2023; Remy et al., "BioLORD-2023", 2024; Jin et al., "MedCPT", 2023.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,7 +20,9 @@ import torch
 from torch import Tensor, nn
 
 from SATSegmentLib.errors import PairMismatch, PromptError, WrongCheckpointKind
+from SATSegmentLib.sat.checkpoint.family import Family
 from SATSegmentLib.sat.text.checkpoint import (
+    CHALLENGE_ROWS,
     MODALITY_COUNT,
     MODALITY_ROWS,
     TextWeights,
@@ -29,7 +31,6 @@ from SATSegmentLib.sat.text.checkpoint import (
 )
 from SATSegmentLib.sat.text.tokenizer import TextTokenizer
 from SATSegmentLib.sat.text.transformer import build_transformer, fill_transformer
-from SATSegmentLib.types import Modality
 
 EncoderKind = Literal["ours", "medcpt", "basebert"]
 
@@ -53,14 +54,22 @@ class QueryModule(nn.Module):
     kind: decides the pooling: the mean over the tokens (`ours`), or the first token.
     width: of the transformer.
     projection: hidden and output width of `ours`'s projection.
+    modalities: rows of the modality embedding.
     """
 
-    def __init__(self, transformer: Any, kind: EncoderKind, width: int, projection: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        transformer: Any,
+        kind: EncoderKind,
+        width: int,
+        projection: tuple[int, int],
+        modalities: int = MODALITY_COUNT,
+    ) -> None:
         super().__init__()
         self.transformer = transformer
         self.kind = kind
         hidden, self.query_dim = projection if kind == "ours" else (width, width)
-        self.head = nn.ModuleDict({"modality_embed": nn.Embedding(MODALITY_COUNT, self.query_dim)})
+        self.head = nn.ModuleDict({"modality_embed": nn.Embedding(modalities, self.query_dim)})
         if kind == "ours":
             self.head["projection_layer"] = nn.Sequential(
                 nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, self.query_dim)
@@ -101,17 +110,22 @@ class TextEncoder:
     tokenizer: the tokenizer.
     """
 
-    def __init__(self, module: QueryModule, tokenizer: TextTokenizer, sha256: str) -> None:
+    def __init__(
+        self, module: QueryModule, tokenizer: TextTokenizer, sha256: str, rows: Mapping[Any, int] = MODALITY_ROWS
+    ) -> None:
         self.module = module.eval().requires_grad_(False)
         self.tokenizer = tokenizer
         self.sha256 = sha256
+        self._rows = rows
         self.kind = module.kind
         self.query_dim = module.query_dim
         config = module.transformer.config
         self.max_tokens = min(_MAX_TOKENS[self.kind], _positions(config))
 
     @classmethod
-    def load(cls, checkpoint: Path, folder: Path, kind: EncoderKind | None = None) -> TextEncoder:
+    def load(
+        cls, checkpoint: Path, folder: Path, kind: EncoderKind | None = None, family: Family = "sat"
+    ) -> TextEncoder:
         """Read a released text checkpoint.
 
         Parameters
@@ -120,6 +134,7 @@ class TextEncoder:
         folder: has the language model's config.json and tokenizer.json (or vocab.txt).
         kind: what the checkpoint is known to be. Without it the file decides between `ours` and the BERTs, and
             the vocabulary between these two.
+        family: "sat", or "cvpr25" for the text encoder of the CVPR 2025 challenge.
 
         Raises
         ------
@@ -127,10 +142,12 @@ class TextEncoder:
         ModelNotFound: the folder lacks a file.
         PairMismatch: checkpoint and folder are of different language models.
         """
-        return cls.from_weights(read_text_weights(checkpoint), folder, kind)
+        return cls.from_weights(read_text_weights(checkpoint, family), folder, kind, family)
 
     @classmethod
-    def from_weights(cls, weights: TextWeights, folder: Path, kind: EncoderKind | None = None) -> TextEncoder:
+    def from_weights(
+        cls, weights: TextWeights, folder: Path, kind: EncoderKind | None = None, family: Family = "sat"
+    ) -> TextEncoder:
         """As `load`, from a checkpoint that was read before."""
         folder = Path(folder).expanduser()
         tokenizer = TextTokenizer.from_folder(folder)
@@ -140,7 +157,8 @@ class TextEncoder:
                 f"{weights.name} with the vocabulary in {folder.name} is the text encoder '{found}', not '{kind}'.",
                 "Use the checkpoint of that encoder, and the tokenizer files of its own language model.",
             )
-        return cls(_build(weights, tokenizer, folder, found), tokenizer, weights.sha256)
+        rows: Mapping[Any, int] = CHALLENGE_ROWS if family == "cvpr25" else MODALITY_ROWS
+        return cls(_build(weights, tokenizer, folder, found, family), tokenizer, weights.sha256, rows)
 
     def features(self, texts: Sequence[str]) -> np.ndarray:
         """Features of texts without modality, float32, shape (texts, query_dim); not normalised.
@@ -162,7 +180,7 @@ class TextEncoder:
                 ).numpy()
         return result
 
-    def modality_vectors(self, modalities: Sequence[Modality]) -> np.ndarray:
+    def modality_vectors(self, modalities: Sequence[str]) -> np.ndarray:
         """What each modality adds to a text's features, float32, shape (modalities, query_dim).
 
         Raises
@@ -170,13 +188,13 @@ class TextEncoder:
         PromptError: a modality that SAT was not trained on.
         """
         for modality in modalities:
-            if modality not in MODALITY_ROWS:
-                raise PromptError(f"SAT knows no modality '{modality}'.", f"Choose one of {', '.join(MODALITY_ROWS)}.")
-        rows = torch.tensor([MODALITY_ROWS[modality] for modality in modalities], dtype=torch.long)
+            if modality not in self._rows:
+                raise PromptError(f"SAT knows no modality '{modality}'.", f"Choose one of {', '.join(self._rows)}.")
+        rows = torch.tensor([self._rows[modality] for modality in modalities], dtype=torch.long)
         with torch.inference_mode():
             return self.module.modality_vectors(rows).numpy()
 
-    def embed(self, texts: Sequence[str], modalities: Sequence[Modality]) -> np.ndarray:
+    def embed(self, texts: Sequence[str], modalities: Sequence[str]) -> np.ndarray:
         """Queries for the network, float32, shape (texts, query_dim): features plus the modality's vector.
 
         Parameters
@@ -220,11 +238,14 @@ def _kind(weights: TextWeights, tokenizer: TextTokenizer) -> EncoderKind:
     return "basebert" if tokenizer.vocabulary_sha256() == _BERT_UNCASED_VOCABULARY else "medcpt"
 
 
-def _build(weights: TextWeights, tokenizer: TextTokenizer, folder: Path, kind: EncoderKind) -> QueryModule:
+def _build(
+    weights: TextWeights, tokenizer: TextTokenizer, folder: Path, kind: EncoderKind, family: Family
+) -> QueryModule:
     with torch.device("meta"):
         transformer = build_transformer(weights, folder)
         width = transformer.config.hidden_size
-        module = QueryModule(transformer, kind, width, _projection(weights, width))
+        modalities = len(CHALLENGE_ROWS) if family == "cvpr25" else MODALITY_COUNT
+        module = QueryModule(transformer, kind, width, _projection(weights, width), modalities)
     rows = transformer.config.vocab_size
     if tokenizer.vocabulary_size != rows:
         raise PairMismatch(

@@ -40,7 +40,7 @@ class Residual:
     def finish(self, first: int, last: int) -> Iterator[Tensor]:
         """Finish the planes [first, last) of the map, and yield each slab in the precision of the arithmetic."""
         rows = slice(0, self._out.shape[3])
-        for low, high in ranges(first, last, slab_planes(self._out)):
+        for low, high in ranges(first, last, _planes(self._out)):
             stored, dtype = self._out[:, :, low:high], computed_in(self._out)
             slab = stored if stored.dtype == dtype else torch.empty_like(stored, dtype=dtype)
             skipped = torch.empty_like(stored, dtype=dtype)
@@ -67,7 +67,7 @@ class Pointwise:
         self._bias = None if block.conv.bias is None else block.conv.bias.to(dtype)
         self.shape = tuple(out.shape[1:])
         moments, rows = Moments(), slice(0, out.shape[3])
-        for low, high in ranges(0, out.shape[2], slab_planes(out)):
+        for low, high in ranges(0, out.shape[2], _planes(out)):
             moments.add(self._product(slice(low, high), rows))
         self._norm = moments.norm(block.norm)
 
@@ -98,6 +98,11 @@ class Averaged:
         x, y, _ = self._step
         seen = self._voxels[:, :, planes.start * x : planes.stop * x, rows.start * y : rows.stop * y]
         into.copy_(F.avg_pool3d(seen.to(into.dtype), self._step))
+
+
+def _planes(out: Tensor) -> int:
+    """A fourth of a slab: both maps that are joined, their product, the skip and the sum are there at once."""
+    return max(slab_planes(out) // 4, 1)
 
 
 def decode(levels: list[Tensor], upsamplers: Sequence[nn.ConvTranspose3d], blocks: Sequence[ResidualBlock]) -> Tensor:
