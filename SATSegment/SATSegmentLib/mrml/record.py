@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import SATSegmentLib
 from SATSegmentLib.anatomy.personal.user_words import is_taught, word_sha256
 from SATSegmentLib.segments.style import segment_id
-from SATSegmentLib.types import SegmentResult
+from SATSegmentLib.types import Doubt, SegmentResult
 
 if TYPE_CHECKING:
     from SATSegmentLib.engine.api import ModelRecord
@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 RECORD_ATTRIBUTE = "SATSegment.Runs"
 
 
-def addRecord(segmentationNode: Any, results: Sequence[SegmentResult], model: ModelRecord, threshold: float) -> None:
+def addRecord(
+    segmentationNode: Any,
+    results: Sequence[SegmentResult],
+    model: ModelRecord,
+    threshold: float,
+    doubts: Sequence[Doubt] = (),
+) -> None:
     """Add a run to the node's record: what another person needs to make the same masks again.
 
     No name of a patient, file or scan goes in: the node's reference to its volume says which scan it was.
@@ -32,6 +38,8 @@ def addRecord(segmentationNode: Any, results: Sequence[SegmentResult], model: Mo
         "threshold": threshold,
         "device": results[0].device if results else "",
         "precision": results[0].precision if results else "",
+        # Their kinds only: their words may name a file.
+        "doubts": [doubt.kind.value for doubt in doubts],
         "prompts": [
             {
                 "text": one.prompt.text,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from SATSegmentLib.engine.api import Engine, RunListener, RunOptions, SegmentAnswer, SegmentRequest
-from SATSegmentLib.errors import ScanError
+from SATSegmentLib.errors import SATSegmentWarning, ScanError
+from SATSegmentLib.mrml.doubts import volumeDoubts
 from SATSegmentLib.mrml.record import addRecord
 from SATSegmentLib.mrml.segmentations import WrittenSegments, checkTarget, createSegmentation, writeResults
 from SATSegmentLib.mrml.undo import RunUndo
@@ -57,6 +59,7 @@ class VolumeRun:
         self, volumeNode: Any, prompts: Sequence[Prompt], options: RunOptions, segmentationNode: Any = None
     ) -> None:
         self.image = imageFromVolume(volumeNode)
+        self.doubts = volumeDoubts(volumeNode, self.image)
         # Before the run: nobody should wait for masks that have no place to go.
         checkTarget(segmentationNode, volumeNode)
         self.prompts, self.options = list(prompts), options
@@ -77,7 +80,13 @@ class VolumeRun:
         SATSegmentError
             As `Engine.segment`.
         """
-        return engine.segment(SegmentRequest.of(self.image, self.prompts, self.options), listener or RunListener())
+        listener = listener or RunListener()
+        for doubt in self.doubts:
+            if listener.on_warning is not None:
+                listener.on_warning(doubt.text)
+            else:
+                warnings.warn(doubt.text, SATSegmentWarning, stacklevel=2)
+        return engine.segment(SegmentRequest.of(self.image, self.prompts, self.options), listener)
 
     def write(self, answer: SegmentAnswer) -> RunOutput:
         """Write an answer as segments.
@@ -104,7 +113,7 @@ class VolumeRun:
             if isNew:
                 volumeNode.GetScene().RemoveNode(node)
             raise
-        addRecord(node, answer.results, answer.model, self.options.threshold)
+        addRecord(node, answer.results, answer.model, self.options.threshold, self.doubts)
         undo.written()
         return RunOutput(node, answer.results, written, self.options.threshold, undo)
 

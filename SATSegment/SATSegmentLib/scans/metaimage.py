@@ -174,7 +174,7 @@ def _affine(path: Path, fields: dict[str, str], dimension: int) -> tuple[np.ndar
     matrix = next((fields[name] for name in ("transformmatrix", "orientation", "rotation") if name in fields), None)
     if matrix is None:
         text = (
-            f"{path} does not say how its axes lie in the patient: left and right are a guess. "
+            "The file does not say how its axes lie in the patient: left and right are a guess. "
             "Do not rely on sides; if you can, export the scan again with its orientation."
         )
         doubts.append(Doubt(DoubtKind.SIDES, text))
@@ -183,7 +183,7 @@ def _affine(path: Path, fields: dict[str, str], dimension: int) -> tuple[np.ndar
         directions = _floats(path, matrix, dimension**2).reshape(dimension, dimension).T
     sizes = next((fields[name] for name in ("elementspacing", "elementsize") if name in fields), None)
     if sizes is None:
-        text = f"{path} gives no voxel size: 1 mm was taken, so sizes and volumes are a guess."
+        text = "The file gives no voxel size: 1 mm was taken, so sizes and volumes are a guess."
         doubts.append(Doubt(DoubtKind.SIZES, text))
         edges = np.ones(dimension)
     else:
@@ -192,7 +192,7 @@ def _affine(path: Path, fields: dict[str, str], dimension: int) -> tuple[np.ndar
     first = np.zeros(dimension) if origin is None else _floats(path, origin, dimension)
     scale = _MILLIMETRES.get(fields.get("distanceunits", "mm").lower())
     if scale is None:
-        text = f"{path} gives lengths in {fields['distanceunits']}, which is no known unit: mm was taken."
+        text = f"The file gives lengths in {fields['distanceunits']}, which is no known unit: mm was taken."
         doubts.append(Doubt(DoubtKind.SIZES, text))
         scale = 1.0
     if np.any(edges[:3] <= 0) or not np.isfinite(edges[:3]).all():

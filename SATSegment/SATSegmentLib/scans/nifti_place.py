@@ -71,7 +71,7 @@ def place(path: Path, header: Place) -> Placed:
     if qform is not None:
         return Placed(qform, ())
     text = (
-        f"{path} does not say how its axes lie in the patient: left and right are a guess. "
+        "The file does not say how its axes lie in the patient: left and right are a guess. "
         "Do not rely on sides; if you can, export the scan again with its orientation."
     )
     sizes = np.diag([*(header.pixdim[1:4] * header.millimetres), 1.0])
@@ -130,7 +130,7 @@ def _conflict(path: Path, sform: np.ndarray, qform: np.ndarray, size: tuple[int,
     return (
         Doubt(
             DoubtKind.GRID,
-            f"The two transforms of {path} disagree: the qform is {what} against the sform. The sform was taken.",
+            f"The two transforms of the file disagree: the qform is {what} against the sform. The sform was taken.",
         ),
     )
 
@@ -154,7 +154,7 @@ def _size_conflict(path: Path, sform: np.ndarray, pixdim: np.ndarray) -> tuple[D
     edges = np.linalg.norm(sform[:3, :3], axis=0)
     if np.abs(edges / pixdim - 1).max() <= _SAME_SIZE:
         return ()
-    text = f"{path} gives its voxels {_sizes(pixdim)}, and {_sizes(edges)} in its sform. The sform was taken."
+    text = f"The file gives its voxels {_sizes(pixdim)}, and {_sizes(edges)} in its sform. The sform was taken."
     return (Doubt(DoubtKind.GRID, text),)
 
 

@@ -161,7 +161,7 @@ def _affine(
     else:
         edges, first, scale, known = _edges(path, header, axes, sizes)
         if not known:
-            text = f"{path} gives no voxel size: 1 mm was taken where it is missing, so sizes and volumes are a guess."
+            text = "The file gives no voxel size: 1 mm was taken where it is missing, so sizes and volumes are a guess."
             doubts.append(Doubt(DoubtKind.SIZES, text))
         columns, affine[:3, 3] = np.diag(edges), first
         signs = None
@@ -175,7 +175,7 @@ def _affine(
         affine[:3, 3] = np.asarray(origin, float)[:3]
     if signs is None:
         text = (
-            f"{path} does not say how its axes lie in the patient: left and right are a guess. "
+            "The file does not say how its axes lie in the patient: left and right are a guess. "
             "Do not rely on sides; if you can, export the scan again with its orientation."
         )
         doubts.insert(0, Doubt(DoubtKind.SIDES, text))
@@ -201,7 +201,7 @@ def _scale(path: Path, units: Any) -> tuple[float, bool]:
 
 
 def _unit_doubt(path: Path, units: Any) -> Doubt:
-    text = f"{path} gives lengths in {units}, which is no known unit: mm was taken, so sizes and volumes are a guess."
+    text = f"The file gives lengths in {units}, which is no known unit: mm was taken, so sizes and volumes are a guess."
     return Doubt(DoubtKind.SIZES, text)
 
 

@@ -63,7 +63,7 @@ def read_scan(
         _refuse_dicom_choices(path, series, volume, pet_unit)
         scan = open_scan(path)
         image = Image(scan.load(_checked_frame(scan, frame)), scan.ijk_to_ras, scan.doubts)
-    doubts = (*image.doubts, *_size_doubts(path, image.ijk_to_ras), *mark_doubts(image.array))
+    doubts = (*image.doubts, *_size_doubts(image.ijk_to_ras), *mark_doubts(image.array))
     for doubt in doubts:
         warnings.warn(doubt.text, SATSegmentWarning, stacklevel=2)
     return Image(image.array, image.ijk_to_ras, doubts, image.unit)
@@ -171,10 +171,10 @@ def _checked_unit(name: str):  # type: ignore[no-untyped-def]
     return name
 
 
-def _size_doubts(path: Path, ijk_to_ras: np.ndarray) -> tuple[Doubt, ...]:
+def _size_doubts(ijk_to_ras: np.ndarray) -> tuple[Doubt, ...]:
     edges = np.linalg.norm(ijk_to_ras[:3, :3], axis=0)
     if edges.min() >= _LEAST_MM and edges.max() <= _MOST_MM:
         return ()
     words = " x ".join(f"{edge:.4g}" for edge in edges)
-    text = f"The voxels of {path} are {words} mm large, which is not to be believed: check their unit."
+    text = f"The voxels are {words} mm large, which is not to be believed: check their unit."
     return (Doubt(DoubtKind.SIZES, text),)

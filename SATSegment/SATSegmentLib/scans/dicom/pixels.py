@@ -10,7 +10,7 @@ from pydicom.dataset import Dataset
 from pydicom.pixels import apply_modality_lut, get_decoder
 
 from SATSegmentLib.errors import ScanError
-from SATSegmentLib.scans.dicom.frames import Frame, frame_count
+from SATSegmentLib.scans.dicom.frames import Frame, Rescale, frame_count
 from SATSegmentLib.scans.dicom.headers import Header, damaged
 
 # A slope or intercept beyond it times sixteen bits would leave 32.
@@ -35,9 +35,11 @@ def read_voxels(frames: Sequence[Frame]) -> np.ndarray:
     lowest = np.inf
     for k, stored in _stored(frames):
         padding = _padding(stored, frames[k].header.data)
-        values = _rescaled(stored, frames[k], whole)
-        volume = _wide_enough(volume, values)
-        volume[k] = values
+        if whole:
+            volume = _wide_enough(volume, stored, frames[k].rescale)
+            _rescale_whole(stored, frames[k].rescale, volume[k])
+        else:
+            volume[k] = _rescaled(stored, frames[k])
         if not whole and not np.isfinite(volume[k]).all():
             raise ScanError(f"Some voxels of {frames[k].name} are not numbers.", "Export the scan again.")
         if may_be_padded:
@@ -60,15 +62,22 @@ def _is_whole(frame: Frame) -> bool:
     return all(number == round(number) and abs(number) < _LARGEST_WHOLE for number in numbers)
 
 
-def _wide_enough(volume: np.ndarray, values: np.ndarray) -> np.ndarray:
+def _wide_enough(volume: np.ndarray, stored: np.ndarray, rescale: Rescale) -> np.ndarray:
     """The volume in a type that holds the values; sixteen bits are enough for nearly every scan."""
-    if not np.issubdtype(volume.dtype, np.integer):
-        return volume
-    low, high = values.min(), values.max()
+    ends = [int(end) * int(rescale.slope) + int(rescale.intercept) for end in (stored.min(), stored.max())]
     for dtype in (volume.dtype, np.dtype(np.int32), np.dtype(np.int64)):
-        if np.iinfo(dtype).min <= low and high <= np.iinfo(dtype).max:
+        if np.iinfo(dtype).min <= min(ends) and max(ends) <= np.iinfo(dtype).max:
             return volume if dtype == volume.dtype else volume.astype(dtype)
-    return volume.astype(np.float64)
+    return volume.astype(np.int64)
+
+
+def _rescale_whole(stored: np.ndarray, rescale: Rescale, values: np.ndarray) -> None:
+    """Rescale into `values`, whose type holds the results: what overflows on the way there comes back."""
+    values[...] = stored
+    if rescale.slope != 1:
+        np.multiply(values, int(rescale.slope), out=values, casting="unsafe")
+    if rescale.intercept:
+        np.add(values, int(rescale.intercept), out=values, casting="unsafe")
 
 
 def _stored(frames: Sequence[Frame]) -> Iterator[tuple[int, np.ndarray]]:
@@ -161,22 +170,14 @@ def _as_stored(value: object, data: Dataset) -> int:
     return number - 2**bits if signed and number >= 2 ** (bits - 1) else number
 
 
-def _rescaled(stored: np.ndarray, frame: Frame, whole: bool) -> np.ndarray:
+def _rescaled(stored: np.ndarray, frame: Frame) -> np.ndarray:
     rescale = frame.rescale
-    if rescale.has_table:
-        try:
-            return np.asarray(apply_modality_lut(stored, frame.header.data))
-        except Exception as error:  # a table that contradicts its own description
-            raise ScanError(f"The Modality LUT of {frame.header.path} is damaged.", "Export the scan again.") from error
-    if rescale.slope == 1 and rescale.intercept == 0:
-        return stored
-    if whole:  # sixteen bits times a small number: it fits
-        values = stored.astype(np.int32)
-        if rescale.slope != 1:
-            values *= np.int32(rescale.slope)
-        values += np.int32(rescale.intercept)
-        return values
-    return stored.astype(np.float64) * rescale.slope + rescale.intercept
+    if not rescale.has_table:
+        return stored.astype(np.float64) * rescale.slope + rescale.intercept
+    try:
+        return np.asarray(apply_modality_lut(stored, frame.header.data))
+    except Exception as error:  # a table that contradicts its own description
+        raise ScanError(f"The Modality LUT of {frame.header.path} is damaged.", "Export the scan again.") from error
 
 
 def same_pixels(one: Sequence[Frame], other: Sequence[Frame]) -> bool:

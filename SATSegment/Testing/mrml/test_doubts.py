@@ -1,0 +1,100 @@
+"""What a loaded scan's file leaves open is said before the run, and kept in the record."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import nibabel
+import numpy as np
+import pytest
+import slicer
+from mrml.mrml_phantom import SHAPE, addVolume, grid
+
+from SATSegmentLib.engine.api import RunListener, RunOptions
+from SATSegmentLib.mrml.doubts import volumeDoubts
+from SATSegmentLib.mrml.record import RECORD_ATTRIBUTE, addRecord
+from SATSegmentLib.mrml.run import VolumeRun
+from SATSegmentLib.mrml.volumes import imageFromVolume
+from SATSegmentLib.types import DoubtKind, Prompt
+
+VOXELS = np.arange(np.prod(SHAPE), dtype=np.int16).reshape(SHAPE)
+
+
+def loaded(scene, path, affine=None):
+    """A volume node as Slicer leaves it after loading that file."""
+    volumeNode = addVolume(scene, VOXELS, grid("axial") if affine is None else affine)
+    storageNode = slicer.vtkMRMLVolumeArchetypeStorageNode()
+    scene.AddNode(storageNode)
+    storageNode.SetFileName(str(path))
+    volumeNode.SetAndObserveStorageNodeID(storageNode.GetID())
+    return volumeNode
+
+
+def kinds(volumeNode) -> set[DoubtKind]:
+    return {doubt.kind for doubt in volumeDoubts(volumeNode, imageFromVolume(volumeNode))}
+
+
+def save(path, sform=None, qform=None):
+    image = nibabel.Nifti1Image(VOXELS.T, None)
+    image.header.set_sform(sform, int(sform is not None))
+    image.header.set_qform(qform, int(qform is not None))
+    image.to_filename(path)
+    return path
+
+
+def test_a_volume_without_a_file_has_no_doubts(scene):
+    assert kinds(addVolume(scene, VOXELS, grid("axial"))) == set()
+
+
+def test_a_good_file_has_no_doubts(scene, tmp_path):
+    affine = grid("axial")
+    assert kinds(loaded(scene, save(tmp_path / "a.nii", affine, affine))) == set()
+
+
+def test_a_file_without_orientation_is_doubted_in_slicer_too(scene, tmp_path):
+    volumeNode = loaded(scene, save(tmp_path / "a.nii"), np.eye(4))
+    assert kinds(volumeNode) == {DoubtKind.SIDES}
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_two_transforms_that_disagree_are_doubted(scene, tmp_path, mirrored):
+    other = grid("axial")
+    if mirrored:
+        other[:, 0] *= -1
+    else:
+        other[0, 3] += 9
+    assert kinds(loaded(scene, save(tmp_path / "a.nii", grid("axial"), other))) == {DoubtKind.GRID}
+
+
+def test_a_volume_that_lies_elsewhere_than_its_file_says_is_doubted(scene, tmp_path):
+    """A unit of length that Slicer's reader passes over."""
+    path = tmp_path / "a.mha"
+    header = "ObjectType = Image\nNDims = 3\nBinaryData = True\nTransformMatrix = 1 0 0 0 1 0 0 0 1\n"
+    header += f"ElementSpacing = 1 1 2\nDistanceUnits = cm\nDimSize = {' '.join(map(str, SHAPE[::-1]))}\n"
+    path.write_bytes((header + "ElementType = MET_SHORT\nElementDataFile = LOCAL\n").encode() + VOXELS.tobytes())
+    volumeNode = loaded(scene, path)
+    assert volumeNode.GetStorageNode().ReadData(volumeNode)
+    assert volumeNode.GetSpacing() == (1, 1, 2)
+    assert kinds(volumeNode) == {DoubtKind.GRID}
+
+
+@pytest.mark.parametrize("name", ["gone.nii", "picture.tif", "a.dcm"])
+def test_a_file_that_is_gone_or_of_another_kind_says_nothing(scene, tmp_path, name):
+    assert kinds(loaded(scene, tmp_path / name)) == set()
+
+
+def test_doubts_are_told_before_the_run_and_kept_in_the_record(scene, tmp_path):
+    volumeNode = loaded(scene, save(tmp_path / "a.nii"), np.eye(4))
+    run = VolumeRun(volumeNode, [Prompt("liver", "ct")], RunOptions("demo"))
+    told, asked = [], []
+    engine = SimpleNamespace(segment=lambda request, listener: asked.append(len(told)))
+    run.ask(engine, RunListener(on_warning=told.append))
+    assert "left and right are a guess" in told[0]
+    assert asked == [1]
+    node = slicer.vtkMRMLSegmentationNode()
+    scene.AddNode(node)
+    addRecord(node, [], SimpleNamespace(torch="", name="demo", sha256=""), 0.5, run.doubts)
+    (record,) = json.loads(node.GetAttribute(RECORD_ATTRIBUTE))
+    assert record["doubts"] == ["sides"]
+    assert str(tmp_path) not in node.GetAttribute(RECORD_ATTRIBUTE)
