@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING
 
 from SATSegmentLib.anatomy.languages.display import TITLES, local_name
 from SATSegmentLib.cli.inspect import add_choice
+from SATSegmentLib.grid.grid import Grid
+from SATSegmentLib.grid.network_grid import GRID_RULES
+from SATSegmentLib.grid.tilt import slice_tilt
 from SATSegmentLib.scans.read import is_dicom_path
 from SATSegmentLib.storage.write import FORMATS, DicomSource, check_source, format_of
 from SATSegmentLib.types import DEFAULT_THRESHOLD, MODALITIES, Modality, Prompt, SegmentResult
@@ -76,6 +79,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_probability,
         default=DEFAULT_THRESHOLD,
         help="probability a voxel needs (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--grid",
+        default="own",
+        choices=GRID_RULES,
+        help="own: the network's grid keeps the scan's first voxel; sat: the grid of SAT's own preprocessing, to "
+        "reproduce its results (default: own)",
     )
     parser.add_argument("--free-text", action="store_true", help="run names that are unknown as free text")
     add_choice(parser)
@@ -164,7 +174,9 @@ def _segment(arguments: argparse.Namespace, prompts: list[Prompt]) -> int:
 
     image = read_scan(arguments.scan, arguments.frame, arguments.series, arguments.volume)
     source = find_source(arguments.out, image, _dicom_source(arguments), arguments.format)
-    options = RunOptions(arguments.model, arguments.device, arguments.precision, arguments.threshold)
+    options = RunOptions(
+        arguments.model, arguments.device, arguments.precision, arguments.threshold, grid=arguments.grid
+    )
     plans: list[RunPlan] = []
 
     def tell(plan: RunPlan) -> None:
@@ -189,6 +201,8 @@ def _segment(arguments: argparse.Namespace, prompts: list[Prompt]) -> int:
         print(f"Not found, so not in the file: {', '.join(written.not_found)}", file=sys.stderr)
     if arguments.report is not None:
         report = _report(answer, arguments.threshold)
+        tilt = slice_tilt(Grid.of(image))
+        report |= {"grid": arguments.grid, "slice_tilt_degrees": round(tilt.degrees, 2) if tilt else 0.0}
         report["doubts"] = [doubt.as_dict() for doubt in image.doubts]
         # The last plan is the one that was carried out.
         report |= {"plan": dataclasses.asdict(plans[-1]), "seconds": round(took, 3)}

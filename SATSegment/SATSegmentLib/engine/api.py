@@ -8,6 +8,7 @@ from typing import Protocol
 
 from SATSegmentLib.anatomy.personal.user_words import word_contents
 from SATSegmentLib.errors import SATSegmentError
+from SATSegmentLib.grid.network_grid import GridRule
 from SATSegmentLib.inference.run_plan import RunPlan
 from SATSegmentLib.types import (
     DEFAULT_THRESHOLD,
@@ -43,6 +44,9 @@ class RunOptions:
         A voxel belongs to a structure where its probability exceeds this.
     cache_bytes : int or None
         Memory for the scans' image features; half of what is free by default.
+    grid : {"own", "sat"}
+        Whether the network's grid keeps the scan's first voxel, or is the one of SAT's own preprocessing, to reproduce
+        its results (Docs/parity.md).
     """
 
     model: str = DEFAULT_MODEL
@@ -50,6 +54,7 @@ class RunOptions:
     precision: str = "auto"
     threshold: float = DEFAULT_THRESHOLD
     cache_bytes: int | None = None
+    grid: GridRule = "own"
 
 
 @dataclass(frozen=True, eq=False)

@@ -143,6 +143,7 @@ class Session:
             cache = default_cache(options.cache_bytes)
             self._segmenter = Segmenter.load(folder, options.device, options.precision, cache)
             self._loaded = wanted
+        self._segmenter.grid = options.grid
         return self._segmenter
 
 

@@ -8,14 +8,21 @@ function per axis, so the way back is exact and no resampled affine ever has to 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal, get_args
 
 import numpy as np
 
+from SATSegmentLib.errors import GeometryError
 from SATSegmentLib.grid.affine import check_affine, spacing_mm
 from SATSegmentLib.grid.box import Box
 from SATSegmentLib.grid.grid import Grid
 from SATSegmentLib.grid.orientation import Orientation, orient
+from SATSegmentLib.grid.sat_grid import SatGrid, sat_grid, straight_steps
 from SATSegmentLib.grid.tilt import SliceTilt, slice_tilt
+
+# Which grid the network sees: the scan's first voxel keeps its place ("own"), or SAT's own choice is repeated ("sat").
+GridRule = Literal["own", "sat"]
+GRID_RULES: tuple[GridRule, ...] = get_args(GridRule)
 
 
 @dataclass(frozen=True)
@@ -63,11 +70,14 @@ class NetworkGrid:
         The scan's own grid.
     tilt : SliceTilt or None
         How the scan's slices were straightened first; None where they are straight.
+    reference : SatGrid or None
+        Where the grid is SAT's own: the same before the crop, as SAT's preprocessing computes it.
     """
 
     axes: tuple[AxisMap, AxisMap, AxisMap]
     scan: Grid
     tilt: SliceTilt | None = None
+    reference: SatGrid | None = None
 
     @property
     def straight(self) -> Grid:
@@ -103,11 +113,14 @@ class NetworkGrid:
         return Grid(self.scan.shape_kji, self.straight.ijk_to_ras).touched_sides(box)
 
 
-def network_grid(scan: Grid, orientation: Orientation, spacing: tuple[float, float, float]) -> NetworkGrid:
+def network_grid(
+    scan: Grid, orientation: Orientation, spacing: tuple[float, float, float], rule: GridRule = "own"
+) -> NetworkGrid:
     """The whole scan (not yet cropped) as the network sees it.
 
-    The first voxel of the oriented scan stays where it is, and as many voxels follow at the new spacing
-    as fit between the first and the last, rounded (MONAI's `Spacing`, which SAT was trained with).
+    By the scan's own rule, the first voxel of the oriented scan stays where it is, and as many voxels follow at the new
+    spacing as fit between the first and the last, rounded (as MONAI's `Spacing` does with straight scans). By SAT's
+    rule most oblique scans get a grid that is moved by up to half a voxel (`sat_grid`).
 
     Parameters
     ----------
@@ -117,15 +130,19 @@ def network_grid(scan: Grid, orientation: Orientation, spacing: tuple[float, flo
         Axis order the network wants, or "native" for the scan's own.
     spacing : tuple of float
         Millimetres along the oriented axes.
+    rule : {"own", "sat"}
+        Whose choice of the grid.
 
     Raises
     ------
     GeometryError
-        See `check_affine`.
+        See `check_affine`; also where SAT's own grid is turned against a tilted scan's slices.
     """
     check_affine(scan.ijk_to_ras)
     tilt = slice_tilt(scan)
     straight = tilt.straight if tilt else scan
+    if rule == "sat":
+        return _reference_grid(scan, sat_grid(scan, orientation, spacing), straight, tilt)
     source_spacing, shape_ijk = spacing_mm(straight.ijk_to_ras), straight.shape_kji[::-1]
     axes = []
     for source, flipped, target in zip(*orient(straight.ijk_to_ras, orientation), spacing, strict=True):
@@ -136,3 +153,17 @@ def network_grid(scan: Grid, orientation: Orientation, spacing: tuple[float, flo
         size = int(np.round(np.round(last / scale + 1, 4)))
         axes.append(AxisMap(source, float(last if flipped else 0), float(-scale if flipped else scale), size))
     return NetworkGrid((axes[0], axes[1], axes[2]), scan, tilt)
+
+
+def _reference_grid(scan: Grid, reference: SatGrid, straight: Grid, tilt: SliceTilt | None) -> NetworkGrid:
+    steps = straight_steps(reference, straight)
+    if steps is None:
+        raise GeometryError(
+            "SAT's own grid is turned against the slices of this tilted scan, so masks could not be brought back.",
+            "Use the scan's own grid (the default).",
+        )
+    x, y, z = (
+        AxisMap(source, float(steps[source, 3]), float(steps[source, column]), reference.shape[column])
+        for column, source in enumerate(reference.sources)
+    )
+    return NetworkGrid((x, y, z), scan, tilt, reference)

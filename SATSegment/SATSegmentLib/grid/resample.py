@@ -66,7 +66,7 @@ def labels_on_network_grid(array: np.ndarray, grid: NetworkGrid) -> np.ndarray:
 
 
 def protocol_mask(mask: np.ndarray, grid: Grid) -> np.ndarray:
-    """A mask of a scan on SAT's grid: RAS, 1 x 1 x 3 mm, each voxel that of the nearest one in the scan.
+    """A mask of a scan on SAT's own grid: RAS, 1 x 1 x 3 mm, each voxel that of the nearest one in the scan.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def protocol_mask(mask: np.ndarray, grid: Grid) -> np.ndarray:
     GeometryError
         See `check_affine`.
     """
-    return labels_on_network_grid(mask, network_grid(grid, "RAS", PROTOCOL_SPACING_MM))
+    return labels_on_network_grid(mask, network_grid(grid, "RAS", PROTOCOL_SPACING_MM, "sat"))
 
 
 # Closer than this to a voxel's centre is on it: where grids agree, only rounding lies between.

@@ -11,8 +11,9 @@ import numpy as np
 from SATSegmentLib.errors import ScanError
 from SATSegmentLib.grid.box import Box
 from SATSegmentLib.grid.grid import Grid
-from SATSegmentLib.grid.network_grid import NetworkGrid, network_grid
+from SATSegmentLib.grid.network_grid import GridRule, NetworkGrid, network_grid
 from SATSegmentLib.grid.resample import on_network_grid
+from SATSegmentLib.inference.reference_resample import reference_resample
 from SATSegmentLib.types import Image, Modality, Orientation
 
 _CT_RANGE_HU = (-500.0, 1000.0)
@@ -46,17 +47,26 @@ class PreparedScans:
     def __init__(self) -> None:
         self._kept: OrderedDict[str, PreparedScan] = OrderedDict()
 
-    def get(self, image: Image, modality: Modality, orientation: Orientation, spacing: Spacing) -> PreparedScan:
+    def get(
+        self,
+        image: Image,
+        modality: Modality,
+        orientation: Orientation,
+        spacing: Spacing,
+        rule: GridRule = "own",
+    ) -> PreparedScan:
         """As `prepare`, only once for each scan."""
-        name = _name(image, modality, orientation, spacing)
-        scan = self._kept.pop(name, None) or _prepare(image, modality, orientation, spacing, name)
+        name = _name(image, modality, orientation, spacing, rule)
+        scan = self._kept.pop(name, None) or _prepare(image, modality, orientation, spacing, rule, name)
         self._kept[name] = scan
         while sum(one.array.nbytes for one in self._kept.values()) > _KEPT_BYTES:
             self._kept.popitem(last=False)
         return scan
 
 
-def prepare(image: Image, modality: Modality, orientation: Orientation, spacing: Spacing) -> PreparedScan:
+def prepare(
+    image: Image, modality: Modality, orientation: Orientation, spacing: Spacing, rule: GridRule = "own"
+) -> PreparedScan:
     """Orient, respace, crop to the foreground and normalise, as SAT's training did.
 
     Parameters
@@ -65,27 +75,30 @@ def prepare(image: Image, modality: Modality, orientation: Orientation, spacing:
     modality: decides how intensities are clipped.
     orientation: axis order of the network's grid.
     spacing: millimetres along these axes.
+    rule: "own", or "sat" for the very grid and voxels that SAT's own preprocessing makes of the scan.
 
     Raises
     ------
     GeometryError: the scan's grid cannot be used.
     ScanError: nothing above zero, or the same value everywhere.
     """
-    return _prepare(image, modality, orientation, spacing, _name(image, modality, orientation, spacing))
+    return _prepare(image, modality, orientation, spacing, rule, _name(image, modality, orientation, spacing, rule))
 
 
-def _name(image: Image, modality: Modality, orientation: Orientation, spacing: Spacing) -> str:
+def _name(image: Image, modality: Modality, orientation: Orientation, spacing: Spacing, rule: GridRule) -> str:
     # Voxels in the order they lie in memory: a copy would take longer than the digest.
     array = image.array.T if image.array.flags.f_contiguous else image.array
     content = hashlib.blake2b(np.ascontiguousarray(array).data, digest_size=16)
     content.update(np.asarray(image.ijk_to_ras, dtype=np.float64).tobytes())
     order = "ijk" if array is image.array else "kji"
-    return f"{modality} {orientation} {spacing} {array.dtype} {array.shape} {order} {content.hexdigest()}"
+    return f"{modality} {orientation} {spacing} {rule} {array.dtype} {array.shape} {order} {content.hexdigest()}"
 
 
-def _prepare(image: Image, modality: Modality, orientation: Orientation, spacing: Spacing, name: str) -> PreparedScan:
-    grid = network_grid(Grid.of(image), orientation, spacing)
-    respaced = on_network_grid(image.array, grid)
+def _prepare(
+    image: Image, modality: Modality, orientation: Orientation, spacing: Spacing, rule: GridRule, name: str
+) -> PreparedScan:
+    grid = network_grid(Grid.of(image), orientation, spacing, rule)
+    respaced = reference_resample(image.array, grid.reference) if grid.reference else on_network_grid(image.array, grid)
     box = _foreground_box(respaced)
     return PreparedScan(normalise(respaced[box], modality), grid.cropped(box), name)
 

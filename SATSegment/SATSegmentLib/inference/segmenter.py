@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from SATSegmentLib.errors import CheckpointError, OutOfMemory, PairMismatch, PromptError, SATSegmentWarning
-from SATSegmentLib.grid.network_grid import NetworkGrid
+from SATSegmentLib.grid.network_grid import GridRule, NetworkGrid
 from SATSegmentLib.inference.cache import FeatureCache, default_cache
 from SATSegmentLib.inference.checks import check_image, refuse_label_map, warn_about_modality, warn_about_tilt
 from SATSegmentLib.inference.device import EIGHT_BIT, choose_device, precision_name
@@ -47,6 +47,7 @@ class Segmenter:
     description: window, spacing and provenance of the model.
     cache: image features of the scans seen last; prompts that come later find them there.
     device, precision: what the network runs on.
+    grid: "own", or "sat" to see scans on the very grid of SAT's own preprocessing, to reproduce its results.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Segmenter:
         self._queries = queries
         self._speed: Speed | None = None
         self._scans = PreparedScans()
+        self.grid: GridRule = "own"
         self._identity = f"{description.network_sha256} {id(network)} {self.precision}"
 
     @classmethod
@@ -372,7 +374,7 @@ class Segmenter:
             self._speed = self._speed.after_encoding(self._network, windows, seconds)
 
     def _prepare(self, image: Image, modality: Modality, orientation: Orientation) -> PreparedScan:
-        return self._scans.get(image, modality, orientation, self.description.spacing)
+        return self._scans.get(image, modality, orientation, self.description.spacing, self.grid)
 
     def _pass(self, scan: PreparedScan, asks: list[Ask], threshold: float) -> ScanPass:
         return ScanPass(self._network, self._identity, scan, asks, self.cache, threshold, self._eight_bit)
