@@ -9,8 +9,10 @@ import ctk
 import qt
 from slicer.i18n import tr as _
 
+from SATSegmentLib.anatomy.languages.display import local_name
 from SATSegmentLib.gui.chip_model import Chip
 from SATSegmentLib.gui.icons import icon
+from SATSegmentLib.gui.language import userLanguage
 from SATSegmentLib.gui.model_labels import ANY_LABEL, ModelLabels
 from SATSegmentLib.gui.signal import Connections, Signal
 from SATSegmentLib.types import MODALITY_TITLES, Modality, Prompt
@@ -267,7 +269,9 @@ class ChipWidget:
         lines = []
         for prompt in chip.prompts:
             why = _only(chip) if prompt.modality != modality else labels.reason((prompt,))
-            lines.append(f"{prompt.text} ({why})" if why else prompt.text)
+            local = local_name(prompt.text, userLanguage()) if prompt.trained else ""
+            name = f"{prompt.text} · {local}" if local else prompt.text
+            lines.append(f"{name} ({why})" if why else name)
         if chip.isFreeText:
             lines.append(_("Free text: SAT was not trained on this. Look at the result with care."))
         elif chip.isTaught:

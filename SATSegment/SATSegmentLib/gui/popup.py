@@ -45,6 +45,8 @@ class Popup:
         self._filter = _PopupKeys(self, lineEdit)
         self._connections.filterEvents(self.view, self._filter)
         self._connections.connect(self.view, "clicked(QModelIndex)", self._onClicked)
+        self.view.setMouseTracking(True)
+        self._connections.connect(self.view, "entered(QModelIndex)", self._onEntered)
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -93,6 +95,11 @@ class Popup:
             signal.disconnectAll()
         self._completer.setWidget(None)
         self._completer.deleteLater()
+
+    def _onEntered(self, index: Any) -> None:
+        """Say what the row under the mouse means."""
+        if 0 <= index.row() < len(self.rows):
+            qt.QToolTip.showText(qt.QCursor.pos(), self.rows[index.row()].toolTip(), self.view)
 
     def _onClicked(self, index: Any) -> None:
         row = self.rows[index.row()]

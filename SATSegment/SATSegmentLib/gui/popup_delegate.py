@@ -75,11 +75,15 @@ class RowDelegate(qt.QStyledItemDelegate):
 
 
 def segments(row: Row) -> list[tuple[str, bool]]:
-    """The row's name in pieces, with whether each is bold; where another name matched, that one follows."""
+    """The row's name in pieces, with whether each is bold; where another name matched, that one follows, and the
+    name in the user's language comes last.
+    """
     pieces: list[tuple[str, bool]] = [] if row.matched == row.name else [(f"{row.name}  ", False)]
     at = 0
     for start, end in row.spans:
         pieces += [(row.matched[at:start], False), (row.matched[start:end], True)]
         at = end
     pieces.append((row.matched[at:], False))
+    if row.local and row.local not in (row.name, row.matched):
+        pieces.append((f"  {row.local}", False))
     return [(text, isBold) for text, isBold in pieces if text]

@@ -8,7 +8,10 @@ from dataclasses import dataclass, field, replace
 from slicer.i18n import tr as _
 
 from SATSegmentLib import anatomy
+from SATSegmentLib.anatomy.languages.display import local_name
 from SATSegmentLib.anatomy.personal.user_words import is_taught
+from SATSegmentLib.anatomy.vocabulary.definitions import definition_of
+from SATSegmentLib.gui.language import userLanguage
 from SATSegmentLib.gui.model_labels import ANY_LABEL, ModelLabels
 from SATSegmentLib.types import MODALITY_TITLES, Modality, Prompt
 
@@ -33,6 +36,7 @@ class Row:
     prompts: what it stands for; empty where it cannot be asked for.
     withheld: what it would stand for, were it not for the model that is chosen.
     leftOut: words that were typed and that the name does not have.
+    local: what it is called in the user's language; empty where that is English, or has no name for it.
     """
 
     name: str
@@ -45,6 +49,7 @@ class Row:
     prompts: tuple[Prompt, ...] = field(default=())
     withheld: tuple[Prompt, ...] = field(default=())
     leftOut: tuple[str, ...] = field(default=())
+    local: str = ""
 
     @property
     def enabled(self) -> bool:
@@ -80,14 +85,20 @@ class Row:
 
     def spoken(self) -> str:
         """The whole row as one text, for screen readers."""
-        name = self.name if self.matched == self.name else f"{self.name} ({self.matched})"
+        others = [name for name in dict.fromkeys((self.matched, self.local)) if name and name != self.name]
+        name = f"{self.name} ({', '.join(others)})" if others else self.name
         return f"{name}, {self.evidence()}"
 
     def toolTip(self) -> str:
-        """What the row would add, or why it cannot."""
+        """What the row would add and what that means, or why it cannot be added."""
         if not self.prompts:
             return html.escape(self.badge)
-        return "<br>".join(html.escape(prompt.text) for prompt in self.prompts[:30])
+        labels = [prompt.text for prompt in self.prompts[:30]]
+        if len(self.prompts) > 1 or not self.prompts[0].trained:
+            return "<br>".join(map(html.escape, labels))
+        meaning = definition_of(labels[0])
+        lines = (f"<b>{html.escape(labels[0])}</b>", html.escape(meaning.text), html.escape(meaning.scope))
+        return "<p>" + "</p><p>".join(lines) + "</p>"
 
 
 @dataclass(frozen=True)
@@ -113,7 +124,7 @@ def find(text: str, modality: Modality, labels: ModelLabels = ANY_LABEL) -> Foun
     that leaves out none of the words. What the model does not know is grey and never certain.
     """
     answer = anatomy.resolve(text, modality, labels.sha256)
-    hits = anatomy.search(text, modality, ROWS, labels.sha256)
+    hits = anatomy.search(text, modality, ROWS, labels.sha256, userLanguage())
     rows = [rowOfSuggestion(hit, modality) for hit in hits]
     if isinstance(answer, anatomy.Resolved | anatomy.Composite):
         prompts = answer.prompts if isinstance(answer, anatomy.Composite) else (answer.prompt,)
@@ -151,7 +162,8 @@ def rowOfPrompt(prompt: Prompt) -> Row:
             badge = _("{modality} taught").format(modality=MODALITY_TITLES[prompt.modality])
         return Row(prompt.text, prompt.text, (), badge, prompts=(prompt,))
     badge, dots = MODALITY_TITLES[prompt.modality], _dots(label.grade)
-    return Row(label.text, label.text, (), badge, dots, label.scans, label.is_finding, (prompt,))
+    local = local_name(label.text, userLanguage())
+    return Row(label.text, label.text, (), badge, dots, label.scans, label.is_finding, (prompt,), local=local)
 
 
 def rowOfSuggestion(hit: anatomy.Suggestion, modality: Modality) -> Row:
@@ -168,6 +180,7 @@ def rowOfSuggestion(hit: anatomy.Suggestion, modality: Modality) -> Row:
         finding=hit.finding,
         prompts=hit.prompts,
         leftOut=hit.left_out,
+        local=local_name(hit.name, userLanguage()),
     )
 
 
