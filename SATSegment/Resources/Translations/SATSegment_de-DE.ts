@@ -311,6 +311,10 @@
         <translation>Segmentierung abbrechen</translation>
     </message>
     <message>
+        <source>Cancel the run.</source>
+        <translation>Die Segmentierung abbrechen.</translation>
+    </message>
+    <message>
         <source>Cancelled.</source>
         <translation>Abgebrochen.</translation>
     </message>
@@ -405,6 +409,10 @@
     <message>
         <source>Go on with the download</source>
         <translation>Download fortsetzen</translation>
+    </message>
+    <message>
+        <source>Go to the module SAT Segment.</source>
+        <translation>Zum Modul SAT Segment wechseln.</translation>
     </message>
     <message>
         <source>Graphics card (CUDA)</source>
@@ -503,6 +511,10 @@
         <translation>Prozessor</translation>
     </message>
     <message>
+        <source>Progress of the run</source>
+        <translation>Fortschritt der Segmentierung</translation>
+    </message>
+    <message>
         <source>PyTorch is not installed · {size}</source>
         <translation>PyTorch ist nicht installiert · {size}</translation>
     </message>
@@ -553,6 +565,14 @@
     <message>
         <source>Runs a small computation on the chosen device and says which it is.</source>
         <translation>Führt auf dem gewählten Gerät eine kleine Berechnung aus und nennt das Gerät.</translation>
+    </message>
+    <message>
+        <source>SAT Segment</source>
+        <translation>SAT Segment</translation>
+    </message>
+    <message>
+        <source>SAT Segment: {text}</source>
+        <translation>SAT Segment: {text}</translation>
     </message>
     <message>
         <source>SAT was not trained on “{text}”, and {model} reads no free text. Is it spelled right?</source>
@@ -957,6 +977,10 @@
     <message>
         <source>{name}, {why}, will be left out</source>
         <translation>{name}, {why}, wird ausgelassen</translation>
+    </message>
+    <message>
+        <source>{percent} % · </source>
+        <translation>{percent} % · </translation>
     </message>
     <message>
         <source>{refusal} What comes closest:</source>

@@ -311,6 +311,10 @@
         <translation>Annuler la segmentation</translation>
     </message>
     <message>
+        <source>Cancel the run.</source>
+        <translation>Annuler la segmentation.</translation>
+    </message>
+    <message>
         <source>Cancelled.</source>
         <translation>Annulé.</translation>
     </message>
@@ -405,6 +409,10 @@
     <message>
         <source>Go on with the download</source>
         <translation>Reprendre le téléchargement</translation>
+    </message>
+    <message>
+        <source>Go to the module SAT Segment.</source>
+        <translation>Aller au module SAT Segment.</translation>
     </message>
     <message>
         <source>Graphics card (CUDA)</source>
@@ -503,6 +511,10 @@
         <translation>Processeur</translation>
     </message>
     <message>
+        <source>Progress of the run</source>
+        <translation>Progression de la segmentation</translation>
+    </message>
+    <message>
         <source>PyTorch is not installed · {size}</source>
         <translation>PyTorch n'est pas installé · {size}</translation>
     </message>
@@ -553,6 +565,14 @@
     <message>
         <source>Runs a small computation on the chosen device and says which it is.</source>
         <translation>Effectue un petit calcul sur le périphérique choisi et indique lequel c'est.</translation>
+    </message>
+    <message>
+        <source>SAT Segment</source>
+        <translation>SAT Segment</translation>
+    </message>
+    <message>
+        <source>SAT Segment: {text}</source>
+        <translation>SAT Segment : {text}</translation>
     </message>
     <message>
         <source>SAT was not trained on “{text}”, and {model} reads no free text. Is it spelled right?</source>
@@ -957,6 +977,10 @@
     <message>
         <source>{name}, {why}, will be left out</source>
         <translation>{name}, {why}, sera omis</translation>
+    </message>
+    <message>
+        <source>{percent} % · </source>
+        <translation>{percent} % · </translation>
     </message>
     <message>
         <source>{refusal} What comes closest:</source>

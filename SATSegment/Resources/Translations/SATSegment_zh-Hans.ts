@@ -311,6 +311,10 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>Cancel the run.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Cancelled.</source>
         <translation type="unfinished"></translation>
     </message>
@@ -404,6 +408,10 @@
     </message>
     <message>
         <source>Go on with the download</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Go to the module SAT Segment.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -503,6 +511,10 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>Progress of the run</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>PyTorch is not installed · {size}</source>
         <translation type="unfinished"></translation>
     </message>
@@ -552,6 +564,14 @@
     </message>
     <message>
         <source>Runs a small computation on the chosen device and says which it is.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>SAT Segment</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>SAT Segment: {text}</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -956,6 +976,10 @@
     </message>
     <message>
         <source>{name}, {why}, will be left out</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{percent} % · </source>
         <translation type="unfinished"></translation>
     </message>
     <message>
