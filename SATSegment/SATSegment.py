@@ -154,7 +154,8 @@ class SATSegmentLogic(ScriptedLoadableModuleLogic):
         volumeNode : vtkMRMLScalarVolumeNode
             The scan.
         structures : str, Prompt, or sequence of these
-            Names as SAT was trained on ("left kidney"), or of taught words, in any letters' case; or `Prompt` objects.
+            Names in any wording that the prompt line takes ("lt kidney", "IVC", "kidneys"), taught words, or `Prompt`
+            objects. A name that the prompt line would ask back about is refused with the candidates (`NameQuestion`).
         options : RunOptions, optional
             Model ("demo", "sat-nano", "sat-pro", or a folder), device, precision, threshold.
         modality : {"ct", "mri", "pet"}, optional
@@ -300,10 +301,14 @@ class SATSegmentLogic(ScriptedLoadableModuleLogic):
         return PanelTask(lesson, onDone or (lambda word, error: None), listener)
 
     def _run(self, volumeNode, structures, options, modality, segmentationNode):
+        from SATSegmentLib.anatomy.resolver.names import prompts_for
         from SATSegmentLib.engine.api import RunOptions
+        from SATSegmentLib.mrml.modality import statedModality
         from SATSegmentLib.mrml.run import VolumeRun
 
-        return VolumeRun(volumeNode, promptsFor(structures, modality), options or RunOptions(), segmentationNode)
+        if modality is None:
+            modality = statedModality(volumeNode)
+        return VolumeRun(volumeNode, prompts_for(structures, modality), options or RunOptions(), segmentationNode)
 
     def _lesson(self, examples, name, options, modality, orientation):
         """What teaches the word, called with a listener; all that can be wrong is found before."""
@@ -311,7 +316,10 @@ class SATSegmentLogic(ScriptedLoadableModuleLogic):
         from SATSegmentLib.anatomy.resolver.new_words import check_name
         from SATSegmentLib.engine.api import RunOptions, TeachRequest
         from SATSegmentLib.mrml.example import exampleOf
+        from SATSegmentLib.mrml.modality import requireModality
 
+        if modality is None:
+            modality = requireModality(examples[0][0])
         name = check_name(name, modality)
         request = TeachRequest(
             tuple(exampleOf(*one) for one in examples), name, modality, orientation, options or RunOptions()
@@ -330,40 +338,6 @@ class SATSegmentLogic(ScriptedLoadableModuleLogic):
                 "Choose another model for these."
             )
         return output
-
-
-def promptsFor(structures: str | Sequence, modality: str):
-    """The prompts for structures' names.
-
-    Raises
-    ------
-    PromptError: a name is empty, or SAT was not trained on it in this modality.
-    """
-    from SATSegmentLib.anatomy.personal.user_words import find_words
-    from SATSegmentLib.anatomy.vocabulary.labels import find_label
-    from SATSegmentLib.errors import PromptError
-    from SATSegmentLib.types import MODALITIES, Prompt
-
-    if modality not in MODALITIES:
-        raise PromptError(f"{modality!r} is not a modality.", f"Use one of {', '.join(MODALITIES)}.")
-    prompts = []
-    for name in [structures] if isinstance(structures, str) else structures:
-        if isinstance(name, Prompt):
-            prompts.append(name)
-            continue
-        text = name.strip()
-        if not text:
-            raise PromptError("A structure's name is empty.", "Name a structure, or remove it.")
-        label = find_label(modality, text)
-        if label is None and (taught := find_words(text, modality)):
-            prompts.append(taught[0].record.prompt())
-            continue
-        if label is None:
-            known = [other for other in MODALITIES if find_label(other, text) is not None]
-            remedy = f"It is known for {' and '.join(known)} only." if known else "Check its spelling."
-            raise PromptError(f"SAT does not know {text!r} in {modality}.", remedy)
-        prompts.append(label.prompt())
-    return prompts
 
 
 @functools.cache
@@ -470,10 +444,11 @@ class SATSegmentTest(ScriptedLoadableModuleTest):
             self.skipTest(skipped)
 
     def test_unknownNameIsRefused(self) -> None:
+        from SATSegmentLib.anatomy.resolver.names import prompts_for
         from SATSegmentLib.errors import PromptError
 
         with self.assertRaises(PromptError):  # noqa: PT027 - Slicer's tests are unittest's
-            promptsFor(["left hippocampus", "no such organ"], "mri")
+            prompts_for(["left hippocampus", "no such organ"], "mri")
 
     def test_missingVolumeIsRefused(self) -> None:
         from SATSegmentLib.errors import ScanError
@@ -485,6 +460,7 @@ class SATSegmentTest(ScriptedLoadableModuleTest):
         """Written and read back through Slicer's own array functions, under a transform."""
         import numpy as np
 
+        from SATSegmentLib.anatomy.resolver.names import prompts_for
         from SATSegmentLib.grid.cropped_mask import CroppedMask
         from SATSegmentLib.mrml.segmentations import createSegmentation, writeResults
         from SATSegmentLib.types import SegmentResult
@@ -496,7 +472,7 @@ class SATSegmentTest(ScriptedLoadableModuleTest):
         transformNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
         volumeNode.SetAndObserveTransformNodeID(transformNode.GetID())
         result = SegmentResult(
-            prompt=promptsFor("brainstem", "mri")[0],
+            prompt=prompts_for("brainstem", "mri")[0],
             status="found",
             cropped=CroppedMask.from_array(full),
             voxels=int(full.sum()),

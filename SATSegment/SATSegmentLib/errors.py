@@ -6,7 +6,8 @@ module imports nothing heavy and both sides of the wall can use it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
 from typing import Any, ClassVar
 
 
@@ -77,6 +78,43 @@ class PromptError(SATSegmentError):
     """A prompt is empty, given twice, or unknown in the chosen modality."""
 
 
+class NameReason(StrEnum):
+    """Why a name is a question."""
+
+    AMBIGUOUS = "ambiguous"
+    NOT_SEGMENTABLE = "not segmentable"
+    UNKNOWN = "unknown"
+
+
+class NameQuestion(PromptError):
+    """A name that only a person can decide on.
+
+    Parameters
+    ----------
+    text : str
+        The name as it was written.
+    reason : NameReason or str
+        Why it is a question.
+    candidates : sequence of (str, str)
+        (name, modality) of what may be meant, the likeliest first; each can be asked for as it stands.
+    """
+
+    DETAILS = ("text", "reason", "candidates")
+
+    def __init__(
+        self,
+        message: str,
+        remedy: str = "",
+        text: str = "",
+        reason: str = NameReason.UNKNOWN,
+        candidates: Iterable[Sequence[str]] = (),
+    ) -> None:
+        super().__init__(message, remedy)
+        self.text = text
+        self.reason = NameReason(reason)
+        self.candidates = tuple((str(name), str(modality)) for name, modality in candidates)
+
+
 class CheckpointError(SATSegmentError):
     """A weight file is not what was asked for."""
 
@@ -115,7 +153,7 @@ class OutOfMemory(SATSegmentError):
     Parameters
     ----------
     device : str
-        Whose memory it was: "cpu" for the computer's own, "cuda:0", "mps".
+        Whose memory it was: "cpu" for the computer's, or a GPU ("cuda:0", "mps").
     """
 
     DETAILS = ("device",)

@@ -1,19 +1,28 @@
-"""A wheel for terminals and servers holds the engine and its data."""
+"""A wheel for terminals and servers holds the engine and its data, and works where nothing else of the project is."""
 
 from __future__ import annotations
 
+import ast
+import os
 import subprocess
 import sys
+import sysconfig
+import venv
 import zipfile
 from pathlib import Path
 
 import pytest
+import SimpleITK
+
+from helpers.small_model import headLikeImage, makeModel
 
 ROOT = Path(__file__).parent.parent.parent
+# Slicer's side stays outside.
+SLICERS = ("mrml", "gui", "setup")
 
 
 @pytest.fixture(scope="module")
-def wheel_names(tmp_path_factory):
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("wheel")
     source = tmp_path_factory.mktemp("source")
     tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
@@ -24,23 +33,88 @@ def wheel_names(tmp_path_factory):
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", out, source]
     subprocess.run(command, check=True)
     (wheel,) = out.glob("*.whl")
+    return wheel
+
+
+@pytest.fixture(scope="module")
+def wheel_names(wheel: Path) -> set[str]:
     return set(zipfile.ZipFile(wheel).namelist())
+
+
+@pytest.fixture(scope="module")
+def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An interpreter with the wheel, the libraries it depends on, and nothing of the source tree."""
+    home = tmp_path_factory.mktemp("environment")
+    venv.create(home, with_pip=False, symlinks=os.name == "posix")
+    places = sysconfig.get_paths(scheme="venv", vars={"base": str(home), "platbase": str(home)})
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index"]
+    subprocess.run([*command, "--target", places["purelib"], str(wheel)], check=True)
+    # A folder that is named in a .pth file is looked into, but its own .pth files are not read: the development
+    # environment's editable installation stays out.
+    Path(places["purelib"], "libraries.pth").write_text(sysconfig.get_paths()["purelib"])
+    return str(Path(places["scripts"]) / ("python.exe" if os.name == "nt" else "python"))
 
 
 def tracked(folder: str) -> list[str]:
     found = subprocess.run(["git", "ls-files", folder], cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    return found.split("\n")[:-1]
+    return [name for name in found.split("\n")[:-1] if (ROOT / name).is_file()]
 
 
-def test_wheel_holds_every_module_of_the_engine(wheel_names):
+def run(python: str, *words: str, folder: Path, **environment: str) -> str:
+    clean = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONHOME")}
+    done = subprocess.run(
+        [python, *words],
+        cwd=folder,
+        env={**clean, "OMP_NUM_THREADS": "1", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_wheel_holds_every_module_of_the_engine(wheel_names: set[str]) -> None:
     modules = [name.removeprefix("SATSegment/") for name in tracked("SATSegment/SATSegmentLib")]
-    needed = [name for name in modules if name.split("/")[1] not in ("mrml", "gui", "setup")]
+    needed = [name for name in modules if name.split("/")[1] not in SLICERS]
     assert len(needed) > 50
     assert set(needed) <= wheel_names
 
 
-def test_wheel_holds_the_knowledge_tree_the_demo_and_the_catalog(wheel_names):
+def test_wheel_holds_the_knowledge_tree_the_demo_and_the_catalog(wheel_names: set[str]) -> None:
     resources = [name.removeprefix("SATSegment/") for name in tracked("SATSegment/Resources")]
     needed = [f"SATSegmentLib/{name}" for name in resources if name.split("/")[1] in ("Anatomy", "Demo", "Models")]
     assert any("concepts" in name for name in needed)
     assert set(needed) <= wheel_names
+
+
+def test_whatever_a_module_of_the_wheel_imports_is_in_the_wheel(wheel: Path, wheel_names: set[str]) -> None:
+    lacking = []
+    archive = zipfile.ZipFile(wheel)
+    for name in sorted(name for name in wheel_names if name.endswith(".py")):
+        for node in ast.walk(ast.parse(archive.read(name))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("SATSegmentLib."):
+                place = (node.module or "").replace(".", "/")
+                if not {f"{place}.py", f"{place}/__init__.py"} & wheel_names:
+                    lacking.append(f"{name}: {node.module}")
+    assert lacking == []
+
+
+def test_the_wheel_alone_segments_and_evaluates(python: str, tmp_path: Path) -> None:
+    where = run(python, "-c", "import SATSegmentLib; print(SATSegmentLib.__file__)", folder=tmp_path)
+    assert not Path(where.strip()).is_relative_to(ROOT)
+    image = headLikeImage()
+    scan = SimpleITK.GetImageFromArray(image.array)
+    scan.SetSpacing([1.5, 1.4, 2.0])
+    SimpleITK.WriteImage(scan, tmp_path / "scan.nii.gz")
+    model = makeModel(tmp_path)
+    command = "import sys; from SATSegmentLib.cli import main; sys.exit(main(sys.argv[1:]))"
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        out = str(tmp_path / name / "scan.seg.nrrd")
+        words = ["segment", "scan.nii.gz", "--modality", "mri", "--model", str(model), "--out", out]
+        run(python, "-c", command, *words, "--prompt", "lt hippocampus", "--prompt", "brainstem", folder=tmp_path)
+    words = ["evaluate", "a", "b", "--modality", "mri", "--out", "scores"]
+    printed = run(python, "-c", command, *words, folder=tmp_path, MPLBACKEND="agg")
+    assert "1.000" in printed
+    assert "no problems" in run(python, "-c", command, "doctor", folder=tmp_path, HOME=str(tmp_path))

@@ -1,36 +1,84 @@
-"""`satsegment models`: what is installed, and what could be."""
+"""`satsegment models`: what is installed, what could be, and the way to delete one."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("--json", action="store_true", help="print as JSON")
+    parser.add_argument("--delete", metavar="NAME", help="remove a downloaded model from this computer")
+    parser.add_argument("--yes", action="store_true", help="delete without asking")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """List models; returns the exit code."""
-    from SATSegmentLib.models.catalog import catalog, installed_models, models_home
+    """List models, or delete one; returns the exit code."""
+    if arguments.delete is not None:
+        return _delete(arguments.delete, arguments.yes)
+    rows = _rows()
+    if arguments.json:
+        from SATSegmentLib.models.catalog import models_home
+
+        print(json.dumps({"home": str(models_home()), "models": rows}, indent=2))
+        return 0
+    _print(rows)
+    return 0
+
+
+def _rows() -> list[dict[str, object]]:
+    from SATSegmentLib.errors import SATSegmentError
+    from SATSegmentLib.models.catalog import catalog, installed_models
     from SATSegmentLib.models.folder import read_description
 
     known = {entry.folder: entry for entry in catalog()}
-    rows = [
+    rows: list[dict[str, object]] = [
         {"name": entry.name, "installed": entry.installed, "title": entry.title, "about": entry.about}
         for entry in known.values()
     ]
-    rows += [
-        {"name": folder.name, "installed": True, "title": read_description(folder).name, "about": "converted here"}
-        for folder in installed_models()
-        if folder not in known
-    ]
-    if arguments.json:
-        print(json.dumps({"home": str(models_home()), "models": rows}, indent=2))
-        return 0
+    for folder in installed_models():
+        if folder in known:
+            continue
+        try:
+            title, about = read_description(folder).name, "converted here"
+        except SATSegmentError as error:
+            title, about = "damaged", error.message
+        rows.append({"name": folder.name, "installed": True, "title": title, "about": about})
+    return rows
+
+
+def _print(rows: list[dict[str, object]]) -> None:
+    from SATSegmentLib.models.catalog import models_home
+
     for row in rows:
         print(f"{row['name']:<12} {'installed' if row['installed'] else 'not installed':<14} {row['title']}")
         print(f"{'':<27} {row['about']}")
     print(f"\nConverted models belong in {models_home()}; SATSEGMENT_MODELS names another folder.")
+
+
+def _delete(name: str, sure: bool) -> int:
+    from SATSegmentLib.errors import ModelNotFound, OutputError
+    from SATSegmentLib.models.catalog import find_entry
+    from SATSegmentLib.models.install import delete, started_bytes
+
+    entry = find_entry(name)
+    if not entry.embedded and not entry.folder.exists() and not started_bytes(entry):
+        raise ModelNotFound(f"{entry.title} is not installed.", "See `satsegment models`.")
+    if not entry.embedded and not sure:
+        if not (sys.stdin is not None and sys.stdin.isatty()):
+            raise OutputError(f"{entry.title} was not deleted: nobody agreed to it.", "Add --yes.")
+        print(
+            f"{entry.title} is removed from this computer. To use it again, it must be downloaded or imported again.\n"
+            "Delete it? Type yes to agree: ",
+            end="",
+            file=sys.stderr,
+            flush=True,
+        )
+        if sys.stdin.readline().strip().lower() not in ("yes", "y"):
+            print("Nothing was deleted.", file=sys.stderr)
+            return 1
+    delete(entry)
+    print(f"{entry.title} was deleted.")
     return 0

@@ -124,42 +124,17 @@ def resolve_prompts(texts: Sequence[str], modality: Modality, free_text: bool) -
 
     Raises
     ------
-    PromptError: a name is unknown, ambiguous, or not to be had in this modality.
+    PromptError: as `anatomy.resolver.names.prompts_for`.
     """
-    prompts: dict[str, Prompt] = {}
-    for text in (part.strip() for given in texts for part in given.split(";")):
-        found = _resolve(text, modality, free_text)
-        names = ", ".join(prompt.text for prompt in found)
+    from SATSegmentLib.anatomy.resolver.names import prompts_for
+
+    def tell(text: str, meant: Sequence[Prompt]) -> None:
+        names = ", ".join(prompt.text for prompt in meant)
         if names != text:
             print(f"{text}: {names}", file=sys.stderr)
-        prompts.update((prompt.text, prompt) for prompt in found)
-    return list(prompts.values())
 
-
-def _resolve(text: str, modality: Modality, free_text: bool) -> tuple[Prompt, ...]:
-    from SATSegmentLib import anatomy
-    from SATSegmentLib.errors import PromptError
-
-    match anatomy.resolve(text, modality):
-        case anatomy.Resolved(prompt=prompt):
-            return (prompt,)
-        case anatomy.Composite(prompts=prompts):
-            return prompts
-        case anatomy.DidYouMean(candidates=candidates):
-            names = ", ".join(repr(candidate.name) for candidate in candidates)
-            raise PromptError(f"{text!r} can mean more than one thing.", f"Did you mean one of these: {names}?")
-        case anatomy.NotSegmentable(reason=reason, nearest=nearest):
-            names = ", ".join(f"{prompt.text!r} ({prompt.modality})" for prompt in nearest)
-            raise PromptError(f"{text!r} cannot be segmented here: {reason}.", f"Nearest: {names}." if names else "")
-        case unknown:
-            if not text.strip():
-                raise PromptError("A prompt is empty.", "Name a structure, or remove the prompt.")
-            if not free_text:
-                raise PromptError(
-                    f"{text!r} is not a known structure.",
-                    "Look for it with `satsegment terms`, or add --free-text to run it as it is.",
-                )
-            return (anatomy.as_free_text(unknown, modality),)
+    prompts = prompts_for(texts, modality, free_text, tell)
+    return list({prompt.text: prompt for prompt in prompts}.values())
 
 
 def _segment(arguments: argparse.Namespace, prompts: list[Prompt]) -> int:

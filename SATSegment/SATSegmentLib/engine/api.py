@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from SATSegmentLib.anatomy.personal.user_words import word_contents
+from SATSegmentLib.anatomy.resolver.names import Structures, prompts_for
 from SATSegmentLib.errors import SATSegmentError
 from SATSegmentLib.grid.network_grid import GridRule
 from SATSegmentLib.inference.run_plan import RunPlan
@@ -101,15 +102,31 @@ class SegmentRequest:
     words: tuple[bytes, ...] = ()
 
     @classmethod
-    def of(cls, image: Image, prompts: Sequence[Prompt], options: RunOptions | None = None) -> SegmentRequest:
+    def of(
+        cls,
+        image: Image,
+        structures: Structures,
+        options: RunOptions | None = None,
+        modality: Modality | None = None,
+    ) -> SegmentRequest:
         """A request with the taught words that its prompts ask for, read from this computer's folders of words.
+
+        Parameters
+        ----------
+        structures : str, Prompt, or several of these
+            Names that the resolver knows, or prompts.
+        modality : {"ct", "mri", "pet"}, optional
+            Of the scan; needed where there are names.
 
         Raises
         ------
+        PromptError
+            As `anatomy.resolver.names.prompts_for`.
         WordError
             The file of a word cannot be read.
         """
-        return cls(image, tuple(prompts), options or RunOptions(), word_contents(prompts))
+        prompts = prompts_for(structures, modality)
+        return cls(image, prompts, options or RunOptions(), word_contents(prompts))
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,13 @@ def run(message: Mapping[str, Any], listener: RunListener) -> Any:
     return _TASKS[message["task"]](message["fields"], tell, cancel)
 
 
+def in_this_process(
+    task: str, fields: Mapping[str, Any], progress: _Tell | None = None, cancel: _Asked | None = None
+) -> Any:
+    """Do a task here and now; a terminal ends it by ending the process."""
+    return run({"task": task, "fields": fields}, RunListener(progress, cancel))
+
+
 def _download(fields: Mapping[str, Any], progress: _Tell, cancel: _Asked) -> list[str]:
     """{wanted: [{repository, path, optional}], target, spare_bytes} -> files."""
     from SATSegmentLib.models.download import Wanted, fetch
@@ -67,6 +75,23 @@ def _convert(fields: Mapping[str, Any], progress: _Tell, cancel: _Asked) -> str:
     return fields["out"]
 
 
+def _verify(fields: Mapping[str, Any], progress: _Tell, cancel: _Asked) -> str:
+    """{folder} -> name: a model folder is read whole, before it replaces another."""
+    from SATSegmentLib.inference.segmenter import Segmenter
+    from SATSegmentLib.types import Prompt
+
+    progress(Progress(0.0, "checking the model"))
+    segmenter = Segmenter.load(fields["folder"], "cpu", "float32")
+    progress(Progress(0.7, "checking its text encoder"))
+    if cancel():
+        raise Cancelled
+    if segmenter.queries is not None and segmenter.queries.has_text_encoder:
+        # Without its package the text encoder cannot be tried; it is checked again when it is first used.
+        with contextlib.suppress(ModuleNotFoundError):
+            segmenter.queries.embed([Prompt("a structure in other words", "ct", trained=False)])
+    return segmenter.description.name
+
+
 def _check_device(fields: Mapping[str, Any], progress: _Tell, cancel: _Asked) -> dict[str, Any]:
     """{device} -> {device, name, torch, memory_bytes}: what a tensor operation was run on."""
     progress(Progress(0.0, "loading PyTorch"))
@@ -83,7 +108,7 @@ def _check_device(fields: Mapping[str, Any], progress: _Tell, cancel: _Asked) ->
         total = torch.nn.functional.conv3d(torch.ones(1, 1, 8, 8, 8, device=device), weights).sum().item()
     except RuntimeError as error:
         raise DeviceError(
-            f"{device} is there, but does not compute: {str(error).splitlines()[0]}.",
+            f"{device} is available but cannot run this PyTorch build: {str(error).splitlines()[0]}.",
             "Install a PyTorch build that fits the graphics card (module PyTorch Utils), or choose cpu.",
         ) from error
     if total != 6**3 * 27:
@@ -100,5 +125,6 @@ def _check_device(fields: Mapping[str, Any], progress: _Tell, cancel: _Asked) ->
 _TASKS: dict[str, Callable[[Mapping[str, Any], _Tell, _Asked], Any]] = {
     "download": _download,
     "convert": _convert,
+    "verify": _verify,
     "check_device": _check_device,
 }

@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import slicer
 from slicer.i18n import tr as _
 
+from SATSegmentLib.mrml.modality import dicomModality, statedModality
 from SATSegmentLib.mrml.volumes import imageFromVolume
 from SATSegmentLib.types import MODALITY_TITLES, Modality, Prompt
 
-_OF_DICOM: dict[str, Modality] = {"CT": "ct", "MR": "mri", "PT": "pet"}
-_MODALITY_TAG = "0008,0060"
 # Air is -1000 HU; nothing in MRI or PET goes far below zero. The padding of a CT (-2000, -3024) is further down.
 _BELOW_ONLY_CT = -200
 _SAMPLES = 200_000
@@ -38,10 +36,9 @@ class Guess:
 
 def guessModality(volumeNode: Any) -> Guess:
     """The modality of a volume that `checkVolume` accepts."""
-    tag = _dicomModality(volumeNode)
-    if tag in _OF_DICOM:
-        return Guess(_OF_DICOM[tag], _("from DICOM"), certain=True)
-    if tag:
+    if (stated := statedModality(volumeNode)) is not None:
+        return Guess(stated, _("from DICOM"), certain=True)
+    if tag := dicomModality(volumeNode):
         return Guess(
             None, _("DICOM says {modality}, which SAT does not know; choose what comes closest").format(modality=tag)
         )
@@ -63,21 +60,6 @@ def mismatch(volumeNode: Any, guess: Guess, modality: Modality, prompts: Sequenc
             other=MODALITY_TITLES[others[0].modality],
             chosen=MODALITY_TITLES[modality],
         )
-    return ""
-
-
-def _dicomModality(volumeNode: Any) -> str:
-    """The DICOM modality, upper case; empty where none is known."""
-    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(volumeNode.GetScene())
-    if hierarchy is not None:
-        item = hierarchy.GetItemByDataNode(volumeNode)
-        said = hierarchy.GetItemAttribute(item, "DICOM.Modality") if item else ""
-        if said:
-            return said.strip().upper()
-    uids = (volumeNode.GetAttribute("DICOM.instanceUIDs") or "").split()
-    database = getattr(slicer, "dicomDatabase", None)
-    if uids and database is not None and database.isOpen:
-        return (database.instanceValue(uids[0], _MODALITY_TAG) or "").strip().upper()
     return ""
 
 

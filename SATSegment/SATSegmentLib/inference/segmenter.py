@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from SATSegmentLib.anatomy.resolver.names import Structures, prompts_for
 from SATSegmentLib.errors import CheckpointError, OutOfMemory, PairMismatch, PromptError, SATSegmentWarning
 from SATSegmentLib.grid.network_grid import GridRule, NetworkGrid
 from SATSegmentLib.inference.cache import FeatureCache, default_cache
@@ -118,33 +119,36 @@ class Segmenter:
     def segment(
         self,
         image: Image,
-        prompts: Sequence[Prompt],
+        prompts: Structures,
         progress: ProgressCallback | None = None,
         cancel: CancelCallback | None = None,
         threshold: float = DEFAULT_THRESHOLD,
         on_plan: PlanCallback | None = None,
         words: Sequence[bytes] | None = None,
+        modality: Modality | None = None,
     ) -> list[SegmentResult]:
         """Segment the prompts in a scan: one result each, in their order.
 
         Parameters
         ----------
         image: the scan.
-        prompts: what to segment; each one only once.
+        prompts: what to segment, each one only once: `Prompt` objects, or names that the resolver knows ("lt kidney").
         progress: called with a `Progress` after each step.
         cancel: asked before each step; where it answers True the run ends with `Cancelled`.
         threshold: a voxel belongs to a structure where its probability exceeds this.
         on_plan: called with what the run will take before it starts, and again if memory runs out and it goes on with
             less. Each such step is a `SATSegmentWarning`, too.
+        modality: of the scan; needed where `prompts` has names.
         words: contents of the files of taught words; by default they are looked for in this computer's folders.
 
         Raises
         ------
+        NameQuestion: a name can mean several things, or nothing that can be segmented; it has the candidates.
         PromptError: none, empty, given twice, or unknown to the model.
         ScanError, GeometryError: the scan cannot be segmented.
         OutOfMemory, Cancelled.
         """
-        asks = self._admit(image, prompts, words)
+        asks = self._admit(image, prompts_for(prompts, modality), words)
         return self._run(image, asks, progress, cancel, threshold, on_plan)
 
     def unknown(self, prompts: Sequence[Prompt]) -> list[Prompt]:
@@ -155,12 +159,13 @@ class Segmenter:
     def plan(
         self,
         image: Image,
-        prompts: Sequence[Prompt],
+        prompts: Structures,
         threshold: float = DEFAULT_THRESHOLD,
         words: Sequence[bytes] | None = None,
+        modality: Modality | None = None,
     ) -> RunPlan:
         """What `segment` would take with the features that are kept now; parameters and errors as there."""
-        asks = self._admit(image, prompts, words)
+        asks = self._admit(image, prompts_for(prompts, modality), words)
         with torch.inference_mode():
             return self._plan(self._passes(image, asks, threshold, None))
 
@@ -381,7 +386,7 @@ class Segmenter:
 
 
 def _out_of_memory(device: torch.device) -> OutOfMemory:
-    place = "The computer" if device.type == "cpu" else f"The graphics card ({device})"
+    place = "The computer" if device.type == "cpu" else f"The GPU ({device})"
     return OutOfMemory(
         f"{place} ran out of memory. Nothing was lost.",
         "Close other programs, use SAT-Nano instead of SAT-Pro, or segment on the CPU.",

@@ -55,6 +55,21 @@ def catalog() -> tuple[CatalogEntry, ...]:
     return tuple(CatalogEntry(name, **entry) for name, entry in content.items())
 
 
+def find_entry(name: str) -> CatalogEntry:
+    """The model of the catalog with this name, in any letters' case.
+
+    Raises
+    ------
+    ModelNotFound
+        The catalog has none.
+    """
+    for entry in catalog():
+        if entry.name == name.lower():
+            return entry
+    names = ", ".join(entry.name for entry in catalog())
+    raise ModelNotFound(f"The catalog has no model {name!r}.", f"It has {names}.")
+
+
 def models_home() -> Path:
     """The folder of converted models: SATSEGMENT_MODELS where it is set, else the user's own data folder."""
     chosen = os.environ.get(MODELS_VARIABLE)
@@ -87,8 +102,7 @@ def find_model(folder_or_name: str | Path) -> Path:
                 return entry.folder
             raise ModelNotFound(
                 f"{entry.title} is not installed.",
-                f"Get {entry.network} and {entry.text_encoder} from {entry.repository} on Hugging Face, convert them "
-                f"with `satsegment convert`, and put the folder at {entry.name} in {models_home()}."
+                f"Get it with `satsegment download {entry.name}`, or in Slicer's panel."
                 if entry.repository
                 else "Install SATSegment again.",
             )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import re
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -22,6 +23,8 @@ from SATSegmentLib.errors import Cancelled, OutputError, SATSegmentError
 from SATSegmentLib.types import Progress
 
 _PART = ".part"
+# SHA-256 of a large file, or git's own SHA-1 of a small one.
+_CHECKSUM = re.compile(r"[0-9a-f]{64}|[0-9a-f]{40}")
 _SPEED_SECONDS = 5.0
 _REPORT_SECONDS = 0.2
 _HASH_BYTES = 1 << 22
@@ -114,7 +117,14 @@ def _look_up(wanted: Wanted) -> _Remote | None:
         raise _unreachable(urlsplit(url).netloc, error) from error
     if found.size is None:
         raise DownloadError(f"The server does not say how large {wanted.path} is.", "Try again later.")
-    return _Remote(wanted, found.location or url, found.size, found.etag or "")
+    checksum = (found.etag or "").lower()
+    if not _CHECKSUM.fullmatch(checksum):
+        raise DownloadError(
+            f"{urlsplit(url).netloc} does not say what {wanted.path} must contain (no checksum), so it could not be "
+            "checked.",
+            "A proxy may leave the checksum out. Try without it, or import the weights from a folder.",
+        )
+    return _Remote(wanted, found.location or url, found.size, checksum)
 
 
 def _part_of(remote: _Remote, target: Path) -> Path:
@@ -171,10 +181,8 @@ def _is_right(remote: _Remote, path: Path, meter: _Meter) -> bool:
     """SHA-256 for large files, git's own SHA-1 for small ones; that is what the hub publishes."""
     if len(remote.checksum) == 64:
         digest = hashlib.sha256()
-    elif len(remote.checksum) == 40:
-        digest = hashlib.sha1(f"blob {remote.size}\0".encode(), usedforsecurity=False)
     else:
-        return path.stat().st_size == remote.size
+        digest = hashlib.sha1(f"blob {remote.size}\0".encode(), usedforsecurity=False)
     with path.open("rb") as file:
         while block := file.read(_HASH_BYTES):
             meter.check()
@@ -280,7 +288,7 @@ def _unreachable(host: str, error: Exception) -> DownloadError:
 def _interrupted(remote: _Remote, error: Exception) -> DownloadError:
     return DownloadError(
         f"The download of {remote.wanted.path} was interrupted ({type(error).__name__}: {_first_line(error)}).",
-        "What has arrived is kept. Press Download again to go on from there.",
+        "What has arrived is kept. Download again to go on from there.",
     )
 
 
@@ -292,7 +300,7 @@ def _as_ours(error: OSError, folder: Path) -> OutputError:
     if error.errno in _FULL:
         return OutputError(
             f"The disk of {folder} is full. What has arrived is kept.",
-            "Free some space, then press Download again to go on; or choose another folder for the weights.",
+            "Free some space, then download again to go on; or choose another folder for the weights.",
         )
     return OutputError(
         f"{folder} cannot be written: {error.strerror or error}.", "Choose another folder for the weights in Settings."

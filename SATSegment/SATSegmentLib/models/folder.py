@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
+import operator
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,9 @@ BANK_FILE = "bank.safetensors"
 TEXT_FOLDER = "text"
 
 FAMILY = "sat"
+_MOST_LETTERS = 100
+_LEAST_MM, _MOST_MM = 0.01, 100.0
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -74,13 +78,13 @@ def read_description(folder: Path) -> ModelDescription:
         description = ModelDescription(
             **{
                 **content,
-                "window": tuple(int(side) for side in content["window"]),
+                "window": tuple(operator.index(side) for side in content["window"]),
                 "spacing": tuple(float(side) for side in content["spacing"]),
                 "orientations": tuple(content["orientations"]),
             }
         )
         _check_values(description)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, AttributeError) as error:
         raise CheckpointError(
             f"The {DESCRIPTION_FILE} of the model {folder.name} is damaged.", "Convert the checkpoint again."
         ) from error
@@ -96,10 +100,19 @@ def _check_values(description: ModelDescription) -> None:
     sizes = (len(description.window), len(description.spacing))
     if sizes != (3, 3) or any(side < 1 for side in description.window):
         raise ValueError("window and spacing have three positive numbers each")
-    if not all(math.isfinite(side) and side > 0 for side in description.spacing):
-        raise ValueError("a spacing is not a positive number")
+    if not all(_LEAST_MM <= side <= _MOST_MM for side in description.spacing):
+        raise ValueError("a spacing is not a possible one")
     if not description.orientations or not set(description.orientations) <= set(ORIENTATIONS):
         raise ValueError("unknown orientations")
+    # The name reaches terminals, logs and files.
+    name = description.name
+    if not isinstance(name, str) or not name.strip() or len(name) > _MOST_LETTERS or not name.isprintable():
+        raise ValueError("no name")
+    sums = (description.network_sha256, description.text_sha256, description.network_file_sha256)
+    if not all(isinstance(one, str) and (one == "" or _SHA256.fullmatch(one)) for one in sums):
+        raise ValueError("no checksum")
+    if not isinstance(description.family, str):
+        raise ValueError("no family")
 
 
 def fingerprint(folder: Path) -> tuple[object, ...]:

@@ -17,7 +17,7 @@ from SATSegmentLib.errors import ModelNotFound, OutputError, SATSegmentError
 from SATSegmentLib.files import atomic_path
 from SATSegmentLib.models.catalog import MODELS_VARIABLE, CatalogEntry, catalog, models_home
 from SATSegmentLib.models.download import Wanted
-from SATSegmentLib.models.folder import DESCRIPTION_FILE, read_description
+from SATSegmentLib.models.folder import BANK_FILE, DESCRIPTION_FILE, NETWORK_FILE, TEXT_FOLDER, read_description
 from SATSegmentLib.types import Progress
 
 ProgressCallback = Callable[[Progress], None]
@@ -185,7 +185,9 @@ class Installer:
         if converted is not None:
             _make(entry.folder.parent)
             with atomic_path(entry.folder, overwrite=True, folder=True) as folder:
-                shutil.copytree(converted, folder, dirs_exist_ok=True)
+                _copy_model(converted, folder, source)
+                # Read whole before the model that is there now goes.
+                self._do("verify", {"folder": str(folder)}, progress, cancel)
             return entry.folder
         network, text_encoder = (_find(source, Path(path).name) for path in (entry.network, entry.text_encoder))
         tokenizer = _find_tokenizer(source)
@@ -278,17 +280,40 @@ def _make(folder: Path) -> None:
 
 
 def _find(source: Path, name: str) -> Path | None:
-    return next((path for path in sorted(source.rglob("*")) if path.name.lower() == name.lower()), None)
+    return next((path for path in _files(source) if path.name.lower() == name.lower()), None)
 
 
 def _find_tokenizer(source: Path) -> Path | None:
-    folders = (path.parent for path in sorted(source.rglob("config.json")))
+    folders = (path.parent for path in _files(source) if path.name == "config.json")
     return next((one for one in folders if any((one / name).is_file() for name in _TOKENIZER_FILES[1:])), None)
 
 
 def _find_converted(source: Path, entry: CatalogEntry) -> Path | None:
     """A model folder of this very model: a name alone must not make one model pass for another."""
-    for path in sorted(source.rglob(DESCRIPTION_FILE)):
-        if read_description(path.parent).name == entry.title:
-            return path.parent
+    damaged = None
+    for path in (path for path in _files(source) if path.name == DESCRIPTION_FILE):
+        try:
+            if read_description(path.parent).name == entry.title:
+                return path.parent
+        except SATSegmentError as error:
+            # A damaged neighbour must not be in the way of a good one.
+            damaged = damaged or error
+    if damaged is not None and not any(path.name == Path(entry.network).name for path in _files(source)):
+        raise damaged
     return None
+
+
+def _files(source: Path) -> list[Path]:
+    """All files below a folder, without links that lead out of it."""
+    inside = source.resolve()
+    return [path for path in sorted(source.rglob("*")) if path.is_file() and path.resolve().is_relative_to(inside)]
+
+
+def _copy_model(model: Path, target: Path, source: Path) -> None:
+    """Copy a model's own files, and nothing else that lies beside them."""
+    own = {model / name for name in (DESCRIPTION_FILE, NETWORK_FILE, BANK_FILE)}
+    for path in _files(source):
+        if path in own or path.parent == model / TEXT_FOLDER:
+            copy = target / path.relative_to(model)
+            copy.parent.mkdir(exist_ok=True)
+            shutil.copyfile(path, copy)

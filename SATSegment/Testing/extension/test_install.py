@@ -74,7 +74,8 @@ def test_the_installed_module_loads_and_finds_its_resources(installed: Path, tmp
         "from SATSegmentLib.anatomy.vocabulary.labels import load_labels\n"
         "from SATSegmentLib.mrml import segmentations, volumes\n"
         "from SATSegmentLib.engine.transport.pipe import _LIBRARY\n"
-        "prompt = SATSegment.promptsFor('left kidney', 'ct')[0]\n"
+        "from SATSegmentLib.anatomy.resolver.names import prompts_for\n"
+        "prompt = prompts_for('left kidney', 'ct')[0]\n"
         "print(json.dumps([SATSegment.__file__, SATSegmentLib.__file__, str(resource_path('Anatomy/sat_labels.csv')),"
         " _LIBRARY, len(load_labels()), prompt.text]))\n"
     )

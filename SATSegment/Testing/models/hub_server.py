@@ -21,6 +21,7 @@ class Hub:
     announced_size: say that files are this large.
     ignore_range: answer a range with the whole file, as some proxies do.
     bytes_per_second: slow down.
+    etag: sent instead of the checksum; None leaves the header out.
     """
 
     def __init__(self, files: dict[str, bytes]) -> None:
@@ -31,6 +32,7 @@ class Hub:
         self.announced_size: int | None = None
         self.ignore_range = False
         self.bytes_per_second: float | None = None
+        self.etag: str | None = ""
         hub = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -76,7 +78,8 @@ class Hub:
         if start:
             handler.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
         handler.send_header("Content-Length", str(self.announced_size or len(content) - start))
-        handler.send_header("ETag", f'"{checksum.hexdigest()}"')
+        if self.etag is not None:
+            handler.send_header("ETag", self.etag or f'"{checksum.hexdigest()}"')
         handler.send_header("X-Repo-Commit", "0" * 40)
         handler.end_headers()
         if body:

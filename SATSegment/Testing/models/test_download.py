@@ -166,3 +166,19 @@ def test_no_token_of_the_user_leaves_the_machine(hub: Hub, tmp_path: Path) -> No
     run_fetch(hub.address, tmp_path, [NETWORK], environment={"HF_TOKEN": "hf_secret"})
     assert seen
     assert set(seen) == {None}
+
+
+@pytest.mark.parametrize("etag", [None, 'W/"3e8-5f2a"', '"5f2a-3e8"'])
+def test_a_file_without_a_checksum_is_not_accepted_by_its_size(hub: Hub, tmp_path: Path, etag: str | None) -> None:
+    hub.etag = etag
+    answer = run_fetch(hub.address, tmp_path, [NETWORK])
+    assert answer["error"]["kind"] == "DownloadError"
+    assert "checksum" in answer["error"]["message"]
+    assert tree(tmp_path) == {}
+
+
+def test_a_weak_etag_that_is_a_checksum_is_checked(hub: Hub, tmp_path: Path) -> None:
+    import hashlib
+
+    hub.etag = f'W/"{hashlib.sha256(WEIGHTS).hexdigest()}"'
+    assert run_fetch(hub.address, tmp_path, [NETWORK])["files"]

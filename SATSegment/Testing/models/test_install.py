@@ -18,7 +18,7 @@ from helpers.small_model import headLikeImage, makeModel
 from SATSegmentLib.engine.api import RunOptions, SegmentRequest
 from SATSegmentLib.engine.offline import download_environment, offline_environment
 from SATSegmentLib.engine.process import WorkerEngine
-from SATSegmentLib.errors import Cancelled, ModelNotFound, OutputError
+from SATSegmentLib.errors import Cancelled, CheckpointError, ModelNotFound, OutputError, SATSegmentError
 from SATSegmentLib.models import install as weights
 from SATSegmentLib.models.catalog import CatalogEntry, catalog
 from SATSegmentLib.models.download import DownloadError
@@ -161,6 +161,75 @@ def test_another_model_is_not_taken_for_this_one(hub: Hub, released: Path, home:
     carried = installer(hub).import_folder(NANO, released).rename(tmp_path / "carried")
     with pytest.raises(ModelNotFound, match=r"SAT_Pro.pth.*text_encoder.pth"):
         installer(hub).import_folder(other, carried)
+
+
+def carried_model(hub: Hub, released: Path, place: Path) -> Path:
+    """A converted model as another machine would hand it over."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    return installer(hub).import_folder(NANO, released).rename(place)
+
+
+def test_a_damaged_model_does_not_replace_a_good_one(hub: Hub, released: Path, home: Path, tmp_path: Path) -> None:
+    carried = carried_model(hub, released, tmp_path / "stick" / "model")
+    installer(hub).import_folder(NANO, released)
+    before = tree(home / "sat-nano")
+    network = carried / "network.safetensors"
+    network.write_bytes(network.read_bytes()[:-100])
+    with pytest.raises(CheckpointError):
+        installer(hub).import_folder(NANO, carried)
+    assert tree(home / "sat-nano") == before
+    assert [path.name for path in home.iterdir()] == ["sat-nano"]
+
+
+def test_a_damaged_neighbour_is_not_in_the_way(hub: Hub, released: Path, home: Path, tmp_path: Path) -> None:
+    carried_model(hub, released, tmp_path / "stick" / "model")
+    (tmp_path / "stick" / "a").mkdir()
+    (tmp_path / "stick" / "a" / "model.json").write_text("{")
+    assert installer(hub).import_folder(NANO, tmp_path / "stick") == home / "sat-nano"
+
+
+def test_only_the_models_own_files_are_taken_and_no_link_is_followed_out(
+    hub: Hub, released: Path, home: Path, tmp_path: Path
+) -> None:
+    carried = carried_model(hub, released, tmp_path / "stick" / "model")
+    secret = tmp_path / "secret"
+    secret.write_text("not yours")
+    (carried / "text" / "notes.txt").symlink_to(secret)
+    (carried / "letter.txt").write_text("beside the model")
+    folder = installer(hub).import_folder(NANO, tmp_path / "stick")
+    assert not any("not yours" in path.read_text(errors="replace") for path in folder.rglob("*") if path.is_file())
+    assert not (folder / "letter.txt").exists()
+    (carried / "network.safetensors").rename(tmp_path / "elsewhere")
+    (carried / "network.safetensors").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(SATSegmentError):
+        installer(hub).import_folder(NANO, tmp_path / "stick")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": 5},
+        {"name": "SAT\x1b[31m"},
+        {"name": "two\nlines"},
+        {"name": ""},
+        {"name": "x" * 1000},
+        {"window": [64.5, 64, 32]},
+        {"window": [True, "64", 32]},
+        {"spacing": [1, 1, 1e300]},
+        {"network_sha256": "../../etc/passwd"},
+        {"network_sha256": 7},
+        {"orientations": ["XYZ"]},
+        {"family": 3},
+        {"extra": 1},
+    ],
+)
+def test_a_description_with_odd_values_is_refused(tmp_path: Path, change: dict) -> None:
+    good = {"name": "Tiny", "window": [64, 64, 32], "spacing": [1, 1, 3], "orientations": ["RAS"]}
+    (tmp_path / "model.json").write_text(json.dumps(good))
+    assert read_description(tmp_path).name == "Tiny"
+    (tmp_path / "model.json").write_text(json.dumps({**good, **change}))
+    with pytest.raises(CheckpointError, match="damaged"):
+        read_description(tmp_path)
 
 
 def test_what_a_folder_lacks_is_named(hub: Hub, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from mrml.mrml_phantom import addLinearTransform, addVolume, expectedPoints, wor
 from mrml.slicer_module import PATH, SATSegment
 
 from helpers.small_model import headLikeImage, makeModel
+from SATSegmentLib.anatomy.resolver.names import prompts_for
 from SATSegmentLib.engine.api import RunListener, RunOptions
 from SATSegmentLib.engine.transport.pipe import SCRATCH_PREFIX
 from SATSegmentLib.errors import Cancelled, GeometryError, PromptError, ScanError
@@ -59,7 +60,7 @@ def test_names_become_segments_where_the_engine_found_them(scene, model: str) ->
     assert segmentationNode.GetName() == "head segmentation"
     assert progress[-1].fraction == 1.0
     image = headLikeImage()
-    expected = Segmenter.load(model).segment(image, SATSegment.promptsFor(NAMES, "mri"))
+    expected = Segmenter.load(model).segment(image, prompts_for(NAMES, "mri"))
     assert any(result.voxels for result in expected)
     for result, ours in zip(expected, logic.results, strict=True):
         assert ours.prompt == result.prompt

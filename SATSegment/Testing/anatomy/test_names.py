@@ -1,0 +1,85 @@
+"""One door for names: whoever asks gets prompts, or an error that carries the candidates."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from helpers.small_model import headLikeImage
+from SATSegmentLib import errors
+from SATSegmentLib.anatomy.resolver.names import prompts_for
+from SATSegmentLib.engine.api import SegmentRequest
+from SATSegmentLib.errors import NameQuestion, NameReason, PromptError
+from SATSegmentLib.types import Prompt
+
+
+def texts(*arguments, **options) -> list[str]:
+    return [prompt.text for prompt in prompts_for(*arguments, **options)]
+
+
+def test_wordings_lists_and_prompts_are_taken() -> None:
+    assert texts("lt kidney", "ct") == ["left kidney"]
+    assert texts("IVC; lt kidney", "ct") == ["inferior vena cava", "left kidney"]
+    prompt = Prompt("something else", "mri", trained=False)
+    assert prompts_for(["liver", prompt], "ct")[1] is prompt
+    assert prompts_for(prompt) == (prompt,)  # no modality is needed where there is no name
+    assert texts("zyx", "ct", free_text=True) == ["zyx"]
+
+
+def test_what_a_name_was_taken_for_is_told() -> None:
+    told = []
+    prompts_for("lt kidney", "ct", on_meaning=lambda name, meant: told.append((name, [one.text for one in meant])))
+    assert told == [("lt kidney", ["left kidney"])]
+
+
+@pytest.mark.parametrize(
+    ("name", "modality", "reason"),
+    [
+        ("left hippocampus", "pet", NameReason.NOT_SEGMENTABLE),
+        ("zyx", "ct", NameReason.UNKNOWN),
+        ("lt kidny", "ct", NameReason.AMBIGUOUS),
+    ],
+)
+def test_a_question_carries_its_candidates(name: str, modality: str, reason: NameReason) -> None:
+    try:
+        found = prompts_for(name, modality)
+    except NameQuestion as error:
+        assert error.reason == reason
+        assert error.text == name
+        assert error.remedy
+        assert bool(error.candidates) == (reason != NameReason.UNKNOWN)
+        for candidate, where in error.candidates:
+            assert prompts_for(candidate, where)  # each can be asked for as it stands
+        again = errors.from_dict(error.as_dict())
+        assert isinstance(again, NameQuestion)
+        assert (again.candidates, again.reason, again.text) == (error.candidates, error.reason, error.text)
+    else:
+        # A resolver that is sure of a small slip needs to ask nobody.
+        assert reason == NameReason.AMBIGUOUS
+        assert [prompt.text for prompt in found] == ["left kidney"]
+
+
+@pytest.mark.parametrize(
+    ("structures", "modality", "words"),
+    [
+        ("liver", None, "not given"),
+        ("liver", "us", "does not support"),
+        ("liver; ;", "ct", "empty"),
+        ("", "ct", "empty"),
+    ],
+)
+def test_what_is_no_name_is_refused(structures: str, modality: str | None, words: str) -> None:
+    with pytest.raises(PromptError, match=words):
+        prompts_for(structures, modality)
+
+
+def test_requests_and_segmenters_take_names() -> None:
+    from helpers.models import tiny_segmenter
+
+    request = SegmentRequest.of(headLikeImage(), "lt hippocampus", modality="mri")
+    assert [prompt.text for prompt in request.prompts] == ["left hippocampus"]
+    with pytest.raises(NameQuestion):
+        tiny_segmenter().segment(headLikeImage(), "zyx", modality="mri")
+    with pytest.raises(PromptError, match="query vectors"):  # the name was understood; this network has no words
+        tiny_segmenter().segment(headLikeImage(), "lt hippocampus", modality="mri")
+    assert np.isfinite(request.image.array).all()

@@ -1,0 +1,108 @@
+"""`satsegment download` and `satsegment models --delete`: consent first, then files; from a folder without a network."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from models.hub_server import Hub, tree
+from models.released_files import NANO, hub_with, write_released_files
+
+import SATSegmentLib
+from SATSegmentLib.cli.main import main
+from SATSegmentLib.models import install
+
+LIBRARY = str(Path(SATSegmentLib.__file__).parent.parent)
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_released_files(tmp_path_factory.mktemp("released"))
+
+
+@pytest.fixture
+def hub(released: Path) -> Iterator[Hub]:
+    hub = hub_with(released)
+    yield hub
+    hub.close()
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SATSEGMENT_MODELS", str(tmp_path / "models"))
+    monkeypatch.setitem(install._SIZES, "sat-nano", install.Sizes(1e6, 1e6))
+    # What the command sets for its own process must not stay set for other tests.
+    for name in ("HF_HUB_DISABLE_TELEMETRY", "HF_HUB_DISABLE_PROGRESS_BARS", "HF_HUB_DISABLE_XET", "DO_NOT_TRACK"):
+        monkeypatch.setenv(name, "1")
+    return tmp_path / "models"
+
+
+def satsegment(hub: Hub, *words: str, answer: str = "") -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own: huggingface_hub reads its address when it is imported."""
+    code = (
+        f"import sys; sys.path.insert(0, {LIBRARY!r}); from SATSegmentLib.models import install; "
+        "install._SIZES['sat-nano'] = install.Sizes(1e6, 1e6); "
+        "from SATSegmentLib.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    )
+    environment = {**os.environ, "HF_ENDPOINT": hub.address, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", code, *words]
+    return subprocess.run(command, env=environment, input=answer, capture_output=True, text=True, check=False)
+
+
+def test_without_consent_the_notice_is_shown_and_nothing_is_fetched(hub: Hub, home: Path) -> None:
+    done = satsegment(hub, "download", "sat-nano", answer="yes\n")  # a pipe is nobody who agrees
+    assert done.returncode == 2
+    assert "no licence" in done.stderr
+    assert "--accept" in done.stderr
+    assert hub.requests == []
+    assert not home.exists()
+
+
+def test_with_consent_the_model_is_downloaded_and_can_be_deleted(hub: Hub, home: Path, capsys) -> None:
+    hub.cut_after = 20_000
+    first = satsegment(hub, "download", "sat-nano", "--accept")
+    assert first.returncode == 2
+    assert "kept" in first.stderr
+    hub.cut_after = None
+    hub.requests.clear()
+    second = satsegment(hub, "download", "SAT-Nano", "--accept")
+    assert second.returncode == 0, second.stderr
+    assert "have arrived already" in second.stderr
+    assert any(asked and asked != "bytes=0-" for _, _, asked in hub.requests)
+    assert NANO.installed
+    assert main(["download", "sat-nano", "--accept"]) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert main(["models", "--json"]) == 0
+    listed = {one["name"]: one["installed"] for one in json.loads(capsys.readouterr().out)["models"]}
+    assert listed["sat-nano"]
+    assert main(["models", "--delete", "sat-nano"]) == 2  # nobody at a terminal agreed
+    assert NANO.installed
+    assert main(["models", "--delete", "sat-nano", "--yes"]) == 0
+    assert not NANO.installed
+
+
+def test_a_folder_needs_neither_consent_nor_network(hub: Hub, released: Path, home: Path) -> None:
+    done = satsegment(hub, "download", "sat-nano", "--from", str(released))
+    assert done.returncode == 0, done.stderr
+    assert hub.requests == []
+    assert {"model.json", "network.safetensors", "bank.safetensors"} <= set(tree(home / "sat-nano"))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["download", "sat-huge"], "has no model"),
+        (["download", "demo"], "nothing to download"),
+        (["download", "sat-nano", "--from", "/no/such/folder"], "not a folder"),
+        (["models", "--delete", "demo"], "stays"),
+        (["models", "--delete", "sat-pro"], "not installed"),
+    ],
+)
+def test_what_cannot_be_done_is_said(words: list[str], message: str, capsys) -> None:
+    assert main(words) == 2
+    assert message in capsys.readouterr().err
