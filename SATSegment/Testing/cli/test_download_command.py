@@ -1,11 +1,13 @@
-"""`satsegment download` and `satsegment models --delete`: consent first, then files; from a folder without a network."""
+"""`satsegment download` and `models --delete`: consent first, then files; from a folder without a network."""
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,7 +44,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "models"
 
 
-def satsegment(hub: Hub, *words: str, answer: str = "") -> subprocess.CompletedProcess[str]:
+def start(hub: Hub, *words: str) -> subprocess.Popen[str]:
     """The command in a process of its own: huggingface_hub reads its address when it is imported."""
     code = (
         f"import sys; sys.path.insert(0, {LIBRARY!r}); from SATSegmentLib.models import install; "
@@ -51,7 +53,14 @@ def satsegment(hub: Hub, *words: str, answer: str = "") -> subprocess.CompletedP
     )
     environment = {**os.environ, "HF_ENDPOINT": hub.address, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-c", code, *words]
-    return subprocess.run(command, env=environment, input=answer, capture_output=True, text=True, check=False)
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+
+
+def satsegment(hub: Hub, *words: str, answer: str = "") -> subprocess.CompletedProcess[str]:
+    process = start(hub, *words)
+    out, err = process.communicate(answer, timeout=120)
+    return subprocess.CompletedProcess(words, process.returncode, out, err)
 
 
 def test_without_consent_the_notice_is_shown_and_nothing_is_fetched(hub: Hub, home: Path) -> None:
@@ -64,11 +73,17 @@ def test_without_consent_the_notice_is_shown_and_nothing_is_fetched(hub: Hub, ho
 
 
 def test_with_consent_the_model_is_downloaded_and_can_be_deleted(hub: Hub, home: Path, capsys) -> None:
-    hub.cut_after = 20_000
-    first = satsegment(hub, "download", "sat-nano", "--accept")
-    assert first.returncode == 2
-    assert "kept" in first.stderr
-    hub.cut_after = None
+    hub.bytes_per_second = 100_000
+    first = start(hub, "download", "sat-nano", "--accept")
+    until = time.monotonic() + 60
+    while not install.started_bytes(NANO) and time.monotonic() < until:
+        time.sleep(0.05)
+    first.send_signal(signal.SIGINT)  # Ctrl+C
+    _, said = first.communicate(timeout=60)
+    assert first.returncode == 1, said
+    assert "goes on from there" in said
+    assert not NANO.installed
+    hub.bytes_per_second = None
     hub.requests.clear()
     second = satsegment(hub, "download", "SAT-Nano", "--accept")
     assert second.returncode == 0, second.stderr
