@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from SATSegmentLib.anatomy.resolver.answers import Composite, DidYouMean, NotSegmentable, Resolved
 from SATSegmentLib.anatomy.resolver.resolve import as_free_text, resolve
+from SATSegmentLib.anatomy.suggestions.suggestion import Suggestion
 from SATSegmentLib.errors import NameQuestion, NameReason, PromptError
 from SATSegmentLib.types import MODALITIES, Modality, Prompt
 
@@ -76,7 +77,7 @@ def _meaning(name: str, modality: Modality, free_text: bool) -> tuple[Prompt, ..
                 f"Did you mean one of these: {names}?",
                 text=name,
                 reason=NameReason.AMBIGUOUS,
-                candidates=tuple((candidate.name, modality) for candidate in candidates),
+                candidates=tuple((_askable(candidate, modality), modality) for candidate in candidates),
             )
         case NotSegmentable(reason=reason, nearest=nearest):
             raise NameQuestion(
@@ -95,6 +96,13 @@ def _meaning(name: str, modality: Modality, free_text: bool) -> tuple[Prompt, ..
                 text=name,
                 reason=NameReason.UNKNOWN,
             )
+
+
+def _askable(candidate: Suggestion, modality: Modality) -> str:
+    """What asks for a candidate as it stands: its name, or its members where the name itself is a question."""
+    if isinstance(resolve(candidate.name, modality), Resolved | Composite):
+        return candidate.name
+    return "; ".join(prompt.text for prompt in candidate.prompts)
 
 
 def _remedy(modality: Modality, nearest: Sequence[Prompt]) -> str:
