@@ -18,6 +18,8 @@ from SATSegmentLib.grid.orientation import Orientation as Orientation
 
 Modality = Literal["ct", "mri", "pet"]
 Status = Literal["found", "empty", "unknown"]
+# How image features are kept: as they were computed, or in eight bits, which takes half the memory or a quarter.
+FeatureStorage = Literal["native", "uint8"]
 
 MODALITIES: tuple[Modality, ...] = ("ct", "mri", "pet")
 # What people read.
@@ -148,6 +150,7 @@ class SegmentResult:
         the scan's border faces); a structure that touches a border may go on beyond it.
     orientation: axis order of the pass that produced the mask.
     device, precision: what the network ran on ("cpu", "cuda:0"; "float32", "bfloat16", "float16").
+    feature_storage: how the image features behind it were kept ("native", "uint8").
     seconds: time spent on this prompt alone, without the share of the image encoder.
     """
 
@@ -163,6 +166,7 @@ class SegmentResult:
     device: str
     precision: str
     seconds: float
+    feature_storage: FeatureStorage = "native"
 
     @property
     def mask(self) -> np.ndarray:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from SATSegmentLib import __version__
 from SATSegmentLib.errors import Cancelled, SATSegmentError
+from SATSegmentLib.scratch import ended_by_signals
 
 # Each name is a module beside this one with HELP, add_arguments(parser) and run(arguments) -> exit code.
 # Modules are imported only for the command that is called, so that `--help` does not wait for torch.
@@ -61,7 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = next((word for word in words if word in _COMMANDS), None)
     arguments = build_parser(command).parse_args(words)
     try:
-        code = int(arguments.run(arguments))
+        with ended_by_signals():
+            code = int(arguments.run(arguments))
         # A full disk behind standard output shows itself here, and not on Python's way out.
         if sys.stdout is not None:
             sys.stdout.flush()

@@ -72,7 +72,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--precision",
         default="auto",
-        help="auto, float32, bfloat16, float16, or int8: image features in half the memory (default: auto)",
+        help="auto, float32, bfloat16 or float16, of the image encoder (default: auto)",
+    )
+    parser.add_argument(
+        "--feature-storage",
+        default="native",
+        choices=("native", "uint8"),
+        help="uint8 keeps image features in half the memory; masks then differ a little (default: native)",
     )
     parser.add_argument(
         "--threshold",
@@ -150,7 +156,12 @@ def _segment(arguments: argparse.Namespace, prompts: list[Prompt]) -> int:
     image = read_scan(arguments.scan, arguments.frame, arguments.series, arguments.volume)
     source = find_source(arguments.out, image, _dicom_source(arguments), arguments.format)
     options = RunOptions(
-        arguments.model, arguments.device, arguments.precision, arguments.threshold, grid=arguments.grid
+        arguments.model,
+        arguments.device,
+        arguments.precision,
+        arguments.feature_storage,
+        arguments.threshold,
+        grid=arguments.grid,
     )
     plans: list[RunPlan] = []
 
@@ -232,6 +243,7 @@ def _report(answer: SegmentAnswer, threshold: float) -> dict[str, object]:
         "text_sha256": answer.model.text_sha256,
         "device": first.device,
         "precision": first.precision,
+        "feature_storage": first.feature_storage,
         "threshold": threshold,
         "results": [
             {

@@ -14,6 +14,7 @@ from SATSegmentLib.inference.run_plan import RunPlan
 from SATSegmentLib.types import (
     DEFAULT_THRESHOLD,
     Example,
+    FeatureStorage,
     Image,
     Modality,
     Orientation,
@@ -40,7 +41,9 @@ class RunOptions:
     device : str
         "auto", "cpu", "cuda", "cuda:1" or "mps".
     precision : str
-        "auto", "float32", "bfloat16" or "float16", of the image encoder; "int8" keeps features in half the memory.
+        "auto", "float32", "bfloat16" or "float16", of the image encoder.
+    feature_storage : {"native", "uint8"}
+        How image features are kept: as they were computed, or in eight bits and half the memory.
     threshold : float
         A voxel belongs to a structure where its probability exceeds this.
     cache_bytes : int or None
@@ -53,6 +56,7 @@ class RunOptions:
     model: str = DEFAULT_MODEL
     device: str = "auto"
     precision: str = "auto"
+    feature_storage: FeatureStorage = "native"
     threshold: float = DEFAULT_THRESHOLD
     cache_bytes: int | None = None
     grid: GridRule = "own"

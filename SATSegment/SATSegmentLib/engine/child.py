@@ -10,6 +10,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from SATSegmentLib.engine import messages, tasks
@@ -17,6 +18,7 @@ from SATSegmentLib.engine.api import EngineError, RunListener, SegmentRequest, T
 from SATSegmentLib.engine.messages import Message
 from SATSegmentLib.engine.session import Session, foreseen
 from SATSegmentLib.engine.transport.ending import say_last_words
+from SATSegmentLib.scratch import ended_by_signals
 
 
 class Child:
@@ -123,4 +125,5 @@ def main() -> None:
     logging.basicConfig(stream=sys.stderr, format="%(message)s")
     logging.getLogger("SATSegmentLib").setLevel(logging.INFO)
     say_last_words(sys.argv[3])
-    Child(sys.stdin.buffer, answers, float(sys.argv[2]), sys.argv[3]).serve()
+    with ended_by_signals(Path(sys.argv[3])):
+        Child(sys.stdin.buffer, answers, float(sys.argv[2]), sys.argv[3]).serve()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import sys
 import threading
 import warnings
@@ -133,7 +134,7 @@ class Session:
 
         # A model that was replaced in its folder is another model.
         folder = find_model(options.model)
-        wanted = (fingerprint(folder), options.device, options.precision, options.cache_bytes)
+        wanted = (fingerprint(folder), options.device, options.precision, options.feature_storage, options.cache_bytes)
         if self._segmenter is None or self._loaded != wanted:
             # Let go of the old one first: two at once may not fit.
             self.release()
@@ -141,7 +142,7 @@ class Session:
             from SATSegmentLib.inference.segmenter import Segmenter
 
             cache = default_cache(options.cache_bytes)
-            self._segmenter = Segmenter.load(folder, options.device, options.precision, cache)
+            self._segmenter = Segmenter.load(folder, options.device, options.precision, cache, options.feature_storage)
             self._loaded = wanted
         self._segmenter.grid = options.grid
         return self._segmenter
@@ -198,7 +199,7 @@ def foreseen(error: Exception) -> SATSegmentError:
         return EngineError(
             f"The Python package {error.name} is not installed in {sys.executable}.", "Install it, then run again."
         )
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
         return OutOfMemory("The computer ran out of memory. Nothing was lost.", "Close other programs.")
     if isinstance(error, OSError):
         return OutputError(f"A temporary file could not be used: {error.strerror or error}.", "Free some disk space.")
@@ -224,7 +225,15 @@ def warnings_to(hear: Callable[[str], None] | None) -> Iterator[None]:
         return
     _hook()
     before = getattr(_heard, "hear", None)
-    _heard.hear = hear
+    told: set[str] = set()
+
+    def once(text: str) -> None:
+        """A run looks at its scan several times; nobody needs to read the same sentence twice."""
+        if text not in told:
+            told.add(text)
+            hear(text)
+
+    _heard.hear = once
     try:
         yield
     finally:

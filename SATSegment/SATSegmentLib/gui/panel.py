@@ -310,7 +310,8 @@ class Panel:
         """What would take a run's ground away is out of reach while it is on."""
         for widget in (self.ui.inputSelector, self.ui.modalityComboBox, self.ui.outputSelector):
             widget.enabled = not busy
-        for widget in (self.ui.modelComboBox, self.ui.deviceComboBox, self.ui.precisionComboBox):
+        settings = (self.ui.deviceComboBox, self.ui.precisionComboBox, self.ui.featureStorageComboBox)
+        for widget in (self.ui.modelComboBox, *settings):
             widget.enabled = not busy
         self.promptBox.setEnabled(not busy)
         self.resultsPanel.setBusy(busy)

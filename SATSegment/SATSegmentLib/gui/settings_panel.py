@@ -14,6 +14,7 @@ from slicer.i18n import tr as _
 from SATSegmentLib.engine.api import RunOptions
 from SATSegmentLib.errors import SATSegmentError
 from SATSegmentLib.gui.signal import Connections, Signal
+from SATSegmentLib.types import FeatureStorage
 
 _GROUP = "SATSegment"
 _MODELS_VARIABLE = "SATSEGMENT_MODELS"
@@ -80,7 +81,9 @@ class SettingsPanel:
     @property
     def options(self) -> RunOptions:
         """How a run is done, as it is set here."""
-        return RunOptions(self.modelFolder, self.device, self.precision, cache_bytes=self.cacheBytes)
+        return RunOptions(
+            self.modelFolder, self.device, self.precision, self.featureStorage, cache_bytes=self.cacheBytes
+        )
 
     @property
     def modelSha256(self) -> str:
@@ -99,6 +102,10 @@ class SettingsPanel:
     @property
     def precision(self) -> str:
         return str(self._ui.precisionComboBox.currentData or "auto")
+
+    @property
+    def featureStorage(self) -> FeatureStorage:
+        return "uint8" if self._ui.featureStorageComboBox.currentData == "uint8" else "native"
 
     @property
     def cacheBytes(self) -> int:
@@ -135,11 +142,13 @@ class SettingsPanel:
             ("float32", "float32"),
             ("bfloat16", "bfloat16"),
             ("float16", "float16"),
-            (_("Automatic, image features in 8 bits"), "int8"),
         ):
             ui.precisionComboBox.addItem(text, value)
+        ui.featureStorageComboBox.addItem(_("As computed"), "native")
+        ui.featureStorageComboBox.addItem(_("In 8 bits"), "uint8")
         self._choose(ui.deviceComboBox, _read("device", "auto"))
         self._choose(ui.precisionComboBox, _read("precision", "auto"))
+        self._choose(ui.featureStorageComboBox, _read("featureStorage", "native"))
         ui.cacheSpinBox.setValue(float(_read("cacheGB", _DEFAULT_CACHE_GB)))
         if not self._siteFolder:
             folder = _read("modelsFolder", "")
@@ -155,6 +164,7 @@ class SettingsPanel:
         connect(ui.modelComboBox, "currentIndexChanged(int)", self._onModel)
         connect(ui.deviceComboBox, "currentIndexChanged(int)", self._onDevice)
         connect(ui.precisionComboBox, "currentIndexChanged(int)", self._onPrecision)
+        connect(ui.featureStorageComboBox, "currentIndexChanged(int)", self._onFeatureStorage)
         connect(ui.cacheSpinBox, "valueChanged(double)", self._onCache)
         connect(ui.weightsFolderEdit, "currentPathChanged(QString)", self._onFolder)
 
@@ -173,6 +183,9 @@ class SettingsPanel:
 
     def _onPrecision(self, index: int) -> None:
         _write("precision", self.precision)
+
+    def _onFeatureStorage(self, index: int) -> None:
+        _write("featureStorage", self.featureStorage)
 
     def _onCache(self, value: float) -> None:
         _write("cacheGB", value)

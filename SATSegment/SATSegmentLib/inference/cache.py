@@ -18,12 +18,12 @@ import psutil
 import torch
 from torch import Tensor
 
+from SATSegmentLib.inference.identity import FeatureKey
 from SATSegmentLib.sat.features import Features
+from SATSegmentLib.scratch import PrivateFolder
 
 # A spilled file is summed up block by block, so that a damaged one is noticed before it is believed.
 _SUM_BLOCK_BYTES = 1 << 20
-
-Key = tuple[str, int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +52,7 @@ class _Spilled:
 
 
 class FeatureCache:
-    """Features by (scan and model, window), least recently used first to go.
+    """Features by weights, scan and window, least recently used first to go.
 
     Parameters
     ----------
@@ -65,14 +65,14 @@ class FeatureCache:
     def __init__(self, memory_bytes: int, disk_bytes: int) -> None:
         self.memory_bytes = memory_bytes
         self.disk_bytes = disk_bytes
-        self._on_device: OrderedDict[Key, Features] = OrderedDict()
+        self._on_device: OrderedDict[FeatureKey, Features] = OrderedDict()
         self._device_bytes, self._allowed_bytes = 0, memory_bytes
-        self._kept: OrderedDict[Key, Features] = OrderedDict()
-        self._spilled: OrderedDict[Key, _Spilled] = OrderedDict()
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._kept: OrderedDict[FeatureKey, Features] = OrderedDict()
+        self._spilled: OrderedDict[FeatureKey, _Spilled] = OrderedDict()
+        self._folder: PrivateFolder | None = None
         self._files = 0
 
-    def __contains__(self, key: Key) -> bool:
+    def __contains__(self, key: FeatureKey) -> bool:
         return key in self._on_device or key in self._kept or key in self._spilled
 
     def use(self, device_bytes: int, memory_bytes: int) -> None:
@@ -80,7 +80,7 @@ class FeatureCache:
         self._device_bytes, self._allowed_bytes = device_bytes, min(memory_bytes, self.memory_bytes)
         self._make_room(0)
 
-    def get(self, key: Key, encode: Callable[[], Features]) -> Features:
+    def get(self, key: FeatureKey, encode: Callable[[], Features]) -> Features:
         """The features under `key`; encoded, and kept if there is room, where they are not here or damaged."""
         if key in self._on_device:
             self._on_device.move_to_end(key)
@@ -120,10 +120,10 @@ class FeatureCache:
         self._kept.clear()
         self._spilled.clear()
         if self._folder is not None:
-            self._folder.cleanup()
+            self._folder.remove()
             self._folder = None
 
-    def _keep(self, key: Key, features: Features) -> None:
+    def _keep(self, key: FeatureKey, features: Features) -> None:
         if features.voxels.nbytes > self._device_bytes:
             self._keep_in_memory(key, features)
             return
@@ -131,7 +131,7 @@ class FeatureCache:
             self._keep_in_memory(*self._on_device.popitem(last=False))
         self._on_device[key] = features
 
-    def _keep_in_memory(self, key: Key, features: Features) -> None:
+    def _keep_in_memory(self, key: FeatureKey, features: Features) -> None:
         if features.voxels.nbytes > self._allowed_bytes:
             self._spill(key, features)
             return
@@ -144,7 +144,7 @@ class FeatureCache:
         while self._kept and self.memory_used + needed > self._allowed_bytes:
             self._spill(*self._kept.popitem(last=False))
 
-    def _spill(self, key: Key, features: Features) -> None:
+    def _spill(self, key: FeatureKey, features: Features) -> None:
         needed = features.voxels.nbytes
         if needed > self.disk_bytes:
             return
@@ -154,17 +154,20 @@ class FeatureCache:
         voxels = features.voxels.cpu().movedim(1, -1).contiguous()
         try:
             if self._folder is None:
-                self._folder = tempfile.TemporaryDirectory(prefix="satsegment-features-")
+                self._folder = PrivateFolder("features")
             self._files += 1
-            path = Path(self._folder.name) / f"{self._files}.bin"
+            path = self._folder.path / f"{self._files}.bin"
             # As bytes, because NumPy, which writes the file, knows no bfloat16.
             voxels.view(torch.uint8).numpy().tofile(path)
         except OSError:
-            return  # No room: the window is encoded again when it is needed.
+            # No room: the window is encoded again when it is needed. What was written of it must not fill the disk.
+            if self._folder is not None:
+                (self._folder.path / f"{self._files}.bin").unlink(missing_ok=True)
+            return
         rest = replace(features, voxels=voxels.new_empty(0))
         self._spilled[key] = _Spilled(rest, path, voxels.shape, needed, _block_sums(voxels))
 
-    def _forget(self, key: Key) -> None:
+    def _forget(self, key: FeatureKey) -> None:
         self._spilled.pop(key).path.unlink(missing_ok=True)
 
 
@@ -175,7 +178,7 @@ def default_cache(memory_bytes: int | None = None) -> FeatureCache:
     return FeatureCache(memory, disk // 4)
 
 
-def _nbytes(kept: OrderedDict[Key, Features]) -> int:
+def _nbytes(kept: OrderedDict[FeatureKey, Features]) -> int:
     return sum(features.voxels.nbytes for features in kept.values())
 
 

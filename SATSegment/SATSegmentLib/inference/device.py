@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import torch
 
 from SATSegmentLib.errors import DeviceError
+from SATSegmentLib.types import FeatureStorage
 
 _PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-# Not a precision to compute in: image features are kept in eight bits.
-EIGHT_BIT = "int8"
 
 # Below this much work per window a CPU gains no noticeable time from bfloat16, and loses agreement by it:
 # SAT-Nano's window is 4,600 GMAC, the demonstration model's a hundredth of that.
@@ -49,28 +50,40 @@ def choose_precision(requested: str, device: torch.device, window_macs: int) -> 
     """The precision of the image encoder: "auto", "float32", "bfloat16" or "float16".
 
     "auto" is float16 on CUDA; on a processor with bfloat16 instructions bfloat16, if a window is enough work
-    for it to matter; float32 otherwise. "int8" is about the features it leaves: the encoder runs as with "auto".
+    for it to matter; float32 otherwise.
 
     Raises
     ------
     DeviceError: no such precision, or not on this device.
     """
-    if requested in ("auto", EIGHT_BIT):
+    if requested == "auto":
         if device.type == "cuda":
             return torch.float16
         worth_it = device.type == "cpu" and window_macs >= _WORTH_BFLOAT16_MACS and processor_has_bfloat16()
         return torch.bfloat16 if worth_it else torch.float32
     if requested not in _PRECISIONS:
-        raise DeviceError(f"{requested!r} is not a precision.", f"Use auto, {', '.join(_PRECISIONS)} or {EIGHT_BIT}.")
+        raise DeviceError(f"{requested!r} is not a precision.", f"Use auto or {', '.join(_PRECISIONS)}.")
     if device.type == "cpu" and requested == "float16":
-        raise DeviceError("float16 is for graphics cards.", "On the processor use bfloat16, float32 or auto.")
+        raise DeviceError("float16 is for GPUs.", "On the CPU use bfloat16, float32 or auto.")
     return _PRECISIONS[requested]
 
 
-def precision_name(encoder: torch.dtype, eight_bit: bool) -> str:
+def check_storage(requested: str) -> FeatureStorage:
+    """How image features are kept: "native" or "uint8".
+
+    Raises
+    ------
+    DeviceError: neither of these.
+    """
+    for storage in get_args(FeatureStorage):
+        if storage == requested:
+            return storage
+    raise DeviceError(f"{requested!r} is not a way to keep image features.", "Use native or uint8.")
+
+
+def precision_name(encoder: torch.dtype) -> str:
     """What a run computes in, for people."""
-    name = str(encoder).removeprefix("torch.")
-    return f"{name}, int8 features" if eight_bit else name
+    return str(encoder).removeprefix("torch.")
 
 
 def processor_has_bfloat16() -> bool:

@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 
 import torch
 
+# What PyTorch and the libraries below it say where memory runs out; they have no type of their own for most of it.
+_SAYINGS = (
+    "out of memory",  # CUDA, MPS, HIP
+    "can't allocate memory",  # the CPU on Linux and macOS
+    "cannot allocate memory",  # the system's own words, as of mmap
+    "not enough memory",  # the CPU on Windows
+    "unable to allocate",
+    "failed to allocate",
+    "std::bad_alloc",
+    "bad allocation",  # the same on Windows
+    "alloc_failed",  # cuDNN, cuBLAS: CUDNN_STATUS_ALLOC_FAILED
+    "cudaerrormemoryallocation",
+)
+
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that the computer or the graphics card has no memory left."""
+    """Whether an error says that the computer or the GPU has no memory left."""
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
-    return isinstance(error, RuntimeError) and any(
-        words in str(error) for words in ("not enough memory", "out of memory")
-    )
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and any(saying in text for saying in _SAYINGS)
 
 
 def free_memory() -> None:
-    """Give back what nobody holds any more, on the graphics card too."""
+    """Give back what nobody holds any more, on the GPU too."""
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

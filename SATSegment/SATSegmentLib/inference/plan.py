@@ -14,10 +14,11 @@ import psutil
 import torch
 
 from SATSegmentLib.inference.cache import FeatureCache
-from SATSegmentLib.inference.device import EIGHT_BIT, choose_precision, precision_name
+from SATSegmentLib.inference.device import choose_precision, precision_name
 from SATSegmentLib.inference.run_plan import Home, RunPlan
 from SATSegmentLib.inference.speed import Speed
 from SATSegmentLib.sat.network import SATNetwork
+from SATSegmentLib.types import FeatureStorage
 
 # Sums of probabilities that are held at once. More would save nothing: structures of a whole body fit.
 BLOCK_BYTES = 1 << 29
@@ -60,9 +61,9 @@ def plan_precision(requested: str, device: torch.device, network: SATNetwork) ->
     DeviceError: no such precision, or not on this device.
     """
     dtype = choose_precision(requested, device, network.architecture.encode_macs(network.window))
-    if requested in ("auto", EIGHT_BIT) and not network.architecture.half_precision:
+    if requested == "auto" and not network.architecture.half_precision:
         dtype = torch.float32
-    if requested in ("auto", EIGHT_BIT) and dtype == torch.float32 and device.type == "cpu":
+    if requested == "auto" and dtype == torch.float32 and device.type == "cpu":
         needed = network.architecture.encode_bytes(network.window, torch.float32, device)
         # Half of the memory may be worth more than the last digits; a run that cannot be has no digits at all.
         return torch.float32 if needed <= _free_bytes(device) else torch.bfloat16
@@ -70,7 +71,11 @@ def plan_precision(requested: str, device: torch.device, network: SATNetwork) ->
 
 
 def plan_run(
-    network: SATNetwork, passes: Sequence[PassSize], cache: FeatureCache, speed: Speed, eight_bit: bool = False
+    network: SATNetwork,
+    passes: Sequence[PassSize],
+    cache: FeatureCache,
+    speed: Speed,
+    storage: FeatureStorage = "native",
 ) -> RunPlan:
     """Plan a run.
 
@@ -79,17 +84,17 @@ def plan_run(
     passes: of the run.
     cache: where features are kept; its budgets are upper limits.
     speed: of this network on this device.
-    eight_bit: whether features are kept in eight bits.
+    storage: how features are kept.
     """
     dtype, device = network.backbone.dtype, network.position_code.device
     windows, to_encode, voxels, prompts = (
         sum(getattr(one, name) for one in passes) for name in ("windows", "to_encode", "window_voxels", "prompts")
     )
-    voxel_bytes = network.architecture.channels * (1 if eight_bit else dtype.itemsize)
+    voxel_bytes = network.architecture.channels * (1 if storage == "uint8" else dtype.itemsize)
     feature_bytes = voxels * voxel_bytes
     weights = sum(tensor.nbytes for tensor in network.state_dict().values())
     encoding = network.architecture.encode_bytes(network.window, dtype, device) if to_encode else 0
-    if to_encode and eight_bit:  # A window's features are there twice while they are turned into eight bits.
+    if to_encode and storage == "uint8":  # A window's features are there twice while they are turned into eight bits.
         encoding = max(
             encoding, math.prod(network.window) * (voxel_bytes + network.architecture.channels * dtype.itemsize)
         )
@@ -111,7 +116,7 @@ def plan_run(
     twice = home == "nowhere" and everywhere > block_bytes
     return RunPlan(
         device=str(device),
-        precision=precision_name(dtype, eight_bit),
+        precision=precision_name(dtype),
         windows=windows,
         to_encode=to_encode,
         prompts=prompts,

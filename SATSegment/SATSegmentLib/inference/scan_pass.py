@@ -15,6 +15,7 @@ from SATSegmentLib.grid.box import Box
 from SATSegmentLib.inference.blend import Blend
 from SATSegmentLib.inference.cache import FeatureCache
 from SATSegmentLib.inference.device import precision_name
+from SATSegmentLib.inference.identity import FeatureKey
 from SATSegmentLib.inference.plan import PassSize
 from SATSegmentLib.inference.preprocess import PreparedScan
 from SATSegmentLib.inference.progress import Run
@@ -24,7 +25,7 @@ from SATSegmentLib.inference.tiles import HighTiles, TileLogits, TileSums, Tilin
 from SATSegmentLib.inference.windows import cover, pad_to_window
 from SATSegmentLib.sat.features import Features
 from SATSegmentLib.sat.network import SATNetwork
-from SATSegmentLib.types import Prompt, SegmentResult
+from SATSegmentLib.types import FeatureStorage, Prompt, SegmentResult
 
 # A voxel is looked at if some window's logit there comes this close to the threshold: rounding stays far below.
 _MARGIN = 1e-3
@@ -77,12 +78,12 @@ class ScanPass:
     Parameters
     ----------
     network: on the device it is to run on.
-    identity: tells this network's features from another's ("sha256 precision").
+    weights: digest of the network's weights; tells its features from another's.
     scan: the prepared scan.
     asks: the prompts.
     cache: where features are kept between passes and runs.
     threshold: of probability.
-    eight_bit: whether features are kept, and looked at, in eight bits.
+    storage: how features are kept, and looked at.
 
     Attributes
     ----------
@@ -95,12 +96,12 @@ class ScanPass:
     def __init__(
         self,
         network: SATNetwork,
-        identity: str,
+        weights: str,
         scan: PreparedScan,
         asks: list[Ask],
         cache: FeatureCache,
         threshold: float,
-        eight_bit: bool,
+        storage: FeatureStorage,
     ) -> None:
         self._network = network
         self._device = network.position_code.device
@@ -109,13 +110,14 @@ class ScanPass:
         self.asks = asks
         self._cache = cache
         self._threshold = threshold
-        self._eight_bit = eight_bit
+        self._storage = storage
         self.boxes = cover(scan.grid.shape, network.window)
         self._tiling = Tiling(scan.grid.shape, self._device)
         self._blend = Blend(scan.grid.shape, network.window, self.boxes, self._device)
         self._looked_at, level = self._where_to_look(threshold)
         self._level = _logit(level) - _MARGIN
-        self._name = f"{identity} {network.window} {scan.name}"
+        self._precision = precision_name(network.backbone.dtype)
+        self._weights = weights
         self._decode_work = math.prod(network.window) * network.architecture.channels  # one prompt's mask
         self._encode_work = network.architecture.encode_macs(network.window)
         self.encoded, self.encode_seconds = 0, 0.0
@@ -149,7 +151,7 @@ class ScanPass:
 
     def features(self, number: int) -> Features:
         """What the encoder found in a window; from the cache where it is there."""
-        return self._cache.get((self._name, number), lambda: self._encode(number))
+        return self._cache.get(self._key(number), lambda: self._encode(number))
 
     def weights(self, number: int) -> Tensor:
         """How much a window counts at each of its voxels (x, y, z); over all windows they add up to one."""
@@ -242,8 +244,11 @@ class ScanPass:
                 embeddings[place] += torch.from_numpy(shift).to(embeddings)
         return embeddings
 
+    def _key(self, number: int) -> FeatureKey:
+        return FeatureKey(self._weights, self._precision, self._storage, self._network.window, self._scan.name, number)
+
     def _is_missing(self, number: int) -> bool:
-        return (self._name, number) not in self._cache
+        return self._key(number) not in self._cache
 
     def _encode(self, number: int) -> Features:
         started = time.perf_counter()
@@ -251,7 +256,7 @@ class ScanPass:
         window = torch.from_numpy(pad_to_window(self._scan.array[box], self._network.window))
         features = self._network.encode(window[None, None].to(self._device))
         features = replace(features, voxels=_without_padding(features.voxels, box))
-        if self._eight_bit:
+        if self._storage == "uint8":
             features = features.quantize()
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
@@ -275,7 +280,8 @@ class ScanPass:
             cut_by=grid.touched_sides(mask.box) if mask else (),
             orientation=prompt.orientation,
             device=str(self._device),
-            precision=precision_name(self._network.backbone.dtype, self._eight_bit),
+            precision=self._precision,
+            feature_storage=self._storage,
             seconds=answer.seconds + time.perf_counter() - started,
         )
 

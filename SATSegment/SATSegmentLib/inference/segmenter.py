@@ -13,9 +13,10 @@ import torch
 from SATSegmentLib.anatomy.resolver.names import Structures, prompts_for
 from SATSegmentLib.errors import CheckpointError, OutOfMemory, PairMismatch, PromptError, SATSegmentWarning
 from SATSegmentLib.grid.network_grid import GridRule, NetworkGrid
+from SATSegmentLib.inference.admission import admit
 from SATSegmentLib.inference.cache import FeatureCache, default_cache
-from SATSegmentLib.inference.checks import check_image, refuse_label_map, warn_about_modality, warn_about_tilt
-from SATSegmentLib.inference.device import EIGHT_BIT, choose_device, precision_name
+from SATSegmentLib.inference.device import check_storage, choose_device, precision_name
+from SATSegmentLib.inference.identity import Weights
 from SATSegmentLib.inference.memory import free_memory, is_out_of_memory
 from SATSegmentLib.inference.plan import plan_precision, plan_run
 from SATSegmentLib.inference.preprocess import PreparedScan, PreparedScans
@@ -28,7 +29,7 @@ from SATSegmentLib.models.folder import DESCRIPTION_FILE, NETWORK_FILE, ModelDes
 from SATSegmentLib.sat.checkpoint.released import build_network, read_network
 from SATSegmentLib.sat.network import SATNetwork
 from SATSegmentLib.sat.text.queries import QuerySource
-from SATSegmentLib.types import DEFAULT_THRESHOLD, MODALITIES, Image, Modality, Orientation, Prompt, SegmentResult
+from SATSegmentLib.types import DEFAULT_THRESHOLD, Image, Modality, Orientation, Prompt, SegmentResult
 
 PlanCallback = Callable[[RunPlan], None]
 
@@ -48,6 +49,7 @@ class Segmenter:
     description: window, spacing and provenance of the model.
     cache: image features of the scans seen last; prompts that come later find them there.
     device, precision: what the network runs on.
+    feature_storage: how image features are kept.
     grid: "own", or "sat" to see scans on the very grid of SAT's own preprocessing, to reproduce its results.
     """
 
@@ -59,20 +61,22 @@ class Segmenter:
         device: str = "auto",
         precision: str = "auto",
         cache: FeatureCache | None = None,
+        feature_storage: str = "native",
+        file_sha256: str = "",
     ) -> None:
         self.description = description
         self.cache = cache or default_cache()
         self.device = choose_device(device)
         dtype = plan_precision(precision, self.device, network)
-        self._eight_bit = precision == EIGHT_BIT
-        self.precision = precision_name(dtype, self._eight_bit)
+        self.feature_storage = check_storage(feature_storage)
+        self.precision = precision_name(dtype)
         network.set_encoder_precision(dtype)
         self._network = network.to(self.device).eval()
         self._queries = queries
         self._speed: Speed | None = None
         self._scans = PreparedScans()
         self.grid: GridRule = "own"
-        self._identity = f"{description.network_sha256} {id(network)} {self.precision}"
+        self._weights = Weights(self._network, file_sha256)
 
     @classmethod
     def load(
@@ -81,6 +85,7 @@ class Segmenter:
         device: str = "auto",
         precision: str = "auto",
         cache: FeatureCache | None = None,
+        feature_storage: str = "native",
     ) -> Segmenter:
         """Load a converted model.
 
@@ -88,8 +93,8 @@ class Segmenter:
         ----------
         folder_or_name: a model folder, or a name of the catalog ("demo", "sat-nano", "sat-pro").
         device: "auto", "cpu", "cuda", "cuda:1" or "mps".
-        precision: "auto", "float32", "bfloat16" or "float16", of the image encoder; or "int8": image features are kept
-            in eight bits, in half the memory, and the encoder runs as with "auto".
+        precision: "auto", "float32", "bfloat16" or "float16", of the image encoder.
+        feature_storage: "native", or "uint8": image features are kept in eight bits, in half the memory.
         cache: where image features are kept; by default in half of the free memory and a quarter of the disk.
 
         Raises
@@ -97,7 +102,9 @@ class Segmenter:
         ModelNotFound, CheckpointError, PairMismatch: the model is not there, or not whole.
         DeviceError: the device or precision is not there.
         """
-        choose_device(device)  # A wrong device must not cost the wait for the weights.
+        # What is wrong with these must not cost the wait for the weights.
+        choose_device(device)
+        check_storage(feature_storage)
         folder = find_model(folder_or_name)
         description = read_description(folder)
         weights = read_network(folder / NETWORK_FILE)
@@ -114,7 +121,7 @@ class Segmenter:
                 "Convert the checkpoint again.",
             ) from error
         queries = QuerySource.of_model(folder, description, network.architecture.query_dim)
-        return cls(network, description, queries, device, precision, cache)
+        return cls(network, description, queries, device, precision, cache, feature_storage, weights.sha256)
 
     def segment(
         self,
@@ -148,7 +155,7 @@ class Segmenter:
         ScanError, GeometryError: the scan cannot be segmented.
         OutOfMemory, Cancelled.
         """
-        asks = self._admit(image, prompts_for(prompts, modality), words)
+        asks = self._asks(self._admit(image, prompts_for(prompts, modality)), words)
         return self._run(image, asks, progress, cancel, threshold, on_plan)
 
     def unknown(self, prompts: Sequence[Prompt]) -> list[Prompt]:
@@ -165,7 +172,7 @@ class Segmenter:
         modality: Modality | None = None,
     ) -> RunPlan:
         """What `segment` would take with the features that are kept now; parameters and errors as there."""
-        asks = self._admit(image, prompts_for(prompts, modality), words)
+        asks = self._asks(self._admit(image, prompts_for(prompts, modality)), words)
         with torch.inference_mode():
             return self._plan(self._passes(image, asks, threshold, None))
 
@@ -192,20 +199,7 @@ class Segmenter:
         names: what the results are called; "query 1", "query 2", ... by default.
         shifts: (C,) for each query, added to its mask embedding; None where there is none.
         """
-        queries = np.asarray(queries, dtype=np.float32)
-        dim = self._network.architecture.query_dim
-        if queries.ndim != 2 or not len(queries) or queries.shape[1] != dim or not np.isfinite(queries).all():
-            raise PromptError(
-                f"Query vectors of the shape {queries.shape} were given; this model takes finite (N, {dim}).",
-                "Use vectors that were made with this model's own text encoder.",
-            )
-        names = names or [f"query {number + 1}" for number in range(len(queries))]
-        prompts = [Prompt(name, modality, orientation, trained=False) for name in names]
-        self._check_prompts(prompts)
-        check_image(image)
-        warn_about_tilt(image)
-        shifts = shifts or [None] * len(prompts)
-        asks = [Ask(i, *one) for i, one in enumerate(zip(prompts, queries, shifts, strict=True))]
+        asks = self._query_asks(image, queries, modality, orientation, names, shifts)
         return self._run(image, asks, progress, cancel, threshold, on_plan)
 
     def probability_maps(
@@ -221,11 +215,9 @@ class Segmenter:
         -------
         The grid, and one float32 map per query, axes as in the grid. A map is valid until the next is asked for.
         """
+        asks = self._query_asks(image, queries, modality, orientation)
         with torch.inference_mode():
             scan = self._prepare(image, modality, orientation)
-        asks = [
-            Ask(i, Prompt(f"query {i + 1}", modality, orientation, trained=False), q) for i, q in enumerate(queries)
-        ]
 
         def maps() -> Iterator[np.ndarray]:
             with torch.inference_mode():
@@ -255,19 +247,17 @@ class Segmenter:
         ------
         ScanError, GeometryError: the scan cannot be segmented.
         """
-        check_image(image)
-        refuse_label_map(image)
+        self._admit(image, [Prompt("its windows", modality, orientation, trained=False)])
         with torch.inference_mode():
             return self._pass(self._prepare(image, modality, orientation), [], DEFAULT_THRESHOLD)
 
-    def _admit(self, image: Image, prompts: Sequence[Prompt], words: Sequence[bytes] | None) -> list[Ask]:
-        """What is asked, where scan and prompts can be used at all."""
-        self._check_prompts(prompts)
-        check_image(image)
-        refuse_label_map(image)
-        warn_about_tilt(image)
-        for modality in sorted({prompt.modality for prompt in prompts}):
-            warn_about_modality(image, modality)
+    def _admit(self, image: Image, prompts: Sequence[Prompt]) -> tuple[Prompt, ...]:
+        """The one gate of everything that looks at a scan; see `admission.admit`."""
+        has_bank = self._queries is not None and self._queries.bank is not None
+        return admit(image, prompts, self.description, has_bank)
+
+    def _asks(self, prompts: Sequence[Prompt], words: Sequence[bytes] | None) -> list[Ask]:
+        """The prompts with their query vectors."""
         if self._queries is None:
             raise PromptError(
                 f"The model {self.description.name} has no query vectors for words.",
@@ -281,24 +271,27 @@ class Segmenter:
             )
         return [Ask(i, *one) for i, one in enumerate(zip(prompts, queries, shifts, strict=True))]
 
-    def _check_prompts(self, prompts: Sequence[Prompt]) -> None:
-        if not prompts:
-            raise PromptError("No prompts were given.", "Name at least one structure.")
-        seen = set()
-        for prompt in prompts:
-            if not prompt.text.strip():
-                raise PromptError("A prompt is empty.", "Name a structure, or remove the prompt.")
-            if prompt.modality not in MODALITIES:
-                raise PromptError(f"{prompt.modality!r} is not a modality.", f"Use {', '.join(MODALITIES)}.")
-            if prompt.orientation not in self.description.orientations:
-                raise PromptError(
-                    f"{prompt.text!r} was trained with axes in the order {prompt.orientation}, "
-                    f"which the model {self.description.name} was not.",
-                    "Choose another model.",
-                )
-            if (prompt.text.lower(), prompt.modality) in seen:
-                raise PromptError(f"{prompt.text!r} was given twice.", "Remove one of them.")
-            seen.add((prompt.text.lower(), prompt.modality))
+    def _query_asks(
+        self,
+        image: Image,
+        queries: np.ndarray,
+        modality: Modality,
+        orientation: Orientation,
+        names: Sequence[str] | None = None,
+        shifts: Sequence[np.ndarray | None] | None = None,
+    ) -> list[Ask]:
+        """Query vectors as they are asked, where they and the scan can be used."""
+        queries = np.asarray(queries, dtype=np.float32)
+        dim = self._network.architecture.query_dim
+        if queries.ndim != 2 or not len(queries) or queries.shape[1] != dim or not np.isfinite(queries).all():
+            raise PromptError(
+                f"Query vectors of the shape {queries.shape} were given; this model takes finite (N, {dim}).",
+                "Use vectors that were made with this model's own text encoder.",
+            )
+        names = names or [f"query {number + 1}" for number in range(len(queries))]
+        prompts = self._admit(image, [Prompt(name, modality, orientation, trained=False) for name in names])
+        shifts = shifts or [None] * len(prompts)
+        return [Ask(i, *one) for i, one in enumerate(zip(prompts, queries, shifts, strict=True))]
 
     def _run(
         self,
@@ -314,7 +307,7 @@ class Segmenter:
             try:
                 passes = self._passes(image, asks, threshold, cancel)
                 plan = self._plan(passes)
-            except (MemoryError, RuntimeError) as error:
+            except (MemoryError, OSError, RuntimeError) as error:
                 if is_out_of_memory(error):
                     raise _out_of_memory(self.device) from error
                 raise
@@ -354,7 +347,7 @@ class Segmenter:
             for one, rows in zip(passes, missing, strict=True):
                 for row, result in one.results(run, plan, rows):
                     results[one.asks[row].index] = result
-        except (MemoryError, RuntimeError) as error:
+        except (MemoryError, OSError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
             # Without the traceback, which holds on to all that filled the memory.
@@ -364,7 +357,7 @@ class Segmenter:
     def _plan(self, passes: Sequence[ScanPass]) -> RunPlan:
         if self._speed is None:
             self._speed = measure_speed(self._network)
-        return plan_run(self._network, [one.size for one in passes], self.cache, self._speed, self._eight_bit)
+        return plan_run(self._network, [one.size for one in passes], self.cache, self._speed, self.feature_storage)
 
     def _announce(self, plan: RunPlan, on_plan: PlanCallback | None) -> None:
         _log.info("%s", plan)
@@ -382,7 +375,7 @@ class Segmenter:
         return self._scans.get(image, modality, orientation, self.description.spacing, self.grid)
 
     def _pass(self, scan: PreparedScan, asks: list[Ask], threshold: float) -> ScanPass:
-        return ScanPass(self._network, self._identity, scan, asks, self.cache, threshold, self._eight_bit)
+        return ScanPass(self._network, self._weights.digest, scan, asks, self.cache, threshold, self.feature_storage)
 
 
 def _out_of_memory(device: torch.device) -> OutOfMemory:

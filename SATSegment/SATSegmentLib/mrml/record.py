@@ -40,6 +40,7 @@ def addRecord(
         "precision": results[0].precision if results else "",
         # Their kinds only: their words may name a file.
         "doubts": [doubt.kind.value for doubt in doubts],
+        "feature_storage": results[0].feature_storage if results else "",
         "prompts": [
             {
                 "text": one.prompt.text,

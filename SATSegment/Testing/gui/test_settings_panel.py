@@ -35,6 +35,7 @@ def test_what_was_chosen_is_there_in_the_next_session(scene: Any, tmp_path: Path
     ui.modelComboBox.setCurrentIndex(ui.modelComboBox.findData(str(tmp_path / "tiny")))
     ui.deviceComboBox.setCurrentIndex(ui.deviceComboBox.findData("cpu"))
     ui.precisionComboBox.setCurrentIndex(ui.precisionComboBox.findData("bfloat16"))
+    ui.featureStorageComboBox.setCurrentIndex(ui.featureStorageComboBox.findData("uint8"))
     ui.cacheSpinBox.setValue(3.5)
     rig.cleanup()
     qt.QSettings().sync()
@@ -44,6 +45,7 @@ def test_what_was_chosen_is_there_in_the_next_session(scene: Any, tmp_path: Path
     settings = rig.panel.settings
     assert settings.model == str(tmp_path / "tiny")
     assert (settings.device, settings.precision, settings.cacheBytes) == ("cpu", "bfloat16", 3_500_000_000)
+    assert settings.options.feature_storage == "uint8"
     assert os.environ["SATSEGMENT_MODELS"] == str(tmp_path)
     assert "tiny" in rig.ui.settingsCollapsibleButton.text
     rig.cleanup()
@@ -53,7 +55,7 @@ def test_a_first_visit_has_the_demo_model_and_half_measures_nowhere(scene: Any) 
     rig = open_panel()
     settings = rig.panel.settings
     assert settings.model == "demo"
-    assert (settings.device, settings.precision) == ("auto", "auto")
+    assert (settings.device, settings.precision, settings.featureStorage) == ("auto", "auto", "native")
     rig.cleanup()
 
 

@@ -39,9 +39,9 @@ def test_masks_of_random_weights_keep_their_dice(scan):
     # Random weights are the hard case: logits lie close to zero everywhere.
     asked = queries(12)
     exact = tiny_segmenter(precision="float32").segment_queries(scan, asked, "ct")
-    small = tiny_segmenter(precision="int8").segment_queries(scan, asked, "ct")
+    small = tiny_segmenter(precision="float32", feature_storage="uint8").segment_queries(scan, asked, "ct")
 
-    assert {result.precision for result in small} == {"float32, int8 features"}
+    assert {(result.precision, result.feature_storage) for result in small} == {("float32", "uint8")}
     assert min(dice_on(scan, a, b) for a, b in zip(exact, small, strict=True)) >= 0.995
 
 
@@ -50,8 +50,8 @@ def test_masks_of_the_demonstration_model_keep_their_dice():
     names = ("brain", "brainstem", "left hippocampus", "right putamen", "third ventricle", "left cerebellum")
     prompts = [Prompt(name, "mri") for name in names]
     exact, small = (
-        Segmenter.load("demo", device="cpu", precision=precision).segment(head, prompts)
-        for precision in ("float32", "int8")
+        Segmenter.load("demo", device="cpu", precision="float32", feature_storage=storage).segment(head, prompts)
+        for storage in ("native", "uint8")
     )
 
     assert all(result.status == "found" for result in exact)
@@ -60,12 +60,12 @@ def test_masks_of_the_demonstration_model_keep_their_dice():
 
 def test_they_take_a_quarter_of_float32_and_come_back_from_disk_as_they_were(scan):
     sizes, masks = [], []
-    for precision, cache in (
-        ("float32", FeatureCache(1 << 30, 0)),
-        ("int8", FeatureCache(1 << 30, 0)),
-        ("int8", FeatureCache(0, 1 << 30)),
+    for storage, cache in (
+        ("native", FeatureCache(1 << 30, 0)),
+        ("uint8", FeatureCache(1 << 30, 0)),
+        ("uint8", FeatureCache(0, 1 << 30)),
     ):
-        segmenter = tiny_segmenter(precision=precision, cache=cache)
+        segmenter = tiny_segmenter(precision="float32", feature_storage=storage, cache=cache)
         plans = []
         segmenter.segment_queries(scan, queries(2), "ct")
         again = segmenter.segment_queries(scan, queries(2), "ct", on_plan=plans.append)
@@ -80,7 +80,7 @@ def test_they_take_a_quarter_of_float32_and_come_back_from_disk_as_they_were(sca
 
 
 def test_company_and_memory_do_not_change_them(scan):
-    segmenter = tiny_segmenter(precision="int8", cache=FeatureCache(0, 0))
+    segmenter = tiny_segmenter(feature_storage="uint8", cache=FeatureCache(0, 0))
     together = segmenter.segment_queries(scan, queries(5), "ct")
     segmenter.cache = FeatureCache(1 << 30, 0)
     [alone] = segmenter.segment_queries(scan, queries(5)[3:4], "ct")

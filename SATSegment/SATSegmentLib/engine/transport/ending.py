@@ -25,7 +25,7 @@ MEMORY_FILE = "memory"
 _NOTE_SECONDS = 0.5
 # CTKAppLauncher's words; they hold the path of the interpreter, which is nothing to a user.
 _LAUNCHER = re.compile(r"^error: \[.*\] exit abnormally")
-_KILLED = {-signal.SIGTERM, -9, 137, 143}
+_KILLED = {-signal.SIGTERM, -9, 129, 137, 143}
 _CRASHED = {-4, -6, -7, -8, -10, -11, 132, 134, 135, 136, 139, 0xC0000005, 0xC00000FD, 0xC0000409}
 _NO_MEMORY = {0xC0000017, 0xC000012D}
 # Where so little is left, the next allocation is what ended it.

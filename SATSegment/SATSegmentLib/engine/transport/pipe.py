@@ -6,7 +6,6 @@ import contextlib
 import errno
 import os
 import queue
-import shutil
 import signal
 import subprocess
 import sys
@@ -23,8 +22,9 @@ from SATSegmentLib.engine.api import EngineError
 from SATSegmentLib.engine.messages import Hello, Message
 from SATSegmentLib.engine.transport.ending import Ending, is_launcher_line, memory_left, oom_kills
 from SATSegmentLib.errors import OutputError, SATSegmentError
+from SATSegmentLib.scratch import PREFIX, PrivateFolder
 
-SCRATCH_PREFIX = "satsegment-worker-"
+SCRATCH_PREFIX = f"{PREFIX}worker-"
 # What SIGKILL does not end by then hangs in a driver or on a network disk; nobody waits for it.
 _END_SECONDS = 10.0
 _OWN_LINES = 400
@@ -56,11 +56,11 @@ class ChildProcess:
     def __init__(self, python: str, environment: dict[str, str] | None, idle_seconds: float, log: deque[str]) -> None:
         with _disk_errors():
             # Whatever the child writes, spilled features above all, is in here, and goes with it however it ends.
-            scratch = tempfile.mkdtemp(prefix=SCRATCH_PREFIX)
-        own = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), scratch)
+            scratch = PrivateFolder("worker")
+        own = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch.path))
         try:
             self.process = subprocess.Popen(
-                [python, "-u", "-c", _START, _LIBRARY, str(idle_seconds), scratch],
+                [python, "-u", "-c", _START, _LIBRARY, str(idle_seconds), str(scratch.path)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -68,7 +68,7 @@ class ChildProcess:
                 **_own_group(),
             )
         except OSError as error:
-            shutil.rmtree(scratch, ignore_errors=True)
+            scratch.remove()
             raise EngineError(f"{python} cannot be started: {error.strerror}.", "Check the installation.") from error
         self.is_new = True  # it has not been asked anything yet, or has not answered
         self.messages: queue.Queue[Message | EngineError | None] = queue.Queue()
@@ -108,7 +108,7 @@ class ChildProcess:
             lines=tuple(line for line in lines if not is_launcher_line(line)),
             by_launcher=any(is_launcher_line(line) for line in lines),
             oom_kills=oom_kills() - self._oom_kills,
-            memory_left=memory_left(self._scratch),
+            memory_left=memory_left(str(self._scratch.path)),
         ).error()
 
 
@@ -175,10 +175,10 @@ def _own_group() -> dict[str, Any]:
     return {"start_new_session": True}
 
 
-def _end(process: subprocess.Popen[bytes], outgoing: queue.SimpleQueue[Message | None], scratch: str) -> None:
+def _end(process: subprocess.Popen[bytes], outgoing: queue.SimpleQueue[Message | None], scratch: PrivateFolder) -> None:
     _kill_tree(process)
     outgoing.put(None)
-    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.remove()
 
 
 def _kill_tree(process: subprocess.Popen[bytes]) -> None:

@@ -1,0 +1,85 @@
+"""The one gate before any work: which scans and prompts a model takes, and what it warns of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from SATSegmentLib.anatomy.vocabulary.labels import find_label
+from SATSegmentLib.errors import PromptError
+from SATSegmentLib.inference.checks import check_image, refuse_label_map, warn_about_modality, warn_about_tilt
+from SATSegmentLib.models.folder import ModelDescription
+from SATSegmentLib.types import MODALITIES, Image, Prompt
+
+
+def admit(image: Image, prompts: Sequence[Prompt], model: ModelDescription, has_bank: bool) -> tuple[Prompt, ...]:
+    """Refuse a scan or prompts that cannot be used, and warn of what is doubtful.
+
+    Parameters
+    ----------
+    image : Image
+        The scan.
+    prompts : sequence of Prompt
+        What is asked for.
+    model : ModelDescription
+        Of the model that is asked.
+    has_bank : bool
+        Whether the model says itself which labels it was trained on.
+
+    Returns
+    -------
+    tuple of Prompt
+        As the labels' table has them: what is claimed to be trained is not believed.
+
+    Raises
+    ------
+    PromptError
+        None, empty, given twice, not a trained label, or of axes that the model was not trained in.
+    ScanError, GeometryError
+        The scan cannot be segmented.
+    """
+    if not prompts:
+        raise PromptError("No prompts were given.", "Name at least one structure.")
+    trusted = tuple(_trusted(prompt, has_bank) for prompt in prompts)
+    _check_prompts(trusted, model)
+    check_image(image)
+    refuse_label_map(image)
+    warn_about_tilt(image)
+    for modality in sorted({prompt.modality for prompt in trusted}):
+        warn_about_modality(image, modality)
+    return trusted
+
+
+def _trusted(prompt: Prompt, has_bank: bool) -> Prompt:
+    """A prompt with axes and concept of the label it claims to be: wrong axes would answer with the other side.
+
+    A model that was fine-tuned on labels of its own says in its bank which they are; the caller's axes count then.
+    """
+    if not prompt.text.strip():
+        raise PromptError("A prompt is empty.", "Name a structure, or remove the prompt.")
+    if prompt.modality not in MODALITIES:
+        raise PromptError(f"{prompt.modality!r} is not a modality.", f"Use {', '.join(MODALITIES)}.")
+    if not prompt.trained:
+        return prompt
+    label = find_label(prompt.modality, prompt.text.strip())
+    if label is not None:
+        return label.prompt()
+    if not has_bank:
+        raise PromptError(
+            f"SAT was not trained on {prompt.text!r} in {prompt.modality}.",
+            "Choose one of its labels, or ask for it as free text, which is marked as a guess.",
+        )
+    return prompt
+
+
+def _check_prompts(prompts: Sequence[Prompt], model: ModelDescription) -> None:
+    seen = set()
+    for prompt in prompts:
+        if prompt.orientation not in model.orientations:
+            raise PromptError(
+                f"{prompt.text!r} was trained with axes in the order {prompt.orientation}, "
+                f"which the model {model.name} was not.",
+                "Choose another model.",
+            )
+        if (prompt.text.lower(), prompt.modality) in seen:
+            raise PromptError(f"{prompt.text!r} was given twice.", "Remove one of them.")
+        seen.add((prompt.text.lower(), prompt.modality))
