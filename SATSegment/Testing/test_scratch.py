@@ -104,7 +104,7 @@ def test_the_command_line_ends_on_sigterm_without_a_trace(temporary: Path) -> No
         "import SATSegmentLib.scans as scans, SATSegmentLib.inference.cache as cache\n"
         "image = headLikeImage()\n"
         "scans.read_scan = lambda *_, **__: Image(np.tile(image.array, (4, 7, 7)), image.ijk_to_ras)\n"
-        "cache.default_cache.__defaults__ = (1,)  # all features go to disk\n"
+        "cache.default_cache = lambda *_: cache.FeatureCache(1, 1 << 30)  # all features go to disk\n"
         "from SATSegmentLib.cli.main import main\n"
         "sys.exit(main(sys.argv[1:]))\n"
     )

@@ -1,0 +1,107 @@
+"""One gate for all that looks at a scan; claims are not believed; memory that ran out is recognised."""
+
+from __future__ import annotations
+
+import errno
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from helpers.models import queries, tiny_segmenter
+from helpers.small_model import headLikeImage, makeModel
+from SATSegmentLib import errors
+from SATSegmentLib.errors import OutOfMemory, PromptError, SATSegmentWarning, ScanError
+from SATSegmentLib.inference.memory import is_out_of_memory
+from SATSegmentLib.inference.segmenter import Segmenter
+from SATSegmentLib.types import Image, Prompt
+
+LABEL_MAP = np.zeros((20, 20, 20), np.uint8)
+LABEL_MAP[3:15, 3:15, 3:15] = 4
+
+
+@pytest.fixture(scope="module")
+def segmenter(tmp_path_factory: pytest.TempPathFactory) -> Segmenter:
+    return Segmenter.load(makeModel(tmp_path_factory.mktemp("model")), device="cpu")
+
+
+WAYS = {
+    "segment": lambda one, image: one.segment(image, [Prompt("brainstem", "mri")]),
+    "plan": lambda one, image: one.plan(image, [Prompt("brainstem", "mri")]),
+    "segment_queries": lambda one, image: one.segment_queries(image, queries(1), "mri"),
+    "windows": lambda one, image: one.windows(image, "mri"),
+    "probability_maps": lambda one, image: one.probability_maps(image, queries(1), "mri"),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_every_way_in_goes_through_the_same_gate(segmenter: Segmenter, way: str) -> None:
+    with pytest.raises(ScanError, match="label map"):
+        WAYS[way](segmenter, Image(LABEL_MAP, np.eye(4)))
+    with pytest.raises(ScanError, match="not numbers"):
+        WAYS[way](segmenter, Image(np.full((8, 8, 8), np.nan), np.eye(4)))
+    ct = Image(headLikeImage().array - 1000, headLikeImage().ijk_to_ras)
+    ct.array[0, 0, 0] = 5
+    with pytest.warns(SATSegmentWarning, match="look like CT"):
+        WAYS[way](segmenter, ct)
+
+
+def test_a_trained_prompt_gets_its_axes_and_its_concept_from_the_table(segmenter: Segmenter) -> None:
+    right = Prompt("left hippocampus", "mri")
+    wrong = Prompt("Left Hippocampus", "mri", "LPS", concept="UBERON:0000000")
+    first, second = (segmenter.segment(headLikeImage(), [prompt])[0] for prompt in (right, wrong))
+    assert second.orientation == first.orientation == "RAS"
+    assert second.prompt == first.prompt
+    assert first.prompt.concept
+    np.testing.assert_array_equal(first.mask, second.mask)
+
+
+def test_what_is_not_a_label_cannot_claim_to_be_trained() -> None:
+    with pytest.raises(PromptError, match="not trained on 'my own organ'"):
+        tiny_segmenter().segment(headLikeImage(), [Prompt("my own organ", "mri")])
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("[enforce fail at alloc_cpu.cpp:124] err == 0. DefaultCPUAllocator: can't allocate memory"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:72] data. DefaultCPUAllocator: not enough memory"),
+        RuntimeError("unable to mmap 1000 bytes from file <x>: Cannot allocate memory (12)"),
+        RuntimeError("MPS backend out of memory (MPS allocated: 9.0 GB)"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+        RuntimeError("std::bad_alloc"),
+        torch.OutOfMemoryError("CUDA out of memory."),
+        MemoryError(),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+    ],
+)
+def test_memory_that_ran_out_is_recognised_on_every_system(error: Exception) -> None:
+    assert is_out_of_memory(error)
+    assert not is_out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+    assert not is_out_of_memory(OSError(errno.ENOSPC, "No space left on device"))
+
+
+def test_what_this_systems_pytorch_says_is_recognised() -> None:
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(1 << 55, dtype=torch.uint8)
+    assert is_out_of_memory(caught.value)
+
+
+def test_the_error_says_whose_memory_it_was_also_on_the_other_side_of_a_pipe() -> None:
+    error = OutOfMemory("The GPU (cuda:0) ran out of memory.", "Close other programs.", device="cuda:0")
+    again = errors.from_dict(error.as_dict())
+    assert isinstance(again, OutOfMemory)
+    assert again.device == "cuda:0"
+
+
+def test_other_words_for_storage_and_precision_are_refused() -> None:
+    from SATSegmentLib.errors import DeviceError
+
+    with pytest.raises(DeviceError, match="int8"):
+        tiny_segmenter(precision="int8")
+    with pytest.raises(DeviceError, match="uint4"):
+        tiny_segmenter(feature_storage="uint4")
+    code = "import SATSegmentLib.inference.run_plan, sys; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
