@@ -42,8 +42,8 @@ def test_every_way_in_goes_through_the_same_gate(segmenter: Segmenter, way: str)
         WAYS[way](segmenter, Image(LABEL_MAP, np.eye(4)))
     with pytest.raises(ScanError, match="not numbers"):
         WAYS[way](segmenter, Image(np.full((8, 8, 8), np.nan), np.eye(4)))
-    ct = Image(headLikeImage().array - 1000, headLikeImage().ijk_to_ras)
-    ct.array[0, 0, 0] = 5
+    head = headLikeImage()
+    ct = Image(np.where(head.array > 0, head.array, -1000).astype(np.float32), head.ijk_to_ras)
     with pytest.warns(SATSegmentWarning, match="look like CT"):
         WAYS[way](segmenter, ct)
 
