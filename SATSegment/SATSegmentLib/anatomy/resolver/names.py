@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from SATSegmentLib.anatomy.resolver.answers import Composite, DidYouMean, NotSegmentable, Resolved
 from SATSegmentLib.anatomy.resolver.resolve import as_free_text, resolve
 from SATSegmentLib.anatomy.suggestions.suggestion import Suggestion
+from SATSegmentLib.anatomy.vocabulary.labels import find_label
 from SATSegmentLib.errors import NameQuestion, NameReason, PromptError
 from SATSegmentLib.types import MODALITIES, Modality, Prompt
 
@@ -109,7 +110,7 @@ def _remedy(modality: Modality, nearest: Sequence[Prompt]) -> str:
     if not nearest:
         return "Choose another structure."
     names = ", ".join(f"{prompt.text!r} ({prompt.modality})" for prompt in nearest)
-    others = [other for other in MODALITIES if any(prompt.modality == other for prompt in nearest)]
-    if modality in others:
+    if any(prompt.modality == modality for prompt in nearest):
         return f"Nearest: {names}."
+    others = [other for other in MODALITIES if any(find_label(other, prompt.text) for prompt in nearest)]
     return f"It is known for {' and '.join(others)} only: {names}."
