@@ -74,7 +74,7 @@ class ChildProcess:
         self.messages: queue.Queue[Message | EngineError | None] = queue.Queue()
         # Of this child alone: `log` goes on over its successors.
         self._own_lines: deque[str] = deque(maxlen=_OWN_LINES)
-        self._scratch, self._oom_kills = scratch, oom_kills()
+        self._scratch, self._oom_kills = str(scratch.path), oom_kills()
         self._outgoing: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         # The threads know the pipes only, not this object: it must be able to go, and the child with it.
         _thread(_speak, self.process.stdin, self._outgoing)
@@ -108,7 +108,7 @@ class ChildProcess:
             lines=tuple(line for line in lines if not is_launcher_line(line)),
             by_launcher=any(is_launcher_line(line) for line in lines),
             oom_kills=oom_kills() - self._oom_kills,
-            memory_left=memory_left(str(self._scratch.path)),
+            memory_left=memory_left(self._scratch),
         ).error()
 
 
