@@ -125,5 +125,9 @@ def main() -> None:
     logging.basicConfig(stream=sys.stderr, format="%(message)s")
     logging.getLogger("SATSegmentLib").setLevel(logging.INFO)
     say_last_words(sys.argv[3])
-    with ended_by_signals(Path(sys.argv[3])):
-        Child(sys.stdin.buffer, answers, float(sys.argv[2]), sys.argv[3]).serve()
+    try:
+        with ended_by_signals(Path(sys.argv[3])):
+            Child(sys.stdin.buffer, answers, float(sys.argv[2]), sys.argv[3]).serve()
+    except SystemExit as end:
+        # A signal: its files are gone. Python's own way out would trip over the thread that reads.
+        os._exit(end.code if isinstance(end.code, int) else 1)
