@@ -195,7 +195,9 @@ class _Text:
         if not counts:
             return []
         if not words:
-            english = english_of("", side, counts, of_body) if of_body else ""
+            # "L4" is the same in English; "L1 bis L3" is not.
+            ranged = any(item.text in self.grammar.ranges for item in items)
+            english = english_of("", side, counts, True) if of_body or ranged else ""
             return [Reading(self.grammar.language, english, True, english, side)] if english else []
         found = [name for name in self._find(words) if is_counted(name.base) and name.certain]
         readings = []

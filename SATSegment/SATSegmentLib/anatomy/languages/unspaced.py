@@ -107,7 +107,7 @@ def _by_count(rest: str, side: str, names: Names) -> Iterator[Found]:
         left = left.replace(counter, "")
     left = _plain(left, names)
     region = ""
-    if match_disc := _DISC_OF.match(left):
+    if (match_disc := _DISC_OF.match(left)) and match_disc[1] in names.grammar.levels:
         region = names.grammar.levels[match_disc[1]]
         left = left[1:]
     if region and not counts[0].letter:

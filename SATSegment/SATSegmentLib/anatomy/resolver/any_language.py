@@ -62,8 +62,10 @@ class _Clash:
         answers = _without_refused_twins(answers)
         own_says = not isinstance(self.own, Unknown)
         certain = [self._prompts(answer) for reading, answer in answers if reading.certain and self._prompts(answer)]
-        if isinstance(self.own, Resolved | Composite):
-            certain.append(self._prompts(self.own))
+        own = self._prompts(self.own)
+        # "L1 a L3": English leaves out the small word, and with it what lies between.
+        if own and not any(2 <= len(own) < len(other) and set(own) < set(other) for other in certain):
+            certain.append(own)
         unsure = [answer for reading, answer in answers if not (reading.certain and self._prompts(answer))]
         meanings = self._one_of_twins(list(dict.fromkeys(certain)))
         rivals = [*unsure, *([self.own] if own_says and not self._prompts(self.own) else [])]
@@ -109,6 +111,12 @@ class _Clash:
             return not any(prompt in meaning for prompt in rival.nearest)
         else:
             named = set(self._prompts(rival))
+            if (
+                named
+                and not _side(tuple(named))
+                and {_structure(one) for one in named} == {_structure(one) for one in meaning}
+            ):
+                return False
         return not named <= set(meaning) and not set(meaning) & named
 
     def _take(self, prompts: tuple[Prompt, ...], answers: list[tuple[Reading, Resolution]]) -> Resolution:

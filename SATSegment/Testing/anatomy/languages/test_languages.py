@@ -223,3 +223,23 @@ def test_the_grammar_says_where_it_comes_from():
 def test_all_tables_of_anatomy_fit_into_two_megabytes():
     folder = resource_path("Anatomy/languages/grammar.json").parents[1]
     assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) <= 2_000_000
+
+
+@pytest.mark.parametrize(
+    "text", ["L1 bis L3", "L1 à L3", "L1 a L3", "vértebras L1 a L3", "vertebre L1-L3", "腰1至3椎体", "L1〜L3椎体"]
+)
+def test_a_range_holds_what_lies_between(text):
+    assert _first(anatomy.resolve(text, "ct")) == ([f"lumbar vertebrae {n} (l{n})" for n in (1, 2, 3)], True)
+
+
+@pytest.mark.parametrize(
+    "text", ["颈5/6椎间盘", "頸5/6椎間板", "胸10/11椎間板", "第7/8頸椎間板", "腰椎間板", "骶9", "第99肋骨"]
+)
+def test_a_level_that_there_is_not_is_no_error(text):
+    anatomy.resolve(text, "mri")
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text("左右侧側双両第的の腰胸颈頸骶椎体盘間板肋肝段区S4L5/-〜、和と（）十二三1239", max_size=12))
+def test_any_chinese_or_japanese_text_is_read_without_an_error(text):
+    read(text)
