@@ -52,8 +52,20 @@
         <translation>Halbe Genauigkeit braucht halb so viel Speicher der Grafikkarte.</translation>
     </message>
     <message>
+        <source>How image features are kept</source>
+        <translation>Wie Bildmerkmale gespeichert werden</translation>
+    </message>
+    <message>
         <source>How the modality was found</source>
         <translation>Wie die Modalität bestimmt wurde</translation>
+    </message>
+    <message>
+        <source>Image features:</source>
+        <translation>Bildmerkmale:</translation>
+    </message>
+    <message>
+        <source>In 8 bits they take half the memory; masks then differ a little.</source>
+        <translation>Mit 8 Bit brauchen sie halb so viel Speicher; die Masken weichen dann etwas ab.</translation>
     </message>
     <message>
         <source>Install</source>
@@ -287,12 +299,12 @@
         <translation>Als Tabelle in der Szene</translation>
     </message>
     <message>
-        <source>Automatic</source>
-        <translation>Automatisch</translation>
+        <source>As computed</source>
+        <translation>Wie berechnet</translation>
     </message>
     <message>
-        <source>Automatic, image features in 8 bits</source>
-        <translation>Automatisch, Bildmerkmale mit 8 Bit</translation>
+        <source>Automatic</source>
+        <translation>Automatisch</translation>
     </message>
     <message>
         <source>Bold: will be taken over. Struck out: said not to be there. Italic: of the past, or only possible.</source>
@@ -433,6 +445,10 @@
     <message>
         <source>Import from a folder…</source>
         <translation>Aus einem Ordner importieren…</translation>
+    </message>
+    <message>
+        <source>In 8 bits</source>
+        <translation>Mit 8 Bit</translation>
     </message>
     <message>
         <source>Install</source>

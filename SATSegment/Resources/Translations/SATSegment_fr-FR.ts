@@ -52,8 +52,20 @@
         <translation>La demi-précision demande deux fois moins de mémoire graphique.</translation>
     </message>
     <message>
+        <source>How image features are kept</source>
+        <translation>Comment les caractéristiques d'image sont conservées</translation>
+    </message>
+    <message>
         <source>How the modality was found</source>
         <translation>Comment la modalité a été déterminée</translation>
+    </message>
+    <message>
+        <source>Image features:</source>
+        <translation>Caractéristiques d'image :</translation>
+    </message>
+    <message>
+        <source>In 8 bits they take half the memory; masks then differ a little.</source>
+        <translation>Sur 8 bits, elles prennent deux fois moins de mémoire ; les masques diffèrent alors un peu.</translation>
     </message>
     <message>
         <source>Install</source>
@@ -287,12 +299,12 @@
         <translation>En tableau dans la scène</translation>
     </message>
     <message>
-        <source>Automatic</source>
-        <translation>Automatique</translation>
+        <source>As computed</source>
+        <translation>Telles que calculées</translation>
     </message>
     <message>
-        <source>Automatic, image features in 8 bits</source>
-        <translation>Automatique, caractéristiques d'image sur 8 bits</translation>
+        <source>Automatic</source>
+        <translation>Automatique</translation>
     </message>
     <message>
         <source>Bold: will be taken over. Struck out: said not to be there. Italic: of the past, or only possible.</source>
@@ -433,6 +445,10 @@
     <message>
         <source>Import from a folder…</source>
         <translation>Importer depuis un dossier…</translation>
+    </message>
+    <message>
+        <source>In 8 bits</source>
+        <translation>Sur 8 bits</translation>
     </message>
     <message>
         <source>Install</source>

@@ -52,7 +52,19 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>How image features are kept</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>How the modality was found</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Image features:</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>In 8 bits they take half the memory; masks then differ a little.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -287,11 +299,11 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <source>Automatic</source>
+        <source>As computed</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <source>Automatic, image features in 8 bits</source>
+        <source>Automatic</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -432,6 +444,10 @@
     </message>
     <message>
         <source>Import from a folder…</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>In 8 bits</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
