@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import nibabel
 import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813 - as its own documentation does
@@ -259,3 +260,20 @@ def test_images_without_foreground_are_refused(chest_like, write_jsonl, write_vo
     write_volume("seg.nii.gz", np.ones((4, 6, 8), np.uint8), (1, 1, 3))
     with pytest.raises(ScanError, match="above zero"):
         one(write_jsonl(chest_like | {"label": ["liver"]}))
+
+
+def test_masks_of_a_tilted_scan_lie_on_its_anatomy(write_jsonl, tmp_path):
+    affine = np.diag((1.1, 1.2, 2.5, 1.0))
+    affine[:3, 2] += 0.7 * affine[:3, 1]
+    places = np.argwhere(np.ones((40, 44, 20), bool))
+    away = np.linalg.norm((places - (19.5, 21.5, 9.5)) @ affine[:3, :3].T, axis=1).reshape(40, 44, 20)
+    image = np.where(away < 22, 10.0, 0.0) + 90.0 * (away < 14)
+    for name, values in (("scan", image), ("mask", (away < 14).astype(float))):
+        nibabel.save(nibabel.Nifti1Image(values.astype(np.float32), affine), tmp_path / f"{name}.nii.gz")
+    record = {
+        "image": str(tmp_path / "scan.nii.gz"), "mask": [str(tmp_path / "mask.nii.gz")], "label": ["brainstem"],
+        "modality": "MRI", "dataset": "ours", "patient_id": "1",
+    }  # fmt: skip
+    case = one(write_jsonl(record), spacing=(1.0, 1.0, 1.0))["RAS"]
+    seen, mask = case.image > np.median(case.image[whole(case, "brainstem")]) / 2, whole(case, "brainstem")
+    assert 2 * np.count_nonzero(seen & mask) / (seen.sum() + mask.sum()) > 0.93
