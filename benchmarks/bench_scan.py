@@ -45,7 +45,7 @@ from SATSegmentLib.inference.preprocess import prepare  # noqa: E402
 from SATSegmentLib.inference.progress import Run  # noqa: E402
 from SATSegmentLib.inference.restore import restore  # noqa: E402
 from SATSegmentLib.inference.run_plan import RunPlan  # noqa: E402
-from SATSegmentLib.inference.scan_pass import Ask  # noqa: E402
+from SATSegmentLib.inference.scan_pass import Query  # noqa: E402
 from SATSegmentLib.inference.segmenter import Segmenter  # noqa: E402
 from SATSegmentLib.scans import read_scan  # noqa: E402
 from SATSegmentLib.storage import write_segmentation  # noqa: E402
@@ -129,7 +129,7 @@ def stages(model: str, window: synthetic.Triple, precision: str) -> list[Row]:
 
         def decode() -> None:
             shifts = state.setdefault("shifts", None) or [None] * len(asked)
-            asks = [Ask(n, *each) for n, each in enumerate(zip(prompts, asked, shifts, strict=True))]
+            asks = [Query(n, *each) for n, each in enumerate(zip(prompts, asked, shifts, strict=True))]
             state["pass"] = one._pass(state["scan"], asks, 0.5)
             state["answers"] = list(state["pass"].answers(Run(), one._plan([state["pass"]]), range(len(asks))))
 

@@ -10,7 +10,7 @@ import torch
 
 from SATSegmentLib.challenge.container import Case
 from SATSegmentLib.challenge.grid import file_labels, network_image
-from SATSegmentLib.errors import Cancelled
+from SATSegmentLib.errors import Cancelled, PairMismatch
 from SATSegmentLib.inference.blend import Blend
 from SATSegmentLib.inference.windows import cover
 from SATSegmentLib.sat.checkpoint.released import build_network, read_network
@@ -47,10 +47,17 @@ class ChallengeSegmenter:
         Raises
         ------
         CheckpointError
-            One of its kinds.
+            One of its kinds; PairMismatch where the two do not fit each other.
         """
         encoder = TextEncoder.load(text_encoder, language_model, family="cvpr25")
-        made = build_network(read_network(network, family="cvpr25"), RELEASED_WINDOW)
+        weights = read_network(network, family="cvpr25")
+        if weights.architecture.query_dim != encoder.query_dim:
+            raise PairMismatch(
+                f"{text_encoder.name} makes queries of {encoder.query_dim} numbers, {network.name} takes "
+                f"{weights.architecture.query_dim}.",
+                "Use the text encoder that was released with the network.",
+            )
+        made = build_network(weights, RELEASED_WINDOW)
         return cls(made.to(device) if device is not None else made, encoder)
 
     def segment(

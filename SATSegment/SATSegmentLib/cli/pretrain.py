@@ -51,7 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     images = parser.add_argument_group("images")
     images.add_argument("--images", type=Path, nargs="+", metavar="RECORDS", help=".jsonl files of training records")
     images.add_argument("--cache", type=Path, metavar="DIR", help="for standardised scans (default: OUT-cache)")
-    images.add_argument("--architecture", choices=("nano", "pro"), default="nano", help="of the U-Net that looks")
+    images.add_argument(
+        "--architecture", default="nano", metavar="NAME", help="network that looks, as in a training's configuration"
+    )
     images.add_argument(
         "--window", type=int, nargs=3, default=RELEASED_WINDOW, metavar="N", help="voxels (default: 288 288 96)"
     )
@@ -135,11 +137,17 @@ def _objective(
     texts = TextObjective(Pairs(training, recipe, held_out=held_out))
     if not arguments.images:
         return texts
+    from SATSegmentLib.errors import SATSegmentError
     from SATSegmentLib.learning.data import CaseCache, PatchDataset, Recipe, read_records
     from SATSegmentLib.learning.knowledge.regions import RegionObjective, RegionTower
     from SATSegmentLib.learning.segmentation.initial import new_network
     from SATSegmentLib.sat.backbones.registry import NAMED_SPECS
 
+    architecture = NAMED_SPECS.get(arguments.architecture)
+    if architecture is None:
+        raise SATSegmentError(
+            f"There is no network {arguments.architecture!r}.", f"Choose one of {', '.join(NAMED_SPECS)}."
+        )
     window = tuple(arguments.window)
     records = read_records(arguments.images).records
     cases = (
@@ -148,7 +156,7 @@ def _objective(
         .cases
     )
     samples = PatchDataset(cases, Recipe(window=window), recipe.seed)
-    network = new_network(NAMED_SPECS[arguments.architecture], window, recipe.seed)
+    network = new_network(architecture, window, recipe.seed)
     return RegionObjective(texts, samples, RegionTower(network, recipe.query_dim))
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from SATSegmentLib.grid.box import Box
-from SATSegmentLib.inference.windows import blend_weights
+from SATSegmentLib.inference.windows import importance_map
 
 # Along an axis, a window that counts less than this at a voxel hardly has a say in it: others know more of it.
 _LEAST_WEIGHT = 0.03
@@ -32,7 +32,7 @@ class Blend:
     Attributes
     ----------
     cores: for each window the part of it that counts: outside of it, it hardly has a say.
-    unheard: the most that windows together have to say, at any voxel, outside of their cores.
+    margin_weight: the most that windows together have to say, at any voxel, outside of their cores.
     """
 
     def __init__(
@@ -40,12 +40,12 @@ class Blend:
     ) -> None:
         factors = [
             _normalised({box[axis].start: box[axis] for box in boxes}, shape[axis], factor)
-            for axis, factor in enumerate(blend_weights(window))
+            for axis, factor in enumerate(importance_map(window))
         ]
         cores = [{start: _core(start, part) for start, part in parts.items()} for parts in factors]
         self.cores = [Box(cores[axis][side.start] for axis, side in enumerate(box)) for box in boxes]
         heard = [_heard(parts, inside, size) for parts, inside, size in zip(factors, cores, shape, strict=True)]
-        self.unheard = 1 - math.prod(heard)
+        self.margin_weight = 1 - math.prod(heard)
         self._factors = [
             {start: torch.from_numpy(part).to(device) for start, part in parts.items()} for parts in factors
         ]
@@ -67,10 +67,10 @@ class Blend:
     def least_inside(self, threshold: float) -> float:
         """What some window's probability must exceed inside its core for the weighted mean to exceed the threshold.
 
-        Had all windows said one outside of their cores, another must still exceed (threshold - unheard) /
-        (1 - unheard); not above zero where the cores do not decide.
+        Had all windows said one outside of their cores, another must still exceed (threshold - margin_weight) /
+        (1 - margin_weight); not above zero where the cores do not decide.
         """
-        return (threshold - self.unheard) / (1 - self.unheard)
+        return (threshold - self.margin_weight) / (1 - self.margin_weight)
 
 
 def _normalised(parts: dict[int, slice], size: int, factor: np.ndarray) -> dict[int, np.ndarray]:

@@ -15,7 +15,7 @@ import torch
 
 from SATSegmentLib.inference.cache import FeatureCache
 from SATSegmentLib.inference.device import choose_precision, precision_name
-from SATSegmentLib.inference.run_plan import Home, RunPlan
+from SATSegmentLib.inference.run_plan import FeaturePlacement, RunPlan
 from SATSegmentLib.inference.speed import Speed
 from SATSegmentLib.sat.network import SATNetwork
 from SATSegmentLib.types import FeatureStorage
@@ -132,7 +132,7 @@ def plan_run(
     )
 
 
-def _home(feature_bytes: int, device_bytes: int, memory_bytes: int, disk_bytes: int) -> Home:
+def _home(feature_bytes: int, device_bytes: int, memory_bytes: int, disk_bytes: int) -> FeaturePlacement:
     if device_bytes:
         return "device"
     if feature_bytes <= memory_bytes:

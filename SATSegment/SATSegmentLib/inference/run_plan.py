@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-Home = Literal["device", "memory", "memory and disk", "nowhere"]
+FeaturePlacement = Literal["device", "memory", "memory and disk", "nowhere"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class RunPlan:
     prompt_block: int
     block_bytes: int
     feature_bytes: int
-    features_in: Home
+    features_in: FeaturePlacement
     device_bytes: int
     memory_bytes: int
     peak_bytes: int

@@ -34,7 +34,7 @@ _FAR_ABOVE = 3
 
 
 @dataclass(frozen=True, eq=False)
-class Ask:
+class Query:
     """One prompt, its query vector, and its place in the caller's list.
 
     Attributes
@@ -49,7 +49,7 @@ class Ask:
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
+class Response:
     """One prompt's blended probability where it can exceed the threshold.
 
     Attributes
@@ -61,7 +61,7 @@ class Answer:
     seconds: spent on this prompt alone.
     """
 
-    ask: Ask
+    ask: Query
     part: Box | None
     probability: np.ndarray
     highest: float
@@ -98,7 +98,7 @@ class ScanPass:
         network: SATNetwork,
         weights: str,
         scan: PreparedScan,
-        asks: list[Ask],
+        asks: list[Query],
         cache: FeatureCache,
         threshold: float,
         storage: FeatureStorage,
@@ -144,7 +144,7 @@ class ScanPass:
         for row, answer in self.answers(run, plan, rows):
             yield row, self._finish(answer)
 
-    def answers(self, run: Run, plan: RunPlan, rows: Sequence[int]) -> Iterator[tuple[int, Answer]]:
+    def answers(self, run: Run, plan: RunPlan, rows: Sequence[int]) -> Iterator[tuple[int, Response]]:
         """(row among `asks`, its probability where it can exceed the threshold)."""
         for start in range(0, len(rows), plan.prompt_block):
             yield from self._answers(run, plan, rows[start : start + plan.prompt_block])
@@ -157,7 +157,7 @@ class ScanPass:
         """How much a window counts at each of its voxels (x, y, z); over all windows they add up to one."""
         return self._blend.weights(self.boxes[number], self.boxes[number])
 
-    def _answers(self, run: Run, plan: RunPlan, rows: Sequence[int]) -> Iterator[tuple[int, Answer]]:
+    def _answers(self, run: Run, plan: RunPlan, rows: Sequence[int]) -> Iterator[tuple[int, Response]]:
         started, encoding = time.perf_counter(), self.encode_seconds
         high = HighTiles(self._tiling, len(rows), self._level)
         embeddings: dict[int, Tensor] = {}
@@ -181,14 +181,14 @@ class ScanPass:
                 run.check()
                 dense = sums.dense(place) if high.highest[one] > self._level else None
                 part, probability = dense or (None, np.zeros((0, 0, 0), np.float32))
-                yield rows[one], Answer(self.asks[rows[one]], part, probability, _sigmoid(high.highest[one]), share)
+                yield rows[one], Response(self.asks[rows[one]], part, probability, _sigmoid(high.highest[one]), share)
 
     def _where_to_look(self, threshold: float) -> tuple[list[Box], float]:
         """The part of each window to look at, and the probability that must be exceeded there.
 
         A weighted mean exceeds the threshold only if one of its members does, and one with some weight at that.
         """
-        if threshold < _FAR_ABOVE * self._blend.unheard:
+        if threshold < _FAR_ABOVE * self._blend.margin_weight:
             return self.boxes, threshold
         parts = [self._tiling.rounded(core, box) for core, box in zip(self._blend.cores, self.boxes, strict=True)]
         return parts, self._blend.least_inside(threshold)
@@ -264,7 +264,7 @@ class ScanPass:
         self.encode_seconds += time.perf_counter() - started
         return features
 
-    def _finish(self, answer: Answer) -> SegmentResult:
+    def _finish(self, answer: Response) -> SegmentResult:
         started = time.perf_counter()
         grid, prompt = self._scan.grid, answer.ask.prompt
         mask, mean = restore(answer.probability, grid.cropped(answer.part or _NOWHERE), self._threshold)

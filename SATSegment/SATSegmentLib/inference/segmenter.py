@@ -22,7 +22,7 @@ from SATSegmentLib.inference.plan import plan_precision, plan_run
 from SATSegmentLib.inference.preprocess import PreparedScan, PreparedScans
 from SATSegmentLib.inference.progress import CancelCallback, ProgressCallback, Run, check_cancelled
 from SATSegmentLib.inference.run_plan import RunPlan
-from SATSegmentLib.inference.scan_pass import Ask, ScanPass
+from SATSegmentLib.inference.scan_pass import Query, ScanPass
 from SATSegmentLib.inference.speed import Speed, measure_speed
 from SATSegmentLib.models.catalog import find_model
 from SATSegmentLib.models.folder import DESCRIPTION_FILE, NETWORK_FILE, ModelDescription, read_description
@@ -256,7 +256,7 @@ class Segmenter:
         has_bank = self._queries is not None and self._queries.bank is not None
         return admit(image, prompts, self.description, has_bank)
 
-    def _asks(self, prompts: Sequence[Prompt], words: Sequence[bytes] | None) -> list[Ask]:
+    def _asks(self, prompts: Sequence[Prompt], words: Sequence[bytes] | None) -> list[Query]:
         """The prompts with their query vectors."""
         if self._queries is None:
             raise PromptError(
@@ -269,7 +269,7 @@ class Segmenter:
             raise PairMismatch(
                 f"The file of a taught word does not fit the model {self.description.name}.", "Teach the word again."
             )
-        return [Ask(i, *one) for i, one in enumerate(zip(prompts, queries, shifts, strict=True))]
+        return [Query(i, *one) for i, one in enumerate(zip(prompts, queries, shifts, strict=True))]
 
     def _query_asks(
         self,
@@ -279,7 +279,7 @@ class Segmenter:
         orientation: Orientation,
         names: Sequence[str] | None = None,
         shifts: Sequence[np.ndarray | None] | None = None,
-    ) -> list[Ask]:
+    ) -> list[Query]:
         """Query vectors as they are asked, where they and the scan can be used."""
         queries = np.asarray(queries, dtype=np.float32)
         dim = self._network.architecture.query_dim
@@ -291,12 +291,12 @@ class Segmenter:
         names = names or [f"query {number + 1}" for number in range(len(queries))]
         prompts = self._admit(image, [Prompt(name, modality, orientation, trained=False) for name in names])
         shifts = shifts or [None] * len(prompts)
-        return [Ask(i, *one) for i, one in enumerate(zip(prompts, queries, shifts, strict=True))]
+        return [Query(i, *one) for i, one in enumerate(zip(prompts, queries, shifts, strict=True))]
 
     def _run(
         self,
         image: Image,
-        asks: list[Ask],
+        asks: list[Query],
         progress: ProgressCallback | None,
         cancel: CancelCallback | None,
         threshold: float,
@@ -325,10 +325,10 @@ class Segmenter:
         return [results[index] for index in range(len(asks))]
 
     def _passes(
-        self, image: Image, asks: Sequence[Ask], threshold: float, cancel: CancelCallback | None
+        self, image: Image, asks: Sequence[Query], threshold: float, cancel: CancelCallback | None
     ) -> list[ScanPass]:
         """One for each modality and training orientation."""
-        groups: dict[tuple[Modality, Orientation], list[Ask]] = {}
+        groups: dict[tuple[Modality, Orientation], list[Query]] = {}
         for ask in asks:
             groups.setdefault((ask.prompt.modality, ask.prompt.orientation), []).append(ask)
         passes = []
@@ -374,7 +374,7 @@ class Segmenter:
     def _prepare(self, image: Image, modality: Modality, orientation: Orientation) -> PreparedScan:
         return self._scans.get(image, modality, orientation, self.description.spacing, self.grid)
 
-    def _pass(self, scan: PreparedScan, asks: list[Ask], threshold: float) -> ScanPass:
+    def _pass(self, scan: PreparedScan, asks: list[Query], threshold: float) -> ScanPass:
         return ScanPass(self._network, self._weights.digest, scan, asks, self.cache, threshold, self.feature_storage)
 
 

@@ -27,7 +27,7 @@ def pad_to_window(array: np.ndarray, window: tuple[int, int, int]) -> np.ndarray
     return np.pad(array, missing) if any(after for _, after in missing) else np.ascontiguousarray(array)
 
 
-def blend_weights(window: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def importance_map(window: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """How much a window's voxel counts where windows overlap, as three factors, one per axis.
 
     A Gaussian around the window's centre with an eighth of its size as standard deviation (Isensee et al.,

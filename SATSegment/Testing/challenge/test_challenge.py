@@ -7,13 +7,14 @@ import json
 import numpy as np
 import pytest
 
-from helpers.language_models import mpnet_folder, small_text_checkpoint
+from helpers.language_models import mpnet_folder, small_keys, small_text_checkpoint
 from helpers.models import TINY_WINDOW, tiny_weights, write_tiny_checkpoint
 from helpers.seeded import GOLDEN, manifest, write_released
 from SATSegmentLib.challenge.container import Case, read_case, write_segmentation
 from SATSegmentLib.challenge.grid import file_labels, network_image
 from SATSegmentLib.challenge.segmenter import ChallengeSegmenter
-from SATSegmentLib.errors import OutputError, PromptError, ScanError, WrongCheckpointKind
+from SATSegmentLib.cli import main
+from SATSegmentLib.errors import OutputError, PairMismatch, PromptError, ScanError, WrongCheckpointKind
 from SATSegmentLib.inference.windows import cover
 from SATSegmentLib.sat.checkpoint.released import build_network, read_network
 from SATSegmentLib.sat.text.checkpoint import read_text_weights
@@ -184,3 +185,28 @@ def test_the_golden_cases_have_the_challenges_names():
     assert {name: one["file"].split("_")[0] for name, one in about.items() if name in MODALITIES} == {
         name: name for name in MODALITIES
     }
+
+
+def test_the_command_segments_a_case_and_says_what_it_found(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("SATSegmentLib.challenge.segmenter.RELEASED_WINDOW", TINY_WINDOW)
+    keys = small_keys("ours", query_dim=48) | {"module.modality_embed.weight": [5, 48]}
+    text = write_released(tmp_path / "text_encoder_cvpr25_v0.pth", keys)
+    network = write_tiny_checkpoint(tmp_path / "nano_cvpr25_v0.pth")
+    images = np.random.default_rng(1).integers(0, 256, (20, 30, 40), dtype=np.uint8)
+    case = write(tmp_path / "US_case.npz", imgs=images)
+    command = ["challenge", str(case), "--network", str(network), "--text", str(text), "--device", "cpu"]
+    command += ["--language-model", str(mpnet_folder(tmp_path / "mpnet")), "--out", str(tmp_path / "results")]
+    assert main(command) == 0
+    assert "of 2 phrases found" in capsys.readouterr().out
+    labels = np.load(tmp_path / "results" / "US_case.npz")["segs"]
+    assert labels.shape == images.shape
+    assert set(np.unique(labels)) <= {0, 1, 3}
+    assert main(command) == 2  # the result is there already
+    assert main([*command, "--overwrite"]) == 0
+
+
+def test_an_encoder_of_another_width_is_refused(tmp_path):
+    keys = small_keys("ours") | {"module.modality_embed.weight": [5, 24]}
+    text = write_released(tmp_path / "text.pth", keys)
+    with pytest.raises(PairMismatch):
+        ChallengeSegmenter.load(write_tiny_checkpoint(tmp_path / "nano.pth"), text, mpnet_folder(tmp_path / "mpnet"))

@@ -58,4 +58,4 @@ def test_cores_leave_out_a_good_part_of_overlapping_windows():
     blend = Blend((432, 432, 144), (288, 288, 96), cover((432, 432, 144), (288, 288, 96)), torch.device("cpu"))
     core = np.prod([side.stop - side.start for side in blend.cores[0]])
     assert core < 0.7 * 288 * 288 * 96
-    assert blend.unheard < 0.1
+    assert blend.margin_weight < 0.1
