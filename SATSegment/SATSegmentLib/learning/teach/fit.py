@@ -2,7 +2,7 @@
 
 What is fitted is the query that stands in place of a text's, and a shift of the mask embedding that the network makes
 of it. The query alone can only reach what the mask projection was trained to reach; with the shift, any direction in
-the finest feature map can be asked for (`Ask.shift`).
+the finest feature map can be asked for (`Query.shift`).
 """
 
 from __future__ import annotations
