@@ -198,7 +198,7 @@ class _Sentence:
             return {"removed"} if kind == "removed_back" else {"negated"}
         if kind in ("uncertain_back", "uncertain_around") and target.is_finding and not self._is_place(target):
             return {"uncertain"}
-        if kind == "uncertain_both" and target.is_finding and trigger.first - target.last <= 3:
+        if kind == "uncertain_both" and target.is_finding and trigger.first - target.last <= _REACH_BACK:
             return {"uncertain"}
         if kind == "historical_back" and (target.is_finding or trigger.first - target.last <= 4):
             return {"historical"}

@@ -33,6 +33,8 @@ _COUINAUD = re.compile(r"(?i)(?<![^\W_])(segments?|segs?\.?)(?=[\s_]+(?:viii|vii
 
 _SEGMENTS = re.compile(r"(?i)(?<![^\W_])(segments|segs\.?)(?=[\s_]*\d)")
 
+_SIGN = re.compile(r"[-−‐‑–—~!#*^+_()|=<>\\]")
+
 
 def resolve(text: str, modality: Modality, model_sha256: str = "") -> Resolution:
     """What `text` means for SAT in one modality; see the module.
@@ -96,7 +98,8 @@ def resolve_vocabulary(text: str, modality: Modality) -> Resolution:
     if DEFAULT_NAME.fullmatch(text) or SCORE.search(text):
         return Unknown(text)
     written = read_written(text, is_name)
-    if written.left_out and not _is_named_elsewhere(text):
+    signs = any(_SIGN.search(part) for part in written.left_out)
+    if written.left_out and (signs or not _is_named_elsewhere(text)):
         return _asked(text, written, modality)
     return resolve_any_language(text, modality, _answer)
 

@@ -5,49 +5,52 @@ A number belongs to what stands beside it. The resolver asks this of a prompt, t
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Sequence
 
+from SATSegmentLib.anatomy.text.lazy import LazyPattern
+
 # Other things with numbered segments than the liver: beginnings of words.
-_OTHER_SEGMENTS = re.compile(
-    r"lung|pulmon|bronch|lobe|lobar|apical|lingul|airway|coronar|arter|vessel|aort|carotid|vertebr|basilar|cerebral|aha|"
+_OTHER_SEGMENTS = LazyPattern(
+    r"lung|pulmon|bronch|lobe|lobar|apical|lingul|airway|coronar|arter(?:y|ies)\Z|vessel|aort|carotid|vertebr|basilar|cerebral|aha|"
     r"myocard|cardiac|heart|ventric|wall|scar|infarct|septal|kidney|renal|colon|bowel|ureter|urethra|spin(?:e|al)|cord|"
     r"duoden|pancrea|esophag|trachea|gyr|chest|late\Z|"
     r"(?:rca|lad|lcx|cx|lca|lmca|ica|mca|aca|pca|sma|ima|ecg|st|rul|rml|rll|lul|lll|ba|va|cca|eca|pica)\Z"
 )
-_LIVER = re.compile(r"liver|hepat|couinaud|li-?rads|caudate|hcc|cirrho|biliar|steatos|tace\Z|tipss?\Z")
+_LIVER = LazyPattern(r"liver|hepat|couinaud|li\Z|caudate|hcc|cirrho|biliar|steatos|tace\Z|tipss?\Z")
 # "V2", "M1", "P2", "A1", "I1": letter and number of an artery's or another part's own count.
-CODE = re.compile(r"[abe-km-ru-z]\d{1,2}[a-d]?")
+CODE = LazyPattern(r"[abe-km-ru-z]\d{1,2}[a-d]?")
 # "C4 segment" is of the carotid, "S1 segment" of the lung, "T10 segment" of the cord.
-_SEGMENT = re.compile(r"seg(?:ment(?:s|al|ation)?|s|m)?\Z")
+_SEGMENT = LazyPattern(r"seg(?:ment(?:s|al|ation)?|s|m)?\Z")
 
 # What a level is not, by the word in front of it ...
-_BEFORE_LEVEL = re.compile(
+_BEFORE_LEVEL = LazyPattern(
     r"(?:stages?|staged|grade|graded|category|score|class|type|pt|ct|yp|yt|slices?|images?|series|img|im|ser|frames?|"
     r"sequences?|room|bed|lead|anti|free|serum|total|ft|vitamin|zone|weighted|pathologic|station|phase|segments?|dlp|"
     r"roots?|nerves?|dermatomes?|myotomes?|radiculopathy|figo|uicc|tnm|ajcc)\Z"
 )
 # ... and behind it: a sequence (T1, T2), a nerve, a laboratory value, a muscle measured there, an image.
-_SEQUENCE = re.compile(
+_SEQUENCE = LazyPattern(
     r"weight|hyperint|hypoint|isoint|signal|flair|bright|dark|sequenc|prolong|relax|time|image|shorten|map|shine|w\Z|"
     r"tse|fse|fs\Z|stir|dixon|contrast|black|high|low|increas"
 )
-_BEHIND_LEVEL = re.compile(
+_BEHIND_LEVEL = LazyPattern(
     r"nerves?\Z|roots?\Z|radicul|dermatom|myotom|innervat|deficien|complement|hormone|toxicos|thyrox|muscle|smi\Z|"
     r"skeletal|slice|i\d{0,3}\Z|im\d*\Z"
 )
-_STAGED = re.compile(r"tumou?r|stage|disease|carcinom|cancer|adenocarc|sarcoma|malignan|neoplas|lesion")
-_CANCER = re.compile(r"cancer|carcinom|adenocarc|malignan")
-_TUMOUR = re.compile(r"tumou?rs?\Z|mass\Z|neoplasm")
-_STAGE_BESIDE = re.compile(r"(?:[cpy]{0,2}n[0-3x][a-c]?|[cpy]{0,2}m[01x][a-c]?|n\+|g[1-4])\Z")
-_LABORATORY = re.compile(r"(?:[pnmµu]?mol|[pnµum]?g|i?u|[mµ]?i?u|miu)(?:/[a-z]{1,2})?\Z")
+_STAGED = LazyPattern(r"tumou?r|stage|disease|carcinom|cancer|adenocarc|sarcoma|malignan|neoplas|lesion")
+_CANCER = LazyPattern(r"cancer|carcinom|adenocarc|malignan")
+_TUMOUR = LazyPattern(r"tumou?rs?\Z|mass\Z|neoplasm")
+_STAGE_BESIDE = LazyPattern(r"(?:[cpy]{0,2}n[0-3x][a-c]?|[cpy]{0,2}m[01x][a-c]?|n\+|g[1-4])\Z")
+_LABORATORY = LazyPattern(r"(?:[pnmµu]?mol|[pnµum]?g|i?u|[mµ]?i?u|miu)(?:/[a-z]{1,2})?\Z")
 _STAGES = frozenset(("t1", "t2", "t3", "t4"))
-_DUODENUM = re.compile(r"duoden|diagonal|coronar|lad\Z|dimer")
-_LABORATORY_WORDS = re.compile(
+_DUODENUM = LazyPattern(r"duoden|diagonal|coronar|lad\Z|dimer")
+_LABORATORY_WORDS = LazyPattern(
     r"tsh\Z|ft[34]\Z|hormone|thyroid function|labs?\Z|laborator|serum|complement|euthyr|hyperthyr"
 )
 
 
+_LUNG = LazyPattern(r"lungs?\Z|lobes?\Z|apical|lingul|bronch|pulmon|r[uml]l\Z|l[ul]l\Z|nodules?\Z|consolidat")
+_BONE = LazyPattern(r"sacr|vertebr|fractur|spin[ae]|bon[ey]|lumb|l5\Z|nerve|root|disc|level|lytic|sclerotic|pelvi|ala")
 # So many words on each side say what a level is.
 _NEAR = 12
 
@@ -83,6 +86,8 @@ def is_no_vertebra(words: Sequence[str], first: int, last: int) -> bool:
         return True
     if level[0] == "s" and any(map(_SEGMENT.match, behind[:3])) and counts_liver_segments(behind) is False:
         return True  # "S1 apical segment"
+    if level[0] == "s" and any(map(_LUNG.match, around)) and not any(map(_BONE.match, around)):
+        return True  # "apical nodule, S1/2"
     if level in _STAGES and _is_stage(before, behind):
         return True
     if level[0] == "d":

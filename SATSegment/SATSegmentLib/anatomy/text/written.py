@@ -16,81 +16,83 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+from SATSegmentLib.anatomy.text.lazy import LazyPattern
+
 _MAX_PEELS = 8
 
 # Slicer gives every new segment such a name.
-DEFAULT_NAME = re.compile(r"\s*(?:Segment|Structure|Label|Region|Volume|ROI|Object|Tissue)_\d+(?:[_ ]\d+)*\s*")
+DEFAULT_NAME = LazyPattern(r"\s*(?:Segment|Structure|Label|Region|Volume|ROI|Object|Tissue)_\d+(?:[_ ]\d+)*\s*")
 # A score is named after an organ, and is none.
-SCORE = re.compile(r"(?<![^\W_])(?:lung|li|pi|bi|ti|ni|bone|node|vi|o)[-\s]?rads(?![^\W_])", re.IGNORECASE)
+SCORE = LazyPattern(r"(?<![^\W_])(?:lung|li|pi|bi|ti|ni|bone|node|vi|o)[-\s]?rads(?![^\W_])", re.IGNORECASE)
 
 # What stands in front and changes what is meant; always taken off.
-_LEAD_SIGN = re.compile(r"(?:[~!#*^@=<>|\\$%&§+?]|[-−‐‑–—](?!\d)|_(?=[^\W_]))+\s*")
-_LEAD_HELPER = re.compile(
+_LEAD_SIGN = LazyPattern(r"(?:[~!#*^@=<>|\\$%&§+?]|[-−‐‑–—](?!\d)|_(?=[^\W_]))+\s*")
+_LEAD_HELPER = LazyPattern(
     r"(?:z_?(?=[A-Z])|z_(?=\w)|(?:PRV|Ring|Shell|Opt|OPT|opt|Eval|PlanRisk|Avoid|DNU|Crop|Exp|OLD|Old|Dose|Hot|Cold)"
     r"(?:_|(?=[A-Z][a-z])))"
 )
-_LEAD_MASK = re.compile(
+_LEAD_MASK = LazyPattern(
     r"(?:[Ss]egment|[Ll]abel|[Ss]tructure|[Rr]egion|[Oo]bject|ROI|roi)_\d+[_\s.-]+(?=[^\W\d_])"
     r"|(?:[Ss]eg|[Mm]ask|[Pp]red|gt|GT|[Ll]abel|[Rr]oi|ROI|[Cc]ontour)_(?=[^\W\d_])"
 )
 # What stands behind and changes what is meant; always taken off.
-_TAIL_SIGN = re.compile(r"\s*(?:\^.*|[~!*#^=<>|\\$%&§+@]+|\+\s*/?-?|[-−‐‑–—]+)\s*$")
-_PRV = re.compile(r"[\s_]*(?<![A-Za-z])PRV[\s_]?\d{0,2}(?:mm)?(?![A-Za-z])")
-_MARGIN = re.compile(
+_TAIL_SIGN = LazyPattern(r"\s*(?:\^.*|[~!*#^=<>|\\$%&§+@]+|\+\s*/?-?|[-−‐‑–—]+)\s*$")
+_PRV = LazyPattern(r"[\s_]*(?<![A-Za-z])PRV[\s_]?\d{0,2}(?:mm)?(?![A-Za-z])")
+_MARGIN = LazyPattern(
     r"[\s_]*(?:[+−–±-]|\bplus\b|\bminus\b|\bexp(?:anded|ansion)?(?:\s+by)?\b)?\s*\d+(?:[.,]\d+)?\s*(?:mm|cm)(?![^\W_])"
     r"(?:\s+(?:margin|ring|shell|expansion))?\s*$",
     re.IGNORECASE,
 )
 # "liver - tumor", "liver − tumor", "kidney (-tumor)", "liver without tumor"
-_TAKEN_AWAY = re.compile(r"\s*[\\|∖<>=]\s*(?=\S)|\s+[-‐‑–—]\s*(?=\S)|\s*−\s*(?=\S)|\s*[(\[]\s*[-−‐‑–—]\s*(?=\S)")
-_WITHOUT = re.compile(
-    r"\s*[\s(\[,]\s*(?:no|minus|without|w/o|excluding|exclusive\s+of|excl\.?|except(?:\s+for)?|but\s+not|sans|less|not)\s+(?=\S)",
+_TAKEN_AWAY = LazyPattern(r"\s*[\\|∖<>=]\s*(?=\S)|\s+[-‐‑–—]\s*(?=\S)|\s*−\s*(?=\S)|\s*[(\[]\s*[-−‐‑–—]\s*(?=\S)")
+_WITHOUT = LazyPattern(
+    r"\s*[\s(\[,]\s*(?:no|minus|without|ohne|senza|w/o|excluding|exclusive\s+of|excl\.?|except(?:\s+for)?|but\s+not|sans|less|not)\s+(?=\S)",
     re.IGNORECASE,
 )
-_HYPHEN = re.compile(r"(?<=[^\W_])[-‐‑–—](?=[^\W\d_])")
+_HYPHEN = LazyPattern(r"(?<=[^\W_])[-‐‑–—](?=[^\W\d_])")
 # Targets of a treatment plan with a letter or number of their own: GTV, GTVp, CTV_5000, PTV!.
-_TARGET = re.compile(r"[iems]?[gcip]tv(?![b-mo-z]{2})[\w-]{0,12}!?", re.IGNORECASE)
+_TARGET = LazyPattern(r"[iems]?[gcip]tv(?![b-mo-z]{2})[\w-]{0,12}!?", re.IGNORECASE)
 
 # What is taken off only where the whole is no name: copies, files, and what one calls a mask.
 _OPTIONAL = (
-    re.compile(
+    LazyPattern(
         r"(?:\.seg|\.label|[_.-]?seg(?:mentation)?(?=\.))?\.(?:nii(?:\.gz)?|nrrd|nhdr|mh[ad]|mg[zh]|stl|obj|vt[kp]|ply|dcm|np[yz]|png|tiff?"
         r"|mrb|json|gz)\s*$",
         re.IGNORECASE,
     ),
-    re.compile(
+    LazyPattern(
         r"[\s_.\-–]+(?:copy|copies|kopie|copie|copia|dup|duplicate|backup|bak|old|new|final|edit(?:ed)?|fixed|"
         r"corrected|draft|temp|tmp|test|auto|manual|pred(?:iction)?|gt|crop(?:ped)?|opt|eval|avoid|ring|shell|only|"
         r"margin|expanded|dilated|eroded|smooth(?:ed)?|dvh|v\d+|ver\d+|rev\d+|version\s*\d+)(?:[\s_.]*\(?\d{0,3}\)?)\s*$",
         re.IGNORECASE,
     ),
-    re.compile(
+    LazyPattern(
         r"[\s_.\-–]+(?:masks?|segmentations?|segs?|labels?|label\s?maps?|rois?|contours?|outlines?|surfaces?|mesh(?:es)?|"
         r"models?|volumes?|regions?|structure\s+set|structs?|objects?)\s*$",
         re.IGNORECASE,
     ),
-    re.compile(r"(?<=[^\W_])[\s_.\-–]*\(\s*#?\d{1,3}\s*\)\s*$"),
-    re.compile(r"(?<=[^\W_])\s*#\s*\d{1,4}\s*$"),
-    re.compile(r"(?<=[^\W_])[\s_.\-–]+\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}\s*$"),
-    re.compile(r"(?<=[^\W\d_])(?:[\s_.:\-–]+|(?<=[^\W\d_]{3}))\d{1,8}\s*$"),
-    re.compile(
+    LazyPattern(r"(?<=[^\W_])[\s_.\-–]*\(\s*#?\d{1,3}\s*\)\s*$"),
+    LazyPattern(r"(?<=[^\W_])\s*#\s*\d{1,4}\s*$"),
+    LazyPattern(r"(?<=[^\W_])[\s_.\-–]+\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}\s*$"),
+    LazyPattern(r"(?<=[^\W\d_])(?:[\s_.:\-–]+|(?<=[^\W\d_]{3}))\d{1,8}\s*$"),
+    LazyPattern(
         r"^\s*\d{1,8}(?:[\s_.:)\-–]+)(?!st|nd|rd|th|rib|costa|vert|lumbar|cervical|seg|ventr)(?=[^\W\d_]{3})",
         re.IGNORECASE,
     ),
-    re.compile(r"^\s*(?:masks?|rois?|pred(?:iction)?|labels?|contours?|outlines?)\s+(?=[^\W\d_]{3})", re.IGNORECASE),
-    re.compile(r"^\s*[^\W\d_]+[\s-]free\s+(?=[^\W\d_]{3})", re.IGNORECASE),
-    re.compile(r"(?<=\d)[_.]\d{1,4}\s*$"),
-    re.compile(
+    LazyPattern(r"^\s*(?:masks?|rois?|pred(?:iction)?|labels?|contours?|outlines?)\s+(?=[^\W\d_]{3})", re.IGNORECASE),
+    LazyPattern(r"^\s*[^\W\d_]+[\s-]free\s+(?=[^\W\d_]{3})", re.IGNORECASE),
+    LazyPattern(r"(?<=\d)[_.]\d{1,4}\s*$"),
+    LazyPattern(
         r"^\s*(?:a\s+)?(?:copy|mask|segmentation|contour|outline|label|roi|model|volume)\s+of\s+(?:the\s+)?",
         re.IGNORECASE,
     ),
-    re.compile(
+    LazyPattern(
         r"^\s*(?:phase|series|image|slice|frame|time\s?point|visit|scan|case|patient|grade)[\s_#]*\d+[\s_:\-–]+",
         re.IGNORECASE,
     ),
 )  # fmt: skip
 # A number right behind one of these says which.
-_COUNTED_BEFORE = re.compile(
+_COUNTED_BEFORE = LazyPattern(
     r"(?<![^\W_])(?:ribs?|costae?|vert(?:ebrae?|ebral|ebra)?|vb|segments?|segs?|segm|sg|couinaud|dis[ck]s?|levels?|lumbar|thoracic|"
     r"dorsal|cervical|sacral|spine|body|cranial[\s_]nerve|cn|no|nr|number|numbers|ventricles?|ventriculus|zone|area|grade|stage|s|c|t|"
     r"l|d|th|station|lobule|layer|digit|ray|toe|finger|metacarpal|metatarsal|molar|tooth|and|to|ba|ca)[\s_.\-–#(]*$",
@@ -176,17 +178,17 @@ def _taken_away(name: str, is_name: Callable[[str], bool]) -> tuple[str, str] | 
     for match in joined:
         before, behind = name[: match.start()], name[match.end() :].strip()
         lesion = not spaced and _LESIONS.fullmatch(behind)
-        if (_TARGET.fullmatch(behind) or lesion) and is_name(before):
+        if _TARGET.fullmatch(behind) or (lesion and is_name(before)):
             return before, name[match.start() :].strip()
     return None
 
 
-_LESIONS = re.compile(
+_LESIONS = LazyPattern(
     r"tumou?rs?|lesions?|mets?|metastas[ei]s|cancers?|mass(?:es)?|cysts?|nodules?|o?edema|effusions?|vessels?|infarcts?|"
     r"ha?emorrhages?|embol(?:us|i|ism)|scars?|strokes?",
     re.IGNORECASE,
 )
-_SIDES_AND_FILLERS = re.compile(
+_SIDES_AND_FILLERS = LazyPattern(
     r"[\W\d_]*(?:(?:left|right|lt|rt|l|r|both|bilateral|bilat|sided|side|sin|dext|sinister|dexter|no|nr|and|the|of|all|whole)"
     r"(?![^\W\d_])[\W\d_]*|(?:th|[ctdls])[.\s-]?\d{1,2}(?![^\W_])[\W\d_]*|(?:viii|vii|vi|v|iv|iii|ii|ix|x|i)(?![^\W_])[\W\d_]*)*",
     re.IGNORECASE,

@@ -136,3 +136,14 @@ def test_a_name_and_what_is_around_it(text: str, name: str, left_out: tuple[str,
 def test_a_suggestion_says_what_it_leaves_out(text, modality, name, left_out) -> None:
     hit = next(hit for hit in anatomy.search(text, modality) if hit.name == name)
     assert hit.left_out == left_out
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [("~Leber", "liver"), ("Leber_1", "liver"), ("Leber-GTV", "liver"), ("Leber ohne Tumor", "liver"),
+     ("rein gauche - copie", "left kidney"), ("左肾_1", "left kidney"), ("foie.nii.gz", "liver")],
+)  # fmt: skip
+def test_names_of_other_languages_have_signs_and_copies_too(text: str, name: str) -> None:
+    prompts, left_out = offered(text)[0]
+    assert prompts == {name}
+    assert left_out
