@@ -113,7 +113,8 @@ def normalise(array: np.ndarray, modality: Modality) -> np.ndarray:
     ScanError: the clipped array is constant.
     """
     low, high = _CT_RANGE_HU if modality == "ct" else np.percentile(array, _PERCENTILES)
-    clipped = np.clip(array, low, high)
+    # NumPy's percentiles are float64, and would take the whole scan with them.
+    clipped = np.clip(array, np.float32(low), np.float32(high))
     deviation = clipped.std(dtype=np.float64)
     if not deviation > 0:
         raise ScanError(

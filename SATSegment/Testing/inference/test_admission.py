@@ -105,3 +105,13 @@ def test_other_words_for_storage_and_precision_are_refused() -> None:
         tiny_segmenter(feature_storage="uint4")
     code = "import SATSegmentLib.inference.run_plan, sys; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("modality", ["ct", "mri", "pet"])
+def test_a_prepared_scan_takes_the_memory_that_the_plan_counts(modality: str) -> None:
+    from SATSegmentLib.inference.preprocess import normalise
+
+    array = np.random.default_rng(0).normal(100, 400, (20, 20, 20)).astype(np.float32)
+    prepared = normalise(array, modality)
+    assert prepared.dtype == np.float32
+    assert prepared.std() == pytest.approx(1, abs=1e-4)
