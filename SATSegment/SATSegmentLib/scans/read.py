@@ -10,7 +10,7 @@ import numpy as np
 
 from SATSegmentLib.errors import SATSegmentWarning, ScanError
 from SATSegmentLib.grid.affine import check_axes
-from SATSegmentLib.scans.dicom.read import read_dicom
+from SATSegmentLib.scans.dicom.signature import is_dicom
 from SATSegmentLib.scans.marks import mark_doubts
 from SATSegmentLib.scans.opened import OpenScan
 from SATSegmentLib.types import Doubt, DoubtKind, Image
@@ -58,6 +58,9 @@ def read_scan(
             raise ScanError("DICOM has no frames to pick from.", "Choose one of its series or volumes instead.")
         if series is not None and not path.is_dir():
             raise ScanError(f"{path} is a file, not a folder with DICOM series.", "Leave the series out.")
+        # Here, so that Slicer's side, which asks for files' doubts only, does not wait for pydicom.
+        from SATSegmentLib.scans.dicom.read import read_dicom
+
         image = read_dicom(path, series, volume, _checked_unit(pet_unit))
     else:
         _refuse_dicom_choices(path, series, volume, pet_unit)
@@ -116,8 +119,6 @@ def is_dicom_path(path: Path) -> bool:
     """Whether a path is a folder (of DICOM files) or a DICOM file."""
     if path.is_dir():
         return True
-    from SATSegmentLib.scans.dicom.headers import is_dicom
-
     return is_dicom(path)
 
 

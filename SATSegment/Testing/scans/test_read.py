@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import os
 import struct
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -272,3 +275,19 @@ def test_a_packed_nifti_without_the_suffix_gz_is_read(tmp_path: Path) -> None:
     SimpleITK.WriteImage(itk_image(), str(tmp_path / "a.nii"))
     (tmp_path / "b.nii.gz").write_bytes(gzip.compress((tmp_path / "a.nii").read_bytes()))
     np.testing.assert_array_equal(read_scan(tmp_path / "b.nii.gz").array, VOXELS)
+
+
+def test_importing_the_readers_loads_no_library_of_a_format() -> None:
+    """Slicer's side asks for the doubts of a file, and starts fast."""
+    program = (
+        "import sys, SATSegmentLib.scans, SATSegmentLib.scans.read, SATSegmentLib.scans.inspect; "
+        "sys.exit(', '.join({'pydicom', 'SimpleITK', 'nrrd', 'torch'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment(), capture_output=True, text=True, check=False
+    )
+    assert done.stderr.strip() == ""
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

@@ -12,6 +12,7 @@ from pydicom.tag import Tag
 
 from SATSegmentLib.errors import ScanError
 from SATSegmentLib.scans.dicom.classes import other_object
+from SATSegmentLib.scans.dicom.signature import is_dicom
 
 # Reading only these takes two thirds of the time of reading all; sequences come with everything inside them.
 _TAGS = [
@@ -85,18 +86,6 @@ class Folder:
     scans: tuple[Header, ...]
     others: tuple[tuple[Path, str], ...]
     damaged: tuple[Path, ...]
-
-
-def is_dicom(path: Path) -> bool:
-    """Whether the file's first bytes are those of a DICOM file; old ones lack the marker and begin with group 8."""
-    with path.open("rb") as stream:
-        start = stream.read(132)
-    if start[128:] == b"DICM":
-        return True
-    # Group 0008, a small element, then a value representation of two capitals or a short length.
-    if len(start) < 8 or start[:2] != b"\x08\x00" or start[3] != 0:
-        return False
-    return (start[4:6].isalpha() and start[4:6].isupper()) or 0 < int.from_bytes(start[4:8], "little") < 256
 
 
 def read_header(path: Path) -> Header:
