@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-ENGINE := anatomy files grid segments models sat inference scans storage masks evaluation learning challenge cli engine
+ENGINE := anatomy files grid segments models sat inference scans storage masks evaluation learning challenge cli engine gui mrml
 # One thread per test worker: two workers with two threads each would only get in each other's way.
 TEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal
 

@@ -99,8 +99,9 @@ class PanelTask:
         self._tellHandler("progress", last)
 
     def _tellHandler(self, kind: str, content: Any) -> None:
-        if content is not None and self._handlers[kind] is not None:
-            self._handlers[kind](content)
+        handler = self._handlers[kind]
+        if content is not None and handler is not None:
+            handler(content)
 
     def _finish(self) -> None:
         self.running = False

@@ -240,7 +240,7 @@ class ResultsPanel:
         """Pixels for the undo button's text beside the other things in its row."""
         ui = self._ui
         others = ui.resultsLabel.sizeHint.width() + ui.exportButton.sizeHint.width() + ui.redoButton.sizeHint.width()
-        return max(self._widget.width - others - 90, 40)
+        return max(self._widget.width - others - 80, 40)
 
 
 class _WidthWatch(qt.QObject):

@@ -251,7 +251,7 @@ class ResultsTable:
 
     def _sayVisibility(self, row: ResultRow | None) -> None:
         display = self._segmentationNode.GetDisplayNode() if row is not None else None
-        visible = display is None or display.GetSegmentVisibility(row.segmentId)
+        visible = row is None or display is None or display.GetSegmentVisibility(row.segmentId)
         self.showButton.text = _("Hide") if visible else _("Show")
         self.showButton.setIcon(icon("hide" if visible else "show", self.showButton))
 
@@ -279,7 +279,7 @@ class ResultsTable:
 
     def _onShow(self) -> None:
         row = self.currentRow()
-        if self._segment(row) is None:
+        if row is None or self._segment(row) is None:
             return
         display = self._segmentationNode.GetDisplayNode()
         if display is not None:

@@ -41,7 +41,7 @@ class TeachBar:
 
     def open(self, segmentationNode: Any, segmentId: str = "") -> None:
         """Offer the segments of a node, one of them chosen."""
-        segmentation = segmentationNode.GetSegmentation() if segmentationNode is not None else None
+        segmentation: Any = segmentationNode.GetSegmentation() if segmentationNode is not None else None
         count = segmentation.GetNumberOfSegments() if segmentation is not None else 0
         self._ids = [segmentation.GetNthSegmentID(number) for number in range(count)]
         self.segmentCombo.clear()

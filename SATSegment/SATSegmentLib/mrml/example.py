@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import slicer
 import vtk
@@ -13,7 +15,7 @@ from SATSegmentLib.mrml.volumes import arrayFromMatrix, imageFromVolume, matrixF
 from SATSegmentLib.types import Example, Image
 
 
-def exampleOf(volumeNode, segmentationNode, segmentId: str) -> Example:
+def exampleOf(volumeNode: Any, segmentationNode: Any, segmentId: str) -> Example:
     """A volume's image, and a segment as a mask on the volume's own grid (bool, KJI).
 
     A segment that was drawn on another grid, or lies under another linear transform, is resampled to the nearest voxel.
@@ -45,7 +47,7 @@ def exampleOf(volumeNode, segmentationNode, segmentId: str) -> Example:
     return Example(Image(np.array(image.array), image.ijk_to_ras), mask)
 
 
-def _maskOnGrid(segmentationNode, segmentId: str, image: Image, toVolume: np.ndarray) -> np.ndarray:
+def _maskOnGrid(segmentationNode: Any, segmentId: str, image: Image, toVolume: np.ndarray) -> np.ndarray:
     labelmap = slicer.vtkOrientedImageData()
     mask = np.zeros(image.array.shape, bool)
     if not segmentationNode.GetBinaryLabelmapRepresentation(segmentId, labelmap) or labelmap.IsEmpty():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import slicer
@@ -40,7 +41,7 @@ class WrittenSegments:
     unknown: tuple[str, ...] = ()
 
 
-def createSegmentation(volumeNode, name: str = ""):
+def createSegmentation(volumeNode: Any, name: str = "") -> Any:
     """A new, empty segmentation node for a volume: in its scene, on its grid, under its parent transform.
 
     Parameters
@@ -59,8 +60,8 @@ def createSegmentation(volumeNode, name: str = ""):
 
 
 def writeResults(
-    segmentationNode,
-    volumeNode,
+    segmentationNode: Any,
+    volumeNode: Any,
     results: Sequence[SegmentResult],
     style: Callable[[Prompt], SegmentStyle] = style_of,
     algorithm: str = "SAT",
@@ -124,7 +125,7 @@ def _registerConverters() -> None:
         slicer.vtkSlicerSegmentationsModuleLogic().SetMRMLScene(slicer.vtkMRMLScene())
 
 
-def checkTarget(segmentationNode, volumeNode) -> None:
+def checkTarget(segmentationNode: Any, volumeNode: Any) -> None:
     """Refuse a segmentation that results of the volume cannot be written to; None stands for a new one.
 
     Raises
@@ -151,14 +152,14 @@ def checkTarget(segmentationNode, volumeNode) -> None:
         )
 
 
-def _attachToVolume(segmentationNode, volumeNode) -> None:
+def _attachToVolume(segmentationNode: Any, volumeNode: Any) -> None:
     # The transform comes before the voxels: written at the root, they would be transformed twice.
     segmentationNode.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
     segmentationNode.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
     segmentationNode.SetNodeReferenceID(segmentationNode.GetReferenceImageGeometryReferenceRole(), volumeNode.GetID())
 
 
-def putBesideVolume(segmentationNode, volumeNode) -> None:
+def putBesideVolume(segmentationNode: Any, volumeNode: Any) -> None:
     """In the subject hierarchy, under the study of the scan."""
     if volumeNode is None:
         return
@@ -171,7 +172,7 @@ def putBesideVolume(segmentationNode, volumeNode) -> None:
 
 
 @contextlib.contextmanager
-def batch(segmentationNode) -> Iterator[None]:
+def batch(segmentationNode: Any) -> Iterator[None]:
     """One modified event for all segments."""
     wasModifying = segmentationNode.StartModify()
     try:
@@ -181,7 +182,7 @@ def batch(segmentationNode) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def surfaceSetAside(segmentationNode) -> Iterator[None]:
+def surfaceSetAside(segmentationNode: Any) -> Iterator[None]:
     """Make the 3-D surfaces once at the end, not again for each segment."""
     hadSurface = segmentationNode.GetSegmentation().ContainsRepresentation(SURFACE)
     if hadSurface:
@@ -193,13 +194,13 @@ def surfaceSetAside(segmentationNode) -> Iterator[None]:
             segmentationNode.CreateClosedSurfaceRepresentation()
 
 
-def releaseSegments(segmentation, ids: Sequence[str]) -> None:
+def releaseSegments(segmentation: Any, ids: Sequence[str]) -> None:
     """Take the segments' voxels out of the labelmaps that they share with others.
 
     Each shared labelmap is gone through once, not once per segment as vtkSegmentation.ClearSegment does:
     100 segments on 512x512x300 took 5.1 s that way.
     """
-    shared: dict[str, tuple[object, list[int]]] = {}
+    shared: dict[str, tuple[Any, list[int]]] = {}
     for identifier in ids:
         segment = segmentation.GetSegment(identifier)
         labelmap = segment.GetRepresentation(LABELMAP)
@@ -218,7 +219,7 @@ def releaseSegments(segmentation, ids: Sequence[str]) -> None:
         labelmap.Modified()
 
 
-def _labelmaps(volumeNode, layers: Sequence[Layer]) -> dict[int, tuple[object, int]]:
+def _labelmaps(volumeNode: Any, layers: Sequence[Layer]) -> dict[int, tuple[Any, int]]:
     """Each result's labelmap, and its value in there."""
     matrix = vtk.vtkMatrix4x4()
     volumeNode.GetIJKToRASMatrix(matrix)
@@ -229,7 +230,7 @@ def _labelmaps(volumeNode, layers: Sequence[Layer]) -> dict[int, tuple[object, i
     return places
 
 
-def _labelmap(layer: Layer, ijkToRas):
+def _labelmap(layer: Layer, ijkToRas: Any) -> Any:
     """A layer as a piece of the volume's grid: same axes, its own extent."""
     labelmap = slicer.vtkOrientedImageData()
     labelmap.SetExtent(*(end for side in reversed(layer.box) for end in (side.start, side.stop - 1)))
@@ -243,7 +244,7 @@ def _labelmap(layer: Layer, ijkToRas):
 
 
 def _putSegment(
-    segmentation, identifier: str, labelmap, value: int, prompt: Prompt, look: SegmentStyle, algorithm: str
+    segmentation: Any, identifier: str, labelmap: Any, value: int, prompt: Prompt, look: SegmentStyle, algorithm: str
 ) -> None:
     segment = segmentation.GetSegment(identifier)
     isNew = segment is None
@@ -266,7 +267,7 @@ def _putSegment(
     segment.Modified()
 
 
-def jumpToSegment(segmentationNode, segmentId: str) -> None:
+def jumpToSegment(segmentationNode: Any, segmentId: str) -> None:
     """Move all slice views of the scene to the middle of a segment."""
     center = segmentationNode.GetSegmentCenterRAS(segmentId)
     if center is None:
@@ -276,7 +277,7 @@ def jumpToSegment(segmentationNode, segmentId: str) -> None:
     )
 
 
-def removeSegment(segmentationNode, segmentId: str) -> None:
+def removeSegment(segmentationNode: Any, segmentId: str) -> None:
     """Remove a segment and its voxels; others in the same labelmap stay."""
     segmentation = segmentationNode.GetSegmentation()
     if segmentation.GetSegment(segmentId) is not None:

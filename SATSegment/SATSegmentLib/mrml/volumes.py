@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import numpy as np
 import vtk
@@ -12,7 +13,7 @@ from SATSegmentLib.errors import GeometryError, ScanError
 from SATSegmentLib.types import Image
 
 
-def imageFromVolume(volumeNode) -> Image:
+def imageFromVolume(volumeNode: Any) -> Image:
     """The voxels of a scalar volume node and where they are, before its parent transform.
 
     The voxels are not copied: they are valid until the volume changes. A linear parent transform is
@@ -34,7 +35,7 @@ def imageFromVolume(volumeNode) -> Image:
     return Image(array=array, ijk_to_ras=arrayFromMatrix(matrix))
 
 
-def checkVolume(volumeNode) -> None:
+def checkVolume(volumeNode: Any) -> None:
     """Refuse a node that is no scan, or whose place on the screen masks could not follow.
 
     Raises
@@ -58,7 +59,7 @@ def checkVolume(volumeNode) -> None:
     _checkTransform(volumeNode)
 
 
-def _checkTransform(volumeNode) -> None:
+def _checkTransform(volumeNode: Any) -> None:
     transformNode = volumeNode.GetParentTransformNode()
     if transformNode is None:
         return
@@ -77,7 +78,7 @@ def _checkTransform(volumeNode) -> None:
         )
 
 
-def arrayFromMatrix(matrix) -> np.ndarray:
+def arrayFromMatrix(matrix: Any) -> np.ndarray:
     """A vtkMatrix4x4 as a 4x4 array."""
     return np.array([[matrix.GetElement(row, column) for column in range(4)] for row in range(4)])
 

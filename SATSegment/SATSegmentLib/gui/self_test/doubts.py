@@ -52,7 +52,8 @@ def aBoundMethodIsDisconnectedByAnotherOfTheSame() -> None:
 
 def aConnectionKeepsItsObject() -> None:
     """The panel connects methods of objects that nobody else keeps (the choices of a question)."""
-    button, seen = qt.QPushButton(), []
+    button = qt.QPushButton()
+    seen: list[int] = []
     button.connect("clicked()", _Choice(seen).pick)
     gc.collect()
     button.click()
@@ -69,7 +70,8 @@ def connectionsOfADestroyedObjectCanBeReleased() -> None:
 
 
 def aSignalOfOursEmitsAQtSignalsArguments() -> None:
-    edit, seen, signal = qt.QLineEdit(), [], Signal()
+    edit, signal = qt.QLineEdit(), Signal()
+    seen: list[str] = []
     signal.connect(seen.append)
     edit.connect("textChanged(QString)", signal.emit)
     edit.text = "liver"
