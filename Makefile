@@ -13,8 +13,7 @@ demo: $(VENV)/.ready
 	$(BIN)/satsegment demo --out demo --overwrite
 
 test: lint
-	$(TEST) -m "not long and not timing"
-	$(BIN)/pytest -m timing
+	$(TEST) -m "not long"
 
 test-long: $(VENV)/.ready
 	$(TEST) -m long
@@ -30,6 +29,7 @@ bench: $(VENV)/.ready
 	$(BIN)/python benchmarks/bench_window.py --out build/bench-window.csv $(if $(FULL),--models nano pro,--window 96 96 96)
 	$(BIN)/python benchmarks/bench_scan.py --out build/bench $(if $(FULL),--full)
 	$(BIN)/python benchmarks/bench_loading.py
+	$(BIN)/python benchmarks/bench_panel.py
 
 # Pictures of the panel in its states, light and dark.
 screenshot: $(VENV)/.ready

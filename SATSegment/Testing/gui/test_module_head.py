@@ -12,6 +12,7 @@ import pytest
 from gui.panel_rig import Heart, PanelInRig, addRealHead, panelWithDemoModel, segmentNames
 from rig.hands import click, settle
 
+from helpers.processor import slowdown
 from SATSegmentLib.mrml.record import records
 from SATSegmentLib.resources import resource_path
 from SATSegmentLib.scans import read_scan
@@ -76,15 +77,15 @@ def dice(one: np.ndarray, other: np.ndarray) -> float:
     return 2 * float((one & other).sum()) / float(one.sum() + other.sum())
 
 
-@pytest.mark.timing
 def test_the_panel_lives_through_the_whole_run_and_its_writing(rig: PanelInRig) -> None:
     rig.ask("brain", "white matter", "grey matter", "cerebellum", "lateral ventricle", "brain ventricle")
     settle()
     heart = Heart()
     click(rig.ui.runButton)
     rig.waitForEnd(120)
-    longest = heart.stop()
-    print(f"longest pause {longest * 1000:.0f} ms")
+    heart.stop()
+    print(f"at most {heart.longestWork * 1000:.0f} ms of work between two beats")
     assert rig.ui.errorFrame.isHidden(), rig.ui.errorLabel.text
     assert len(segmentNames(rig.ui.outputSelector.currentNode())) == 6
-    assert longest <= 0.1
+    assert heart.beats > 50
+    assert heart.longestWork <= 0.1 * slowdown()

@@ -18,6 +18,7 @@ from PySide6 import QtCore, QtWidgets
 from rig.hands import click, press, settle, waitFor
 from rig.slicer_app import closeScene
 
+from helpers.processor import slowdown
 from helpers.small_model import makeModel
 from SATSegmentLib.engine.api import RunListener, RunOptions
 from SATSegmentLib.gui.self_test.acceptance import killWorker
@@ -196,25 +197,22 @@ def longScan(rig: PanelInRig) -> None:
     settle()
 
 
-@pytest.mark.timing
-def test_the_panel_stays_alive_and_cancel_is_quick(rig: PanelInRig) -> None:
+def test_the_panel_lives_on_during_a_run_and_cancel_ends_it(rig: PanelInRig) -> None:
     longScan(rig)
     rig.ask("left hippocampus", "brainstem")
     heart = Heart()
     click(rig.ui.runButton)
     waitFor(lambda: rig.ui.progressBar.value > 0, 60)
-    until = time.monotonic() + 3
-    waitFor(lambda: time.monotonic() > until, 10)
+    beats, value = heart.beats, rig.ui.progressBar.value
+    waitFor(lambda: rig.ui.progressBar.value > value, 60)
+    waitFor(lambda: heart.beats >= beats + 50, 60)
     assert rig.panel.run.running
     assert "left" in rig.ui.stageLabel.text
-    asked = time.monotonic()
     click(rig.ui.runButton)
     waitFor(lambda: not rig.panel.run.running, 10)
-    idle = time.monotonic() - asked
-    longest = heart.stop()
-    print(f"longest pause {longest * 1000:.0f} ms, cancel to idle {idle:.2f} s")
-    assert idle <= 2.0
-    assert longest <= 0.1
+    heart.stop()
+    print(f"at most {heart.longestWork * 1000:.0f} ms of work between two beats")
+    assert heart.longestWork <= 0.1 * slowdown()
     assert slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode") == 0
 
 

@@ -88,13 +88,13 @@ def test_the_popup_says_modality_evidence_and_what_is_a_finding(box: PromptBox) 
 def test_a_key_does_not_wait_for_the_tables_and_the_list_comes_when_they_are_there(
     box: PromptBox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    arrived = threading.Event()
+    arrived, read = threading.Event(), []
     monkeypatch.setattr(search_tables, "_read", set())
-    monkeypatch.setattr(anatomy, "preload", lambda modality: arrived.wait(20))
+    monkeypatch.setattr(anatomy, "preload", lambda modality: read.append(arrived.wait(20)))
     box.setModality("mri")
-    began = time.monotonic()
     hands.typeText(box.lineEdit, "lt hipp")
-    assert time.monotonic() - began < 5
+    assert read == [], "the letters are there before the tables"
+    assert box.lineEdit.text == "lt hipp"
     assert not box.popup.visible
     arrived.set()
     hands.waitFor(lambda: box.popup.visible, 10)
@@ -464,22 +464,17 @@ def test_cleanup_lets_go_of_everything(tmp_path: Path) -> None:
     assert reference() is None, "something still holds the old panel"
 
 
-@pytest.mark.timing
-def test_the_popup_is_painted_within_50_ms_of_a_key(box: PromptBox) -> None:
-    """The usual key by the clock; the slow ones by the processor's time, which others on the machine do not take."""
-    from time import perf_counter, process_time
-
-    clock, processor = [], []
+def test_the_popup_is_painted_with_50_ms_of_work_after_a_key(box: PromptBox) -> None:
+    """The processor's time of this thread, which others on the machine do not take; the clock's is in make bench."""
+    work = []
     for text in ("left kidney", "rt adren", "vertebra l3", "hippocampus", "pulmonary vein"):
         for letter in text:
-            before = perf_counter(), process_time()
+            before = time.thread_time()
             hands.typeText(box.lineEdit, letter)
             if box.popup.visible:
                 box.popup.view.repaint()
-            clock.append(perf_counter() - before[0])
-            processor.append(process_time() - before[1])
+            work.append(time.thread_time() - before)
         hands.press(box.lineEdit, ESCAPE)
         hands.press(box.lineEdit, ESCAPE)
-    assert len(clock) > 50
-    assert sorted(clock)[len(clock) // 2] < 0.050
-    assert sorted(processor)[-3] < 0.050, [round(s * 1e3) for s in processor]
+    assert len(work) > 50
+    assert sorted(work)[-3] < 0.050, [round(seconds * 1e3) for seconds in work]

@@ -376,7 +376,6 @@ def test_any_text_is_read_without_error_and_mentions_do_not_overlap(text: str) -
             end = mention.end
 
 
-@pytest.mark.timing
 @pytest.mark.parametrize(
     "text",
     [
