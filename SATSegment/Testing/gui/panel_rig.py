@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import importlib.util
 import os
 import sys
@@ -99,6 +100,12 @@ def panelWithDemoModel(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     yield rig
     rig.cleanup()
     assert leftovers() == []
+
+
+def importWhatRunsNeed() -> None:
+    """Done by the first run otherwise; here it may also have to compile the files, which nobody's Slicer does."""
+    for name in ("mrml.run", "engine.offline", "engine.process", "gui.panel_task", "mrml.views"):
+        importlib.import_module(f"SATSegmentLib.{name}")
 
 
 class Heart:

@@ -9,7 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from gui.panel_rig import Heart, PanelInRig, addRealHead, panelWithDemoModel, segmentNames
+from gui.panel_rig import (
+    Heart,
+    PanelInRig,
+    addRealHead,
+    importWhatRunsNeed,
+    panelWithDemoModel,
+    segmentNames,
+)
 from rig.hands import click, settle
 
 from helpers.processor import slowdown
@@ -80,6 +87,7 @@ def dice(one: np.ndarray, other: np.ndarray) -> float:
 def test_the_panel_lives_through_the_whole_run_and_its_writing(rig: PanelInRig) -> None:
     rig.ask("brain", "white matter", "grey matter", "cerebellum", "lateral ventricle", "brain ventricle")
     settle()
+    importWhatRunsNeed()
     heart = Heart()
     click(rig.ui.runButton)
     rig.waitForEnd(120)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import qt
 import slicer
-from gui.panel_rig import Heart, PanelInRig, addHead, leftovers, segmentNames
+from gui.panel_rig import Heart, PanelInRig, addHead, importWhatRunsNeed, leftovers, segmentNames
 from PySide6 import QtCore, QtWidgets
 from rig.hands import click, press, settle, waitFor
 from rig.slicer_app import closeScene
@@ -200,6 +200,7 @@ def longScan(rig: PanelInRig) -> None:
 def test_the_panel_lives_on_during_a_run_and_cancel_ends_it(rig: PanelInRig) -> None:
     longScan(rig)
     rig.ask("left hippocampus", "brainstem")
+    importWhatRunsNeed()
     heart = Heart()
     click(rig.ui.runButton)
     waitFor(lambda: rig.ui.progressBar.value > 0, 60)
