@@ -40,7 +40,9 @@ def admit(image: Image, prompts: Sequence[Prompt], model: ModelDescription, has_
     if not prompts:
         raise PromptError("No prompts were given.", "Name at least one structure.")
     trusted = tuple(_trusted(prompt, has_bank) for prompt in prompts)
-    _check_prompts(trusted, model)
+    # What was given, too: axes that there are not are a mistake, even where the table knows better.
+    _check_axes([*prompts, *trusted], model)
+    _check_repeats(trusted)
     check_image(image)
     refuse_label_map(image)
     warn_about_tilt(image)
@@ -71,8 +73,7 @@ def _trusted(prompt: Prompt, has_bank: bool) -> Prompt:
     return prompt
 
 
-def _check_prompts(prompts: Sequence[Prompt], model: ModelDescription) -> None:
-    seen = set()
+def _check_axes(prompts: Sequence[Prompt], model: ModelDescription) -> None:
     for prompt in prompts:
         if prompt.orientation not in model.orientations:
             raise PromptError(
@@ -80,6 +81,11 @@ def _check_prompts(prompts: Sequence[Prompt], model: ModelDescription) -> None:
                 f"which the model {model.name} was not.",
                 "Choose another model.",
             )
+
+
+def _check_repeats(prompts: Sequence[Prompt]) -> None:
+    seen = set()
+    for prompt in prompts:
         if (prompt.text.lower(), prompt.modality) in seen:
             raise PromptError(f"{prompt.text!r} was given twice.", "Remove one of them.")
         seen.add((prompt.text.lower(), prompt.modality))
