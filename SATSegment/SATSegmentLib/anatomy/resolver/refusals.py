@@ -24,12 +24,16 @@ def elsewhere(question: Question) -> Resolution | None:
         sided += [*question.lexicon.find(words, "left"), *question.lexicon.find(words, "right")]
     sided = [entry for entry in sided if question.fits_joints(entry)]
     unsided = question.here(question.lexicon.find(words, "")) if words.side else []
+    # "Right atrial appendage": the left one's name without a side is not what was asked for.
+    unsided = [entry for entry in unsided if words.side == "both" or entry.structure.side in ("", words.side)]
     others = [entry for entry in sided if entry.structure.modalities and not question.is_here(entry)]
     if not unsided and not others:
         return None
     if any(entry.structure.what == "unsupported" for entry in sided) and not unsided:
         return None
-    nearest = [label.prompt() for entry in unsided for label in members_of(entry.structure, question.modality)[:1]]
+    sides = ("", "left", "right") if words.side == "both" else ("", words.side)
+    members = [label for entry in unsided for label in members_of(entry.structure, question.modality)]
+    nearest = [label.prompt() for label in members if label.laterality in sides][: max(1, len(unsided))]
     nearest += _whole_of(question, others)
     for entry in others:
         other = next((m for m in entry.structure.modalities if not entry.modality or m == entry.modality), "")

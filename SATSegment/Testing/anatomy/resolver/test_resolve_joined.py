@@ -138,3 +138,12 @@ def test_a_cervical_level_said_alone_asks_as_a_lumbar_one_does() -> None:
         answer = anatomy.resolve(text, "ct")
         assert isinstance(answer, anatomy.DidYouMean)
         assert all(any(name in hit.name for hit in answer.candidates) for name in names)
+
+
+@pytest.mark.parametrize("text", ["right atrial appendage", "right auricle", "RAA", "RA appendage", "right LAA"])
+def test_a_side_that_was_not_trained_is_not_answered_with_the_other(text: str) -> None:
+    answer = anatomy.resolve(text, "ct")
+    assert not isinstance(answer, anatomy.Resolved | anatomy.Composite)
+    offered = [hit.name for hit in getattr(answer, "candidates", ())]
+    offered += [prompt.text for prompt in getattr(answer, "nearest", ())]
+    assert "left auricle of heart" not in offered
