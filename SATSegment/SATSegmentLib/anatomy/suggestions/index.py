@@ -69,11 +69,14 @@ class Index:
         self.spellings = Spellings(self.vocabulary)
         self.cost = [_KIND_COST[e.kind] + 0.15 * len(e.text) - _evidence(e, modality) for e in entries]
 
-    def hits(self, words: Words) -> list[tuple[float, Entry, Match]]:
-        """Names that hold all words, or nearly all; each with its score."""
+    def hits(self, words: Words, guess: bool = True) -> list[tuple[float, Entry, Match]]:
+        """Names that hold all words, or where it is to `guess` nearly all; each with its score."""
         tokens = tuple(dict.fromkeys(words.tokens))[:MAX_TOKENS]
         side = words.side if words.side in ("left", "right") else ""
-        return self._with(tokens, side, typos=False) or self._with(tokens, side, typos=True) or self._part(tokens, side)
+        found = self._with(tokens, side, typos=False)
+        if found or not guess:
+            return found
+        return self._with(tokens, side, typos=True) or self._part(tokens, side)
 
     def _with(self, tokens: tuple[str, ...], side: str, typos: bool) -> list[tuple[float, Entry, Match]]:
         matches = [self._token_matches(token, typos) for token in tokens]

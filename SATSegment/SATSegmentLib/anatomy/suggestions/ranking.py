@@ -63,7 +63,7 @@ def search(
     text = text[:MAX_CHARACTERS].strip()
     if not text or limit < 1:
         return []
-    ranked = _as_written(text, modality, limit)
+    ranked = _as_written(text, modality, limit, not _is_in_another_language(text, modality, limit))
     taught = suggest_words(text, modality, model_sha256)
     # The user's own terms are few, and meant when they fit; only a whole name comes before them.
     whole = [hit for hit in ranked if hit.match == "exact" and hit.status == "trained" and not hit.left_out]
@@ -130,15 +130,22 @@ def _is_on(hit: Suggestion, side: str) -> bool:
     return side not in ("left", "right") or not hit.name.startswith({"left": "right ", "right": "left "}[side])
 
 
-def _as_written(text: str, modality: Modality, limit: int) -> list[Suggestion]:
+def _is_in_another_language(text: str, modality: Modality, limit: int) -> bool:
+    """Whether names of another language fit so well that slips of English ones need not be looked for."""
+    if any(reading.certain for reading in read(text)):
+        return True
+    return (" " in text or not text.isascii()) and bool(suggest_in_languages(text, modality, limit, False))
+
+
+def _as_written(text: str, modality: Modality, limit: int, guess: bool) -> list[Suggestion]:
     """What the text finds, and what is inside of it where it is written with signs, as a copy, or as a file."""
     words = read_words(text)
-    found = list(_ranked(words, text, modality, limit)) if words.tokens else []
+    found = list(_ranked(words, text, modality, limit, guess)) if words.tokens else []
     written = read_written(text, is_name)
     inner = read_words(written.name)
     if not written.left_out or not inner.tokens:
         return found
-    bare = _ranked(inner, written.name, modality, limit)
+    bare = _ranked(inner, written.name, modality, limit, guess)
     inside = [replace(hit, left_out=(*hit.left_out, *written.left_out)) for hit in bare]
     completions = [hit for hit in found if hit.match in ("prefix", "words") and hit.prompts]
     if written.left_out[0].isalpha() and text.endswith(written.left_out[0]) and completions:  # "liver seg" goes on
@@ -149,10 +156,10 @@ def _as_written(text: str, modality: Modality, limit: int) -> list[Suggestion]:
 
 
 @lru_cache(maxsize=512)
-def _ranked(words: Words, text: str, modality: Modality, limit: int) -> tuple[Suggestion, ...]:
+def _ranked(words: Words, text: str, modality: Modality, limit: int, guess: bool = True) -> tuple[Suggestion, ...]:
     index = load_index(modality)
     exact = _exact(words, text, modality)
-    hits = index.hits(words)
+    hits = index.hits(words, guess)
     scored: dict[str, tuple[float, Entry, Match]] = {}
     for score, entry, match in hits:
         known = scored.get(entry.structure.name)
@@ -163,7 +170,7 @@ def _ranked(words: Words, text: str, modality: Modality, limit: int) -> tuple[Su
     found = [suggest(e.structure, modality, e.text, match, (), score) for score, e, match in best_scored]
     if any(hit.match in ("exact", "prefix", "words") for hit in found):
         found = [hit for hit in found if hit.match not in ("typo", "partial")]
-    concepts = _concepts(words, text, modality, limit, bool(found))
+    concepts = _concepts(words, text, modality, limit, bool(found), guess)
     guess = not found or all(hit.match in ("typo", "partial") for hit in found)
     if guess and any(concept.match == "exact" for concept in concepts):
         found = []
@@ -272,7 +279,9 @@ def suggest_pair(left: Structure, right: Structure, modality: Modality) -> Sugge
     return replace(one, name=name, what="composite", matched=name, prompts=prompts, codes=(), concept="")
 
 
-def _concepts(words: Words, text: str, modality: Modality, limit: int, any_found: bool) -> list[Suggestion]:
+def _concepts(
+    words: Words, text: str, modality: Modality, limit: int, any_found: bool, guess: bool
+) -> list[Suggestion]:
     """Concepts of the knowledge tree that SAT has no label for, greyed; labels' own concepts lead to their labels."""
     names = load_tree_names()
     concept = names.exact(text, words)
@@ -280,7 +289,7 @@ def _concepts(words: Words, text: str, modality: Modality, limit: int, any_found
     # A long text that fits names of SAT needs no list of what else it might be.
     most = 4 if any_found else MAX_TOKENS
     if max(map(len, words.tokens)) >= 3 and len(words.tokens) <= most:
-        hits = names.containing(words.tokens, limit)
+        hits = names.containing(words.tokens, limit, guess)
     suggestions: dict[str, Suggestion] = {}
     by_concept = _labels_by_concept()
     for found, matched in [*([(concept, concept.name)] if concept else []), *hits]:

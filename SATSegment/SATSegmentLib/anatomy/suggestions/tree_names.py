@@ -79,10 +79,10 @@ class TreeNames:
         number = next((self._by_name[form] for form in forms if form in self._by_name), None)
         return None if number is None else self._concept(number)
 
-    def containing(self, tokens: tuple[str, ...], limit: int) -> list[tuple[NamedConcept, str]]:
+    def containing(self, tokens: tuple[str, ...], limit: int, guess: bool = True) -> list[tuple[NamedConcept, str]]:
         """Concepts with a name in which every token begins a word, each with that name; the closest first."""
         found = self._lines_with(tokens)
-        if not found:
+        if not found and guess:
             repaired = self._repaired(tokens)
             found = self._lines_with(repaired) if repaired else []
         typed = " ".join(tokens)
