@@ -5,6 +5,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import numpy as np
+
 from SATSegmentLib import Segmenter, __version__, anatomy
 from SATSegmentLib.evaluation.datasets import Datasets
 from SATSegmentLib.evaluation.run import evaluate
@@ -25,9 +27,9 @@ with tempfile.TemporaryDirectory() as folder:
     reference.mkdir()
     shutil.copy(resource_path("Demo/itk_t1_samseg.nii.gz"), reference / "head.nii.gz")
     values = {"left putamen": 12, "right putamen": 51, "brainstem": 16}
-    others = {f"other {n}": n for n in set(read_scan(reference / "head.nii.gz").array.ravel()[::7].tolist()) - {0}}
-    named = values | {name: value for name, value in others.items() if value not in values.values()}
-    (reference / "labels.json").write_text(json.dumps({name: int(value) for name, value in named.items()}))
+    present = np.unique(read_scan(reference / "head.nii.gz").array).astype(int).tolist()
+    others = {f"other {value}": value for value in present if value and value not in values.values()}
+    (reference / "labels.json").write_text(json.dumps(values | others))
     scores = evaluate(find_cases(reference), find_cases(masks), Datasets("mri"))
 
 for row in scores.rows:
