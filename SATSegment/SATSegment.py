@@ -128,8 +128,10 @@ class SATSegmentLogic(ScriptedLoadableModuleLogic):
 
     Attributes
     ----------
-    results: the `SegmentResult` of each prompt of the last run, empty ones too.
-    written: the `WrittenSegments` of the last run: which segments were made, what was not found, and what the model
+    results
+        The `SegmentResult` of each prompt of the last run, empty ones too.
+    written
+        The `WrittenSegments` of the last run: which segments were made, what was not found, and what the model
         does not know (`unknown`; the others were segmented all the same).
     """
 

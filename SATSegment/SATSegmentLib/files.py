@@ -31,14 +31,18 @@ def atomic_path(target: str | os.PathLike[str], *, overwrite: bool = False, fold
 
     Parameters
     ----------
-    target: where the file (or folder) is to be. `~` is expanded. The temporary name ends like
+    target : str | os.PathLike[str]
+        Where the file (or folder) is to be. `~` is expanded. The temporary name ends like
         the target's, so that libraries which choose a format by suffix choose the same one.
-    overwrite: whether an existing target may be replaced.
-    folder: the target is a folder; the temporary path is then an empty folder.
+    overwrite : bool, optional
+        Whether an existing target may be replaced.
+    folder : bool, optional
+        The target is a folder; the temporary path is then an empty folder.
 
     Raises
     ------
-    OutputError: the target exists and may not be replaced, its folder is missing or cannot be
+    OutputError
+        The target exists and may not be replaced, its folder is missing or cannot be
         written to, or the disk is full.
     """
     target = Path(target).expanduser()
@@ -64,7 +68,8 @@ def write_report(path: str | os.PathLike[str], report: Mapping[str, Any], *, ove
 
     Raises
     ------
-    OutputError: as for `atomic_path`.
+    OutputError
+        As for `atomic_path`.
     """
     # Serialised first: a value that JSON does not know must not cost the older report.
     text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
@@ -78,11 +83,17 @@ def check_target(target: Path, *, overwrite: bool = False, folder: bool = False)
 
     Parameters
     ----------
-    target, overwrite, folder: as `atomic_path` takes them; `~` is expanded.
+    target : Path
+        As `atomic_path` takes them; `~` is expanded.
+    overwrite : bool, optional
+        As `atomic_path` takes them; `~` is expanded.
+    folder : bool, optional
+        As `atomic_path` takes them; `~` is expanded.
 
     Raises
     ------
-    OutputError: as for `atomic_path`; also for a name that the disk does not take.
+    OutputError
+        As for `atomic_path`; also for a name that the disk does not take.
     """
     target = target.expanduser()
     parent = target.parent

@@ -13,7 +13,8 @@ def resource_path(relative: str) -> Path:
 
     Raises
     ------
-    FileNotFoundError: this installation lacks it.
+    FileNotFoundError
+        This installation lacks it.
     """
     for place in _PLACES:
         path = place / relative

@@ -49,8 +49,10 @@ class Doubt:
 
     Attributes
     ----------
-    kind : what the doubt is about.
-    text : one or two sentences for people: what is not certain, and what was assumed.
+    kind : DoubtKind
+        What the doubt is about.
+    text : str
+        One or two sentences for people: what is not certain, and what was assumed.
     """
 
     kind: DoubtKind
@@ -67,10 +69,14 @@ class Image:
 
     Attributes
     ----------
-    array: voxels in KJI order, any real dtype. CT in Hounsfield units.
-    ijk_to_ras: 4x4 affine from voxel index (i, j, k) to RAS millimetres, voxel centres at integers.
-    doubts: what the scan's file left open or contradicts itself about; empty where nothing had to be guessed.
-    unit: of the voxel values where the file says it ("HU", "Bq/mL", "SUVbw g/mL"); otherwise empty.
+    array : np.ndarray
+        Voxels in KJI order, any real dtype. CT in Hounsfield units.
+    ijk_to_ras : np.ndarray
+        4x4 affine from voxel index (i, j, k) to RAS millimetres, voxel centres at integers.
+    doubts : tuple[Doubt, ...]
+        What the scan's file left open or contradicts itself about; empty where nothing had to be guessed.
+    unit : str
+        Of the voxel values where the file says it ("HU", "Bq/mL", "SUVbw g/mL"); otherwise empty.
     """
 
     array: np.ndarray
@@ -85,11 +91,16 @@ class Prompt:
 
     Attributes
     ----------
-    text: the exact trained string ("left kidney"), or free text where `trained` is False.
-    modality: the modality whose embedding is used.
-    orientation: the axis order the label was trained in; "native" keeps the scan's own axes.
-    concept: id of the anatomy concept behind the text; empty where there is none.
-    trained: whether (text, modality) is one of the trained labels. Free text is marked as such
+    text : str
+        The exact trained string ("left kidney"), or free text where `trained` is False.
+    modality : Modality
+        The modality whose embedding is used.
+    orientation : Orientation
+        The axis order the label was trained in; "native" keeps the scan's own axes.
+    concept : str
+        Id of the anatomy concept behind the text; empty where there is none.
+    trained : bool
+        Whether (text, modality) is one of the trained labels. Free text is marked as such
         in every result, because the network was never shown it.
     """
 
@@ -122,9 +133,12 @@ class Progress:
 
     Attributes
     ----------
-    fraction: 0..1, never decreasing within a run.
-    stage: what is going on, for people ("window 3 of 8").
-    seconds_left: estimate, or None while there is nothing to base one on.
+    fraction : float
+        0..1, never decreasing within a run.
+    stage : str
+        What is going on, for people ("window 3 of 8").
+    seconds_left : float | None
+        Estimate, or None while there is nothing to base one on.
     """
 
     fraction: float
@@ -138,20 +152,32 @@ class SegmentResult:
 
     Attributes
     ----------
-    prompt: what was asked for.
-    status: "found", "empty" where no voxel passed the threshold, or "unknown" where the model has no answer to the
+    prompt : Prompt
+        What was asked for.
+    status : Status
+        "found", "empty" where no voxel passed the threshold, or "unknown" where the model has no answer to the
         prompt and did not look for it.
-    cropped: the mask on the scan's own grid, KJI, cropped and packed. `mask` is the same as an array.
-    voxels: number of voxels in the mask.
-    volume_ml: their volume in millilitres, from the scan's own spacing.
-    mean_probability: mean of the network's probability over the mask's voxels; 0 where empty.
-    max_probability: highest probability that any window gave where it counts, also where the result is empty.
-    cut_by: sides of the scan that the mask touches, of R L A P S I (the side of the patient that
+    cropped : CroppedMask
+        The mask on the scan's own grid, KJI, cropped and packed. `mask` is the same as an array.
+    voxels : int
+        Number of voxels in the mask.
+    volume_ml : float
+        Their volume in millilitres, from the scan's own spacing.
+    mean_probability : float
+        Mean of the network's probability over the mask's voxels; 0 where empty.
+    max_probability : float
+        Highest probability that any window gave where it counts, also where the result is empty.
+    cut_by : tuple[str, ...]
+        Sides of the scan that the mask touches, of R L A P S I (the side of the patient that
         the scan's border faces); a structure that touches a border may go on beyond it.
-    orientation: axis order of the pass that produced the mask.
-    device, precision: what the network ran on ("cpu", "cuda:0"; "float32", "bfloat16", "float16").
-    feature_storage: how the image features behind it were kept ("native", "uint8").
-    seconds: time spent on this prompt alone, without the share of the image encoder.
+    orientation : Orientation
+        Axis order of the pass that produced the mask.
+    device, precision : str
+        What the network ran on ("cpu", "cuda:0"; "float32", "bfloat16", "float16").
+    feature_storage : FeatureStorage
+        How the image features behind it were kept ("native", "uint8").
+    seconds : float
+        Time spent on this prompt alone, without the share of the image encoder.
     """
 
     prompt: Prompt

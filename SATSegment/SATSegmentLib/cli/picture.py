@@ -53,15 +53,21 @@ def draw_picture(
 
     Parameters
     ----------
-    results: what to draw, from large to small: later ones lie on top. Empty ones are left out.
-    centre: name of the structure that the slices go through.
-    shell: name of the structure that is drawn as a faint hull around the others, in 3-D only.
-    flat: names of structures that are drawn on the slices only, because they would hide the others in 3-D.
-    title, subtitle: text above and below the panels.
+    results : Sequence[SegmentResult]
+        What to draw, from large to small: later ones lie on top. Empty ones are left out.
+    centre : str
+        Name of the structure that the slices go through.
+    shell : str
+        Name of the structure that is drawn as a faint hull around the others, in 3-D only.
+    flat : Collection[str], optional
+        Names of structures that are drawn on the slices only, because they would hide the others in 3-D.
+    title, subtitle : str
+        Text above and below the panels.
 
     Raises
     ------
-    OutputError: the picture cannot be written.
+    OutputError
+        The picture cannot be written.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

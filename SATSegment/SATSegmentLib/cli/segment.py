@@ -130,7 +130,8 @@ def resolve_prompts(texts: Sequence[str], modality: Modality, free_text: bool) -
 
     Raises
     ------
-    PromptError: as `anatomy.resolver.names.prompts_for`.
+    PromptError
+        As `anatomy.resolver.names.prompts_for`.
     """
     from SATSegmentLib.anatomy.resolver.names import prompts_for
 

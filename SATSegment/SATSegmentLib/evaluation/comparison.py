@@ -40,9 +40,12 @@ class Interval:
 
     Attributes
     ----------
-    mean: merged as in `protocol`.
-    low, high: None where there are fewer than two cases, which say nothing about their spread.
-    cases: cases behind it.
+    mean : float
+        Merged as in `protocol`.
+    low, high : float | None
+        None where there are fewer than two cases, which say nothing about their spread.
+    cases : int
+        Cases behind it.
     """
 
     mean: float
@@ -57,11 +60,18 @@ class Difference:
 
     Attributes
     ----------
-    scope, metric: what is compared.
-    first, second: the methods' means over these cases.
-    interval: of first minus second.
-    p: two-sided, Wilcoxon's signed-rank test; None for fewer than two cases.
-    p_adjusted: for the number of comparisons of the same level and metric.
+    scope : Scope
+        What is compared.
+    metric : str
+        What is compared.
+    first, second : float
+        The methods' means over these cases.
+    interval : Interval
+        Of first minus second.
+    p : float | None
+        two-sided, Wilcoxon's signed-rank test; None for fewer than two cases.
+    p_adjusted : float | None
+        For the number of comparisons of the same level and metric.
     """
 
     scope: Scope

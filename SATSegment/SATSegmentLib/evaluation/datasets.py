@@ -20,9 +20,12 @@ class Datasets:
 
     Attributes
     ----------
-    modality: of all cases that `cases` does not say otherwise of.
-    name: the dataset all cases belong to, where there is no table.
-    cases: case -> (dataset, modality); where it is not empty, every case must be in it.
+    modality : Modality
+        Of all cases that `cases` does not say otherwise of.
+    name : str
+        The dataset all cases belong to, where there is no table.
+    cases : Mapping[str, tuple[str, Modality]]
+        Case -> (dataset, modality); where it is not empty, every case must be in it.
     """
 
     modality: Modality
@@ -34,7 +37,8 @@ class Datasets:
 
         Raises
         ------
-        SATSegmentError: there is a table, and the case is not in it.
+        SATSegmentError
+            There is a table, and the case is not in it.
         """
         if not self.cases:
             return self.name, self.modality
@@ -48,7 +52,8 @@ def read_datasets(name_or_table: str | None, modality: Modality) -> Datasets:
 
     Raises
     ------
-    SATSegmentError: the table cannot be read, lacks a column, or names a case twice.
+    SATSegmentError
+        The table cannot be read, lacks a column, or names a case twice.
     """
     if name_or_table is None:
         return Datasets(modality)

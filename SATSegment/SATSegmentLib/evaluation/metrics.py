@@ -22,11 +22,15 @@ class Scores:
 
     Attributes
     ----------
-    dsc: Dice similarity coefficient of the volumes, 0..1.
-    nsd: normalised surface Dice at the tolerance, 0..1 (Nikolov et al., doi:10.2196/26151, equation 2).
-    hd95_mm: the larger of the two directed 95th percentiles of the surface distances, weighted by surface area;
+    dsc : float
+        Dice similarity coefficient of the volumes, 0..1.
+    nsd : float
+        Normalised surface Dice at the tolerance, 0..1 (Nikolov et al., doi:10.2196/26151, equation 2).
+    hd95_mm : float | None
+        The larger of the two directed 95th percentiles of the surface distances, weighted by surface area;
         None where either mask is empty, because a distance to nothing is no number.
-    reference_ml, prediction_ml: volumes.
+    reference_ml, prediction_ml : float
+        Volumes.
     """
 
     dsc: float
@@ -59,13 +63,17 @@ def score(
 
     Parameters
     ----------
-    reference, prediction: bool, 3-D, the same shape.
-    spacing_mm: voxel edges along the arrays' axes, in their order.
-    tolerance_mm: distance up to which a piece of surface counts as right.
+    reference, prediction : np.ndarray
+        Bool, 3-D, the same shape.
+    spacing_mm : Sequence[float]
+        Voxel edges along the arrays' axes, in their order.
+    tolerance_mm : float, optional
+        Distance up to which a piece of surface counts as right.
 
     Raises
     ------
-    ValueError: shapes or types do not fit, or a length is not above zero.
+    ValueError
+        Shapes or types do not fit, or a length is not above zero.
     """
     _check(reference, prediction, spacing_mm, tolerance_mm)
     voxel_ml = float(np.prod(spacing_mm)) / 1000

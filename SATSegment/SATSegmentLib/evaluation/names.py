@@ -22,9 +22,12 @@ class Match:
 
     Attributes
     ----------
-    given: the name in the file.
-    label: SAT's trained string; empty where there is none for certain.
-    reason: why there is none, for people.
+    given : str
+        The name in the file.
+    label : str
+        SAT's trained string; empty where there is none for certain.
+    reason : str
+        Why there is none, for people.
     """
 
     given: str
@@ -67,7 +70,8 @@ def match_all(names: Iterable[str], modality: Modality, place: str) -> dict[str,
 
     Raises
     ------
-    PromptError: two names mean the same structure, so that it is open which mask to take.
+    PromptError
+        Two names mean the same structure, so that it is open which mask to take.
     """
     matches: dict[str, Match] = {}
     for given in names:

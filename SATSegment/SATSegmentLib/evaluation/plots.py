@@ -31,7 +31,8 @@ def draw(folder: Path, methods: Sequence[Judged], overwrite: bool) -> None:
 
     Raises
     ------
-    OutputError: a picture cannot be written.
+    OutputError
+        A picture cannot be written.
     """
     for metric in ("dsc", "nsd"):
         _save(_regions(methods, metric), folder / f"regions_{metric}.png", overwrite)

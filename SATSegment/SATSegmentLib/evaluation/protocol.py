@@ -56,13 +56,20 @@ class CaseScore:
 
     Attributes
     ----------
-    dataset, case: where it comes from; a case's name is unique within its dataset.
-    key: modality and label.
-    scores: how prediction and reference compare.
-    given_reference, given_prediction: what the files call the structure; the latter is empty where there was no mask.
-    missing: the method gave no mask in this case, though it did in others: counted as empty.
-    resampled: the prediction was resampled onto the reference's grid.
-    outside: share of the prediction's volume outside the reference's grid, which was not judged.
+    dataset, case : str
+        Where it comes from; a case's name is unique within its dataset.
+    key : LabelKey
+        Modality and label.
+    scores : Scores
+        How prediction and reference compare.
+    given_reference, given_prediction : str
+        What the files call the structure; the latter is empty where there was no mask.
+    missing : bool
+        The method gave no mask in this case, though it did in others: counted as empty.
+    resampled : bool
+        The prediction was resampled onto the reference's grid.
+    outside : float
+        Share of the prediction's volume outside the reference's grid, which was not judged.
     """
 
     dataset: str
@@ -90,9 +97,12 @@ class Mean:
 
     Attributes
     ----------
-    means: metric -> mean; None where no member has a value.
-    cases: (case, structure) pairs behind it.
-    labels: labels behind it.
+    means : Mapping[str, float | None]
+        Metric -> mean; None where no member has a value.
+    cases : int
+        (case, structure) pairs behind it.
+    labels : int
+        Labels behind it.
     """
 
     means: Mapping[str, float | None]
@@ -106,11 +116,15 @@ class Merged:
 
     Attributes
     ----------
-    datasets: (dataset, label) -> mean over cases.
-    labels: label -> mean over its datasets.
-    regions: region -> mean over its labels, in SAT's order, "abnormal" last; regions without labels are left out.
+    datasets : Mapping[tuple[str, LabelKey], Mean]
+        (dataset, label) -> mean over cases.
+    labels : Mapping[LabelKey, Mean]
+        Label -> mean over its datasets.
+    regions : Mapping[str, Mean]
+        Region -> mean over its labels, in SAT's order, "abnormal" last; regions without labels are left out.
         Labels that SAT does not know count in `overall` only.
-    overall: mean over all labels.
+    overall : Mean
+        Mean over all labels.
     """
 
     datasets: Mapping[tuple[str, LabelKey], Mean]

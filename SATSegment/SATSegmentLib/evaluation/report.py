@@ -36,7 +36,8 @@ def write_tables(
 
     Raises
     ------
-    OutputError: a file cannot be written.
+    OutputError
+        A file cannot be written.
     """
     tables = dict(zip(TABLES, (_cases(methods), _datasets(methods), _labels(methods), _regions(methods)), strict=True))
     if len(methods) > 1:

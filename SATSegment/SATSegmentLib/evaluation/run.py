@@ -32,9 +32,12 @@ class Settings:
 
     Attributes
     ----------
-    grid: "own" for the scan's own grid, "sat" for SAT's protocol of 1 x 1 x 3 mm in RAS.
-    tolerance_mm: of the NSD.
-    resample: whether a prediction on another grid is resampled onto the reference's (nearest voxel) or refused.
+    grid : GridName
+        "own" for the scan's own grid, "sat" for SAT's protocol of 1 x 1 x 3 mm in RAS.
+    tolerance_mm : float
+        Of the NSD.
+    resample : bool
+        Whether a prediction on another grid is resampled onto the reference's (nearest voxel) or refused.
     """
 
     grid: GridName = "own"
@@ -48,8 +51,10 @@ class Unmatched:
 
     Attributes
     ----------
-    cases_without_prediction, cases_without_reference: names of cases that only one side has.
-    names: (side, name, reason), each once: structures whose name is no label for certain, or that only one side has.
+    cases_without_prediction, cases_without_reference : tuple[str, ...]
+        Names of cases that only one side has.
+    names : tuple[tuple[str, str, str], ...]
+        (side, name, reason), each once: structures whose name is no label for certain, or that only one side has.
     """
 
     cases_without_prediction: tuple[str, ...] = ()
@@ -63,9 +68,12 @@ class MethodScores:
 
     Attributes
     ----------
-    method: its name.
-    rows: one per structure and case.
-    unmatched: what was left out.
+    method : str
+        Its name.
+    rows : tuple[CaseScore, ...]
+        One per structure and case.
+    unmatched : Unmatched
+        What was left out.
     """
 
     method: str
@@ -102,12 +110,15 @@ def evaluate(
 
     Parameters
     ----------
-    reference, prediction: see `masks.cases.find_cases`. A single case on each side is a pair whatever the names.
-    datasets: dataset and modality of each case.
+    reference, prediction : Sequence[Case]
+        See `masks.cases.find_cases`. A single case on each side is a pair whatever the names.
+    datasets : Datasets
+        Dataset and modality of each case.
 
     Raises
     ------
-    SATSegmentError: nothing to compare, a file cannot be read, or grids differ.
+    SATSegmentError
+        Nothing to compare, a file cannot be read, or grids differ.
     """
     settings = settings or Settings()
     pairs, only_reference, only_prediction = _pair_cases(reference, prediction, datasets)

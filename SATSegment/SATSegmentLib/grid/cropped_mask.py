@@ -18,6 +18,7 @@ class CroppedMask:
     Attributes
     ----------
     bits : np.ndarray
+        np.ndarray
         uint8; the voxels of the box in C order, eight to a byte, the last byte filled up with zeros.
     offset : tuple of int
         Index of its first voxel in the grid, in the order of the grid's array axes.
@@ -36,6 +37,7 @@ class CroppedMask:
         Parameters
         ----------
         mask : np.ndarray
+            np.ndarray
             bool, three axes.
         offset : sequence of int
             Index of the array's first voxel in the grid.

@@ -24,9 +24,12 @@ class Placed:
 
     Attributes
     ----------
-    array: bool, KJI.
-    resampled: whether voxels had to be resampled (nearest neighbour) rather than only put in order.
-    outside: share of the mask's volume that lies outside the grid and is lost.
+    array : np.ndarray
+        Bool, KJI.
+    resampled : bool
+        Whether voxels had to be resampled (nearest neighbour) rather than only put in order.
+    outside : float
+        Share of the mask's volume that lies outside the grid and is lost.
     """
 
     array: np.ndarray
@@ -39,7 +42,8 @@ def place(mask: VoxelArray, target: Grid, *, resample: bool = False) -> Placed:
 
     Raises
     ------
-    GeometryError: the grids differ and `resample` is not set, or a grid is not usable at all.
+    GeometryError
+        The grids differ and `resample` is not set, or a grid is not usable at all.
     """
     check_affine(mask.ijk_to_ras)
     check_affine(target.ijk_to_ras)

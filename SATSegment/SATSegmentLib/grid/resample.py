@@ -71,6 +71,7 @@ def protocol_mask(mask: np.ndarray, grid: Grid) -> np.ndarray:
     Parameters
     ----------
     mask : np.ndarray
+        np.ndarray
         bool, KJI, on `grid`.
 
     Returns

@@ -22,8 +22,10 @@ class Chip:
 
     Attributes
     ----------
-    name: what the chip says.
-    prompts: what it stands for; each in the modality that is chosen, or, where SAT was not trained on it there, in the
+    name : str
+        What the chip says.
+    prompts : tuple[Prompt, ...]
+        What it stands for; each in the modality that is chosen, or, where SAT was not trained on it there, in the
         one it was asked for.
     """
 
@@ -54,7 +56,8 @@ class Chip:
 
         Raises
         ------
-        KeyError: it has no such side.
+        KeyError
+            It has no such side.
         """
         prompts = sides(self.prompts)[side]
         name = prompts[0].text

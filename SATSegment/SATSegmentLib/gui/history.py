@@ -21,7 +21,8 @@ class History:
 
     Parameters
     ----------
-    path: the file; beside Slicer's settings where none is given.
+    path : Path | None, optional
+        The file; beside Slicer's settings where none is given.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -58,7 +59,8 @@ class History:
 
         Raises
         ------
-        SATSegmentError: the file cannot be read or written.
+        SATSegmentError
+            The file cannot be read or written.
         """
         self._readable().save(name, prompts)
 

@@ -37,7 +37,8 @@ def icon(name: str, widget: Any) -> Any:
 
     Raises
     ------
-    KeyError: there is no such icon.
+    KeyError
+        There is no such icon.
     """
     result = qt.QIcon()
     for group, mode in ((qt.QPalette.Active, qt.QIcon.Normal), (qt.QPalette.Disabled, qt.QIcon.Disabled)):

@@ -24,9 +24,12 @@ class Guess:
 
     Attributes
     ----------
-    modality: or None where it cannot be told, or is one that SAT does not know.
-    reason: for people.
-    certain: whether it was read and not guessed.
+    modality : Modality | None
+        Or None where it cannot be told, or is one that SAT does not know.
+    reason : str
+        For people.
+    certain : bool
+        Whether it was read and not guessed.
     """
 
     modality: Modality | None

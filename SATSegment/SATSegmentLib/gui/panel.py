@@ -35,9 +35,12 @@ class Panel:
 
     Parameters
     ----------
-    uiWidget: the widget of the .ui file, with its scene set.
-    logic: the module's logic.
-    python: gives the interpreter and the environment of child processes.
+    uiWidget : Any
+        The widget of the .ui file, with its scene set.
+    logic : Any
+        The module's logic.
+    python : Any
+        Gives the interpreter and the environment of child processes.
     """
 
     def __init__(self, uiWidget: Any, logic: Any, python: Any) -> None:

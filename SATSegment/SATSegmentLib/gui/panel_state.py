@@ -21,7 +21,8 @@ class PanelState:
 
     Parameters
     ----------
-    scene: the node is found there, or made.
+    scene : Any
+        The node is found there, or made.
     """
 
     def __init__(self, scene: Any) -> None:

@@ -23,10 +23,13 @@ class PanelTask:
 
     Parameters
     ----------
-    work: called in a thread with a `RunListener`.
-    onDone: called once in Qt's thread with (result, error): one of them is None. An error is any exception of
+    work : Callable[[RunListener], Any]
+        Called in a thread with a `RunListener`.
+    onDone : Callable[[Any, BaseException | None], None]
+        Called once in Qt's thread with (result, error): one of them is None. An error is any exception of
         `work`; a cancelled task ends with `Cancelled`.
-    listener: its `progress` and `on_warning` are called in Qt's thread; its `cancel` is not asked, see `cancel()`.
+    listener : RunListener | None, optional
+        Its `progress` and `on_warning` are called in Qt's thread; its `cancel` is not asked, see `cancel()`.
     """
 
     def __init__(

@@ -26,17 +26,28 @@ class Row:
 
     Attributes
     ----------
-    name: what it is called; the chip gets this name.
-    matched: the name that fitted what was typed ("IVC"); often the same as `name`.
-    spans: (start, end) of the parts of `matched` to show in bold.
-    badge: modality, or the reason why it cannot be asked for ("MRI only", "not in this model").
-    dots: evidence, "●●○"; empty where there is none.
-    scans: annotated scans in training.
-    finding: whether it is a lesion or another abnormality.
-    prompts: what it stands for; empty where it cannot be asked for.
-    withheld: what it would stand for, were it not for the model that is chosen.
-    leftOut: words that were typed and that the name does not have.
-    local: what it is called in the user's language; empty where that is English, or has no name for it.
+    name : str
+        What it is called; the chip gets this name.
+    matched : str
+        The name that fitted what was typed ("IVC"); often the same as `name`.
+    spans : tuple[tuple[int, int], ...]
+        (start, end) of the parts of `matched` to show in bold.
+    badge : str
+        Modality, or the reason why it cannot be asked for ("MRI only", "not in this model").
+    dots : str
+        Evidence, "●●○"; empty where there is none.
+    scans : int
+        Annotated scans in training.
+    finding : bool
+        Whether it is a lesion or another abnormality.
+    prompts : tuple[Prompt, ...]
+        What it stands for; empty where it cannot be asked for.
+    withheld : tuple[Prompt, ...]
+        What it would stand for, were it not for the model that is chosen.
+    leftOut : tuple[str, ...]
+        Words that were typed and that the name does not have.
+    local : str
+        What it is called in the user's language; empty where that is English, or has no name for it.
     """
 
     name: str
@@ -107,9 +118,12 @@ class Found:
 
     Attributes
     ----------
-    rows: for the popup, the likeliest first.
-    certain: whether Enter may add the first row without a question.
-    answer: what the resolver says of the text as a whole.
+    rows : tuple[Row, ...]
+        For the popup, the likeliest first.
+    certain : bool
+        Whether Enter may add the first row without a question.
+    answer : anatomy.Resolution
+        What the resolver says of the text as a whole.
     """
 
     rows: tuple[Row, ...]

@@ -21,8 +21,10 @@ class Question:
 
     Attributes
     ----------
-    choices: (text, tool tip) of each button.
-    answers: (chip's name, prompts) of each button.
+    choices : tuple[tuple[str, str], ...]
+        (text, tool tip) of each button.
+    answers : tuple[tuple[str, tuple[Prompt, ...]], ...]
+        (chip's name, prompts) of each button.
     """
 
     message: str

@@ -18,10 +18,14 @@ class Finding:
 
     Attributes
     ----------
-    labels: trained strings.
-    prompts: what to segment.
-    mentions: the places.
-    sentence: the first sentence that has it.
+    labels : tuple[str, ...]
+        Trained strings.
+    prompts : tuple[Prompt, ...]
+        What to segment.
+    mentions : tuple[Mention, ...]
+        The places.
+    sentence : str
+        The first sentence that has it.
     """
 
     labels: tuple[str, ...]

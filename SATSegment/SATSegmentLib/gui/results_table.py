@@ -31,8 +31,10 @@ class ResultsTable:
 
     Parameters
     ----------
-    parent: the widget that it is put into; has a layout.
-    whyNoThreshold: gets a row; says why its threshold cannot be changed any more, or nothing where it can.
+    parent : Any
+        The widget that it is put into; has a layout.
+    whyNoThreshold : Callable[[ResultRow], str], optional
+        Gets a row; says why its threshold cannot be changed any more, or nothing where it can.
     """
 
     def __init__(self, parent: Any, whyNoThreshold: Callable[[ResultRow], str] = lambda row: "") -> None:

@@ -33,10 +33,13 @@ class RunController:
 
     Parameters
     ----------
-    ui: the panel's widgets by name.
-    start: starts a run with the keywords listener and onDone, and returns its `PanelTask`; raises a
+    ui : Any
+        The panel's widgets by name.
+    start : Callable[..., Any]
+        Starts a run with the keywords listener and onDone, and returns its `PanelTask`; raises a
         `SATSegmentError` where nothing can be started.
-    onProcessor: called where the user wants to go on with the processor after the card's memory did not suffice.
+    onProcessor : Callable[[], None]
+        Called where the user wants to go on with the processor after the card's memory did not suffice.
     """
 
     def __init__(self, ui: Any, start: Callable[..., Any], onProcessor: Callable[[], None]) -> None:

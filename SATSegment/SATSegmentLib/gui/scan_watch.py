@@ -20,7 +20,8 @@ class ScanWatch:
 
     Parameters
     ----------
-    changed: called in Qt's thread.
+    changed : Callable[[], None]
+        Called in Qt's thread.
     """
 
     def __init__(self, changed: Callable[[], None]) -> None:

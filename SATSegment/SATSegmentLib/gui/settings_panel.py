@@ -39,7 +39,8 @@ class SettingsPanel:
 
     Parameters
     ----------
-    ui: the panel's widgets by name.
+    ui : Any
+        The panel's widgets by name.
     """
 
     def __init__(self, ui: Any) -> None:

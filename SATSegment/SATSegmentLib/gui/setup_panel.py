@@ -32,9 +32,12 @@ class SetupPanel:
 
     Parameters
     ----------
-    ui: the panel's widgets by name.
-    settings: the `SettingsPanel`.
-    python: gives the interpreter and environment for child processes.
+    ui : Any
+        The panel's widgets by name.
+    settings : Any
+        The `SettingsPanel`.
+    python : Callable[[], tuple[str, dict[str, str]]]
+        Gives the interpreter and environment for child processes.
     """
 
     def __init__(self, ui: Any, settings: Any, python: Callable[[], tuple[str, dict[str, str]]]) -> None:

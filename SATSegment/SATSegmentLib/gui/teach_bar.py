@@ -21,7 +21,8 @@ class TeachBar:
 
     Parameters
     ----------
-    parent: the widget that it is put into; has a layout.
+    parent : Any
+        The widget that it is put into; has a layout.
     """
 
     def __init__(self, parent: Any) -> None:

@@ -14,9 +14,12 @@ class Branch:
 
     Attributes
     ----------
-    name: what it is called.
-    text: the trained string, where this is a label; else empty.
-    about: definition and codes, for the tool tip.
+    name : str
+        What it is called.
+    text : str
+        The trained string, where this is a label; else empty.
+    about : str
+        Definition and codes, for the tool tip.
     """
 
     name: str

@@ -24,15 +24,21 @@ class Blend:
 
     Parameters
     ----------
-    shape: voxels of the network's grid.
-    window: voxels of a window.
-    boxes: the windows that cover the grid.
-    device: where probabilities are weighed.
+    shape : tuple[int, int, int]
+        Voxels of the network's grid.
+    window : tuple[int, int, int]
+        Voxels of a window.
+    boxes : list[Box]
+        The windows that cover the grid.
+    device : torch.device
+        Where probabilities are weighed.
 
     Attributes
     ----------
-    cores: for each window the part of it that counts: outside of it, it hardly has a say.
-    margin_weight: the most that windows together have to say, at any voxel, outside of their cores.
+    cores
+        For each window the part of it that counts: outside of it, it hardly has a say.
+    margin_weight
+        The most that windows together have to say, at any voxel, outside of their cores.
     """
 
     def __init__(
@@ -55,8 +61,10 @@ class Blend:
 
         Parameters
         ----------
-        window: the window's box in the grid.
-        part: box in the grid, inside the window.
+        window : Box
+            The window's box in the grid.
+        part : Box
+            Box in the grid, inside the window.
         """
         x, y, z = (
             factors[whole.start][inner.start - whole.start : inner.stop - whole.start]

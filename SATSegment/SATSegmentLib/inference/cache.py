@@ -56,8 +56,10 @@ class FeatureCache:
 
     Parameters
     ----------
-    memory_bytes: how much may stay in the computer's memory.
-    disk_bytes: how much more may be written to a temporary folder; the folder goes with the cache.
+    memory_bytes : int
+        How much may stay in the computer's memory.
+    disk_bytes : int
+        How much more may be written to a temporary folder; the folder goes with the cache.
 
     How much may stay on the graphics card that made the features is said by `use`, run by run.
     """

@@ -22,7 +22,8 @@ def check_image(image: Image) -> None:
 
     Raises
     ------
-    ScanError, GeometryError: with what to do about it.
+    ScanError, GeometryError
+        With what to do about it.
     """
     array = image.array
     if array.ndim != 3:
@@ -62,7 +63,8 @@ def refuse_label_map(image: Image) -> None:
 
     Raises
     ------
-    ScanError: whole numbers, few of them, and nearly all neighbouring non-zero voxels alike.
+    ScanError
+        Whole numbers, few of them, and nearly all neighbouring non-zero voxels alike.
     """
     array = image.array
     if array.min() < 0 or array.max() > _LABEL_MAP_VALUES or not np.array_equal(array, np.round(array)):

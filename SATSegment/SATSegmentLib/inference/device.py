@@ -23,7 +23,8 @@ def choose_device(requested: str = "auto") -> torch.device:
 
     Raises
     ------
-    DeviceError: the device that was asked for is not there.
+    DeviceError
+        The device that was asked for is not there.
     """
     if requested == "auto":
         requested = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
@@ -54,7 +55,8 @@ def choose_precision(requested: str, device: torch.device, window_macs: int) -> 
 
     Raises
     ------
-    DeviceError: no such precision, or not on this device.
+    DeviceError
+        No such precision, or not on this device.
     """
     if requested == "auto":
         if device.type == "cuda":
@@ -73,7 +75,8 @@ def check_storage(requested: str) -> FeatureStorage:
 
     Raises
     ------
-    DeviceError: neither of these.
+    DeviceError
+        Neither of these.
     """
     for storage in get_args(FeatureStorage):
         if storage == requested:

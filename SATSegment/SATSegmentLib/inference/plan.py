@@ -38,11 +38,16 @@ class PassSize:
 
     Attributes
     ----------
-    windows, to_encode: all of them, and those whose features are not in the cache.
-    window_voxels: of all windows, inside the scan; where windows overlap they count twice.
-    looked_voxels: those of them that are looked at, because their window counts there.
-    grid_voxels: of the scan in the network's grid.
-    prompts: structures asked for.
+    windows, to_encode : int
+        All of them, and those whose features are not in the cache.
+    window_voxels : int
+        Of all windows, inside the scan; where windows overlap they count twice.
+    looked_voxels : int
+        Those of them that are looked at, because their window counts there.
+    grid_voxels : int
+        Of the scan in the network's grid.
+    prompts : int
+        Structures asked for.
     """
 
     windows: int
@@ -58,7 +63,8 @@ def plan_precision(requested: str, device: torch.device, network: SATNetwork) ->
 
     Raises
     ------
-    DeviceError: no such precision, or not on this device.
+    DeviceError
+        No such precision, or not on this device.
     """
     dtype = choose_precision(requested, device, network.architecture.encode_macs(network.window))
     if requested == "auto" and not network.architecture.half_precision:
@@ -81,10 +87,14 @@ def plan_run(
 
     Parameters
     ----------
-    passes: of the run.
-    cache: where features are kept; its budgets are upper limits.
-    speed: of this network on this device.
-    storage: how features are kept.
+    passes : Sequence[PassSize]
+        Of the run.
+    cache : FeatureCache
+        Where features are kept; its budgets are upper limits.
+    speed : Speed
+        Of this network on this device.
+    storage : FeatureStorage, optional
+        How features are kept.
     """
     dtype, device = network.backbone.dtype, network.position_code.device
     windows, to_encode, voxels, prompts = (

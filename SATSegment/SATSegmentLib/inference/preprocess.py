@@ -31,9 +31,12 @@ class PreparedScan:
 
     Attributes
     ----------
-    array: float32, normalised, axes as in `grid`.
-    grid: where its voxels lie in the scan.
-    name: tells it from another scan's, or another view of the same scan.
+    array : np.ndarray
+        float32, normalised, axes as in `grid`.
+    grid : NetworkGrid
+        Where its voxels lie in the scan.
+    name : str
+        Tells it from another scan's, or another view of the same scan.
     """
 
     array: np.ndarray
@@ -71,16 +74,23 @@ def prepare(
 
     Parameters
     ----------
-    image: the scan.
-    modality: decides how intensities are clipped.
-    orientation: axis order of the network's grid.
-    spacing: millimetres along these axes.
-    rule: "own", or "sat" for the very grid and voxels that SAT's own preprocessing makes of the scan.
+    image : Image
+        The scan.
+    modality : Modality
+        Decides how intensities are clipped.
+    orientation : Orientation
+        Axis order of the network's grid.
+    spacing : Spacing
+        Millimetres along these axes.
+    rule : GridRule, optional
+        "own", or "sat" for the very grid and voxels that SAT's own preprocessing makes of the scan.
 
     Raises
     ------
-    GeometryError: the scan's grid cannot be used.
-    ScanError: nothing above zero, or the same value everywhere.
+    GeometryError
+        The scan's grid cannot be used.
+    ScanError
+        Nothing above zero, or the same value everywhere.
     """
     return _prepare(image, modality, orientation, spacing, rule, _name(image, modality, orientation, spacing, rule))
 
@@ -110,7 +120,8 @@ def normalise(array: np.ndarray, modality: Modality) -> np.ndarray:
 
     Raises
     ------
-    ScanError: the clipped array is constant.
+    ScanError
+        The clipped array is constant.
     """
     low, high = _CT_RANGE_HU if modality == "ct" else np.percentile(array, _PERCENTILES)
     # NumPy's percentiles are float64, and would take the whole scan with them.

@@ -23,8 +23,10 @@ class Run:
 
     Parameters
     ----------
-    on_progress: called with a `Progress` after each step; may be None.
-    is_cancelled: asked before each step; may be None.
+    on_progress : ProgressCallback | None, optional
+        Called with a `Progress` after each step; may be None.
+    is_cancelled : CancelCallback | None, optional
+        Asked before each step; may be None.
     """
 
     def __init__(self, on_progress: ProgressCallback | None = None, is_cancelled: CancelCallback | None = None) -> None:

@@ -22,6 +22,7 @@ def restore(probability: np.ndarray, grid: NetworkGrid, threshold: float) -> tup
     Parameters
     ----------
     probability : np.ndarray
+        np.ndarray
         float32, axes of `grid`.
     grid : NetworkGrid
         Where its voxels lie in the scan.

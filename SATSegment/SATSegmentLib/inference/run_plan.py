@@ -14,17 +14,28 @@ class RunPlan:
 
     Attributes
     ----------
-    device, precision: what the network runs on, and in.
-    windows, to_encode: over all passes; one pass for each modality and training orientation among the prompts.
-    prompts: structures asked for.
-    prompt_block: how many of them go over the features together.
-    block_bytes: for sums of probabilities that are held at once.
-    feature_bytes: image features of all windows.
-    features_in: where they are kept for this run's second look and for prompts that come later.
-    device_bytes, memory_bytes: what features may take of the device's and of the computer's memory.
-    peak_bytes: highest use of memory (the graphics card's, if it runs on one), weights and kept features included.
-    free_bytes: what was free of it, weights and kept features included.
-    seconds: expected time.
+    device, precision : str
+        What the network runs on, and in.
+    windows, to_encode : int
+        Over all passes; one pass for each modality and training orientation among the prompts.
+    prompts : int
+        Structures asked for.
+    prompt_block : int
+        How many of them go over the features together.
+    block_bytes : int
+        For sums of probabilities that are held at once.
+    feature_bytes : int
+        Image features of all windows.
+    features_in : FeaturePlacement
+        Where they are kept for this run's second look and for prompts that come later.
+    device_bytes, memory_bytes : int
+        What features may take of the device's and of the computer's memory.
+    peak_bytes : int
+        Highest use of memory (the graphics card's, if it runs on one), weights and kept features included.
+    free_bytes : int
+        What was free of it, weights and kept features included.
+    seconds : float
+        Expected time.
     """
 
     device: str

@@ -39,7 +39,8 @@ class Query:
 
     Attributes
     ----------
-    shift: (C,) added to the query's mask embedding, for a word that a user taught; None for all others.
+    shift : np.ndarray | None
+        (C,) added to the query's mask embedding, for a word that a user taught; None for all others.
     """
 
     index: int
@@ -54,11 +55,16 @@ class Response:
 
     Attributes
     ----------
-    ask: the prompt.
-    part: box of the network's grid that `probability` covers; None where no voxel can exceed the threshold.
-    probability: float32, on `part`; zero in parts of it where neither a voxel nor a neighbour can exceed the threshold.
-    highest: the highest probability that any window gave where it counts.
-    seconds: spent on this prompt alone.
+    ask : Query
+        The prompt.
+    part : Box | None
+        Box of the network's grid that `probability` covers; None where no voxel can exceed the threshold.
+    probability : np.ndarray
+        float32, on `part`; zero in parts of it where neither a voxel nor a neighbour can exceed the threshold.
+    highest : float
+        The highest probability that any window gave where it counts.
+    seconds : float
+        Spent on this prompt alone.
     """
 
     ask: Query
@@ -77,20 +83,31 @@ class ScanPass:
 
     Parameters
     ----------
-    network: on the device it is to run on.
-    weights: digest of the network's weights; tells its features from another's.
-    scan: the prepared scan.
-    asks: the prompts.
-    cache: where features are kept between passes and runs.
-    threshold: of probability.
-    storage: how features are kept, and looked at.
+    network : SATNetwork
+        On the device it is to run on.
+    weights : str
+        Digest of the network's weights; tells its features from another's.
+    scan : PreparedScan
+        The prepared scan.
+    asks : list[Query]
+        The prompts.
+    cache : FeatureCache
+        Where features are kept between passes and runs.
+    threshold : float
+        Of probability.
+    storage : FeatureStorage
+        How features are kept, and looked at.
 
     Attributes
     ----------
-    grid: the network's grid of the scan.
-    boxes: of the windows, in that grid.
-    asks: the prompts.
-    encode_seconds: spent in the image encoder so far, for `encoded` windows.
+    grid
+        The network's grid of the scan.
+    boxes
+        Of the windows, in that grid.
+    asks : list[Query]
+        The prompts.
+    encode_seconds
+        Spent in the image encoder so far, for `encoded` windows.
     """
 
     def __init__(

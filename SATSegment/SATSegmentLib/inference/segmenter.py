@@ -46,11 +46,16 @@ class Segmenter:
 
     Attributes
     ----------
-    description: window, spacing and provenance of the model.
-    cache: image features of the scans seen last; prompts that come later find them there.
-    device, precision: what the network runs on.
-    feature_storage: how image features are kept.
-    grid: "own", or "sat" to see scans on the very grid of SAT's own preprocessing, to reproduce its results.
+    description : ModelDescription
+        Window, spacing and provenance of the model.
+    cache : FeatureCache | None
+        Image features of the scans seen last; prompts that come later find them there.
+    device, precision : str
+        What the network runs on.
+    feature_storage : str
+        How image features are kept.
+    grid : GridRule
+        "own", or "sat" to see scans on the very grid of SAT's own preprocessing, to reproduce its results.
     """
 
     def __init__(
@@ -91,16 +96,23 @@ class Segmenter:
 
         Parameters
         ----------
-        folder_or_name: a model folder, or a name of the catalog ("demo", "sat-nano", "sat-pro").
-        device: "auto", "cpu", "cuda", "cuda:1" or "mps".
-        precision: "auto", "float32", "bfloat16" or "float16", of the image encoder.
-        feature_storage: "native", or "uint8": image features are kept in eight bits, in half the memory.
-        cache: where image features are kept; by default in half of the free memory and a quarter of the disk.
+        folder_or_name : str | Path
+            A model folder, or a name of the catalog ("demo", "sat-nano", "sat-pro").
+        device : str, optional
+            "auto", "cpu", "cuda", "cuda:1" or "mps".
+        precision : str, optional
+            "auto", "float32", "bfloat16" or "float16", of the image encoder.
+        feature_storage : str, optional
+            "native", or "uint8": image features are kept in eight bits, in half the memory.
+        cache : FeatureCache | None, optional
+            Where image features are kept; by default in half of the free memory and a quarter of the disk.
 
         Raises
         ------
-        ModelNotFound, CheckpointError, PairMismatch: the model is not there, or not whole.
-        DeviceError: the device or precision is not there.
+        ModelNotFound, CheckpointError, PairMismatch
+            The model is not there, or not whole.
+        DeviceError
+            The device or precision is not there.
         """
         # What is wrong with these must not cost the wait for the weights.
         choose_device(device)
@@ -138,22 +150,33 @@ class Segmenter:
 
         Parameters
         ----------
-        image: the scan.
-        prompts: what to segment, each one only once: `Prompt` objects, or names that the resolver knows ("lt kidney").
-        progress: called with a `Progress` after each step.
-        cancel: asked before each step; where it answers True the run ends with `Cancelled`.
-        threshold: a voxel belongs to a structure where its probability exceeds this.
-        on_plan: called with what the run will take before it starts, and again if memory runs out and it goes on with
+        image : Image
+            The scan.
+        prompts : Structures
+            What to segment, each one only once: `Prompt` objects, or names that the resolver knows ("lt kidney").
+        progress : ProgressCallback | None, optional
+            Called with a `Progress` after each step.
+        cancel : CancelCallback | None, optional
+            Asked before each step; where it answers True the run ends with `Cancelled`.
+        threshold : float, optional
+            A voxel belongs to a structure where its probability exceeds this.
+        on_plan : PlanCallback | None, optional
+            Called with what the run will take before it starts, and again if memory runs out and it goes on with
             less. Each such step is a `SATSegmentWarning`, too.
-        modality: of the scan; needed where `prompts` has names.
-        words: contents of the files of taught words; by default they are looked for in this computer's folders.
+        modality : Modality | None, optional
+            Of the scan; needed where `prompts` has names.
+        words : Sequence[bytes] | None, optional
+            Contents of the files of taught words; by default they are looked for in this computer's folders.
 
         Raises
         ------
-        NameQuestion: a name can mean several things, or nothing that can be segmented; it has the candidates.
-        PromptError: none, empty, given twice, or unknown to the model.
-        ScanError, GeometryError: the scan cannot be segmented.
-        OutOfMemory, Cancelled.
+        NameQuestion
+            A name can mean several things, or nothing that can be segmented; it has the candidates.
+        PromptError
+            None, empty, given twice, or unknown to the model.
+        ScanError, GeometryError
+            The scan cannot be segmented.
+        OutOfMemory, Cancelled
         """
         asks = self._asks(self._admit(image, prompts_for(prompts, modality)), words)
         return self._run(image, asks, progress, cancel, threshold, on_plan)
@@ -193,11 +216,16 @@ class Segmenter:
 
         Parameters
         ----------
-        queries: (N, query_dim), one row per structure.
-        modality: how the scan's intensities are normalised.
-        orientation: axis order of the pass.
-        names: what the results are called; "query 1", "query 2", ... by default.
-        shifts: (C,) for each query, added to its mask embedding; None where there is none.
+        queries : np.ndarray
+            (N, query_dim), one row per structure.
+        modality : Modality
+            How the scan's intensities are normalised.
+        orientation : Orientation, optional
+            Axis order of the pass.
+        names : Sequence[str] | None, optional
+            What the results are called; "query 1", "query 2", ... by default.
+        shifts : Sequence[np.ndarray | None] | None, optional
+            (C,) for each query, added to its mask embedding; None where there is none.
         """
         asks = self._query_asks(image, queries, modality, orientation, names, shifts)
         return self._run(image, asks, progress, cancel, threshold, on_plan)
@@ -209,11 +237,13 @@ class Segmenter:
 
         Parameters
         ----------
-        queries: (N, query_dim).
+        queries : np.ndarray
+            (N, query_dim).
 
         Returns
         -------
-        The grid, and one float32 map per query, axes as in the grid. A map is valid until the next is asked for.
+        tuple[NetworkGrid, Iterator[np.ndarray]]
+            The grid, and one float32 map per query, axes as in the grid. A map is valid until the next is asked for.
         """
         asks = self._query_asks(image, queries, modality, orientation)
         with torch.inference_mode():
@@ -245,7 +275,8 @@ class Segmenter:
 
         Raises
         ------
-        ScanError, GeometryError: the scan cannot be segmented.
+        ScanError, GeometryError
+            The scan cannot be segmented.
         """
         self._admit(image, [Prompt("its windows", modality, orientation, trained=False)])
         with torch.inference_mode():

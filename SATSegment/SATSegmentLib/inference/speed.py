@@ -29,13 +29,20 @@ class Speed:
 
     Attributes
     ----------
-    encode_macs: multiply-accumulate operations per second of the image encoder.
-    window: seconds to make a window's tokens ready for questions.
-    prompt: seconds for a prompt's mask embedding in one window.
-    voxel: seconds to read a voxel's features.
-    voxel_and_prompt: seconds for a prompt's logit at a voxel, and for looking at it.
-    found_voxel: seconds to add up a prompt's probability at a voxel of a window.
-    restored_voxel: seconds to bring a voxel back to the scan.
+    encode_macs : float
+        multiply-accumulate operations per second of the image encoder.
+    window : float
+        Seconds to make a window's tokens ready for questions.
+    prompt : float
+        Seconds for a prompt's mask embedding in one window.
+    voxel : float
+        Seconds to read a voxel's features.
+    voxel_and_prompt : float
+        Seconds for a prompt's logit at a voxel, and for looking at it.
+    found_voxel : float
+        Seconds to add up a prompt's probability at a voxel of a window.
+    restored_voxel : float
+        Seconds to bring a voxel back to the scan.
     """
 
     encode_macs: float

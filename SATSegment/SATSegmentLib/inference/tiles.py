@@ -38,13 +38,17 @@ class Tiling:
 
     Parameters
     ----------
-    shape: voxels of the grid.
-    device: where tiles are computed.
+    shape : tuple[int, int, int]
+        Voxels of the grid.
+    device : torch.device
+        Where tiles are computed.
 
     Attributes
     ----------
-    side: voxels of a tile; the last along each axis may be cut short by the grid's end.
-    counts: tiles along each axis; they are numbered with the last axis fastest.
+    side
+        Voxels of a tile; the last along each axis may be cut short by the grid's end.
+    counts
+        Tiles along each axis; they are numbered with the last axis fastest.
     """
 
     def __init__(self, shape: tuple[int, int, int], device: torch.device) -> None:
@@ -117,8 +121,10 @@ class TileLogits:
 
     Parameters
     ----------
-    features: of one window.
-    embeddings: (prompts, C) float32 mask embeddings.
+    features : Features
+        Of one window.
+    embeddings : Tensor
+        (prompts, C) float32 mask embeddings.
     """
 
     def __init__(self, features: Features, embeddings: Tensor) -> None:
@@ -150,12 +156,15 @@ class HighTiles:
 
     Parameters
     ----------
-    prompts: how many.
-    level: what a logit must exceed to be high.
+    prompts : int
+        How many.
+    level : float
+        What a logit must exceed to be high.
 
     Attributes
     ----------
-    highest: (prompts,) float32.
+    highest
+        (prompts,) float32.
     """
 
     def __init__(self, tiling: Tiling, prompts: int, level: float) -> None:
@@ -169,9 +178,12 @@ class HighTiles:
 
         Parameters
         ----------
-        cells: places of tiles along each axis.
-        part: box of the grid, in these tiles.
-        logits: (x, y, z, prompts), on `part`.
+        cells : Box
+            Places of tiles along each axis.
+        part : Box
+            Box of the grid, in these tiles.
+        logits : Tensor
+            (x, y, z, prompts), on `part`.
         """
         whole = self._whole_tiles(cells, part, logits)
         # Axis by axis, because one reduction over all three takes five times as long.
@@ -222,11 +234,13 @@ class TileSums:
 
     Parameters
     ----------
-    needed: (tiles, prompts) bool.
+    needed : Tensor
+        (tiles, prompts) bool.
 
     Attributes
     ----------
-    matters: (tiles,) bool, where any of the prompts does.
+    matters
+        (tiles,) bool, where any of the prompts does.
     """
 
     def __init__(self, tiling: Tiling, needed: Tensor) -> None:

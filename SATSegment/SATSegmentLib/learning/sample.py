@@ -24,10 +24,14 @@ class TrainingSample:
 
     Attributes
     ----------
-    image: (1, X, Y, Z) float32, standardised as `inference.preprocess.prepare` does it, padded to the window.
-    masks: (N, X, Y, Z) bool, one per prompt; all false where the structure was annotated but lies outside.
-    prompts: N prompts.
-    source: file and line of the record, for errors; never a patient's name.
+    image : Tensor
+        (1, X, Y, Z) float32, standardised as `inference.preprocess.prepare` does it, padded to the window.
+    masks : Tensor
+        (N, X, Y, Z) bool, one per prompt; all false where the structure was annotated but lies outside.
+    prompts : tuple[TrainingPrompt, ...]
+        N prompts.
+    source : str
+        File and line of the record, for errors; never a patient's name.
     """
 
     image: Tensor

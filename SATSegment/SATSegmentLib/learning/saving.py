@@ -16,7 +16,8 @@ def save_atomically(content: Mapping[str, Any], path: Path) -> None:
 
     Raises
     ------
-    OutputError: it cannot be written.
+    OutputError
+        It cannot be written.
     """
     with atomic_path(path, overwrite=True) as temporary, temporary.open("wb") as file:
         sink = _Sink(file)

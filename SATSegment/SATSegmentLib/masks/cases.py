@@ -35,12 +35,17 @@ class Case:
 
     Attributes
     ----------
-    name: of the file or folder, without its ending.
-    names: structures as the files call them, with those that a file says were looked for and not found.
-    open: reads what the structures share, and returns the reader of a single one by its name, on a grid where it is a
+    name : str
+        Of the file or folder, without its ending.
+    names : tuple[str, ...]
+        Structures as the files call them, with those that a file says were looked for and not found.
+    open : Callable[[], ReadMask]
+        Reads what the structures share, and returns the reader of a single one by its name, on a grid where it is a
         DICOM object (see `open_masks`).
-    needs_grid: whether the masks are contours, which have no voxels without a scan's grid.
-    ignores: whether the reader also knows the name `IGNORE`: voxels that nobody annotated.
+    needs_grid : bool
+        Whether the masks are contours, which have no voxels without a scan's grid.
+    ignores : bool
+        Whether the reader also knows the name `IGNORE`: voxels that nobody annotated.
     """
 
     name: str
@@ -55,13 +60,16 @@ def find_cases(path: str | os.PathLike[str], table: str | os.PathLike[str] | Non
 
     Parameters
     ----------
-    path: a file or folder; see the module.
-    table: names of a label map's values, JSON or CSV; where None, `labels.json`, `labels.csv` or nnU-Net's
+    path : str | os.PathLike[str]
+        A file or folder; see the module.
+    table : str | os.PathLike[str] | None, optional
+        Names of a label map's values, JSON or CSV; where None, `labels.json`, `labels.csv` or nnU-Net's
         `dataset.json` is taken from the folder.
 
     Raises
     ------
-    SATSegmentError: nothing there, or it cannot be told what the files are.
+    SATSegmentError
+        Nothing there, or it cannot be told what the files are.
     """
     path = Path(path).expanduser()
     names = read_table(Path(table).expanduser()) if table is not None else None
@@ -97,7 +105,8 @@ def read_table(path: Path) -> Table:
 
     Raises
     ------
-    SATSegmentError: the file cannot be read or understood.
+    SATSegmentError
+        The file cannot be read or understood.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")

@@ -23,7 +23,8 @@ class PlanePaster:
 
     Attributes
     ----------
-    mask : np.ndarray
+    mask
+        np.ndarray
         bool, KJI.
     """
 

@@ -21,10 +21,14 @@ class CatalogEntry:
 
     Attributes
     ----------
-    name: what to ask for ("sat-nano").
-    title, about: for people.
-    embedded: whether it comes with this project.
-    repository, network, text_encoder, tokenizer: where its authors publish it (Hugging Face);
+    name : str
+        What to ask for ("sat-nano").
+    title, about : str
+        For people.
+    embedded : bool
+        Whether it comes with this project.
+    repository, network, text_encoder, tokenizer : str
+        Where its authors publish it (Hugging Face);
         empty for an embedded model.
     """
 
@@ -94,7 +98,8 @@ def find_model(folder_or_name: str | Path) -> Path:
 
     Raises
     ------
-    ModelNotFound: neither a folder nor an installed model.
+    ModelNotFound
+        Neither a folder nor an installed model.
     """
     for entry in catalog():
         if entry.name == str(folder_or_name).lower():

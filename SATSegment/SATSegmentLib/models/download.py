@@ -43,9 +43,12 @@ class Wanted:
 
     Attributes
     ----------
-    repository: "owner/name".
-    path: of the file in the repository.
-    optional: no error where the repository lacks it.
+    repository : str
+        "owner/name".
+    path : str
+        Of the file in the repository.
+    optional : bool
+        No error where the repository lacks it.
     """
 
     repository: str
@@ -72,17 +75,22 @@ def fetch(
 
     Parameters
     ----------
-    spare_bytes: free disk space that is to remain when all is downloaded.
+    spare_bytes : int, optional
+        Free disk space that is to remain when all is downloaded.
 
     Returns
     -------
-    The files, in order, without the optional ones that do not exist.
+    list[Path]
+        The files, in order, without the optional ones that do not exist.
 
     Raises
     ------
-    DownloadError: the server cannot be reached, lacks a file, or sent a damaged one.
-    OutputError: the disk is full, or the folder cannot be written. What is downloaded so far is kept.
-    Cancelled: `cancel` said so; what is downloaded so far is kept.
+    DownloadError
+        The server cannot be reached, lacks a file, or sent a damaged one.
+    OutputError
+        The disk is full, or the folder cannot be written. What is downloaded so far is kept.
+    Cancelled
+        `cancel` said so; what is downloaded so far is kept.
     """
     remotes = [remote for one in wanted if (remote := _look_up(one)) is not None]
     try:

@@ -35,14 +35,22 @@ class ModelDescription:
 
     Attributes
     ----------
-    name: for people ("SAT-Nano").
-    window: voxels of a window along the oriented axes.
-    spacing: millimetres of a voxel along the oriented axes.
-    orientations: axis orders the model was trained in.
-    network_sha256: of the checkpoint the network was converted from.
-    text_sha256: of the text checkpoint it was trained with; empty where none was given.
-    network_file_sha256: of network.safetensors itself, so that another network cannot take its place unnoticed.
-    family: models of one family are prepared and prompted in the same way.
+    name : str
+        For people ("SAT-Nano").
+    window : tuple[int, int, int]
+        Voxels of a window along the oriented axes.
+    spacing : tuple[float, float, float]
+        Millimetres of a voxel along the oriented axes.
+    orientations : tuple[Orientation, ...]
+        Axis orders the model was trained in.
+    network_sha256 : str
+        Of the checkpoint the network was converted from.
+    text_sha256 : str
+        Of the text checkpoint it was trained with; empty where none was given.
+    network_file_sha256 : str
+        Of network.safetensors itself, so that another network cannot take its place unnoticed.
+    family : str
+        Models of one family are prepared and prompted in the same way.
     """
 
     name: str
@@ -64,8 +72,10 @@ def read_description(folder: Path) -> ModelDescription:
 
     Raises
     ------
-    ModelNotFound: the folder is not a converted model.
-    CheckpointError: model.json is damaged, or of a family this code does not know.
+    ModelNotFound
+        The folder is not a converted model.
+    CheckpointError
+        model.json is damaged, or of a family this code does not know.
     """
     path = folder / DESCRIPTION_FILE
     if not path.is_file():

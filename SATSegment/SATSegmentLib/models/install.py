@@ -125,12 +125,15 @@ class Installer:
 
         Parameters
         ----------
-        consent: whether the user has read `notice` and agreed. There is no default on purpose.
+        consent : bool
+            Whether the user has read `notice` and agreed. There is no default on purpose.
 
         Raises
         ------
-        ConsentError: without consent; nothing was fetched.
-        DownloadError, OutputError, CheckpointError, Cancelled, EngineError: the model is not installed.
+        ConsentError
+            Without consent; nothing was fetched.
+        DownloadError, OutputError, CheckpointError, Cancelled, EngineError
+            The model is not installed.
         """
         if not consent:
             raise ConsentError(f"{entry.title} was not downloaded.", "Read the notice and agree to it first.")
@@ -173,13 +176,16 @@ class Installer:
 
         Parameters
         ----------
-        source: a folder with the released files and the tokenizer's files anywhere below it, or a model folder
+        source : Path
+            A folder with the released files and the tokenizer's files anywhere below it, or a model folder
             that another machine has converted. It is only read.
 
         Raises
         ------
-        ModelNotFound: files are missing; the message names them.
-        CheckpointError, OutputError, Cancelled, EngineError: the model is not installed.
+        ModelNotFound
+            Files are missing; the message names them.
+        CheckpointError, OutputError, Cancelled, EngineError
+            The model is not installed.
         """
         converted = _find_converted(source, entry)
         if converted is not None:
@@ -207,11 +213,13 @@ class Installer:
 
         Returns
         -------
-        {"device", "name", "torch", "memory_bytes"}: what it ran on.
+        dict[str, Any]
+            {"device", "name", "torch", "memory_bytes"}: what it ran on.
 
         Raises
         ------
-        DeviceError: the device does not compute; EngineError: PyTorch is missing.
+        DeviceError
+            The device does not compute; EngineError: PyTorch is missing.
         """
         return dict(self._do("check_device", {"device": device}))
 
@@ -245,7 +253,8 @@ def delete(entry: CatalogEntry) -> None:
 
     Raises
     ------
-    OutputError: it comes with SATSegment, or may not be removed.
+    OutputError
+        It comes with SATSegment, or may not be removed.
     """
     if entry.embedded:
         raise OutputError(f"{entry.title} comes with SATSegment and stays.")

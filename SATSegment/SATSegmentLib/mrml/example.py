@@ -23,8 +23,10 @@ def exampleOf(volumeNode: Any, segmentationNode: Any, segmentId: str) -> Example
 
     Raises
     ------
-    ScanError: no volume, no such segment, or nothing of the segment lies in the volume.
-    GeometryError: volume or segmentation is under a transform that is not linear.
+    ScanError
+        No volume, no such segment, or nothing of the segment lies in the volume.
+    GeometryError
+        Volume or segmentation is under a transform that is not linear.
     """
     image = imageFromVolume(volumeNode)
     segment = None if segmentationNode is None else segmentationNode.GetSegmentation().GetSegment(segmentId)

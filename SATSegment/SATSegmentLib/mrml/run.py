@@ -26,11 +26,16 @@ class RunOutput:
 
     Attributes
     ----------
-    segmentationNode: where the segments are.
-    results: one per prompt, in their order, without masks that anybody needs any more.
-    written: which segments were made, what was not found.
-    threshold: of the run.
-    undo: takes it back.
+    segmentationNode : Any
+        Where the segments are.
+    results : tuple[SegmentResult, ...]
+        One per prompt, in their order, without masks that anybody needs any more.
+    written : WrittenSegments
+        Which segments were made, what was not found.
+    threshold : float
+        Of the run.
+    undo : RunUndo
+        Takes it back.
     """
 
     segmentationNode: Any
@@ -45,14 +50,19 @@ class VolumeRun:
 
     Parameters
     ----------
-    volumeNode: the scan.
-    prompts: what is asked for.
-    options: how.
-    segmentationNode: where the segments go; a new node by default.
+    volumeNode : Any
+        The scan.
+    prompts : Sequence[Prompt]
+        What is asked for.
+    options : RunOptions
+        How.
+    segmentationNode : Any, optional
+        Where the segments go; a new node by default.
 
     Raises
     ------
-    ScanError, GeometryError: the scan or the target cannot be used; nobody has waited yet.
+    ScanError, GeometryError
+        The scan or the target cannot be used; nobody has waited yet.
     """
 
     def __init__(
@@ -93,8 +103,10 @@ class VolumeRun:
 
         Raises
         ------
-        ScanError: the scan is gone, or is not what it was when the run began; nothing was changed.
-        GeometryError: as `writeResults`.
+        ScanError
+            The scan is gone, or is not what it was when the run began; nothing was changed.
+        GeometryError
+            As `writeResults`.
         """
         self._checkUnchanged()
         node, volumeNode = self._segmentationNode, self._volumeNode

@@ -29,10 +29,14 @@ class WrittenSegments:
 
     Attributes
     ----------
-    segmentIds: ids of the segments that were made or replaced, in the order of the results.
-    notFound: texts of the prompts whose result was empty; nothing was made for them.
-    removedIds: ids of segments of earlier runs whose prompt found nothing this time; they are gone.
-    unknown: texts of the prompts that the model has no answer to; it did not look for them.
+    segmentIds : tuple[str, ...]
+        Ids of the segments that were made or replaced, in the order of the results.
+    notFound : tuple[str, ...]
+        Texts of the prompts whose result was empty; nothing was made for them.
+    removedIds : tuple[str, ...]
+        Ids of segments of earlier runs whose prompt found nothing this time; they are gone.
+    unknown : tuple[str, ...]
+        Texts of the prompts that the model has no answer to; it did not look for them.
     """
 
     segmentIds: tuple[str, ...]
@@ -46,7 +50,8 @@ def createSegmentation(volumeNode: Any, name: str = "") -> Any:
 
     Parameters
     ----------
-    name: "<volume> segmentation" by default.
+    name : str, optional
+        "<volume> segmentation" by default.
     """
     scene = volumeNode.GetScene()
     _registerConverters()
@@ -78,14 +83,19 @@ def writeResults(
 
     Parameters
     ----------
-    segmentationNode: where to; see `createSegmentation`.
-    volumeNode: the scan that the results belong to.
-    style: colour and codes for a prompt.
-    algorithm: name of the model, kept on each segment for DICOM.
+    segmentationNode : Any
+        Where to; see `createSegmentation`.
+    volumeNode : Any
+        The scan that the results belong to.
+    style : Callable[[Prompt], SegmentStyle], optional
+        Colour and codes for a prompt.
+    algorithm : str, optional
+        Name of the model, kept on each segment for DICOM.
 
     Raises
     ------
-    GeometryError: the segmentation has segments and lies under another transform than the volume,
+    GeometryError
+        The segmentation has segments and lies under another transform than the volume,
         or keeps its segments as surfaces; nothing was changed.
     """
     checkVolume(volumeNode)
@@ -130,8 +140,10 @@ def checkTarget(segmentationNode: Any, volumeNode: Any) -> None:
 
     Raises
     ------
-    ScanError: the volume is in no scene.
-    GeometryError: it has segments and lies under another transform than the volume, or keeps them as surfaces.
+    ScanError
+        The volume is in no scene.
+    GeometryError
+        It has segments and lies under another transform than the volume, or keeps them as surfaces.
     """
     if volumeNode.GetScene() is None:
         raise ScanError(f"{volumeNode.GetName()} is in no scene.", "Add the volume to a scene first.")

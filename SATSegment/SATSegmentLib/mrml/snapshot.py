@@ -77,7 +77,8 @@ class NodeSnapshot:
 
     Parameters
     ----------
-    segmentationNode : vtkMRMLSegmentationNode
+    segmentationNode : Any
+        vtkMRMLSegmentationNode
     segmentIds : iterable of str
         The segments to keep; one that is not there is remembered as not being there.
     """

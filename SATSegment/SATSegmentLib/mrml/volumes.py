@@ -23,8 +23,10 @@ def imageFromVolume(volumeNode: Any) -> Image:
 
     Raises
     ------
-    ScanError: no volume, no voxels, a label map, colour or vector voxels.
-    GeometryError: the volume is under a non-linear transform.
+    ScanError
+        No volume, no voxels, a label map, colour or vector voxels.
+    GeometryError
+        The volume is under a non-linear transform.
     """
     checkVolume(volumeNode)
     imageData = volumeNode.GetImageData()
@@ -40,7 +42,8 @@ def checkVolume(volumeNode: Any) -> None:
 
     Raises
     ------
-    ScanError, GeometryError: as `imageFromVolume`.
+    ScanError, GeometryError
+        As `imageFromVolume`.
     """
     if volumeNode is None or not volumeNode.IsA("vtkMRMLScalarVolumeNode"):
         raise ScanError("No volume is chosen.", "Choose a scan that is loaded in Slicer.")

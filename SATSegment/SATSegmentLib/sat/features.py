@@ -18,9 +18,12 @@ class Features:
 
     Attributes
     ----------
-    tokens: (B, T, query_dim) float32, one token per cell of the coarsest grid, x slowest, z fastest.
-    voxels: (B, C, X, Y, Z) in the encoder's precision, one vector per voxel; or uint8.
-    scale, offset: (C,) float32 where voxels are uint8, and a feature is voxel * scale + offset.
+    tokens : Tensor
+        (B, T, query_dim) float32, one token per cell of the coarsest grid, x slowest, z fastest.
+    voxels : Tensor
+        (B, C, X, Y, Z) in the encoder's precision, one vector per voxel; or uint8.
+    scale, offset : Tensor | None
+        (C,) float32 where voxels are uint8, and a feature is voxel * scale + offset.
     """
 
     tokens: Tensor

@@ -29,8 +29,10 @@ class SATNetwork(nn.Module):
 
     Parameters
     ----------
-    architecture: widths and depths.
-    window: voxels of a window along the three axes of the oriented grid (R-L, P-A, I-S for RAS);
+    architecture : Spec
+        Widths and depths.
+    window : Triple
+        Voxels of a window along the three axes of the oriented grid (R-L, P-A, I-S for RAS);
         each a multiple of `architecture.downsampling`. The position code is built from it.
     """
 
@@ -74,7 +76,8 @@ class SATNetwork(nn.Module):
 
         Parameters
         ----------
-        window: (B, 1, X, Y, Z), preprocessed intensities; X, Y, Z as the network's `window`.
+        window : Tensor
+            (B, 1, X, Y, Z), preprocessed intensities; X, Y, Z as the network's `window`.
         """
         if tuple(window.shape[1:]) != (1, *self.window):
             raise ValueError(f"encode() takes (B, 1, {self.window}), not {tuple(window.shape)}.")
@@ -87,12 +90,15 @@ class SATNetwork(nn.Module):
 
         Parameters
         ----------
-        tokens: (B, T, query_dim), from `encode`.
-        queries: (N, query_dim) text queries; they do not influence each other.
+        tokens : Tensor
+            (B, T, query_dim), from `encode`.
+        queries : Tensor
+            (N, query_dim) text queries; they do not influence each other.
 
         Returns
         -------
-        (B, N, C) float32, C the channels of `Features.voxels`.
+        Tensor
+            (B, N, C) float32, C the channels of `Features.voxels`.
         """
         seen = self.transformer_decoder.project(tokens, self.position_code)
         chunks = []
@@ -107,8 +113,10 @@ class SATNetwork(nn.Module):
 
         Parameters
         ----------
-        features: from `encode`.
-        queries: (N, query_dim) text queries.
+        features : Features
+            From `encode`.
+        queries : Tensor
+            (N, query_dim) text queries.
         """
         return mask_logits(features.dequantize(), self.embed_masks(features.tokens, queries))
 

@@ -12,7 +12,8 @@ def beside(header: Path, name: str) -> Path:
 
     Raises
     ------
-    ScanError: it lies outside of the header's folder, or is not there.
+    ScanError
+        It lies outside of the header's folder, or is not there.
     """
     folder = header.parent.resolve()
     try:

@@ -26,10 +26,14 @@ class Choice:
 
     Attributes
     ----------
-    series : number of its series for `series`, counted from 1; None where there is one only.
-    volume : its number for `volume`, counted from 1; None where the series has one only.
-    text : the series and what tells the volume apart, for people.
-    problem : why it cannot be segmented; empty where it can.
+    series : int | None
+        Number of its series for `series`, counted from 1; None where there is one only.
+    volume : int | None
+        Its number for `volume`, counted from 1; None where the series has one only.
+    text : str
+        The series and what tells the volume apart, for people.
+    problem : str
+        Why it cannot be segmented; empty where it can.
     """
 
     series: int | None
@@ -44,21 +48,43 @@ class Inspection:
 
     Attributes
     ----------
-    path : file or folder.
-    format : "NIfTI-1", "NRRD", "DICOM", ...
-    choices : the volumes of a DICOM folder or file.
-    others : DICOM objects that were passed over, each with its file.
-    frames : number of frames of a 4-D file; 1 otherwise.
-    size_ijk, spacing_mm, extent_mm, axes, tilt_degrees : the grid of the chosen volume; empty or None where none is
+    path : str
+        File or folder.
+    format : str
+        "NIfTI-1", "NRRD", "DICOM", ...
+    choices : tuple[Choice, ...]
+        The volumes of a DICOM folder or file.
+    others : tuple[str, ...]
+        DICOM objects that were passed over, each with its file.
+    frames : int
+        Number of frames of a 4-D file; 1 otherwise.
+    size_ijk : tuple[int, ...]
+        The grid of the chosen volume; empty or None where none is
+    spacing_mm : tuple[float, ...]
+        The grid of the chosen volume; empty or None where none is
+    extent_mm : tuple[float, ...]
+        The grid of the chosen volume; empty or None where none is
+    axes : str
+        The grid of the chosen volume; empty or None where none is
+    tilt_degrees : float | None
+        The grid of the chosen volume; empty or None where none is
         chosen. `axes` are the sides of the patient that I, J and K run towards ("LPS").
-    modality : the modality SAT would need; None where nothing says it.
-    modality_reason : what says it.
-    unit : of the values.
-    value_range : lowest and highest value; None where no volume is chosen.
-    suv : for PET, why there is or is not an SUV by body weight; otherwise empty.
-    doubts : what the file leaves open.
-    problem : why the scan cannot be segmented as it is given; empty where it can.
-    remedy : what to do about it.
+    modality : Modality | None
+        The modality SAT would need; None where nothing says it.
+    modality_reason : str
+        What says it.
+    unit : str
+        Of the values.
+    value_range : tuple[float, float] | None
+        Lowest and highest value; None where no volume is chosen.
+    suv : str
+        For PET, why there is or is not an SUV by body weight; otherwise empty.
+    doubts : tuple[Doubt, ...]
+        What the file leaves open.
+    problem : str
+        Why the scan cannot be segmented as it is given; empty where it can.
+    remedy : str
+        What to do about it.
     """
 
     path: str
@@ -94,11 +120,19 @@ def inspect_scan(
 
     Parameters
     ----------
-    path, frame, series, volume : as `read_scan`.
+    path : str | os.PathLike[str]
+        As `read_scan`.
+    frame : int | None, optional
+        As `read_scan`.
+    series : str | int | None, optional
+        As `read_scan`.
+    volume : int | None, optional
+        As `read_scan`.
 
     Raises
     ------
-    ScanError : there is nothing at the path, or it is no scan at all.
+    ScanError
+        There is nothing at the path, or it is no scan at all.
     """
     path = checked_path(path)
     if is_dicom_path(path):

@@ -49,8 +49,10 @@ def open_metaimage(path: Path) -> OpenScan:
 
     Raises
     ------
-    ScanError: damaged, 2-D, colour, a data file in another folder.
-    GeometryError: axes without direction or length.
+    ScanError
+        Damaged, 2-D, colour, a data file in another folder.
+    GeometryError
+        Axes without direction or length.
     """
     fields, begin = _fields(path)
     sizes = [int(n) for n in _numbers(path, fields, "DimSize")]

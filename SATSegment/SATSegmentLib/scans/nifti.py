@@ -63,8 +63,10 @@ def open_nifti(path: Path) -> OpenScan:
 
     Raises
     ------
-    ScanError: no NIfTI at all, a damaged header, colour, complex numbers.
-    GeometryError: zero, negative or missing voxel sizes, a transform that mirrors the other one.
+    ScanError
+        No NIfTI at all, a damaged header, colour, complex numbers.
+    GeometryError
+        Zero, negative or missing voxel sizes, a transform that mirrors the other one.
     """
     header_path, data_path = _pair(path)
     try:

@@ -27,12 +27,18 @@ class Place:
 
     Attributes
     ----------
-    qform_code, sform_code : which transforms there are (above zero).
-    pixdim : eight numbers; the first is the sign of the third axis, the next three the voxel edges.
-    quaternion, offset : of the qform.
-    srow : 3x4, the sform.
-    millimetres : in one of the file's units of length.
-    size : voxels along I, J, K.
+    qform_code, sform_code : int
+        Which transforms there are (above zero).
+    pixdim : np.ndarray
+        Eight numbers; the first is the sign of the third axis, the next three the voxel edges.
+    quaternion, offset : np.ndarray
+        Of the qform.
+    srow : np.ndarray
+        3x4, the sform.
+    millimetres : float
+        In one of the file's units of length.
+    size : tuple[int, int, int]
+        Voxels along I, J, K.
     """
 
     qform_code: int
@@ -58,7 +64,8 @@ def place(path: Path, header: Place) -> Placed:
 
     Raises
     ------
-    GeometryError: a transform is not one, or the two mirror each other: then nobody can tell left from right.
+    GeometryError
+        A transform is not one, or the two mirror each other: then nobody can tell left from right.
     """
     scale = np.diag([header.millimetres] * 3 + [1.0])
     with np.errstate(invalid="ignore"):  # what is no number is refused by `_checked`

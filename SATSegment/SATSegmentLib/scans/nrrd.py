@@ -45,8 +45,10 @@ def open_nrrd(path: Path) -> OpenScan:
 
     Raises
     ------
-    ScanError: damaged, a segmentation, colour, complex numbers, a data file in another folder.
-    GeometryError: axes without direction or length.
+    ScanError
+        Damaged, a segmentation, colour, complex numbers, a data file in another folder.
+    GeometryError
+        Axes without direction or length.
     """
     import nrrd
 

@@ -17,13 +17,20 @@ class OpenScan:
 
     Attributes
     ----------
-    path : the file.
-    kind : its format, in words.
-    size_ijk : voxels along I, J, K.
-    frames : number of volumes; 1 where it is 3-D.
-    ijk_to_ras : 4x4 affine in millimetres; not yet checked for right angles.
-    doubts : what the header leaves open.
-    load : reads one frame, counted from 0, as a KJI array.
+    path : Path
+        The file.
+    kind : str
+        Its format, in words.
+    size_ijk : tuple[int, int, int]
+        Voxels along I, J, K.
+    frames : int
+        Number of volumes; 1 where it is 3-D.
+    ijk_to_ras : np.ndarray
+        4x4 affine in millimetres; not yet checked for right angles.
+    doubts : tuple[Doubt, ...]
+        What the header leaves open.
+    load : Callable[[int], np.ndarray]
+        Reads one frame, counted from 0, as a KJI array.
     """
 
     path: Path

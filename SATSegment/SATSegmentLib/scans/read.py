@@ -40,17 +40,24 @@ def read_scan(
 
     Parameters
     ----------
-    path : file or folder; `~` is expanded.
-    frame : which frame of a 4-D file to take, counted from 0.
-    series : which DICOM series of a folder with several: its number in the list that the error
+    path : str | os.PathLike[str]
+        File or folder; `~` is expanded.
+    frame : int | None, optional
+        Which frame of a 4-D file to take, counted from 0.
+    series : str | int | None, optional
+        Which DICOM series of a folder with several: its number in the list that the error
         gives, or its SeriesInstanceUID.
-    volume : which volume of a DICOM series with several (echoes, time points, b-values), counted from 1.
-    pet_unit : "stored", or "suvbw", "suvlbm", "suvlbm-janma" for PET in SUV; see Docs/dicom.md.
+    volume : int | None, optional
+        Which volume of a DICOM series with several (echoes, time points, b-values), counted from 1.
+    pet_unit : str, optional
+        "stored", or "suvbw", "suvlbm", "suvlbm-janma" for PET in SUV; see Docs/dicom.md.
 
     Raises
     ------
-    ScanError : missing, unreadable, cut off, 2-D, colour, 4-D without `frame`, several series or volumes.
-    GeometryError : spacing that is zero or negative, sheared axes, uneven slices.
+    ScanError
+        Missing, unreadable, cut off, 2-D, colour, 4-D without `frame`, several series or volumes.
+    GeometryError
+        Spacing that is zero or negative, sheared axes, uneven slices.
     """
     path = checked_path(path)
     if is_dicom_path(path):
@@ -77,7 +84,8 @@ def open_scan(path: Path) -> OpenScan:
 
     Raises
     ------
-    ScanError, GeometryError : as `read_scan`, but for what only the voxels show.
+    ScanError, GeometryError
+        As `read_scan`, but for what only the voxels show.
     """
     from SATSegmentLib.scans import metaimage, nifti, nrrd
 
@@ -100,7 +108,8 @@ def checked_path(path: str | os.PathLike[str]) -> Path:
 
     Raises
     ------
-    ScanError : it is not, or its name cannot be handed to the reading libraries.
+    ScanError
+        It is not, or its name cannot be handed to the reading libraries.
     """
     path = Path(path).expanduser()
     try:

@@ -23,9 +23,12 @@ class Layer:
 
     Attributes
     ----------
-    labels: uint8, KJI, 0 where no segment is; a view, not contiguous in memory.
-    box: where `labels` lie in the scan's array, KJI.
-    members: index of each segment in the packed sequence, and its value in `labels`.
+    labels : np.ndarray
+        uint8, KJI, 0 where no segment is; a view, not contiguous in memory.
+    box : Box
+        Where `labels` lie in the scan's array, KJI.
+    members : tuple[tuple[int, int], ...]
+        Index of each segment in the packed sequence, and its value in `labels`.
     """
 
     labels: np.ndarray

@@ -20,8 +20,10 @@ class SegmentStyle:
 
     Attributes
     ----------
-    color: red, green, blue, 0..255.
-    terminology: Slicer's terminology entry (seven fields divided by `~`); empty where there is none.
+    color : tuple[int, int, int]
+        Red, green, blue, 0..255.
+    terminology : str
+        Slicer's terminology entry (seven fields divided by `~`); empty where there is none.
     """
 
     color: tuple[int, int, int]

@@ -46,11 +46,13 @@ def install(purpose: Purpose, progress: Callable[[str], None] | None = None) -> 
 
     Parameters
     ----------
-    progress: told what is being installed.
+    progress : Callable[[str], None] | None, optional
+        Told what is being installed.
 
     Raises
     ------
-    SetupError: the PyTorch extension or the installer is absent, the user declined, or it failed.
+    SetupError
+        The PyTorch extension or the installer is absent, the user declined, or it failed.
     """
     wanted = missing(purpose)
     if TORCH in wanted:

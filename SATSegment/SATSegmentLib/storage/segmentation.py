@@ -43,14 +43,19 @@ def write_segmentation(
 
     Parameters
     ----------
-    image: the scan; its voxels are not used, only its shape and its place.
-    style: colour and codes for a prompt.
-    algorithm: name of the model, kept on each segment for DICOM.
-    overwrite: whether an older file may be replaced.
+    image : Image
+        The scan; its voxels are not used, only its shape and its place.
+    style : Callable[[Prompt], SegmentStyle], optional
+        Colour and codes for a prompt.
+    algorithm : str, optional
+        Name of the model, kept on each segment for DICOM.
+    overwrite : bool, optional
+        Whether an older file may be replaced.
 
     Raises
     ------
-    OutputError: see `atomic_path`; also for a name that does not end in .seg.nrrd.
+    OutputError
+        See `atomic_path`; also for a name that does not end in .seg.nrrd.
     """
     target = Path(path).expanduser()
     check_name(target)
@@ -68,7 +73,8 @@ def check_name(target: Path) -> None:
 
     Raises
     ------
-    OutputError: it does not end in .seg.nrrd.
+    OutputError
+        It does not end in .seg.nrrd.
     """
     if not target.name.lower().endswith(_SUFFIX):
         raise OutputError(f"{target.name} does not end in {_SUFFIX}.", f"Name the file something like brain{_SUFFIX}.")

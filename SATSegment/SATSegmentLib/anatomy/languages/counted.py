@@ -27,6 +27,7 @@ class Count(NamedTuple):
     letter : str
         "c", "t", "l", "s" where the text says the region with it ("L4", "LWK 4"), else empty.
     number : int
+        Int
     joint : str
         What stands between the number before and this one: "-" for a range, "/" for a level, "&" for "and".
     """

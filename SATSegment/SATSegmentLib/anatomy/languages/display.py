@@ -55,6 +55,7 @@ def with_side(name: str, side: str, language: str, gender: str = "") -> str:
     Parameters
     ----------
     name, side, language : str
+        Str
     gender : str
         "m" or "f", with "p" for a plural; empty where it is not known.
     """

@@ -74,6 +74,7 @@ class Names:
     Parameters
     ----------
     grammar : Grammar
+        Grammar
     content : str
         The table's text, from the row of titles on.
     """

@@ -31,6 +31,7 @@ class Reading(NamedTuple):
     Attributes
     ----------
     language : str
+        Str
     english : str
         The same in English: "left kidney", "L4 vertebra".
     certain : bool

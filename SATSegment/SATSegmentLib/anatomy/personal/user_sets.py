@@ -31,11 +31,13 @@ class UserSets:
 
     Parameters
     ----------
-    path: the file; it need not exist yet.
+    path : Path
+        The file; it need not exist yet.
 
     Raises
     ------
-    UserSetsError: the file is there and cannot be understood. It is left as it is.
+    UserSetsError
+        The file is there and cannot be understood. It is left as it is.
     """
 
     def __init__(self, path: Path) -> None:
@@ -69,7 +71,8 @@ class UserSets:
 
         Raises
         ------
-        KeyError: there is none of this name.
+        KeyError
+            There is none of this name.
         """
         rest = dict(self._sets)
         del rest[name]
@@ -93,7 +96,8 @@ class UserSets:
 
         Raises
         ------
-        UserSetsError: the file cannot be read or understood; nothing is changed.
+        UserSetsError
+            The file cannot be read or understood; nothing is changed.
         """
         found, _ = _read(Path(path))
         merged, names = dict(self._sets), []

@@ -53,16 +53,28 @@ class WordRecord:
 
     Attributes
     ----------
-    name: what the user calls it.
-    modality, orientation: how it is to be asked for.
-    model: name of the model it was taught to, for people.
-    model_sha256: of that model's checkpoint; the word means nothing to any other model.
-    taught: when, as ISO 8601 in UTC.
-    scans: SHA-256 of each example's voxels, so that examples can be told apart.
-    dice: how well the word finds its own examples again, one number each.
-    left_out_dice: the same for each example, with a word taught from all others; empty where there is one example.
-    start: the label whose query the fit began with; empty where there was none.
-    software: what made it.
+    name : str
+        What the user calls it.
+    modality : Modality
+        How it is to be asked for.
+    orientation : Orientation
+        How it is to be asked for.
+    model : str
+        Name of the model it was taught to, for people.
+    model_sha256 : str
+        Of that model's checkpoint; the word means nothing to any other model.
+    taught : str
+        When, as ISO 8601 in UTC.
+    scans : tuple[str, ...]
+        SHA-256 of each example's voxels, so that examples can be told apart.
+    dice : tuple[float, ...]
+        How well the word finds its own examples again, one number each.
+    left_out_dice : tuple[float, ...]
+        The same for each example, with a word taught from all others; empty where there is one example.
+    start : str
+        The label whose query the fit began with; empty where there was none.
+    software : str
+        What made it.
     """
 
     name: str
@@ -104,7 +116,8 @@ class WordFile:
 
     Attributes
     ----------
-    own: whether it is in the user's own folder, and so the user's to delete.
+    own : bool
+        Whether it is in the user's own folder, and so the user's to delete.
     """
 
     path: Path
@@ -175,7 +188,8 @@ def read_record(path: Path) -> WordRecord:
 
     Raises
     ------
-    WordError: missing, damaged, or something else.
+    WordError
+        Missing, damaged, or something else.
     """
     try:
         if path.stat().st_size > _MAX_BYTES:
@@ -193,7 +207,8 @@ def record_in(content: bytes) -> WordRecord:
 
     Raises
     ------
-    WordError: damaged, or something else.
+    WordError
+        Damaged, or something else.
     """
     try:
         if len(content) > _MAX_BYTES:
@@ -222,7 +237,8 @@ def word_contents(prompts: Iterable[Prompt]) -> tuple[bytes, ...]:
 
     Raises
     ------
-    WordError: a file cannot be read.
+    WordError
+        A file cannot be read.
     """
     files = [one for prompt in prompts if is_taught(prompt) for one in find_words(prompt.text, prompt.modality)]
     try:
@@ -245,8 +261,10 @@ def save_word(content: bytes, folder: Path | None = None) -> WordFile:
 
     Raises
     ------
-    WordError: it is no word.
-    OutputError: the folder cannot be written to.
+    WordError
+        It is no word.
+    OutputError
+        The folder cannot be written to.
     """
     record = record_in(content)
     path = word_path(record, folder or own_folder())
@@ -260,7 +278,8 @@ def delete_word(name: str, modality: Modality | None = None) -> tuple[WordFile, 
 
     Raises
     ------
-    WordError: there is none, or it is the site's.
+    WordError
+        There is none, or it is the site's.
     """
     key = name_key(name)
     named = [one for one in word_files() if name_key(one.record.name) == key]
@@ -285,7 +304,8 @@ def own_folder() -> Path:
 
     Raises
     ------
-    OutputError: it cannot be made.
+    OutputError
+        It cannot be made.
     """
     home = words_home()
     try:

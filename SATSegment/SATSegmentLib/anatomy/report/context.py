@@ -47,10 +47,14 @@ class Context(NamedTuple):
 
     Attributes
     ----------
-    negated: said not to be there.
-    uncertain: only possible.
-    historical: of the past.
-    removed: there once and taken out; then it is negated and historical as well.
+    negated : bool
+        Said not to be there.
+    uncertain : bool
+        Only possible.
+    historical : bool
+        Of the past.
+    removed : bool
+        There once and taken out; then it is negated and historical as well.
     """
 
     negated: bool = False
@@ -64,9 +68,12 @@ class Target(NamedTuple):
 
     Attributes
     ----------
-    is_finding: a lesion, rather than a part of the body that is there anyway.
-    is_operation: a word like "nephrectomy": of the past by itself.
-    removes: an operation that left nothing.
+    is_finding : bool
+        A lesion, rather than a part of the body that is there anyway.
+    is_operation : bool
+        A word like "nephrectomy": of the past by itself.
+    removes : bool
+        An operation that left nothing.
     """
 
     first: int
@@ -81,10 +88,14 @@ def judge(text: str, tokens: Sequence[Token], targets: Sequence[Target], section
 
     Parameters
     ----------
-    text: the whole report, in small letters and of the length of the original.
-    tokens: the sentence's tokens.
-    targets: what is mentioned, in order.
-    section: the section the sentence stands in.
+    text : str
+        The whole report, in small letters and of the length of the original.
+    tokens : Sequence[Token]
+        The sentence's tokens.
+    targets : Sequence[Target]
+        What is mentioned, in order.
+    section : Section
+        The section the sentence stands in.
     """
     if not targets:
         return []

@@ -36,11 +36,16 @@ class Named(NamedTuple):
 
     Attributes
     ----------
-    labels: exact trained strings; empty where the words name something SAT cannot do in this modality.
-    exact: False where the label only holds what was named, or is the nearest kind of it.
-    is_finding: whether the labels are lesions.
-    is_like_finding: whether they are anatomy that is mentioned like a lesion ("no lymph nodes").
-    is_of_organ: whether an organ may be named by shorter words inside, where `labels` is empty.
+    labels : tuple[str, ...]
+        Exact trained strings; empty where the words name something SAT cannot do in this modality.
+    exact : bool
+        False where the label only holds what was named, or is the nearest kind of it.
+    is_finding : bool
+        Whether the labels are lesions.
+    is_like_finding : bool
+        Whether they are anatomy that is mentioned like a lesion ("no lymph nodes").
+    is_of_organ : bool
+        Whether an organ may be named by shorter words inside, where `labels` is empty.
     """
 
     labels: tuple[str, ...]
@@ -97,10 +102,16 @@ class Names:
 
         Parameters
         ----------
-        key: the words, as in `has`.
-        side: "left", "right", "both" or "".
-        plural: whether one of the words was a plural.
-        around, sentence: the report and the sentence in small letters, for names whose meaning they tell.
+        key : str
+            The words, as in `has`.
+        side : str
+            "left", "right", "both" or "".
+        plural : bool
+            Whether one of the words was a plural.
+        around : Surroundings
+            The report and the sentence in small letters, for names whose meaning they tell.
+        sentence : str
+            The report and the sentence in small letters, for names whose meaning they tell.
         """
         if key in self._never:
             return Named((), False, False)

@@ -28,19 +28,29 @@ class Mention:
 
     Attributes
     ----------
-    start, end: characters of the report, end exclusive; mentions never overlap.
-    text: the words themselves, `report[start:end]`.
-    labels: exact trained strings; several where the words name several ("left 5th through 7th ribs").
-    side: "left", "right", "both", or "" where none is said. A label of both sides may be on one side only: the
+    start, end : int
+        Characters of the report, end exclusive; mentions never overlap.
+    text : str
+        The words themselves, `report[start:end]`.
+    labels : tuple[str, ...]
+        Exact trained strings; several where the words name several ("left 5th through 7th ribs").
+    side : str
+        "left", "right", "both", or "" where none is said. A label of both sides may be on one side only: the
         text "left pleural effusion" has the label "lung effusion" and the side "left".
-    negated: said not to be there ("no pleural effusion", "the left kidney is absent"). The place of a negated finding
+    negated : bool
+        Said not to be there ("no pleural effusion", "the left kidney is absent"). The place of a negated finding
         is not negated: "no lesion in the spleen" leaves the spleen there.
-    uncertain: a finding that is only possible, suspected, asked for or not excluded.
-    historical: of the past: removed, treated, in the history or comparison section.
-    certainty: the one word for the three: "removed" where it was there and has been taken out (after "left nephrectomy"
+    uncertain : bool
+        A finding that is only possible, suspected, asked for or not excluded.
+    historical : bool
+        Of the past: removed, treated, in the history or comparison section.
+    certainty : Certainty
+        The one word for the three: "removed" where it was there and has been taken out (after "left nephrectomy"
         the left kidney is negated and historical), else "absent", "historical", "uncertain" or "present".
-    exact: False where the words name a part or a kind of the label ("sigmoid colon", "hepatocellular carcinoma").
-    sentence: start and end of the sentence in the report.
+    exact : bool
+        False where the words name a part or a kind of the label ("sigmoid colon", "hepatocellular carcinoma").
+    sentence : tuple[int, int]
+        Start and end of the sentence in the report.
     """
 
     start: int
@@ -79,7 +89,8 @@ def read_report(text: str, modality: Modality) -> list[Mention]:
 
     Raises
     ------
-    ValueError: `modality` is not "ct", "mri" or "pet".
+    ValueError
+        `modality` is not "ct", "mri" or "pet".
     """
     if modality not in MODALITIES:
         raise ValueError(f"Modality must be one of {', '.join(MODALITIES)}, not {modality!r}.")

@@ -57,10 +57,14 @@ class JoinedFindings:
 
     Attributes
     ----------
-    findings: word -> kind ("metastasis" -> "mass").
-    specific: words that name a disease, and so say more than "mass".
-    organs: organ -> parts of label names that belong to it, in the order in which they are tried.
-    labels: (organ, kind) -> trained string without a side.
+    findings : dict[str, str]
+        Word -> kind ("metastasis" -> "mass").
+    specific : frozenset[str]
+        Words that name a disease, and so say more than "mass".
+    organs : dict[str, tuple[str, ...]]
+        Organ -> parts of label names that belong to it, in the order in which they are tried.
+    labels : dict[tuple[str, str], str]
+        (organ, kind) -> trained string without a side.
     """
 
     findings: dict[str, str]

@@ -26,15 +26,24 @@ class Phrase(NamedTuple):
 
     Attributes
     ----------
-    labels: exact trained strings; empty where what is named is not trained in this modality.
-    side: "left", "right", "both" or "".
-    core: first and last token of the name itself, without the side in front of it and behind it.
-    exact: whether the labels are what the words say, not the nearest to it.
-    is_finding: whether the labels are lesions.
-    is_operation: whether the words are an operation that took the labels' structures away.
-    removes: whether the operation left nothing of the labels' structures.
-    is_counted: whether it was read as ribs, vertebrae, segments or lobes.
-    reach: last token that was used up by reading it, where that is beyond `last`.
+    labels : tuple[str, ...]
+        Exact trained strings; empty where what is named is not trained in this modality.
+    side : str
+        "left", "right", "both" or "".
+    core : tuple[int, int]
+        First and last token of the name itself, without the side in front of it and behind it.
+    exact : bool
+        Whether the labels are what the words say, not the nearest to it.
+    is_finding : bool
+        Whether the labels are lesions.
+    is_operation : bool
+        Whether the words are an operation that took the labels' structures away.
+    removes : bool
+        Whether the operation left nothing of the labels' structures.
+    is_counted : bool
+        Whether it was read as ribs, vertebrae, segments or lobes.
+    reach : int
+        Last token that was used up by reading it, where that is beyond `last`.
     """
 
     first: int
@@ -55,10 +64,14 @@ class SentenceWords:
 
     Attributes
     ----------
-    tokens: with places in the report.
-    canonical: each token's word in the one spelling that names are looked up in, and whether it was a plural.
-    sentence: their text in small letters.
-    around: the report they stand in.
+    tokens : Sequence[Token]
+        With places in the report.
+    canonical
+        Each token's word in the one spelling that names are looked up in, and whether it was a plural.
+    sentence
+        Their text in small letters.
+    around : Surroundings
+        The report they stand in.
     """
 
     def __init__(self, tokens: Sequence[Token], original: str, around: Surroundings) -> None:

@@ -76,8 +76,10 @@ class Sentence:
 
     Attributes
     ----------
-    start, end: characters of the report, end exclusive.
-    section: the kind of section it stands in; "" where no heading says.
+    start, end : int
+        Characters of the report, end exclusive.
+    section : Section
+        The kind of section it stands in; "" where no heading says.
     """
 
     start: int

@@ -39,10 +39,14 @@ class NotSegmentable:
 
     Attributes
     ----------
-    concept: its name.
-    concept_id: its id in the knowledge tree; may be empty.
-    reason: why, for people: "MRI only", "not a SAT class", "trained without a side only".
-    nearest: what comes closest and was trained, best first: in this modality, else in another. May be empty.
+    concept : str
+        Its name.
+    concept_id : str
+        Its id in the knowledge tree; may be empty.
+    reason : str
+        Why, for people: "MRI only", "not a SAT class", "trained without a side only".
+    nearest : tuple[Prompt, ...]
+        What comes closest and was trained, best first: in this modality, else in another. May be empty.
     """
 
     text: str

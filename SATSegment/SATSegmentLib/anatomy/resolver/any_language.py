@@ -35,7 +35,9 @@ def resolve_any_language(text: str, modality: Modality, english: English) -> Res
     Parameters
     ----------
     text : str
-    modality : str
+        Str
+    modality : Modality
+        Str
     english : callable
         The resolver of English texts.
     """

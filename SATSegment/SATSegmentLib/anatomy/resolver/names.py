@@ -36,7 +36,8 @@ def prompts_for(
 
     Returns
     -------
-    tuple of Prompt
+    tuple[Prompt, ...]
+        tuple of Prompt
 
     Raises
     ------

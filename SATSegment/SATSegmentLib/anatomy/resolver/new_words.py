@@ -20,7 +20,8 @@ def check_name(name: str, modality: Modality) -> str:
 
     Raises
     ------
-    PromptError: it is empty, too long, or already means something to SAT in this modality.
+    PromptError
+        It is empty, too long, or already means something to SAT in this modality.
     """
     if modality not in MODALITIES:
         raise PromptError(f'"{modality}" is no modality of SAT.', "Use ct, mri or pet.")
@@ -46,9 +47,12 @@ def import_word(path: Path, overwrite: bool = False) -> WordFile:
 
     Raises
     ------
-    WordError: it is no word, or a word of this name is there already and `overwrite` is not set.
-    PromptError: its name means something else to SAT.
-    OutputError: the folder cannot be written to.
+    WordError
+        It is no word, or a word of this name is there already and `overwrite` is not set.
+    PromptError
+        Its name means something else to SAT.
+    OutputError
+        The folder cannot be written to.
     """
     path = Path(path).expanduser()
     record = read_record(path)

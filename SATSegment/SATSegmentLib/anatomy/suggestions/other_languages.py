@@ -85,8 +85,10 @@ def suggest_in_languages(text: str, modality: Modality, limit: int, guesses: boo
     ----------
     text : str
         What has been typed so far.
-    modality : str
+    modality : Modality
+        Str
     limit : int
+        Int
     guesses : bool
         Whether to look for slips of the keyboard, and for names that hold only a part of what was typed.
     """

@@ -19,23 +19,39 @@ class Suggestion:
 
     Attributes
     ----------
-    name: what to show: the trained string, the name of a composite, or of an anatomical concept.
-    what: "label", "composite" (several labels at once), "concept" (known anatomy that SAT was not trained on) or "word"
+    name : str
+        What to show: the trained string, the name of a composite, or of an anatomical concept.
+    what : Literal['label', 'composite', 'concept', 'word']
+        "label", "composite" (several labels at once), "concept" (known anatomy that SAT was not trained on) or "word"
         (the user's own, taught from examples).
-    status: "trained" or "taught" in the asked modality, or why not.
-    reason: the status in short words for people ("MRI only", "not a SAT class"); empty where it can be asked for.
-    matched: the name that fitted, as written in the tables ("IVC"); often the same as `name`.
-    spans: (start, end) of the parts of `matched` that the typed words met, in characters.
-    match: how it fitted; "typo" and "partial" are guesses.
-    prompts: what to hand to the segmenter in the asked modality; empty where not trained.
-    modalities: modalities in which it was trained.
-    grade: evidence, 3 good, 2 fair, 1 weak, 0 none (the weakest member of a composite).
-    scans: annotated training scans behind the grade.
-    finding: whether it is a lesion or another abnormality.
-    concept: id in the knowledge tree; may be empty.
-    codes: "SCHEME:value" codes (UBERON, SCT, MSH, ...), the concept's own first.
-    score: higher is better; comparable within one answer only.
-    left_out: what was typed and is not in it, as written: "my" of "my th" for the thalamus, "~" of "~liver". Where
+    status : Status
+        "trained" or "taught" in the asked modality, or why not.
+    reason : str
+        The status in short words for people ("MRI only", "not a SAT class"); empty where it can be asked for.
+    matched : str
+        The name that fitted, as written in the tables ("IVC"); often the same as `name`.
+    spans : tuple[tuple[int, int], ...]
+        (start, end) of the parts of `matched` that the typed words met, in characters.
+    match : Match
+        How it fitted; "typo" and "partial" are guesses.
+    prompts : tuple[Prompt, ...]
+        What to hand to the segmenter in the asked modality; empty where not trained.
+    modalities : tuple[str, ...]
+        Modalities in which it was trained.
+    grade : int
+        Evidence, 3 good, 2 fair, 1 weak, 0 none (the weakest member of a composite).
+    scans : int
+        Annotated training scans behind the grade.
+    finding : bool
+        Whether it is a lesion or another abnormality.
+    concept : str
+        Id in the knowledge tree; may be empty.
+    codes : tuple[str, ...]
+        "SCHEME:value" codes (UBERON, SCT, MSH, ...), the concept's own first.
+    score : float
+        Higher is better; comparable within one answer only.
+    left_out : tuple[str, ...]
+        What was typed and is not in it, as written: "my" of "my th" for the thalamus, "~" of "~liver". Where
         there is such, it is a guess: do not choose it for the user, and show what it leaves out.
     """
 

@@ -36,7 +36,8 @@ class TreeNames:
 
     Parameters
     ----------
-    rows: lines of the concepts' table, without its comments.
+    rows : list[str]
+        Lines of the concepts' table, without its comments.
     """
 
     def __init__(self, rows: list[str]) -> None:

@@ -116,9 +116,12 @@ class Words(NamedTuple):
 
     Attributes
     ----------
-    tokens: the words in one spelling and in order, without the side and without fillers.
-    side: what the text says of the side; "conflict" where it names left and right apart from each other.
-    plural: whether one of the words was a plural.
+    tokens : tuple[str, ...]
+        The words in one spelling and in order, without the side and without fillers.
+    side : Side
+        What the text says of the side; "conflict" where it names left and right apart from each other.
+    plural : bool
+        Whether one of the words was a plural.
     """
 
     tokens: tuple[str, ...]

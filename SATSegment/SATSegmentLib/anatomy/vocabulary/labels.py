@@ -58,19 +58,32 @@ class Label:
 
     Attributes
     ----------
-    modality: "ct", "mri" or "pet".
-    text: the exact string used in training; the network is sensitive to it.
-    regions: body regions SAT's authors list it under ("abdomen", "head and neck", ...).
-    abnormal: whether SAT's authors list it among the lesions; see `is_finding`.
-    scans: annotated training scans in the released lists.
-    datasets: names of the training datasets that hold it.
-    orientations_seen: axis orders it was trained in.
-    concept: id of its concept in the knowledge tree.
-    laterality: "left", "right", or "" where the label is not one side's.
-    grade: evidence from the number of scans: 3 good (601 or more), 2 fair (61 to 600), 1 weak (60 or fewer).
-    small: whether the structure is thin or small against the network's slice distance of 3 mm.
-    terminology: Slicer/DICOM codes.
-    color: red, green, blue, 0..255; the same for all modalities of a name.
+    modality : Modality
+        "ct", "mri" or "pet".
+    text : str
+        The exact string used in training; the network is sensitive to it.
+    regions : tuple[str, ...]
+        Body regions SAT's authors list it under ("abdomen", "head and neck", ...).
+    abnormal : bool
+        Whether SAT's authors list it among the lesions; see `is_finding`.
+    scans : int
+        Annotated training scans in the released lists.
+    datasets : tuple[str, ...]
+        Names of the training datasets that hold it.
+    orientations_seen : tuple[Orientation, ...]
+        Axis orders it was trained in.
+    concept : str
+        Id of its concept in the knowledge tree.
+    laterality : Literal['left', 'right', '']
+        "left", "right", or "" where the label is not one side's.
+    grade : Literal[1, 2, 3]
+        Evidence from the number of scans: 3 good (601 or more), 2 fair (61 to 600), 1 weak (60 or fewer).
+    small : bool
+        Whether the structure is thin or small against the network's slice distance of 3 mm.
+    terminology : Terminology
+        Slicer/DICOM codes.
+    color : tuple[int, int, int]
+        Red, green, blue, 0..255; the same for all modalities of a name.
     """
 
     modality: Modality

@@ -35,13 +35,20 @@ class Structure:
 
     Attributes
     ----------
-    name: the trained string, the composite's name, or the name of what SAT cannot do.
-    what: "label", "composite" or "unsupported".
-    side: "left" or "right" where the structure is one side's.
-    labels: its label in each modality it was trained in (of a label).
-    members: label texts in each modality (of a composite).
-    nearest: texts of the labels closest to it (of what is unsupported).
-    near: whether the composite only comes close to its name.
+    name : str
+        The trained string, the composite's name, or the name of what SAT cannot do.
+    what : Literal['label', 'composite', 'unsupported']
+        "label", "composite" or "unsupported".
+    side : Side
+        "left" or "right" where the structure is one side's.
+    labels : dict[str, Label]
+        Its label in each modality it was trained in (of a label).
+    members : dict[str, tuple[str, ...]]
+        Label texts in each modality (of a composite).
+    nearest : tuple[str, ...]
+        Texts of the labels closest to it (of what is unsupported).
+    near : bool
+        Whether the composite only comes close to its name.
     """
 
     name: str
@@ -63,14 +70,22 @@ class Entry(NamedTuple):
 
     Attributes
     ----------
-    text: the name as it is shown.
-    tokens: its words without the side (`words.read_words`).
-    key: the same for every order of the words.
-    side: the side that the name says.
-    kind: how sure the name is; "near" and "ontology" are suggested, never taken silently.
-    modality: the only one in which the name is used so; empty for all.
-    plural: whether only the plural is this name.
-    order: place in the tables; earlier is better among equals.
+    text : str
+        The name as it is shown.
+    tokens : tuple[str, ...]
+        Its words without the side (`words.read_words`).
+    key : str
+        The same for every order of the words.
+    side : Side
+        The side that the name says.
+    kind : Kind
+        How sure the name is; "near" and "ontology" are suggested, never taken silently.
+    modality : str
+        The only one in which the name is used so; empty for all.
+    plural : bool
+        Whether only the plural is this name.
+    order : int
+        Place in the tables; earlier is better among equals.
     """
 
     text: str

@@ -22,11 +22,16 @@ class Preset:
 
     Attributes
     ----------
-    id: stable name for scripts ("thorax-oar").
-    title: name for people.
-    about: what it is for, in one sentence.
-    modality: the modality its labels were trained in.
-    prompts: what to segment, in the order to show.
+    id : str
+        Stable name for scripts ("thorax-oar").
+    title : str
+        Name for people.
+    about : str
+        What it is for, in one sentence.
+    modality : Modality
+        The modality its labels were trained in.
+    prompts : tuple[Prompt, ...]
+        What to segment, in the order to show.
     """
 
     id: str

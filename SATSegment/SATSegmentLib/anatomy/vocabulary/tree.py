@@ -36,15 +36,24 @@ class Concept:
 
     Attributes
     ----------
-    id: "UBERON:0002113", "SCT:...", "MSH:...", or "SAT:..." for what only SAT's vocabulary has.
-    name: the preferred name, in lower case save for proper names.
-    synonyms: other names, without the preferred one.
-    definition: one sentence; empty where no source has one.
-    parents: broader concepts; typed is-a or part-of only where the source says which.
-    laterality: "left" or "right" for one side's structure, "paired" where both sides have one.
-    codes: coding scheme ("UBERON", "SCT", "MSH") to code value, without a prefix.
-    source: where the entry comes from ("UBERON", "DICOM", "MeSH", "SAT").
-    default_view: whether to show it unasked; embryonic and purely organising concepts are not.
+    id : str
+        "UBERON:0002113", "SCT:...", "MSH:...", or "SAT:..." for what only SAT's vocabulary has.
+    name : str
+        The preferred name, in lower case save for proper names.
+    synonyms : tuple[str, ...]
+        Other names, without the preferred one.
+    definition : str
+        One sentence; empty where no source has one.
+    parents : tuple[Parent, ...]
+        Broader concepts; typed is-a or part-of only where the source says which.
+    laterality : Laterality
+        "left" or "right" for one side's structure, "paired" where both sides have one.
+    codes : Mapping[str, str]
+        Coding scheme ("UBERON", "SCT", "MSH") to code value, without a prefix.
+    source : str
+        Where the entry comes from ("UBERON", "DICOM", "MeSH", "SAT").
+    default_view : bool
+        Whether to show it unasked; embryonic and purely organising concepts are not.
     """
 
     id: str
@@ -77,7 +86,8 @@ class AnatomyTree:
 
         Raises
         ------
-        KeyError: there is no such concept; so do the other methods.
+        KeyError
+            There is no such concept; so do the other methods.
         """
         below = [self.concepts[child] for child in self._children.get(self.concepts[concept_id].id, ())]
         return tuple(sorted(below, key=_by_name))

@@ -41,7 +41,8 @@ def waitFor(condition: Callable[[], Any], seconds: float, what: str) -> None:
 
     Raises
     ------
-    AssertionError: it did not hold within this time.
+    AssertionError
+        It did not hold within this time.
     """
     until = time.monotonic() + seconds
     while not condition():

@@ -24,7 +24,8 @@ class Shape:
 
     Attributes
     ----------
-    matrix: 3x3, from an offset to the centre of the window, in voxels, to the offset in the case.
+    matrix : np.ndarray
+        3x3, from an offset to the centre of the window, in voxels, to the offset in the case.
     """
 
     matrix: np.ndarray
@@ -47,10 +48,14 @@ class Resampler:
 
     Parameters
     ----------
-    shape: the map.
-    box: the window in the case, before the map; its centre stays where it is.
-    case_shape: voxels of the case.
-    window: voxels of the result, as many as the box or more on the high side.
+    shape : Shape
+        The map.
+    box : Box
+        The window in the case, before the map; its centre stays where it is.
+    case_shape : tuple[int, int, int]
+        Voxels of the case.
+    window : tuple[int, int, int]
+        Voxels of the result, as many as the box or more on the high side.
     """
 
     def __init__(self, shape: Shape, box: Box, case_shape: tuple[int, int, int], window: tuple[int, int, int]) -> None:

@@ -29,10 +29,14 @@ class CaseList:
 
     Attributes
     ----------
-    cases: each record's cases (one for each orientation its labels are trained in), in the order of the records.
-    skipped: problems of records that were left out; empty unless skipping was asked for.
-    lost: labels that vanish on the network's grid; see `StandardCase.lost`.
-    never_present: labels that were annotated but are in no scan, each once, with where it first occurs.
+    cases : tuple[tuple[Record, StoredCase], ...]
+        Each record's cases (one for each orientation its labels are trained in), in the order of the records.
+    skipped : tuple[Problem, ...]
+        Problems of records that were left out; empty unless skipping was asked for.
+    lost : tuple[Problem, ...]
+        Labels that vanish on the network's grid; see `StandardCase.lost`.
+    never_present : tuple[Problem, ...]
+        Labels that were annotated but are in no scan, each once, with where it first occurs.
     """
 
     cases: tuple[tuple[Record, StoredCase], ...]
@@ -49,9 +53,12 @@ class CaseCache:
 
     Parameters
     ----------
-    folder: created where it is missing. Several processes may share it.
-    spacing: millimetres along the network's axes.
-    rules_for: which labels follow from others, for each modality; `lambda modality: ()` for none.
+    folder : str | os.PathLike[str]
+        Created where it is missing. Several processes may share it.
+    spacing : tuple[float, float, float], optional
+        Millimetres along the network's axes.
+    rules_for : RulesFor, optional
+        Which labels follow from others, for each modality; `lambda modality: ()` for none.
     """
 
     def __init__(
@@ -80,13 +87,17 @@ class CaseCache:
 
         Parameters
         ----------
-        skip_bad: leave bad records out, with a warning, rather than refuse them all.
-        workers: how many cases to make at a time; each holds one scan in memory.
+        skip_bad : bool, optional
+            Leave bad records out, with a warning, rather than refuse them all.
+        workers : int, optional
+            How many cases to make at a time; each holds one scan in memory.
 
         Raises
         ------
-        RecordError: lists every record whose files cannot be used.
-        OutputError: the folder cannot be written to, or the disk is full.
+        RecordError
+            Lists every record whose files cannot be used.
+        OutputError
+            The folder cannot be written to, or the disk is full.
         """
         cases: list[tuple[Record, StoredCase]] = []
         problems: list[Problem] = []

@@ -28,9 +28,12 @@ class StoredLabel:
 
     Attributes
     ----------
-    label: its name.
-    box: where the mask is in the case; None where it is empty.
-    offset: first byte in the packed masks.
+    label : str
+        Its name.
+    box : Box | None
+        Where the mask is in the case; None where it is empty.
+    offset : int
+        First byte in the packed masks.
     """
 
     label: str
@@ -44,12 +47,18 @@ class StoredCase:
 
     Attributes
     ----------
-    path: of its files, without their endings.
-    shape: voxels along the axes of `orientation`.
-    orientation: axis order.
-    spacing: millimetres along these axes.
-    labels: what was annotated, empty ones included.
-    lost: see `StandardCase.lost`.
+    path : Path
+        Of its files, without their endings.
+    shape : tuple[int, int, int]
+        Voxels along the axes of `orientation`.
+    orientation : Orientation
+        Axis order.
+    spacing : tuple[float, float, float]
+        Millimetres along these axes.
+    labels : tuple[StoredLabel, ...]
+        What was annotated, empty ones included.
+    lost : tuple[str, ...]
+        See `StandardCase.lost`.
     """
 
     path: Path
@@ -69,7 +78,8 @@ class StoredCase:
 
         Raises
         ------
-        CacheError: the file is gone or damaged; so do the other methods.
+        CacheError
+            The file is gone or damaged; so do the other methods.
         """
         image = _map(_image_path(self.path))
         if image.shape != self.shape:
@@ -95,7 +105,8 @@ def write_case(case: StandardCase, path: Path) -> StoredCase:
 
     Raises
     ------
-    OutputError: the disk is full or cannot be written to.
+    OutputError
+        The disk is full or cannot be written to.
     """
     labels, packed, offset = [], [], 0
     for label, mask in case.masks.items():

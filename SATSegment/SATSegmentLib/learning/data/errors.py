@@ -16,8 +16,10 @@ class Problem:
 
     Attributes
     ----------
-    place: file and line, "train.jsonl:12"; never a patient's name.
-    reason: what is wrong, in one sentence without a full stop.
+    place : str
+        File and line, "train.jsonl:12"; never a patient's name.
+    reason : str
+        What is wrong, in one sentence without a full stop.
     """
 
     place: str

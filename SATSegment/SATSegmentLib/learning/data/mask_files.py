@@ -33,12 +33,18 @@ class MaskSource:
 
     Attributes
     ----------
-    label: normalised name.
-    path: the file.
-    kind: a file of its own, values of a label map, a channel, or a segment.
-    values: the label map's values that are this label, or the one number of the channel.
-    allowed: for a label map whose labels were counted, how many there are: no value may be higher; 0: any.
-    segment: the segment's name in the file.
+    label : str
+        Normalised name.
+    path : Path
+        The file.
+    kind : Kind
+        A file of its own, values of a label map, a channel, or a segment.
+    values : tuple[int, ...]
+        The label map's values that are this label, or the one number of the channel.
+    allowed : int
+        For a label map whose labels were counted, how many there are: no value may be higher; 0: any.
+    segment : str
+        The segment's name in the file.
     """
 
     label: str
@@ -160,7 +166,8 @@ def read_value_table(path: Path) -> dict[str, tuple[int, ...]]:
 
     Raises
     ------
-    SATSegmentError: it cannot be read or understood.
+    SATSegmentError
+        It cannot be read or understood.
     """
     if path.suffix.lower() != ".tsv":
         return read_table(path)

@@ -25,10 +25,14 @@ class MaskVoxels:
 
     Attributes
     ----------
-    source: which label.
-    array: a mask (then `values` is (1,)), or a label map that several labels share.
-    values: of the label.
-    found: whether there is any such voxel.
+    source : MaskSource
+        Which label.
+    array : np.ndarray
+        A mask (then `values` is (1,)), or a label map that several labels share.
+    values : tuple[int, ...]
+        Of the label.
+    found : bool
+        Whether there is any such voxel.
     """
 
     source: MaskSource
@@ -54,7 +58,8 @@ def read_masks(sources: Sequence[MaskSource], grid: Grid) -> Iterator[MaskVoxels
 
     Raises
     ------
-    SATSegmentError: a file cannot be read, does not lie on the image's grid, or holds other values than it should.
+    SATSegmentError
+        A file cannot be read, does not lie on the image's grid, or holds other values than it should.
     """
     for path in dict.fromkeys(source.path for source in sources):
         mine = [source for source in sources if source.path == path]

@@ -67,10 +67,14 @@ class MergeRule:
 
     Attributes
     ----------
-    whole: its name.
-    parts: all of these together are the whole; it is made only where every one of them was annotated.
-    optional: belong to the whole where they were annotated.
-    includes_only: the parts belong to the whole but do not make it up (a tumour and its organ): the whole must have
+    whole : str
+        Its name.
+    parts : tuple[str, ...]
+        All of these together are the whole; it is made only where every one of them was annotated.
+    optional : tuple[str, ...]
+        Belong to the whole where they were annotated.
+    includes_only : bool
+        The parts belong to the whole but do not make it up (a tumour and its organ): the whole must have
         been annotated itself, and each annotated part is added to it.
     """
 
@@ -87,7 +91,8 @@ def merge(given: Iterable[str], rules: Sequence[MergeRule]) -> dict[str, tuple[s
 
     Returns
     -------
-    name -> sorted given labels whose union it is; the given names first, in their order.
+    dict[str, tuple[str, ...]]
+        name -> sorted given labels whose union it is; the given names first, in their order.
     """
     made_of: dict[str, frozenset[str]] = {name: frozenset((name,)) for name in given}
     own = frozenset(made_of)
@@ -110,7 +115,8 @@ def contradictions(found: Mapping[str, bool], rules: Sequence[MergeRule]) -> lis
 
     Parameters
     ----------
-    found: for each given label, whether its mask has any voxel.
+    found : Mapping[str, bool]
+        For each given label, whether its mask has any voxel.
     """
     return [
         f'"{rule.whole}" has no voxel, but "{part}", which belongs to it, has'

@@ -44,13 +44,17 @@ class PatchDataset:
 
     Parameters
     ----------
-    cases: records and their cases, as `CaseCache.prepare` gives them.
-    recipe: what a sample is.
-    seed: of all chance.
+    cases : Sequence[tuple[Record, StoredCase]]
+        Records and their cases, as `CaseCache.prepare` gives them.
+    recipe : Recipe
+        What a sample is.
+    seed : int, optional
+        Of all chance.
 
     Raises
     ------
-    SATSegmentError: there is nothing to learn from.
+    SATSegmentError
+        There is nothing to learn from.
     """
 
     def __init__(
@@ -76,7 +80,8 @@ class PatchDataset:
 
         Raises
         ------
-        CacheError: a file of the cache is gone or damaged.
+        CacheError
+            A file of the cache is gone or damaged.
         """
         dice = np.random.default_rng([self.seed, number])
         record, case = self.cases[self._draw(dice)]

@@ -17,13 +17,20 @@ class Augmentation:
 
     Attributes
     ----------
-    zoom: chance; zoom_range: factors, above 1 enlarges.
-    noise: chance; noise_std: largest standard deviation, in the scan's own.
-    sharpen: chance.
-    scale: chance; scale_range: intensities are multiplied by 1 plus or minus up to this.
-    contrast, contrast_inverted: chances; gamma: range of the exponent on the intensities' range 0..1.
-    rotation: chance; rotation_degrees: largest angle about each axis.
-    mirror: chance of a mirror image left to right, with all sides in the prompts exchanged. A window is left as it is
+    zoom : float
+        Chance; zoom_range: factors, above 1 enlarges.
+    noise : float
+        Chance; noise_std: largest standard deviation, in the scan's own.
+    sharpen : float
+        Chance.
+    scale : float
+        Chance; scale_range: intensities are multiplied by 1 plus or minus up to this.
+    contrast, contrast_inverted : float
+        Chances; gamma: range of the exponent on the intensities' range 0..1.
+    rotation : float
+        Chance; rotation_degrees: largest angle about each axis.
+    mirror : float
+        Chance of a mirror image left to right, with all sides in the prompts exchanged. A window is left as it is
         where an annotated label has no known partner.
     """
 
@@ -64,13 +71,19 @@ class Recipe:
 
     Attributes
     ----------
-    window: voxels along the network's axes.
-    max_prompts: at most so many prompts a sample.
-    negative_ratio: at most this share of a sample's prompts asks for what is not in the window.
-    label_crop: chance that a window is centred on a voxel of a random label, each label alike however small; else it
+    window : tuple[int, int, int]
+        Voxels along the network's axes.
+    max_prompts : int
+        At most so many prompts a sample.
+    negative_ratio : float
+        At most this share of a sample's prompts asks for what is not in the window.
+    label_crop : float
+        Chance that a window is centred on a voxel of a random label, each label alike however small; else it
         is a random window on the annotated region.
-    dataset_weights: how much more often a data set is drawn; 1 where it is not named.
-    augmentation: `NO_AUGMENTATION` for validation.
+    dataset_weights : Mapping[str, float]
+        How much more often a data set is drawn; 1 where it is not named.
+    augmentation : Augmentation
+        `NO_AUGMENTATION` for validation.
     """
 
     window: tuple[int, int, int] = RELEASED_WINDOW

@@ -60,11 +60,16 @@ class Record:
 
     Attributes
     ----------
-    image: the scan's file or DICOM folder.
-    masks: where each label's mask is; their labels are normalised, and each occurs once.
-    modality: "ct", "mri" or "pet".
-    dataset, patient_id, sample_id: as in the record; `sample_id` is empty where it gave none.
-    place: file and line.
+    image : Path
+        The scan's file or DICOM folder.
+    masks : tuple[MaskSource, ...]
+        Where each label's mask is; their labels are normalised, and each occurs once.
+    modality : Modality
+        "ct", "mri" or "pet".
+    dataset, patient_id, sample_id : str
+        As in the record; `sample_id` is empty where it gave none.
+    place : str
+        File and line.
     """
 
     image: Path
@@ -87,9 +92,12 @@ class RecordList:
 
     Attributes
     ----------
-    records: in the order of the files.
-    skipped: problems of the records that were left out; empty unless skipping was asked for.
-    new_words: labels that SAT was not trained on, each once, with where it first occurs.
+    records : tuple[Record, ...]
+        In the order of the files.
+    skipped : tuple[Problem, ...]
+        Problems of the records that were left out; empty unless skipping was asked for.
+    new_words : tuple[Problem, ...]
+        Labels that SAT was not trained on, each once, with where it first occurs.
     """
 
     records: tuple[Record, ...]
@@ -102,12 +110,15 @@ def read_records(paths: Iterable[str | os.PathLike[str]], *, skip_bad: bool = Fa
 
     Parameters
     ----------
-    paths: the .jsonl files; paths inside them are relative to the file they are in.
-    skip_bad: leave bad records out, with a warning, rather than refuse them all.
+    paths : Iterable[str | os.PathLike[str]]
+        The .jsonl files; paths inside them are relative to the file they are in.
+    skip_bad : bool, optional
+        Leave bad records out, with a warning, rather than refuse them all.
 
     Raises
     ------
-    RecordError: lists every problem by file and line. A file that cannot be read or is empty is a problem that cannot
+    RecordError
+        Lists every problem by file and line. A file that cannot be read or is empty is a problem that cannot
         be skipped.
     """
     records: list[Record] = []

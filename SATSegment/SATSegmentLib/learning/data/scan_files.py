@@ -15,8 +15,10 @@ def image_grid(path: Path) -> Grid:
 
     Raises
     ------
-    ScanError: missing, unreadable, not 3-D, or silent about which side of the patient is which.
-    GeometryError: axes that cannot be used.
+    ScanError
+        Missing, unreadable, not 3-D, or silent about which side of the patient is which.
+    GeometryError
+        Axes that cannot be used.
     """
     if path.suffix.lower() in (".npy", ".npz"):
         raise ScanError(f"{path.name} does not say where its voxels are.", "Give the image as NIfTI, NRRD or MHA.")
@@ -38,8 +40,10 @@ def header_grid(path: Path) -> tuple[Grid, int]:
 
     Raises
     ------
-    ScanError: missing, unreadable, neither 3-D nor 4-D.
-    GeometryError: axes that cannot be used.
+    ScanError
+        Missing, unreadable, neither 3-D nor 4-D.
+    GeometryError
+        Axes that cannot be used.
     """
     grid, frames, _ = _header(path)
     return grid, frames

@@ -25,11 +25,13 @@ def split(records: Sequence[Record], fractions: Mapping[str, float], seed: int =
 
     Parameters
     ----------
-    fractions: of the patients, above 0, together 1.
+    fractions : Mapping[str, float]
+        Of the patients, above 0, together 1.
 
     Raises
     ------
-    SplitError: the fractions do not add up, or a part would be empty.
+    SplitError
+        The fractions do not add up, or a part would be empty.
     """
     if not fractions or any(f <= 0 for f in fractions.values()) or abs(sum(fractions.values()) - 1) > 1e-6:
         raise SplitError(f"The fractions {dict(fractions)} are not above 0 and together 1.", "Correct them.")
@@ -54,7 +56,8 @@ def split_by_file(records: Sequence[Record], path: str | os.PathLike[str]) -> di
 
     Raises
     ------
-    SplitError: the file cannot be read, has a patient in two parts, or leaves one out.
+    SplitError
+        The file cannot be read, has a patient in two parts, or leaves one out.
     """
     path = Path(path).expanduser()
     parts = _read_split(path)

@@ -27,11 +27,16 @@ class StandardCase:
 
     Attributes
     ----------
-    image: float32, normalised; axes as `orientation` names them.
-    masks: one for each label that is trained in this orientation, merged ones included, on the network's grid.
-    orientation: axis order.
-    spacing: millimetres along these axes.
-    lost: labels that were annotated and present, but so small or so far outside that the grid holds nothing of them.
+    image : np.ndarray
+        float32, normalised; axes as `orientation` names them.
+    masks : dict[str, CroppedMask]
+        One for each label that is trained in this orientation, merged ones included, on the network's grid.
+    orientation : Orientation
+        Axis order.
+    spacing : tuple[float, float, float]
+        Millimetres along these axes.
+    lost : tuple[str, ...]
+        Labels that were annotated and present, but so small or so far outside that the grid holds nothing of them.
         They are neither present nor absent, so nothing may be learnt from them.
     """
 
@@ -61,12 +66,15 @@ def standardise(
 
     Parameters
     ----------
-    rules: see `merging.merge`.
-    spacing: millimetres along the network's axes.
+    rules : Sequence[MergeRule]
+        See `merging.merge`.
+    spacing : tuple[float, float, float]
+        Millimetres along the network's axes.
 
     Raises
     ------
-    SATSegmentError: the files cannot be read or used, or contradict each other.
+    SATSegmentError
+        The files cannot be read or used, or contradict each other.
     """
     image = read_scan(record.image)
     grid = Grid.of(image)

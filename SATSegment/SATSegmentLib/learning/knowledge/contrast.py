@@ -26,10 +26,14 @@ def contrastive_loss(anchors: Tensor, candidates: Tensor, positive: Tensor, igno
 
     Parameters
     ----------
-    anchors, candidates: (N, D) and (M, D) features; normalised here.
-    positive: (N, M) bool: the candidate is a right answer to the anchor. A row without one does not count.
-    ignored: (N, M) bool: the candidate is neither right nor wrong, and kept out of the sum.
-    scale: 1 / temperature.
+    anchors, candidates : Tensor
+        (N, D) and (M, D) features; normalised here.
+    positive : Tensor
+        (N, M) bool: the candidate is a right answer to the anchor. A row without one does not count.
+    ignored : Tensor
+        (N, M) bool: the candidate is neither right nor wrong, and kept out of the sum.
+    scale : Tensor
+        1 / temperature.
     """
     scores = scale * F.normalize(anchors, dim=-1) @ F.normalize(candidates, dim=-1).T
     scores = scores.masked_fill(ignored & ~positive, float("-inf"))

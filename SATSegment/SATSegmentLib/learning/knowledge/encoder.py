@@ -28,11 +28,16 @@ class LearningEncoder:
 
     Attributes
     ----------
-    module: the torch module, in float32.
-    tokenizer: of the language model.
-    folder: the language model's files.
-    max_tokens: longer texts are cut.
-    device: where the module is.
+    module : QueryModule
+        The torch module, in float32.
+    tokenizer : TextTokenizer
+        Of the language model.
+    folder : Path
+        The language model's files.
+    max_tokens : int
+        Longer texts are cut.
+    device
+        Where the module is.
     """
 
     def __init__(self, module: QueryModule, tokenizer: TextTokenizer, folder: Path, max_tokens: int) -> None:
@@ -47,8 +52,10 @@ class LearningEncoder:
 
         Raises
         ------
-        ModelNotFound: the folder has no language model that transformers reads.
-        WrongCheckpointKind: its tokenizer is of a kind that text encoders cannot use.
+        ModelNotFound
+            The folder has no language model that transformers reads.
+        WrongCheckpointKind
+            Its tokenizer is of a kind that text encoders cannot use.
         """
         folder = Path(folder).expanduser()
         transformer = _read_transformer(folder)
@@ -73,7 +80,8 @@ class LearningEncoder:
 
         Raises
         ------
-        CheckpointError: the file is no text encoder, or one of another language model or other widths.
+        CheckpointError
+            The file is no text encoder, or one of another language model or other widths.
         """
         weights = read_text_weights(checkpoint)
         if weights.transformer != self.module.transformer.config.model_type:

@@ -22,8 +22,10 @@ class Recall:
 
     Attributes
     ----------
-    texts: how many were asked.
-    at: rank -> share, 0..1.
+    texts : int
+        How many were asked.
+    at : dict[int, float]
+        Rank -> share, 0..1.
     """
 
     texts: int
@@ -39,8 +41,10 @@ class NameIndex:
 
     Parameters
     ----------
-    knowledge: whose structures are the possible answers.
-    embed: texts to features.
+    knowledge : Knowledge
+        Whose structures are the possible answers.
+    embed : Embed
+        Texts to features.
     """
 
     def __init__(self, knowledge: Knowledge, embed: Embed) -> None:

@@ -17,7 +17,8 @@ class Objective(Protocol):
 
     Attributes
     ----------
-    beside: what is trained beside the text encoder, and thrown away afterwards; empty where there is nothing.
+    beside : nn.Module
+        What is trained beside the text encoder, and thrown away afterwards; empty where there is nothing.
     """
 
     beside: nn.Module

@@ -25,11 +25,16 @@ class Pair:
 
     Attributes
     ----------
-    anchor: a synonym, a definition, "portal vein is a part of", or a wording of the name.
-    candidate: a name.
-    answers: ids of all structures that are right answers to the anchor.
-    spared: ids that count as neither right nor wrong.
-    named: ids of the structures that the candidate names.
+    anchor : str
+        A synonym, a definition, "portal vein is a part of", or a wording of the name.
+    candidate : str
+        A name.
+    answers : frozenset[str]
+        Ids of all structures that are right answers to the anchor.
+    spared : frozenset[str]
+        Ids that count as neither right nor wrong.
+    named : frozenset[str]
+        Ids of the structures that the candidate names.
     """
 
     anchor: str
@@ -45,8 +50,10 @@ class PairBatch:
 
     Attributes
     ----------
-    pairs: N pairs.
-    positive, ignored: (N, N) bool, anchors in rows and candidates in columns.
+    pairs : tuple[Pair, ...]
+        N pairs.
+    positive, ignored : np.ndarray
+        (N, N) bool, anchors in rows and candidates in columns.
     """
 
     pairs: tuple[Pair, ...]
@@ -59,11 +66,16 @@ class Pairs:
 
     Parameters
     ----------
-    knowledge: what may be learned (see `split.hold_out`).
-    recipe: sizes, shares and the seed.
-    focus: structures' names that half of the wordings are of; for a model that is to know a few structures well.
-    wordings: name of the focus -> its wordings.
-    held_out: synonyms that no wording may say either.
+    knowledge : Knowledge
+        What may be learned (see `split.hold_out`).
+    recipe : KnowledgeRecipe
+        Sizes, shares and the seed.
+    focus : Sequence[str], optional
+        structures' names that half of the wordings are of; for a model that is to know a few structures well.
+    wordings : Callable[[str], Sequence[str]], optional
+        Name of the focus -> its wordings.
+    held_out : HeldOut | None, optional
+        Synonyms that no wording may say either.
     """
 
     def __init__(

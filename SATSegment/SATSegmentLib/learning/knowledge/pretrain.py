@@ -35,9 +35,12 @@ class Outcome:
 
     Attributes
     ----------
-    checkpoint: text checkpoint in the released layout.
-    step: steps that were made in all.
-    loss: of the last step.
+    checkpoint : Path
+        Text checkpoint in the released layout.
+    step : int
+        Steps that were made in all.
+    loss : float
+        Of the last step.
     """
 
     checkpoint: Path
@@ -50,10 +53,14 @@ class Pretraining:
 
     Parameters
     ----------
-    encoder: what learns.
-    objective: what from: `objective.TextObjective`, or `regions.RegionObjective`.
-    recipe: how.
-    out: folder of the run; a run that is there is continued.
+    encoder : LearningEncoder
+        What learns.
+    objective : Objective
+        What from: `objective.TextObjective`, or `regions.RegionObjective`.
+    recipe : KnowledgeRecipe
+        How.
+    out : Path
+        Folder of the run; a run that is there is continued.
     """
 
     def __init__(self, encoder: LearningEncoder, objective: Objective, recipe: KnowledgeRecipe, out: Path) -> None:
@@ -74,10 +81,14 @@ class Pretraining:
 
         Raises
         ------
-        Cancelled: `cancel` said so; the steps so far are kept.
-        SATSegmentError: the loss is no number any more; the last good checkpoint stays.
-        CheckpointError: the folder's run has another recipe or another language model.
-        OutputError: the folder cannot be written; the last good checkpoint stays.
+        Cancelled
+            `cancel` said so; the steps so far are kept.
+        SATSegmentError
+            The loss is no number any more; the last good checkpoint stays.
+        CheckpointError
+            The folder's run has another recipe or another language model.
+        OutputError
+            The folder cannot be written; the last good checkpoint stays.
         """
         self.out.mkdir(parents=True, exist_ok=True)
         self._resume()

@@ -11,21 +11,36 @@ class KnowledgeRecipe:
 
     Attributes
     ----------
-    steps: optimizer steps.
-    batch: pairs in one step.
-    warmup_steps: linear warm-up; afterwards the rate falls to zero along a cosine.
-    learning_rate: of the language model.
-    head_rate: how many times faster the projection learns, which starts from nothing.
-    trained_layers: how many of the language model's upper layers learn; 0 is all of them and the word embeddings.
-    max_tokens: longer texts are cut.
-    query_dim, projection_dim: output and hidden width of the projection.
-    temperature: where the learned temperature starts; it is kept between 1/100 and 1.
-    kinds: share of the pairs that are name-synonym, name-definition, source and relation-target, name-wording.
-    neighbours: share of a batch that is taken from the other side or the same parent of another pair's structure.
-    weight_decay: of AdamW.
-    held_out: share of the structures of which a synonym, and share of those of which the definition, is kept back.
-    save_every: steps between two checkpoints.
-    seed: of everything that is drawn.
+    steps : int
+        Optimizer steps.
+    batch : int
+        Pairs in one step.
+    warmup_steps : int
+        Linear warm-up; afterwards the rate falls to zero along a cosine.
+    learning_rate : float
+        Of the language model.
+    head_rate : float
+        How many times faster the projection learns, which starts from nothing.
+    trained_layers : int
+        How many of the language model's upper layers learn; 0 is all of them and the word embeddings.
+    max_tokens : int
+        Longer texts are cut.
+    query_dim, projection_dim : int
+        Output and hidden width of the projection.
+    temperature : float
+        Where the learned temperature starts; it is kept between 1/100 and 1.
+    kinds : tuple[float, float, float, float]
+        Share of the pairs that are name-synonym, name-definition, source and relation-target, name-wording.
+    neighbours : float
+        Share of a batch that is taken from the other side or the same parent of another pair's structure.
+    weight_decay : float
+        Of AdamW.
+    held_out : float
+        Share of the structures of which a synonym, and share of those of which the definition, is kept back.
+    save_every : int
+        Steps between two checkpoints.
+    seed : int
+        Of everything that is drawn.
     """
 
     steps: int = 100_000

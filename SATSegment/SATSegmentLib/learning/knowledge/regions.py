@@ -26,8 +26,10 @@ class RegionTower(nn.Module):
 
     Parameters
     ----------
-    network: its U-Net and the projection behind it look at the window; the query decoder is not used.
-    query_dim: of the text encoder.
+    network : SATNetwork
+        Its U-Net and the projection behind it look at the window; the query decoder is not used.
+    query_dim : int
+        Of the text encoder.
     """
 
     def __init__(self, network: SATNetwork, query_dim: int) -> None:
@@ -44,8 +46,10 @@ class RegionTower(nn.Module):
 
         Parameters
         ----------
-        image: (1, X, Y, Z) float32, one window.
-        masks: (N, X, Y, Z) bool, none of them empty.
+        image : Tensor
+            (1, X, Y, Z) float32, one window.
+        masks : Tensor
+            (N, X, Y, Z) bool, none of them empty.
         """
         features = self.network.encode(image[None])
         weights = masks.to(features.voxels.dtype)
@@ -61,11 +65,16 @@ class RegionObjective:
 
     Parameters
     ----------
-    texts: the first part's objective.
-    samples: windows with masks and prompts.
-    tower: sees the windows; trained along.
-    windows: of one step.
-    regions: at most this many structures of one step.
+    texts : Objective
+        The first part's objective.
+    samples : Samples
+        Windows with masks and prompts.
+    tower : RegionTower
+        Sees the windows; trained along.
+    windows : int, optional
+        Of one step.
+    regions : int, optional
+        At most this many structures of one step.
     """
 
     def __init__(

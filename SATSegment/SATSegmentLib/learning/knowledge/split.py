@@ -15,8 +15,10 @@ class HeldOut:
 
     Attributes
     ----------
-    synonyms: (text, id of the structure it names).
-    definitions: (text, id).
+    synonyms : tuple[tuple[str, str], ...]
+        (text, id of the structure it names).
+    definitions : tuple[tuple[str, str], ...]
+        (text, id).
     """
 
     synonyms: tuple[tuple[str, str], ...]

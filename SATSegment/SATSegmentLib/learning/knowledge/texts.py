@@ -38,12 +38,18 @@ class Structure:
 
     Attributes
     ----------
-    id: the concept's id; a side that the tree does not list has its own ("UBERON:0002113#left").
-    name: the preferred name.
-    synonyms: its other names.
-    definition: empty where there is none.
-    parents: (relation, id) of broader concepts.
-    mirror: id of the same structure on the other side; empty where it has none.
+    id : str
+        The concept's id; a side that the tree does not list has its own ("UBERON:0002113#left").
+    name : str
+        The preferred name.
+    synonyms : tuple[str, ...]
+        Its other names.
+    definition : str
+        Empty where there is none.
+    parents : tuple[tuple[str, str], ...]
+        (relation, id) of broader concepts.
+    mirror : str
+        Id of the same structure on the other side; empty where it has none.
     """
 
     id: str
@@ -65,7 +71,8 @@ class Knowledge:
 
     Attributes
     ----------
-    structures: id -> structure.
+    structures : Mapping[str, Structure]
+        Id -> structure.
     """
 
     structures: Mapping[str, Structure]

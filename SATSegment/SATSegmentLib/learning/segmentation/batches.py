@@ -21,10 +21,14 @@ class Batch(NamedTuple):
 
     Attributes
     ----------
-    images: (B, 1, X, Y, Z) float32.
-    masks: for each window (N, X, Y, Z) bool.
-    prompts: for each window its N prompts.
-    sources: for each window the record it comes from.
+    images : Tensor
+        (B, 1, X, Y, Z) float32.
+    masks : list[Tensor]
+        For each window (N, X, Y, Z) bool.
+    prompts : list[tuple[TrainingPrompt, ...]]
+        For each window its N prompts.
+    sources : list[str]
+        For each window the record it comes from.
     """
 
     images: Tensor
@@ -45,7 +49,8 @@ def batches(
 
     Raises
     ------
-    SATSegmentError: what `samples` raised; TrainingError where a sample does not fit the network.
+    SATSegmentError
+        What `samples` raised; TrainingError where a sample does not fit the network.
     """
     # The loader draws a seed for its workers. It must not come from the training's own random numbers.
     generator = torch.Generator().manual_seed(0)

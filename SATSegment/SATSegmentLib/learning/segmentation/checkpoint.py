@@ -27,8 +27,10 @@ class Start:
 
     Attributes
     ----------
-    weights: the checked network.
-    heads: `mid_mask_embed_proj.*` without that prefix; empty where the file has none.
+    weights : NetworkWeights
+        The checked network.
+    heads : dict[str, Tensor]
+        `mid_mask_embed_proj.*` without that prefix; empty where the file has none.
     """
 
     weights: NetworkWeights
@@ -40,7 +42,8 @@ def read_start(path: Path) -> Start:
 
     Raises
     ------
-    CheckpointError: as `sat.checkpoint.released.read_network`.
+    CheckpointError
+        As `sat.checkpoint.released.read_network`.
     """
     tensors, sha256 = read_checkpoint_file(path)
     heads = {key.removeprefix(HEADS): value.float() for key, value in tensors.items() if key.startswith(HEADS)}
@@ -53,9 +56,12 @@ class Position:
 
     Attributes
     ----------
-    step: optimizer steps that were taken.
-    best: highest validation Dice so far; None before the first.
-    recipe: what must be the same in a continuation.
+    step : int
+        Optimizer steps that were taken.
+    best : float | None
+        Highest validation Dice so far; None before the first.
+    recipe : dict[str, Any]
+        What must be the same in a continuation.
     """
 
     step: int
@@ -74,7 +80,8 @@ def write_checkpoint(
 
     Raises
     ------
-    OutputError: it cannot be written, for example because the disk is full.
+    OutputError
+        It cannot be written, for example because the disk is full.
     """
     training = {
         "best": position.best,
@@ -98,8 +105,10 @@ def read_checkpoint(
 
     Raises
     ------
-    CheckpointError: the file is damaged, or no checkpoint of a training.
-    TrainingError: it is of another network, other queries or other trained parts.
+    CheckpointError
+        The file is damaged, or no checkpoint of a training.
+    TrainingError
+        It is of another network, other queries or other trained parts.
     """
     start = read_start(path)
     content = torch.load(path, map_location="cpu", weights_only=True)

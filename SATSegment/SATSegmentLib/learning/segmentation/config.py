@@ -20,14 +20,21 @@ class DataConfig:
 
     Attributes
     ----------
-    train: .jsonl files of training records.
-    validation: .jsonl files of records to validate on.
-    validation_share: where there are no such files, this share of the patients in `train` is held out.
-    cache: folder for standardised scans; None: beside the training's own folder, with
+    train : tuple[Path, ...]
+        .jsonl files of training records.
+    validation : tuple[Path, ...]
+        .jsonl files of records to validate on.
+    validation_share : float
+        Where there are no such files, this share of the patients in `train` is held out.
+    cache : Path | None
+        Folder for standardised scans; None: beside the training's own folder, with
         `-cache` added to its name.
-    skip_bad: leave bad records out, rather than refuse them all.
-    derive_labels: whether labels that follow from others (left + right lung -> lung) are trained as well.
-    recipe: how windows, prompts and augmentations are drawn; its window is the network's.
+    skip_bad : bool
+        Leave bad records out, rather than refuse them all.
+    derive_labels : bool
+        Whether labels that follow from others (left + right lung -> lung) are trained as well.
+    recipe : Recipe
+        How windows, prompts and augmentations are drawn; its window is the network's.
     """
 
     train: tuple[Path, ...]
@@ -54,9 +61,12 @@ class QueriesConfig:
 
     Attributes
     ----------
-    text_encoder: checkpoint of a text encoder; its language model's files are in the folder `language_model`.
-    train_modality: whether the modality embedding that is added to the text's features is trained, as SAT does.
-    free: one vector per label, trained with the network, instead of a text encoder: no free text afterwards.
+    text_encoder : Path | None
+        Checkpoint of a text encoder; its language model's files are in the folder `language_model`.
+    train_modality : bool
+        Whether the modality embedding that is added to the text's features is trained, as SAT does.
+    free : bool
+        One vector per label, trained with the network, instead of a text encoder: no free text afterwards.
     """
 
     text_encoder: Path | None = None
@@ -78,12 +88,21 @@ class Config:
 
     Attributes
     ----------
-    name: of the model that comes out.
-    data, queries, training: see there.
-    architecture: name of a released network ("nano", "pro", ...), or widths and depths of one's own; their key `kind`
+    name : str
+        Of the model that comes out.
+    data : DataConfig
+        See there.
+    queries : QueriesConfig
+        See there.
+    training : Settings
+        See there.
+    architecture : str | Spec | None
+        Name of a released network ("nano", "pro", ...), or widths and depths of one's own; their key `kind`
         names the backbone (a U-Net where it is left out). A fine-tuned network keeps its own.
-    window: voxels of a window along the network's axes. None: the model's that is fine-tuned, or 288 x 288 x 96.
-    spacing: millimetres of a voxel along these axes. None: likewise, or 1 x 1 x 3.
+    window : Triple | None
+        Voxels of a window along the network's axes. None: the model's that is fine-tuned, or 288 x 288 x 96.
+    spacing : tuple[float, float, float] | None
+        Millimetres of a voxel along these axes. None: likewise, or 1 x 1 x 3.
     """
 
     name: str
@@ -100,7 +119,8 @@ def read_config(path: Path) -> Config:
 
     Raises
     ------
-    ConfigError: the file cannot be read, or a key in it is unknown, missing or of the wrong type.
+    ConfigError
+        The file cannot be read, or a key in it is unknown, missing or of the wrong type.
     """
     path = Path(path).expanduser()
     content = _load(path)

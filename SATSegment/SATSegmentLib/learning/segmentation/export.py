@@ -29,18 +29,24 @@ def export_model(
 
     Parameters
     ----------
-    checkpoint: of a training with these `queries`, which are set to their state in it.
-    out: the folder to make.
-    description: name, window, spacing and orientations; the SHA-256 sums are filled in here.
-    labels: what the embedding bank is to offer.
+    checkpoint : Path
+        Of a training with these `queries`, which are set to their state in it.
+    out : Path
+        The folder to make.
+    description : ModelDescription
+        Name, window, spacing and orientations; the SHA-256 sums are filled in here.
+    labels : Sequence[Label]
+        What the embedding bank is to offer.
 
     Returns
     -------
-    The description that was written.
+    ModelDescription
+        The description that was written.
 
     Raises
     ------
-    CheckpointError: the checkpoint is damaged. OutputError: the folder cannot be written.
+    CheckpointError
+        The checkpoint is damaged. OutputError: the folder cannot be written.
     """
     content = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
     queries.load_state_dict(content["training"]["queries"])

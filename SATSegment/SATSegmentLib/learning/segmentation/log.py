@@ -21,12 +21,15 @@ class Log:
 
     Parameters
     ----------
-    folder: of the training.
-    first: the step that comes next; later entries are of a run that was lost.
+    folder : Path
+        Of the training.
+    first : int
+        The step that comes next; later entries are of a run that was lost.
 
     Raises
     ------
-    OutputError: the log cannot be written.
+    OutputError
+        The log cannot be written.
     """
 
     def __init__(self, folder: Path, first: int) -> None:

@@ -17,9 +17,12 @@ def prompt_losses(logits: Tensor, target: Tensor, dice_smoothing: float) -> Tens
 
     Parameters
     ----------
-    logits: (N, V) float32.
-    target: (N, V), of the same type: 0 or 1, or at coarser levels the share of the voxel that is filled.
-    dice_smoothing: added to the numerator and the denominator of Dice.
+    logits : Tensor
+        (N, V) float32.
+    target : Tensor
+        (N, V), of the same type: 0 or 1, or at coarser levels the share of the voxel that is filled.
+    dice_smoothing : float
+        Added to the numerator and the denominator of Dice.
     """
     return _PromptLosses.apply(logits, target, dice_smoothing)
 

@@ -29,7 +29,8 @@ class Queries(nn.Module, ABC):
 
         Raises
         ------
-        PromptError: a prompt that there can be no query for.
+        PromptError
+            A prompt that there can be no query for.
         """
 
 
@@ -40,10 +41,14 @@ class TextQueries(Queries):
 
     Parameters
     ----------
-    encoder: the text encoder.
-    checkpoint: the file it was read from.
-    language_model: folder with the language model's config.json and tokenizer files.
-    train_modality: whether the modality embedding is trained.
+    encoder : TextEncoder
+        The text encoder.
+    checkpoint : Path
+        The file it was read from.
+    language_model : Path
+        Folder with the language model's config.json and tokenizer files.
+    train_modality : bool, optional
+        Whether the modality embedding is trained.
     """
 
     def __init__(
@@ -64,7 +69,8 @@ class TextQueries(Queries):
 
         Raises
         ------
-        CheckpointError, ModelNotFound, PairMismatch: as `TextEncoder.load`.
+        CheckpointError, ModelNotFound, PairMismatch
+            As `TextEncoder.load`.
         """
         return cls(TextEncoder.load(checkpoint, language_model), checkpoint, language_model, train_modality)
 
@@ -90,9 +96,12 @@ class LabelQueries(Queries):
 
     Parameters
     ----------
-    labels: text and modality of each vector.
-    vectors: (labels, query_dim) start values.
-    trained: whether they are trained.
+    labels : tuple[Label, ...]
+        Text and modality of each vector.
+    vectors : Tensor
+        (labels, query_dim) start values.
+    trained : bool
+        Whether they are trained.
     """
 
     def __init__(self, labels: Sequence[Label], vectors: Tensor, trained: bool) -> None:
@@ -125,7 +134,8 @@ class LabelQueries(Queries):
 
         Raises
         ------
-        PromptError: there is no vector for a label.
+        PromptError
+            There is no vector for a label.
         """
         with torch.no_grad():
             vectors = self([TrainingPrompt(*label) for label in labels]).cpu().numpy()

@@ -44,9 +44,12 @@ class Origin:
 
     Attributes
     ----------
-    start: the network and its training heads.
-    folder: the model folder it was in; None for a checkpoint file.
-    description: of that folder.
+    start : Start
+        The network and its training heads.
+    folder : Path | None
+        The model folder it was in; None for a checkpoint file.
+    description : ModelDescription | None
+        Of that folder.
     """
 
     start: Start
@@ -59,7 +62,8 @@ def train(config: Config, out: Path, resume: bool, team: Team, bar: Bar) -> Outc
 
     Raises
     ------
-    SATSegmentError: one of its kinds; see `trainer.fit` and `learning.data`.
+    SATSegmentError
+        One of its kinds; see `trainer.fit` and `learning.data`.
     """
     architecture = _architecture(config)
     window = _checked_window(config.window or RELEASED_WINDOW, architecture)
@@ -72,7 +76,8 @@ def read_origin(path: Path) -> Origin:
 
     Raises
     ------
-    CheckpointError, ModelNotFound: it is not there, or not what it should be.
+    CheckpointError, ModelNotFound
+        It is not there, or not what it should be.
     """
     path = Path(path).expanduser()
     if path.is_dir():
@@ -86,7 +91,8 @@ def finetune(config: Config, origin: Origin, out: Path, resume: bool, team: Team
 
     Raises
     ------
-    SATSegmentError: as for `train`.
+    SATSegmentError
+        As for `train`.
     """
     if config.architecture is not None:
         raise ConfigError("architecture cannot be chosen: a fine-tuned network keeps its own.", "Take the key out.")

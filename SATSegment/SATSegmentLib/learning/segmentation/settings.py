@@ -20,25 +20,41 @@ class Settings:
 
     Attributes
     ----------
-    steps: optimizer steps.
-    batch_size: windows that go through the network together, in each process.
-    accumulate: such batches per optimizer step, in each process.
-    learning_rate: at the end of the warm-up.
-    warmup_steps: linear warm-up; a cosine to zero follows.
-    backbone_lr_multiplier, decoder_lr_multiplier, queries_lr_multiplier: factors on the learning rate of the backbone;
+    steps : int
+        Optimizer steps.
+    batch_size : int
+        Windows that go through the network together, in each process.
+    accumulate : int
+        Such batches per optimizer step, in each process.
+    learning_rate : float
+        At the end of the warm-up.
+    warmup_steps : int
+        Linear warm-up; a cosine to zero follows.
+    backbone_lr_multiplier, decoder_lr_multiplier, queries_lr_multiplier : float
+        Factors on the learning rate of the backbone;
         of the query decoder with the projections and mask heads; and of the queries' own parameters (modality
         embedding, free query vectors).
-    weight_decay: AdamW's.
-    max_grad_norm: longer gradients are cut to this norm. SAT does not cut; this only catches outliers.
-    part: "all", or "decoder": everything but the backbone.
-    deep_supervision: whether coarser levels of the backbone's decoder are trained to give the masks too.
-    dice_smoothing: added to both sides of the Dice fraction, in voxels. SAT's is as good as nothing, so that a
+    weight_decay : float
+        AdamW's.
+    max_grad_norm : float
+        Longer gradients are cut to this norm. SAT does not cut; this only catches outliers.
+    part : Part
+        "all", or "decoder": everything but the backbone.
+    deep_supervision : bool
+        Whether coarser levels of the backbone's decoder are trained to give the masks too.
+    dice_smoothing : float
+        Added to both sides of the Dice fraction, in voxels. SAT's is as good as nothing, so that a
         structure which is not in the window is left to the cross-entropy; 1 lets Dice push it away, too.
-    precision: of the U-Net; "auto" is bfloat16 or float16 on a GPU and float32 on a processor.
-    seed: decides dropout; with the samples' own seed, everything.
-    workers: processes that make samples; 0 makes them in the training process.
-    validate_every, validation_samples: steps between validations, and windows in each.
-    checkpoint_every: steps between checkpoints.
+    precision : Precision
+        Of the U-Net; "auto" is bfloat16 or float16 on a GPU and float32 on a processor.
+    seed : int
+        Decides dropout; with the samples' own seed, everything.
+    workers : int
+        Processes that make samples; 0 makes them in the training process.
+    validate_every, validation_samples : int
+        Steps between validations, and windows in each.
+    checkpoint_every : int
+        Steps between checkpoints.
     """
 
     steps: int = 200_000

@@ -20,13 +20,17 @@ def build(cls: type[T], content: Any, base: Path, place: str = "") -> T:
 
     Parameters
     ----------
-    content: a mapping with the dataclass's fields as keys, as YAML gives it.
-    base: folder that relative paths start from.
-    place: where `content` stands, for messages.
+    content : Any
+        A mapping with the dataclass's fields as keys, as YAML gives it.
+    base : Path
+        Folder that relative paths start from.
+    place : str, optional
+        Where `content` stands, for messages.
 
     Raises
     ------
-    ConfigError: names the place, and the key that was probably meant.
+    ConfigError
+        Names the place, and the key that was probably meant.
     """
     if not isinstance(content, Mapping):
         raise ConfigError(f"{place or 'The file'} must hold keys and values, not {_shown(content)}.")

@@ -26,12 +26,17 @@ class SupervisedNetwork(nn.Module):
 
     Parameters
     ----------
-    network: is trained in place.
-    queries: are trained in place, as far as they have parameters.
-    settings: decides what is frozen, the loss and the precision.
-    heads: start values of the training's own heads (`mid_mask_embed_proj.*` of a released file, without that
+    network : SATNetwork
+        Is trained in place.
+    queries : Queries
+        Are trained in place, as far as they have parameters.
+    settings : Settings
+        Decides what is frozen, the loss and the precision.
+    heads : Mapping[str, Tensor] | None, optional
+        Start values of the training's own heads (`mid_mask_embed_proj.*` of a released file, without that
         prefix); random without.
-    precision: of the backbone.
+    precision : torch.dtype, optional
+        Of the backbone.
     """
 
     def __init__(
@@ -66,8 +71,12 @@ class SupervisedNetwork(nn.Module):
 
         Parameters
         ----------
-        images: (B, 1, X, Y, Z) float32.
-        masks, prompts: for each window (N, X, Y, Z) bool and N prompts.
+        images : Tensor
+            (B, 1, X, Y, Z) float32.
+        masks : Sequence[Tensor]
+            For each window (N, X, Y, Z) bool and N prompts.
+        prompts : Sequence[Sequence[TrainingPrompt]]
+            For each window (N, X, Y, Z) bool and N prompts.
         """
         tokens, maps = self._encode(images)
         losses = [

@@ -56,7 +56,8 @@ def joined(device: str = "auto") -> Iterator[Team]:
 
     Parameters
     ----------
-    device: "cpu", "cuda", "cuda:1", or "auto": a GPU where there is one.
+    device : str, optional
+        "cpu", "cuda", "cuda:1", or "auto": a GPU where there is one.
     """
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"

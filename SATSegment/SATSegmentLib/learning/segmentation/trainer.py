@@ -47,10 +47,14 @@ class Outcome:
 
     Attributes
     ----------
-    step: optimizer steps taken, over all its runs.
-    finished: False where it was stopped before its last step; it can be resumed.
-    best_dice: highest validation Dice; None without validation.
-    checkpoint: the best checkpoint where there was validation, else the last.
+    step : int
+        Optimizer steps taken, over all its runs.
+    finished : bool
+        False where it was stopped before its last step; it can be resumed.
+    best_dice : float | None
+        Highest validation Dice; None without validation.
+    checkpoint : Path
+        The best checkpoint where there was validation, else the last.
     """
 
     step: int
@@ -81,22 +85,36 @@ def fit(
 
     Parameters
     ----------
-    network, queries: are trained in place.
-    samples: training windows; the run takes them by number, from 0.
-    settings: length and pace.
-    folder: is made where it is missing.
-    validation: windows that are judged every `settings.validate_every` steps, always the same ones.
-    heads: start values of the training's own heads (see `checkpoint.read_start`).
-    resume: go on where the folder's last checkpoint stands; start anew where it has none.
-    team: the processes that train together.
-    progress: called after each step, in the leading process.
+    network : SATNetwork
+        Are trained in place.
+    queries : Queries
+        Are trained in place.
+    samples : Samples
+        Training windows; the run takes them by number, from 0.
+    settings : Settings
+        Length and pace.
+    folder : Path
+        Is made where it is missing.
+    validation : Samples | None, optional
+        Windows that are judged every `settings.validate_every` steps, always the same ones.
+    heads : Mapping[str, Tensor] | None, optional
+        Start values of the training's own heads (see `checkpoint.read_start`).
+    resume : bool, optional
+        Go on where the folder's last checkpoint stands; start anew where it has none.
+    team : Team | None, optional
+        The processes that train together.
+    progress : Callable[[Progress], None] | None, optional
+        Called after each step, in the leading process.
 
     Raises
     ------
-    OutputError: the folder holds a training and `resume` is False, or a file cannot be written; the last
+    OutputError
+        The folder holds a training and `resume` is False, or a file cannot be written; the last
         checkpoint stays whole.
-    NonFiniteLoss: the loss or a gradient is not a number; names the records and the step.
-    TrainingError: a sample does not fit, or the checkpoint is of another training.
+    NonFiniteLoss
+        The loss or a gradient is not a number; names the records and the step.
+    TrainingError
+        A sample does not fit, or the checkpoint is of another training.
     """
     team = team or Team()
     folder = _prepare_folder(folder, resume)

@@ -18,10 +18,14 @@ class Found:
 
     Attributes
     ----------
-    label: "modality, text".
-    present: whether there was anything to find.
-    dice: of the mask where the probability is above a half; NaN where nothing was to be found.
-    claimed: whether any voxel was.
+    label : str
+        "modality, text".
+    present : bool
+        Whether there was anything to find.
+    dice : float
+        Of the mask where the probability is above a half; NaN where nothing was to be found.
+    claimed : bool
+        Whether any voxel was.
     """
 
     label: str
@@ -36,9 +40,12 @@ class Scores:
 
     Attributes
     ----------
-    validation_dice: mean over the labels of the mean over the windows that hold them; None where no window holds any.
-    false_alarms: share of the absent prompts for which any voxel was claimed; None where none was absent.
-    labels: each label's mean Dice.
+    validation_dice : float | None
+        Mean over the labels of the mean over the windows that hold them; None where no window holds any.
+    false_alarms : float | None
+        Share of the absent prompts for which any voxel was claimed; None where none was absent.
+    labels : dict[str, float]
+        Each label's mean Dice.
     """
 
     validation_dice: float | None

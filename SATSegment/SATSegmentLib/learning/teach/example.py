@@ -36,11 +36,16 @@ class Sample:
 
     Attributes
     ----------
-    tokens: (B, T, query_dim).
-    voxels: (B, S, C) features.
-    target: (B, S) share of the voxel that belongs to the structure, 0..1.
-    weight: (B, S) for how many voxels of the scan each stands; 0 where a window had fewer than S.
-    kind: (B, S) 0 structure, 1 surroundings, 2 mistaken for it, 3 all others.
+    tokens : Tensor
+        (B, T, query_dim).
+    voxels : Tensor
+        (B, S, C) features.
+    target : Tensor
+        (B, S) share of the voxel that belongs to the structure, 0..1.
+    weight : Tensor
+        (B, S) for how many voxels of the scan each stands; 0 where a window had fewer than S.
+    kind : Tensor
+        (B, S) 0 structure, 1 surroundings, 2 mistaken for it, 3 all others.
     """
 
     tokens: Tensor
@@ -55,17 +60,21 @@ class ExampleView:
 
     Parameters
     ----------
-    windows: the scan's windows and features.
-    mask: bool, KJI, in the scan's grid.
+    windows : ScanPass
+        The scan's windows and features.
+    mask : np.ndarray
+        Bool, KJI, in the scan's grid.
 
     Attributes
     ----------
-    inside, outside: numbers of the windows that hold some of the structure, those with most of it first, and of the
+    inside, outside
+        Numbers of the windows that hold some of the structure, those with most of it first, and of the
         windows that hold none.
 
     Raises
     ------
-    ScanError: nothing of the structure is left on the network's grid.
+    ScanError
+        Nothing of the structure is left on the network's grid.
     """
 
     def __init__(self, windows: ScanPass, mask: np.ndarray) -> None:
@@ -93,7 +102,8 @@ class ExampleView:
 
         Parameters
         ----------
-        embeddings: (B, C) mask embeddings of the word as it is now, by which mistaken voxels are found; None at first.
+        embeddings : Tensor | None
+            (B, C) mask embeddings of the word as it is now, by which mistaken voxels are found; None at first.
         """
         with torch.inference_mode():
             rows = [None] * len(numbers) if embeddings is None else list(embeddings)

@@ -23,13 +23,16 @@ def read_example(scan: Path, mask: Path, segment: str = "") -> Example:
 
     Parameters
     ----------
-    mask: a mask or label map (NIfTI, NRRD, MHA), a .seg.nrrd, a DICOM SEG or an RTSTRUCT, of the scan's own voxels.
-    segment: which one: values of the label map divided by commas ("17,53"), or the name of a segment. Not needed where
+    mask : Path
+        A mask or label map (NIfTI, NRRD, MHA), a .seg.nrrd, a DICOM SEG or an RTSTRUCT, of the scan's own voxels.
+    segment : str, optional
+        Which one: values of the label map divided by commas ("17,53"), or the name of a segment. Not needed where
         the file holds one structure only.
 
     Raises
     ------
-    ScanError, GeometryError: a file cannot be read, it is not clear which structure is meant, or the mask is of
+    ScanError, GeometryError
+        A file cannot be read, it is not clear which structure is meant, or the mask is of
         another grid than the scan.
     """
     image = read_scan(scan)

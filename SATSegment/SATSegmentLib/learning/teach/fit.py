@@ -26,14 +26,22 @@ class Recipe:
 
     Attributes
     ----------
-    rounds: at most so many; each draws a fresh sample of voxels.
-    steps: of gradient descent (Adam) in a round.
-    rate: of Adam. The query goes in units of the start's root mean square, the shift in units of logits.
-    pull: weight of the mean square of how far the vectors have gone, in these units.
-    patience: rounds without a better Dice after which the fit stops.
-    gain: what counts as better.
-    inside, outside: at most so many windows of a scan that hold the structure, and that do not.
-    seed: of the samples.
+    rounds : int
+        At most so many; each draws a fresh sample of voxels.
+    steps : int
+        Of gradient descent (Adam) in a round.
+    rate : float
+        Of Adam. The query goes in units of the start's root mean square, the shift in units of logits.
+    pull : float
+        Weight of the mean square of how far the vectors have gone, in these units.
+    patience : int
+        Rounds without a better Dice after which the fit stops.
+    gain : float
+        What counts as better.
+    inside, outside : int
+        At most so many windows of a scan that hold the structure, and that do not.
+    seed : int
+        Of the samples.
     """
 
     rounds: int = 16
@@ -57,8 +65,10 @@ class Vectors:
 
     Attributes
     ----------
-    query: (query_dim,).
-    shift: (C,).
+    query : Tensor
+        (query_dim,).
+    shift : Tensor
+        (C,).
     """
 
     query: Tensor
@@ -95,8 +105,10 @@ def fit(
 
     Parameters
     ----------
-    start: (query_dim,) query to begin with.
-    on_step: called before each step; may raise to end the fit.
+    start : Tensor
+        (query_dim,) query to begin with.
+    on_step : Callable[[], None], optional
+        Called before each step; may raise to end the fit.
     """
     generator = torch.Generator().manual_seed(recipe.seed)
     fitted = _Fitted(network, views, start, recipe)

@@ -54,15 +54,20 @@ def teach(
 
     Parameters
     ----------
-    name: what the word is called; SAT must not know it already.
-    orientation: axis order in which the model looks at the scans.
+    name : str
+        What the word is called; SAT must not know it already.
+    orientation : Orientation, optional
+        Axis order in which the model looks at the scans.
 
     Raises
     ------
-    PromptError: the name cannot be used, or the model cannot look along these axes.
-    ScanError, GeometryError: an example's scan or mask cannot be used.
-    CheckpointError: the model does not say which checkpoint it is.
-    Cancelled, OutOfMemory.
+    PromptError
+        The name cannot be used, or the model cannot look along these axes.
+    ScanError, GeometryError
+        An example's scan or mask cannot be used.
+    CheckpointError
+        The model does not say which checkpoint it is.
+    Cancelled, OutOfMemory
     Warns SATSegmentWarning where the word does not find its own examples.
     """
     name = check_name(name, modality)

@@ -52,25 +52,37 @@ def convert(
 
     Parameters
     ----------
-    network: checkpoint of the segmentation network.
-    out: the folder to make.
-    description: name, window and spacing; the SHA-256 sums are filled in here.
-    text_encoder: checkpoint of the text encoder that was trained with the network.
-    language_model: folder with the config and tokenizer files of the text encoder's language model.
-    labels: (text, modality) of the prompts whose query vectors are computed now.
-    overwrite: whether an existing folder may be replaced.
-    released: whether the two are files of SAT's authors, which must fit each other; a training of one's own may pair
+    network : Path
+        Checkpoint of the segmentation network.
+    out : Path
+        The folder to make.
+    description : ModelDescription
+        Name, window and spacing; the SHA-256 sums are filled in here.
+    text_encoder : Path | None, optional
+        Checkpoint of the text encoder that was trained with the network.
+    language_model : Path | None, optional
+        Folder with the config and tokenizer files of the text encoder's language model.
+    labels : Sequence[Label], optional
+        (text, modality) of the prompts whose query vectors are computed now.
+    overwrite : bool, optional
+        Whether an existing folder may be replaced.
+    released : bool, optional
+        Whether the two are files of SAT's authors, which must fit each other; a training of one's own may pair
         any network with any text encoder.
 
     Returns
     -------
-    The description that was written.
+    ModelDescription
+        The description that was written.
 
     Raises
     ------
-    CheckpointError: a file is not what it should be; PairMismatch where the two do not belong together.
-    OutputError: the folder cannot be written.
-    Cancelled: `cancel` said so.
+    CheckpointError
+        A file is not what it should be; PairMismatch where the two do not belong together.
+    OutputError
+        The folder cannot be written.
+    Cancelled
+        `cancel` said so.
     """
     if text_encoder is not None and released:
         check_names(network.name, text_encoder.name)

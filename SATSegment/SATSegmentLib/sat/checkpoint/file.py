@@ -40,10 +40,14 @@ def read_checkpoint_file(path: Path) -> tuple[dict[str, Tensor], str]:
 
     Raises
     ------
-    CheckpointError: no such file, or not a weight file at all.
-    TruncatedCheckpoint: the file ends too early or is damaged.
-    HostileCheckpoint: opening the file would have run code.
-    WrongCheckpointKind: a weight file without a state dict of tensors.
+    CheckpointError
+        No such file, or not a weight file at all.
+    TruncatedCheckpoint
+        The file ends too early or is damaged.
+    HostileCheckpoint
+        Opening the file would have run code.
+    WrongCheckpointKind
+        A weight file without a state dict of tensors.
     """
     path = Path(path).expanduser()
     if not path.is_file():
@@ -64,7 +68,8 @@ def require_complete(found: Mapping[str, Tensor], needed: Mapping[str, Tensor], 
 
     Raises
     ------
-    IncompleteCheckpoint: one is missing, unknown, of another shape, or holds values that are not finite.
+    IncompleteCheckpoint
+        One is missing, unknown, of another shape, or holds values that are not finite.
     """
     problems = [f"{key} is missing" for key in needed if key not in found]
     problems += [f"{key} is unknown" for key in found if key not in needed]

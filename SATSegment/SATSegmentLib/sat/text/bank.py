@@ -48,14 +48,19 @@ class EmbeddingBank:
 
     Parameters
     ----------
-    labels: text and modality of each query; texts are kept lower-cased, as they are embedded.
-    queries: float array of shape (labels, query_dim).
-    source_sha256: SHA-256 of the text checkpoint (or of what else made the queries).
-    encoder: what made them ("ours", "medcpt", "basebert", or another name).
+    labels : tuple[Label, ...]
+        Text and modality of each query; texts are kept lower-cased, as they are embedded.
+    queries : np.ndarray
+        Float array of shape (labels, query_dim).
+    source_sha256 : str
+        SHA-256 of the text checkpoint (or of what else made the queries).
+    encoder : str
+        What made them ("ours", "medcpt", "basebert", or another name).
 
     Raises
     ------
-    IncompleteCheckpoint: labels and queries do not fit together, a label is there twice, its modality is unknown,
+    IncompleteCheckpoint
+        Labels and queries do not fit together, a label is there twice, its modality is unknown,
         or a query is not finite.
     """
 
@@ -82,8 +87,10 @@ class EmbeddingBank:
 
         Raises
         ------
-        PromptError: a text without a known word, or an unknown modality.
-        Cancelled: `cancel` said so.
+        PromptError
+            A text without a known word, or an unknown modality.
+        Cancelled
+            `cancel` said so.
         """
         labels = tuple(dict.fromkeys((query_text(text), modality) for text, modality in labels))
         texts = sorted({text for text, _ in labels}, key=lambda text: (len(text), text))
@@ -105,10 +112,14 @@ class EmbeddingBank:
 
         Raises
         ------
-        ModelNotFound: no such file.
-        TruncatedCheckpoint: the file ends too early or is damaged.
-        WrongCheckpointKind: a safetensors file, but no embedding bank.
-        IncompleteCheckpoint: its parts do not fit together.
+        ModelNotFound
+            No such file.
+        TruncatedCheckpoint
+            The file ends too early or is damaged.
+        WrongCheckpointKind
+            A safetensors file, but no embedding bank.
+        IncompleteCheckpoint
+            Its parts do not fit together.
         """
         from safetensors import SafetensorError, safe_open
 
@@ -133,7 +144,8 @@ class EmbeddingBank:
 
         Raises
         ------
-        OutputError: the file cannot be written.
+        OutputError
+            The file cannot be written.
         """
         from safetensors.numpy import save
 
@@ -166,7 +178,8 @@ class EmbeddingBank:
 
         Raises
         ------
-        PromptError: the bank does not know the label.
+        PromptError
+            The bank does not know the label.
         """
         row = self._rows.get((query_text(text), modality))
         if row is None:
@@ -180,7 +193,8 @@ class EmbeddingBank:
 
         Raises
         ------
-        PairMismatch: the SHA-256 differs.
+        PairMismatch
+            The SHA-256 differs.
         """
         if source_sha256 != self.source_sha256:
             raise PairMismatch(

@@ -43,12 +43,18 @@ class TextWeights:
 
     Attributes
     ----------
-    transformer: model type of the language model: "mpnet" or "bert" in released files.
-    prefix: what the names of its tensors begin with in the file.
-    backbone: its tensors, under its own names.
-    head: the other tensors: `modality_embed.weight`, and for `ours` the projection.
-    name: of the file, for messages.
-    sha256: of the released file; a converted one names the file it came from.
+    transformer : str
+        Model type of the language model: "mpnet" or "bert" in released files.
+    prefix : str
+        What the names of its tensors begin with in the file.
+    backbone : dict[str, Tensor]
+        Its tensors, under its own names.
+    head : dict[str, Tensor]
+        The other tensors: `modality_embed.weight`, and for `ours` the projection.
+    name : str
+        Of the file, for messages.
+    sha256 : str
+        Of the released file; a converted one names the file it came from.
     """
 
     transformer: str
@@ -74,10 +80,14 @@ class TransformerShape:
 
     Attributes
     ----------
-    vocabulary, positions: rows of the word and position embeddings.
-    width, feedforward: hidden widths.
-    layers: number of layers.
-    heads: number of attention heads, where a tensor tells (MPNet's relative attention bias), else None.
+    vocabulary, positions : int
+        Rows of the word and position embeddings.
+    width, feedforward : int
+        Hidden widths.
+    layers : int
+        Number of layers.
+    heads : int | None
+        Number of attention heads, where a tensor tells (MPNet's relative attention bias), else None.
     """
 
     vocabulary: int
@@ -93,7 +103,8 @@ def read_text_weights(path: Path, family: Family = "sat") -> TextWeights:
 
     Raises
     ------
-    CheckpointError: one of its kinds, with the file's real nature and what to get instead.
+    CheckpointError
+        One of its kinds, with the file's real nature and what to get instead.
     """
     path = Path(path).expanduser()
     tensors, sha256 = read_checkpoint_file(path)
@@ -108,7 +119,8 @@ def check_text_weights(tensors: dict[str, Tensor], name: str, sha256: str, famil
 
     Raises
     ------
-    WrongCheckpointKind: a network, a pretraining file, or a text encoder of another family.
+    WrongCheckpointKind
+        A network, a pretraining file, or a text encoder of another family.
     """
     _refuse_other_kinds(tensors, name, family)
     transformer, prefix = _language_model(tensors)
@@ -132,7 +144,8 @@ def transformer_shape(weights: TextWeights) -> TransformerShape:
 
     Raises
     ------
-    IncompleteCheckpoint: a tensor that tells one is missing, or has the wrong number of axes.
+    IncompleteCheckpoint
+        A tensor that tells one is missing, or has the wrong number of axes.
     """
     vocabulary, width = _matrix(weights, "embeddings.word_embeddings.weight")
     heads = _matrix(weights, "encoder.relative_attention_bias.weight")[1] if weights.transformer == "mpnet" else None
@@ -151,7 +164,8 @@ def check_complete(found: dict[str, Tensor], needed: dict[str, Tensor], name: st
 
     Raises
     ------
-    IncompleteCheckpoint: one is missing, unknown, of another shape, or holds values that are not finite.
+    IncompleteCheckpoint
+        One is missing, unknown, of another shape, or holds values that are not finite.
     """
     require_complete(found, needed, name, _GET_AN_ENCODER)
 

@@ -50,11 +50,16 @@ class QueryModule(nn.Module):
 
     Parameters
     ----------
-    transformer: gives `last_hidden_state`, shape (texts, tokens, width).
-    kind: decides the pooling: the mean over the tokens (`ours`), or the first token.
-    width: of the transformer.
-    projection: hidden and output width of `ours`'s projection.
-    modalities: rows of the modality embedding.
+    transformer : Any
+        Gives `last_hidden_state`, shape (texts, tokens, width).
+    kind : EncoderKind
+        Decides the pooling: the mean over the tokens (`ours`), or the first token.
+    width : int
+        Of the transformer.
+    projection : tuple[int, int]
+        Hidden and output width of `ours`'s projection.
+    modalities : int, optional
+        Rows of the modality embedding.
     """
 
     def __init__(
@@ -80,7 +85,8 @@ class QueryModule(nn.Module):
 
         Parameters
         ----------
-        input_ids, attention_mask: int64, shape (texts, tokens).
+        input_ids, attention_mask : Tensor
+            int64, shape (texts, tokens).
         """
         states = self.transformer(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         if self.kind != "ours":
@@ -102,12 +108,18 @@ class TextEncoder:
 
     Attributes
     ----------
-    kind: "ours", "medcpt" or "basebert".
-    sha256: of the checkpoint; embedding banks are keyed by it.
-    query_dim: length of a query.
-    max_tokens: longest text in tokens, with its frame; longer ones are cut.
-    module: the torch module.
-    tokenizer: the tokenizer.
+    kind
+        "ours", "medcpt" or "basebert".
+    sha256 : str
+        Of the checkpoint; embedding banks are keyed by it.
+    query_dim
+        Length of a query.
+    max_tokens
+        Longest text in tokens, with its frame; longer ones are cut.
+    module : QueryModule
+        The torch module.
+    tokenizer : TextTokenizer
+        The tokenizer.
     """
 
     def __init__(
@@ -130,17 +142,24 @@ class TextEncoder:
 
         Parameters
         ----------
-        checkpoint: `.pth` or `.safetensors`.
-        folder: has the language model's config.json and tokenizer.json (or vocab.txt).
-        kind: what the checkpoint is known to be. Without it the file decides between `ours` and the BERTs, and
+        checkpoint : Path
+            `.pth` or `.safetensors`.
+        folder : Path
+            Has the language model's config.json and tokenizer.json (or vocab.txt).
+        kind : EncoderKind | None, optional
+            What the checkpoint is known to be. Without it the file decides between `ours` and the BERTs, and
             the vocabulary between these two.
-        family: "sat", or "cvpr25" for the text encoder of the CVPR 2025 challenge.
+        family : Family, optional
+            "sat", or "cvpr25" for the text encoder of the CVPR 2025 challenge.
 
         Raises
         ------
-        CheckpointError: one of its kinds: not a text encoder, incomplete, damaged, hostile.
-        ModelNotFound: the folder lacks a file.
-        PairMismatch: checkpoint and folder are of different language models.
+        CheckpointError
+            One of its kinds: not a text encoder, incomplete, damaged, hostile.
+        ModelNotFound
+            The folder lacks a file.
+        PairMismatch
+            Checkpoint and folder are of different language models.
         """
         return cls.from_weights(read_text_weights(checkpoint, family), folder, kind, family)
 
@@ -165,7 +184,8 @@ class TextEncoder:
 
         Raises
         ------
-        PromptError: a text holds no word that the vocabulary knows.
+        PromptError
+            A text holds no word that the vocabulary knows.
         """
         rows = [self.tokenizer.token_ids(text, self.max_tokens) for text in texts]
         for text, row in zip(texts, rows, strict=True):
@@ -185,7 +205,8 @@ class TextEncoder:
 
         Raises
         ------
-        PromptError: a modality that SAT was not trained on.
+        PromptError
+            A modality that SAT was not trained on.
         """
         for modality in modalities:
             if modality not in self._rows:
@@ -199,12 +220,15 @@ class TextEncoder:
 
         Parameters
         ----------
-        texts: prompts; they are lower-cased.
-        modalities: one for each text.
+        texts : Sequence[str]
+            Prompts; they are lower-cased.
+        modalities : Sequence[str]
+            One for each text.
 
         Raises
         ------
-        PromptError: a text without a known word, or an unknown modality.
+        PromptError
+            A text without a known word, or an unknown modality.
         """
         if len(texts) != len(modalities):
             raise ValueError(f"{len(texts)} texts, but {len(modalities)} modalities")

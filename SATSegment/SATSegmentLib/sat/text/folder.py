@@ -29,14 +29,19 @@ def write_text_folder(weights: TextWeights, language_model: Path, target: Path) 
 
     Parameters
     ----------
-    weights: a checked text checkpoint.
-    language_model: folder with config.json and tokenizer.json or vocab.txt.
-    target: an existing folder.
+    weights : TextWeights
+        A checked text checkpoint.
+    language_model : Path
+        Folder with config.json and tokenizer.json or vocab.txt.
+    target : Path
+        An existing folder.
 
     Raises
     ------
-    ModelNotFound: the language model's folder has none of its files.
-    OSError: a file cannot be read or written.
+    ModelNotFound
+        The language model's folder has none of its files.
+    OSError
+        A file cannot be read or written.
     """
     # Here and not on top: who only asks for the file's name needs no torch.
     from safetensors.torch import save_file

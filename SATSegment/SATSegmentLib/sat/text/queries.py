@@ -25,15 +25,20 @@ class QuerySource:
 
     Parameters
     ----------
-    query_dim: length of the queries that the network takes.
-    bank: queries of known prompts; None where there is none yet.
-    load_text_encoder: called at the first prompt that the bank does not know, and not before; None where the model
+    query_dim : int
+        Length of the queries that the network takes.
+    bank : EmbeddingBank | None, optional
+        Queries of known prompts; None where there is none yet.
+    load_text_encoder : Callable[[], TextEncoder] | None, optional
+        Called at the first prompt that the bank does not know, and not before; None where the model
         has no text encoder beside it.
-    words: what users taught the model; None where the model cannot be told from others.
+    words : TaughtWords | None, optional
+        What users taught the model; None where the model cannot be told from others.
 
     Raises
     ------
-    PairMismatch: the bank's queries have another length.
+    PairMismatch
+        The bank's queries have another length.
     """
 
     def __init__(
@@ -57,8 +62,10 @@ class QuerySource:
 
         Raises
         ------
-        PairMismatch: the bank was made by another text encoder than the model was trained with.
-        CheckpointError: the bank is damaged.
+        PairMismatch
+            The bank was made by another text encoder than the model was trained with.
+        CheckpointError
+            The bank is damaged.
         """
         bank = EmbeddingBank.load(folder / BANK_FILE) if (folder / BANK_FILE).is_file() else None
         if bank is not None:
@@ -115,11 +122,15 @@ class QuerySource:
 
         Raises
         ------
-        PromptError: a prompt is empty, says nothing the text encoder knows, claims to be a trained label that the
+        PromptError
+            A prompt is empty, says nothing the text encoder knows, claims to be a trained label that the
             bank does not hold, or is free text for a model without a text encoder.
-        PairMismatch: bank, text encoder and network do not belong together, or a word was taught to another model.
-        WordError: the file of a taught word is damaged.
-        CheckpointError, ModelNotFound: the text encoder is needed, and cannot be loaded.
+        PairMismatch
+            Bank, text encoder and network do not belong together, or a word was taught to another model.
+        WordError
+            The file of a taught word is damaged.
+        CheckpointError, ModelNotFound
+            The text encoder is needed, and cannot be loaded.
         """
         for prompt in prompts:
             if not prompt.text.strip():
@@ -141,7 +152,8 @@ class QuerySource:
 
         Raises
         ------
-        PromptError, PairMismatch, WordError: as `embed`.
+        PromptError, PairMismatch, WordError
+            As `embed`.
         """
         return [self._taught(prompt, words).shift if is_taught(prompt) else None for prompt in prompts]
 

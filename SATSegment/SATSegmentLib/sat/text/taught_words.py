@@ -29,8 +29,10 @@ class WordVectors:
 
     Attributes
     ----------
-    query: (query_dim,) float32, in place of a text's query.
-    shift: (C,) float32, added to the mask embedding that the network makes of the query; C as the network's finest
+    query : np.ndarray
+        (query_dim,) float32, in place of a text's query.
+    shift : np.ndarray
+        (C,) float32, added to the mask embedding that the network makes of the query; C as the network's finest
         feature map has channels.
     """
 
@@ -43,8 +45,10 @@ class TaughtWords:
 
     Parameters
     ----------
-    model: its name, for errors.
-    model_sha256: of its checkpoint.
+    model : str
+        Its name, for errors.
+    model_sha256 : str
+        Of its checkpoint.
     """
 
     def __init__(self, model: str, model_sha256: str) -> None:
@@ -63,9 +67,12 @@ class TaughtWords:
 
         Raises
         ------
-        PromptError: there is none of this name, or it is to be asked for with other axes.
-        PairMismatch: it was taught to another model.
-        WordError: its file is damaged.
+        PromptError
+            There is none of this name, or it is to be asked for with other axes.
+        PairMismatch
+            It was taught to another model.
+        WordError
+            Its file is damaged.
         """
         words = _found(prompt) if sent is None else _among(sent, prompt)
         if not words:
@@ -95,7 +102,8 @@ def read_word(path: Path) -> tuple[WordRecord, WordVectors]:
 
     Raises
     ------
-    WordError: missing, damaged, or something else.
+    WordError
+        Missing, damaged, or something else.
     """
     record = read_record(path)
     try:

@@ -40,8 +40,10 @@ class TokenBatch:
 
     Attributes
     ----------
-    input_ids: int64, shape (texts, tokens); zero where padded, or the padding row of a vocabulary of another kind.
-    attention_mask: int64, same shape: 1 where the id is greater than 0, or within the text's own length.
+    input_ids : np.ndarray
+        int64, shape (texts, tokens); zero where padded, or the padding row of a vocabulary of another kind.
+    attention_mask : np.ndarray
+        int64, same shape: 1 where the id is greater than 0, or within the text's own length.
     """
 
     input_ids: np.ndarray
@@ -53,7 +55,8 @@ class TextTokenizer:
 
     Parameters
     ----------
-    tokenizer: a `tokenizers.Tokenizer`, without padding and truncation.
+    tokenizer : Any
+        A `tokenizers.Tokenizer`, without padding and truncation.
     """
 
     def __init__(self, tokenizer: Any) -> None:
@@ -77,9 +80,12 @@ class TextTokenizer:
 
         Raises
         ------
-        SATSegmentError: the packages for free text are not installed.
-        ModelNotFound: the folder has neither file.
-        WrongCheckpointKind: the file is damaged, or of another kind of tokenizer.
+        SATSegmentError
+            The packages for free text are not installed.
+        ModelNotFound
+            The folder has neither file.
+        WrongCheckpointKind
+            The file is damaged, or of another kind of tokenizer.
         """
         _require_package()
         folder = Path(folder).expanduser()

@@ -25,9 +25,12 @@ def build_transformer(weights: TextWeights, folder: Path) -> Any:
 
     Raises
     ------
-    IncompleteCheckpoint: the tensors do not tell their shape.
-    ModelNotFound: no config.json.
-    PairMismatch: config.json describes another language model, or none.
+    IncompleteCheckpoint
+        The tensors do not tell their shape.
+    ModelNotFound
+        No config.json.
+    PairMismatch
+        config.json describes another language model, or none.
     """
     settings = _read_config(folder)
     if weights.transformer not in ("mpnet", "bert"):

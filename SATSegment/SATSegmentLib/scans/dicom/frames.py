@@ -22,10 +22,14 @@ class Rescale:
 
     Attributes
     ----------
-    slope, intercept : of the linear rescale.
-    declared : whether the file has one; otherwise they are 1 and 0.
-    unit : RescaleType where the file gives one ("HU", "US").
-    has_table : whether a Modality LUT Sequence takes the rescale's place.
+    slope, intercept : float
+        Of the linear rescale.
+    declared : bool
+        Whether the file has one; otherwise they are 1 and 0.
+    unit : str
+        RescaleType where the file gives one ("HU", "US").
+    has_table : bool
+        Whether a Modality LUT Sequence takes the rescale's place.
     """
 
     slope: float
@@ -41,14 +45,22 @@ class Frame:
 
     Attributes
     ----------
-    header : of the file it is in.
-    number : its number in the file, from 0.
-    position : (3,) of the first pixel's centre, LPS millimetres; None where the file does not say.
-    decimals : with which positions are written at most; 17 where they are binary numbers.
-    orientation : (6,) direction of a row, then of a column; None where the file does not say.
-    spacing : millimetres between rows, and between columns; None where the file does not say.
-    rescale : of this frame.
-    traits : what may tell it from a frame at the same place.
+    header : Header
+        Of the file it is in.
+    number : int
+        Its number in the file, from 0.
+    position : np.ndarray | None
+        (3,) of the first pixel's centre, LPS millimetres; None where the file does not say.
+    decimals : int
+        With which positions are written at most; 17 where they are binary numbers.
+    orientation : np.ndarray | None
+        (6,) direction of a row, then of a column; None where the file does not say.
+    spacing : tuple[float, float] | None
+        Millimetres between rows, and between columns; None where the file does not say.
+    rescale : Rescale
+        Of this frame.
+    traits : Traits
+        What may tell it from a frame at the same place.
     """
 
     header: Header
@@ -85,7 +97,8 @@ def frames_of(header: Header) -> list[Frame]:
 
     Raises
     ------
-    ScanError: colour, no pixels, a damaged header.
+    ScanError
+        Colour, no pixels, a damaged header.
     """
     try:
         _check_pixels(header)

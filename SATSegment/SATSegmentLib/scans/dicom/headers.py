@@ -51,12 +51,18 @@ class Header:
 
     Attributes
     ----------
-    path : the file.
-    data : the header; only what `_TAGS` names.
-    syntax : transfer syntax UID.
-    pixels_at : offset of the first pixel byte, where pixels are stored as they are; -1 where they are compressed.
-    pixel_bytes : their number; -1 where they are compressed.
-    has_pixels : whether there is a Pixel Data element at all.
+    path : Path
+        The file.
+    data : Dataset
+        The header; only what `_TAGS` names.
+    syntax : str
+        Transfer syntax UID.
+    pixels_at : int
+        Offset of the first pixel byte, where pixels are stored as they are; -1 where they are compressed.
+    pixel_bytes : int
+        Their number; -1 where they are compressed.
+    has_pixels : bool
+        Whether there is a Pixel Data element at all.
     """
 
     path: Path
@@ -78,9 +84,12 @@ class Folder:
 
     Attributes
     ----------
-    scans : headers of the images that may be slices of a scan.
-    others : DICOM objects that are no scans, and what they are called.
-    damaged : files that are, or may have been, DICOM and cannot be read.
+    scans : tuple[Header, ...]
+        Headers of the images that may be slices of a scan.
+    others : tuple[tuple[Path, str], ...]
+        DICOM objects that are no scans, and what they are called.
+    damaged : tuple[Path, ...]
+        Files that are, or may have been, DICOM and cannot be read.
     """
 
     scans: tuple[Header, ...]
@@ -93,7 +102,8 @@ def read_header(path: Path) -> Header:
 
     Raises
     ------
-    ScanError: not DICOM, or cut off within the header.
+    ScanError
+        Not DICOM, or cut off within the header.
     """
     try:
         with path.open("rb") as stream:

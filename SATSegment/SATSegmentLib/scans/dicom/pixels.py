@@ -26,7 +26,8 @@ def read_voxels(frames: Sequence[Frame]) -> np.ndarray:
 
     Raises
     ------
-    ScanError: a file is cut off or damaged, or compressed in a way that no installed library decodes.
+    ScanError
+        A file is cut off or damaged, or compressed in a way that no installed library decodes.
     """
     whole = all(_is_whole(frame) for frame in frames)
     volume = np.empty((len(frames), *frames[0].shape), np.int16 if whole else np.float32)
@@ -185,7 +186,8 @@ def same_pixels(one: Sequence[Frame], other: Sequence[Frame]) -> bool:
 
     Raises
     ------
-    ScanError: as `read_voxels`.
+    ScanError
+        As `read_voxels`.
     """
     if [frame.shape for frame in one] != [frame.shape for frame in other]:
         return False

@@ -22,15 +22,21 @@ def read_dicom(path: Path, series: str | int | None, volume: int | None, pet_uni
 
     Parameters
     ----------
-    path : folder with one or several series, or a multi-frame file.
-    series : which series of the folder: its number in the list that the error gives, or its SeriesInstanceUID.
-    volume : which volume of the series, counted from 1, where it holds several.
-    pet_unit : see `suv.suv_factor`.
+    path : Path
+        Folder with one or several series, or a multi-frame file.
+    series : str | int | None
+        Which series of the folder: its number in the list that the error gives, or its SeriesInstanceUID.
+    volume : int | None
+        Which volume of the series, counted from 1, where it holds several.
+    pet_unit : PetUnit, optional
+        See `suv.suv_factor`.
 
     Raises
     ------
-    ScanError : no series, several and none chosen, an object that is no scan, colour, damaged files.
-    GeometryError : slices that are missing, unevenly spaced, at one place, or do not say where they are.
+    ScanError
+        No series, several and none chosen, an object that is no scan, colour, damaged files.
+    GeometryError
+        Slices that are missing, unevenly spaced, at one place, or do not say where they are.
     """
     try:
         return _read_dicom(path, series, volume, pet_unit)
@@ -63,7 +69,8 @@ def choose(path: Path, series: str | int | None, volume: int | None) -> tuple[Se
 
     Raises
     ------
-    ScanError : none, or several and none chosen.
+    ScanError
+        None, or several and none chosen.
     """
     if path.is_dir():
         folder = read_folder(path)
@@ -78,7 +85,8 @@ def read_file(path: Path) -> Series:
 
     Raises
     ------
-    ScanError : not a scan, or a single slice of a series.
+    ScanError
+        Not a scan, or a single slice of a series.
     """
     header = read_header(path)
     refuse_other_object(header)
@@ -95,7 +103,8 @@ def series_of(path: Path) -> tuple[list[Series], Folder]:
 
     Raises
     ------
-    ScanError : a file that is no scan.
+    ScanError
+        A file that is no scan.
     """
     if not path.is_dir():
         one = read_file(path)

@@ -24,8 +24,10 @@ class Series:
 
     Attributes
     ----------
-    uid : its SeriesInstanceUID.
-    headers : of its files.
+    uid : str
+        Its SeriesInstanceUID.
+    headers : tuple[Header, ...]
+        Of its files.
     """
 
     uid: str
@@ -53,7 +55,8 @@ class Series:
 
         Raises
         ------
-        ScanError: colour, damaged headers, two different images under one SOPInstanceUID.
+        ScanError
+            Colour, damaged headers, two different images under one SOPInstanceUID.
         """
         return _without_copies(self.headers)
 
@@ -63,7 +66,8 @@ class Series:
 
         Raises
         ------
-        ScanError: see `split` and `unique`.
+        ScanError
+            See `split` and `unique`.
         """
         return tuple(split(self.unique[0]))
 

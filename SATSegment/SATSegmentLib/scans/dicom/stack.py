@@ -26,9 +26,12 @@ class Stack:
 
     Attributes
     ----------
-    order : indices of the given positions, from the first slice to the last along the normal.
-    first : (3,) fitted position of the first slice, LPS millimetres.
-    step : (3,) from one slice to the next; zero for a single slice.
+    order : np.ndarray
+        Indices of the given positions, from the first slice to the last along the normal.
+    first : np.ndarray
+        (3,) fitted position of the first slice, LPS millimetres.
+    step : np.ndarray
+        (3,) from one slice to the next; zero for a single slice.
     """
 
     order: np.ndarray
@@ -47,7 +50,8 @@ def checked_orientation(orientation: np.ndarray, name: str) -> np.ndarray:
 
     Raises
     ------
-    GeometryError: they have no length, or do not stand at right angles.
+    GeometryError
+        They have no length, or do not stand at right angles.
     """
     axes = orientation.reshape(2, 3)
     lengths = np.linalg.norm(axes, axis=1)
@@ -68,14 +72,19 @@ def fit_stack(positions: np.ndarray, normal: np.ndarray, decimals: int, names: l
 
     Parameters
     ----------
-    positions : (n, 3), LPS millimetres, in any order; no two at the same place.
-    normal : (3,) unit normal of the slices.
-    decimals : with which the positions are written.
-    names : of the slices, for messages.
+    positions : np.ndarray
+        (n, 3), LPS millimetres, in any order; no two at the same place.
+    normal : np.ndarray
+        (3,) unit normal of the slices.
+    decimals : int
+        With which the positions are written.
+    names : list[str]
+        Of the slices, for messages.
 
     Raises
     ------
-    GeometryError: slices are missing, the spacing changes, or slices are shifted sideways.
+    GeometryError
+        Slices are missing, the spacing changes, or slices are shifted sideways.
     """
     order = np.argsort(positions @ normal, kind="stable")
     placed = positions[order]

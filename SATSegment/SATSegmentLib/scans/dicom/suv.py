@@ -50,12 +50,14 @@ def suv_factor(series: Series, frames: Sequence[Frame], unit: PetUnit) -> tuple[
 
     Parameters
     ----------
-    unit : "suvbw" (body weight), "suvlbm" (lean body mass of James, with 120 for men), or "suvlbm-janma" (lean body
+    unit : PetUnit
+        "suvbw" (body weight), "suvlbm" (lean body mass of James, with 120 for men), or "suvlbm-janma" (lean body
         mass of Janmahasatian).
 
     Raises
     ------
-    ScanError: there is no such SUV for this series, and why.
+    ScanError
+        There is no such SUV for this series, and why.
     """
     try:
         if series.sat_modality != "pet":

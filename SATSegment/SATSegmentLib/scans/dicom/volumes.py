@@ -30,8 +30,10 @@ class Volume:
 
     Attributes
     ----------
-    frames : its slices.
-    differs : what tells it from the series' other volumes, in words; empty where it is the only one.
+    frames : tuple[Frame, ...]
+        Its slices.
+    differs : tuple[str, ...]
+        What tells it from the series' other volumes, in words; empty where it is the only one.
     """
 
     frames: tuple[Frame, ...]
@@ -48,7 +50,8 @@ class Volume:
 
         Raises
         ------
-        GeometryError: see `fit_stack`; also where several slices lie at one place.
+        GeometryError
+            See `fit_stack`; also where several slices lie at one place.
         """
         positions = _positions(self.frames)
         _refuse_same_place(self.frames, positions)
@@ -78,8 +81,10 @@ def split(frames: Sequence[Frame]) -> list[Volume]:
 
     Raises
     ------
-    GeometryError: a frame does not say where it lies.
-    ScanError: frames at the same place that nothing tells apart.
+    GeometryError
+        A frame does not say where it lies.
+    ScanError
+        Frames at the same place that nothing tells apart.
     """
     _check_places(frames)
     volumes = []

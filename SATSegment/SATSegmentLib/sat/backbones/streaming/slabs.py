@@ -40,13 +40,17 @@ def encode(x: Tensor, stages: Sequence[Sequence[ConvBlock]]) -> tuple[list[Tenso
 
     Parameters
     ----------
-    x: (1, 1, X, Y, Z), in the precision of the weights.
-    stages: the convolution blocks of each stage.
+    x : Tensor
+        (1, 1, X, Y, Z), in the precision of the weights.
+    stages : Sequence[Sequence[ConvBlock]]
+        The convolution blocks of each stage.
 
     Returns
     -------
-    The maps of all stages, finest first, and their averages over the cells of the coarsest grid, (1, sum of channels,
-    *cells) float32.
+    tuple[list[Tensor], Tensor]
+        The maps of all stages, finest first, and their averages over the cells of the coarsest grid, (1, sum of
+        channels,
+        *cells) float32.
     """
     sides = [list(x.shape[2:])]
     for blocks in stages:

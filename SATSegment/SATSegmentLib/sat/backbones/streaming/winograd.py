@@ -54,7 +54,8 @@ class TiledConvolution:
 
     Parameters
     ----------
-    weight: (out, in, 3, 3, 3), in any precision; arithmetic is float32.
+    weight : Tensor
+        (out, in, 3, 3, 3), in any precision; arithmetic is float32.
     """
 
     def __init__(self, weight: Tensor) -> None:

@@ -64,8 +64,9 @@ def masked_alike(grid: Triple, window: Triple, shift: Triple) -> list[tuple[np.n
 
     Returns
     -------
-    list of (np.ndarray, np.ndarray)
-        Numbers of windows, (n,) int64, and their mask (cells, cells) float32; where the shift cuts none, zeros.
+    list[tuple[np.ndarray, np.ndarray]]
+        list of (np.ndarray, np.ndarray)
+            Numbers of windows, (n,) int64, and their mask (cells, cells) float32; where the shift cuts none, zeros.
     """
     counts = [-(-side // size) for side, size in zip(grid, window, strict=True)]
     regions = np.zeros([count * size for count, size in zip(counts, window, strict=True)], np.int64)
