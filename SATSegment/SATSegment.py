@@ -9,11 +9,10 @@ segmentationNode = logic.segment(volumeNode, ["liver", "left kidney"], RunOption
 from __future__ import annotations
 
 import functools
-import logging
 import os
 import sys
+import types
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import slicer
 
@@ -37,10 +36,6 @@ except ModuleNotFoundError:
     def translate(context: str, text: str) -> str:
         return text
 
-
-# Where the models and a site's taught words are, for Slicer's side and for the engine alike.
-MODELS_VARIABLE = "SATSEGMENT_MODELS"
-WORDS_VARIABLE = "SATSEGMENT_WORDS"
 
 CITATION = (
     "Zhao Z, Zhang Y, Wu C, Zhang X, Zhou X, Zhang Y, Wang Y, Xie W. Large-vocabulary segmentation for medical "
@@ -85,24 +80,16 @@ class SATSegmentWidget(ScriptedLoadableModuleWidget):
 
     def cleanup(self) -> None:
         # Slicer is closing, or the module is reloaded: the engine must not outlive the code that talks to it.
-        self.panel.cleanup()
+        self.panel.release()
         closeEngine()
 
     def onReload(self) -> None:
         """Load the library anew as well: Slicer itself executes only this file again."""
         self.cleanup()
-        self.panel = _Nothing()
+        # Stands for the panel that has just been taken down, until the new one is up.
+        self.panel = types.SimpleNamespace(**dict.fromkeys(("enter", "exit", "release"), lambda: None))
         reloadLibrary()
         ScriptedLoadableModuleWidget.onReload(self)
-
-
-class _Nothing:
-    """Stands for the panel that has just been taken down, until the new one is up."""
-
-    def enter(self) -> None:
-        pass
-
-    exit = cleanup = enter
 
 
 def reloadLibrary() -> None:
@@ -178,7 +165,9 @@ class SATSegmentLogic(ScriptedLoadableModuleLogic):
         SATSegmentLib.errors.SATSegmentError
             What happened and what to do; the scene is as it was.
         """
-        run = self._run(volumeNode, structures, options, modality, segmentationNode)
+        from SATSegmentLib.mrml.run import VolumeRun
+
+        run = VolumeRun.named(volumeNode, structures, options, modality, segmentationNode)
         return self._write(run, run.ask(sharedEngine(), listener)).segmentationNode
 
     def segmentAsync(
@@ -214,8 +203,9 @@ class SATSegmentLogic(ScriptedLoadableModuleLogic):
             The scan, the names or the target cannot be used; nothing was started.
         """
         from SATSegmentLib.gui.panel_task import PanelTask
+        from SATSegmentLib.mrml.run import VolumeRun
 
-        run = self._run(volumeNode, structures, options, modality, segmentationNode)
+        run = VolumeRun.named(volumeNode, structures, options, modality, segmentationNode)
         engine = sharedEngine()
 
         def done(answer, error) -> None:
@@ -272,7 +262,9 @@ class SATSegmentLogic(ScriptedLoadableModuleLogic):
             What happened and what to do; no word was made.
         """
         examples = ((volumeNode, segmentationNode, segmentId), *moreExamples)
-        return self._lesson(examples, name, options, modality, orientation)(listener)
+        from SATSegmentLib.mrml.lesson import lesson
+
+        return lesson(sharedEngine(), examples, name, options, modality, orientation)(listener)
 
     def teachAsync(
         self,
@@ -298,47 +290,15 @@ class SATSegmentLogic(ScriptedLoadableModuleLogic):
             Scan, segment or name cannot be used; nothing was started.
         """
         from SATSegmentLib.gui.panel_task import PanelTask
+        from SATSegmentLib.mrml.lesson import lesson
 
-        lesson = self._lesson([(volumeNode, segmentationNode, segmentId)], name, options, modality, "RAS")
-        return PanelTask(lesson, onDone or (lambda word, error: None), listener)
-
-    def _run(self, volumeNode, structures, options, modality, segmentationNode):
-        from SATSegmentLib.anatomy.resolver.names import prompts_for
-        from SATSegmentLib.engine.api import RunOptions
-        from SATSegmentLib.mrml.modality import statedModality
-        from SATSegmentLib.mrml.run import VolumeRun
-
-        if modality is None:
-            modality = statedModality(volumeNode)
-        return VolumeRun(volumeNode, prompts_for(structures, modality), options or RunOptions(), segmentationNode)
-
-    def _lesson(self, examples, name, options, modality, orientation):
-        """What teaches the word, called with a listener; all that can be wrong is found before."""
-        from SATSegmentLib.anatomy.personal.user_words import save_word
-        from SATSegmentLib.anatomy.resolver.new_words import check_name
-        from SATSegmentLib.engine.api import RunOptions, TeachRequest
-        from SATSegmentLib.mrml.example import exampleOf
-        from SATSegmentLib.mrml.modality import requireModality
-
-        if modality is None:
-            modality = requireModality(examples[0][0])
-        name = check_name(name, modality)
-        request = TeachRequest(
-            tuple(exampleOf(*one) for one in examples), name, modality, orientation, options or RunOptions()
-        )
-        engine = sharedEngine()
-        return lambda listener: save_word(engine.teach(request, listener).word)
+        examples = [(volumeNode, segmentationNode, segmentId)]
+        work = lesson(sharedEngine(), examples, name, options, modality, "RAS")
+        return PanelTask(work, onDone or (lambda word, error: None), listener)
 
     def _write(self, run, answer):
         output = run.write(answer)
         self.results, self.written = output.results, output.written
-        if output.written.notFound:
-            logging.info(f"Not found: {', '.join(output.written.notFound)}")
-        if output.written.unknown:
-            logging.warning(
-                f"Not known to this model, and not looked for: {', '.join(output.written.unknown)}. "
-                "Choose another model for these."
-            )
         return output
 
 
@@ -361,27 +321,13 @@ def closeEngine() -> None:
 
 def childPython() -> tuple[str, dict[str, str]]:
     """The Python that runs the network, and its environment."""
-    if not hasattr(slicer, "app") or not hasattr(slicer.app, "slicerHome"):
-        return sys.executable, dict(os.environ)
-    # Not sys.executable: inside Slicer that may be Slicer itself. The start-up environment is the one from before
-    # Slicer's launcher changed it; PythonSlicer is a launcher too and sets its own.
-    suffix = ".exe" if os.name == "nt" else ""
-    python = Path(slicer.app.slicerHome) / "bin" / f"PythonSlicer{suffix}"
-    environment = {**slicer.util.startupEnvironment(), "PYTHONUTF8": "1"}
-    for variable in (MODELS_VARIABLE, WORDS_VARIABLE):
-        if variable in os.environ:
-            environment[variable] = os.environ[variable]
-    return str(python), environment
+    from SATSegmentLib.setup.child_python import python_and_environment
+
+    return python_and_environment()
 
 
 def selfTest(requireRun: bool = False) -> bool:
-    """Run all of `SATSegmentTest`; whether it passed.
-
-    Parameters
-    ----------
-    requireRun : bool
-        Whether the steps that segment must not be skipped where PyTorch is missing.
-    """
+    """Run all of `SATSegmentTest`; whether it passed. With `requireRun` no step is skipped where PyTorch is missing."""
     import unittest
 
     from SATSegmentLib.gui.self_test.acceptance import REQUIRE_VARIABLE
@@ -426,23 +372,9 @@ class SATSegmentTest(ScriptedLoadableModuleTest):
                 check()
 
     def test_thePanelFromTypingToReload(self) -> None:
-        import unittest
-
-        from SATSegmentLib.gui.self_test.hands import printedErrors
-
-        story, skipped = self.story(), ""
+        story = self.story()
         self.addCleanup(story.close)
-        errors = self.enterContext(printedErrors())
-        for step in story.all():
-            print(f"  {step.__name__}", flush=True)
-            try:
-                step()
-                if errors:
-                    raise AssertionError(f"{step.__name__}: an exception in a slot") from errors[0]
-            except unittest.SkipTest as reason:
-                skipped = str(reason)
-                print(f"  {step.__name__}: {skipped}", flush=True)
-        if skipped:
+        if skipped := story.play():
             self.skipTest(skipped)
 
     def test_unknownNameIsRefused(self) -> None:
@@ -459,35 +391,6 @@ class SATSegmentTest(ScriptedLoadableModuleTest):
             SATSegmentLogic().segment(None, ["left putamen"], modality="mri")
 
     def test_segmentsLieInTheVolumesGrid(self) -> None:
-        """Written and read back through Slicer's own array functions, under a transform."""
-        import numpy as np
+        from SATSegmentLib.gui.self_test.masks import segmentsLieInTheVolumesGrid
 
-        from SATSegmentLib.anatomy.resolver.names import prompts_for
-        from SATSegmentLib.grid.cropped_mask import CroppedMask
-        from SATSegmentLib.mrml.segmentations import createSegmentation, writeResults
-        from SATSegmentLib.types import SegmentResult
-
-        full = np.zeros((8, 10, 12), bool)
-        full[2:5, 3:7, 4:9] = True
-        full[2, 3, 4] = False
-        volumeNode = slicer.util.addVolumeFromArray(full.astype(np.int16))
-        transformNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
-        volumeNode.SetAndObserveTransformNodeID(transformNode.GetID())
-        result = SegmentResult(
-            prompt=prompts_for("brainstem", "mri")[0],
-            status="found",
-            cropped=CroppedMask.from_array(full),
-            voxels=int(full.sum()),
-            volume_ml=0.0,
-            mean_probability=1.0,
-            max_probability=1.0,
-            cut_by=(),
-            orientation="RAS",
-            device="cpu",
-            precision="float32",
-            seconds=0.0,
-        )
-        segmentationNode = createSegmentation(volumeNode)
-        written = writeResults(segmentationNode, volumeNode, [result])
-        found = slicer.util.arrayFromSegmentBinaryLabelmap(segmentationNode, written.segmentIds[0], volumeNode)
-        np.testing.assert_array_equal(found > 0, full)
+        segmentsLieInTheVolumesGrid()

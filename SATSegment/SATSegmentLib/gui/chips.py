@@ -114,7 +114,7 @@ class ChipBox:
             widget.setChip(widget.chip, self.modality, labels)
         self.changed.emit()
 
-    def cleanup(self) -> None:
+    def release(self) -> None:
         """Let go of everything, so that the panel can be made anew."""
         for widget in list(self._chips):
             self._remove(widget)
@@ -140,7 +140,7 @@ class ChipBox:
     def _remove(self, widget: ChipWidget) -> None:
         self._chips.remove(widget)
         self._layout.removeWidget(widget.frame)
-        widget.cleanup()
+        widget.release()
         self.widget.setVisible(bool(self._chips))
 
     def _onEdited(self, widget: ChipWidget, chip: Chip) -> None:
@@ -226,7 +226,7 @@ class ChipWidget:
     def remove(self) -> None:
         self.removed.emit(self)
 
-    def cleanup(self) -> None:
+    def release(self) -> None:
         self._filter.chip = None
         self._connections.release()
         for signal in (self.edited, self.removed, self.moved):

@@ -26,7 +26,7 @@ from SATSegmentLib.gui.setup_panel import SetupPanel
 from SATSegmentLib.gui.signal import Connections
 from SATSegmentLib.gui.teach_bar import TeachBar
 from SATSegmentLib.mrml.views import moveToResults, sliceStates
-from SATSegmentLib.mrml.volumes import checkVolume
+from SATSegmentLib.mrml.volumes import checkVolume, volumeOf
 from SATSegmentLib.types import DEFAULT_THRESHOLD, MODALITIES, MODALITY_TITLES, Modality, Prompt
 
 
@@ -82,7 +82,7 @@ class Panel:
         """The module goes to the back; a run goes on."""
         self.away.leave(self.run.running)
 
-    def cleanup(self) -> None:
+    def release(self) -> None:
         """Let go of everything: the panel is closed or made anew."""
         for source, tag in self._observed:
             source.RemoveObserver(tag)
@@ -90,7 +90,7 @@ class Panel:
         self._connections.release()
         for part in (self._scanWatch, self.run, self.setup, self.settings, self.resultsPanel, self.teachBar, self.away):
             part.release()
-        self.promptBox.cleanup()
+        self.promptBox.release()
 
     # --- how it is wired
 
@@ -395,10 +395,3 @@ class Panel:
         )
         self.run.log(text)
         return text
-
-
-def volumeOf(segmentationNode: Any) -> Any:
-    """The scan that a segmentation's results are of; None where it is not in the scene."""
-    if segmentationNode is None:
-        return None
-    return segmentationNode.GetNodeReference(segmentationNode.GetReferenceImageGeometryReferenceRole())

@@ -86,7 +86,7 @@ class Popup:
         if thenRun:
             self.runRequested.emit()
 
-    def cleanup(self) -> None:
+    def release(self) -> None:
         """Let go of everything, so that the panel can be made anew."""
         self.hide()
         self._filter.popup = None

@@ -70,7 +70,7 @@ class PresetsMenu:
         self._entry(self.menu, _("Save these structures as a set…"), self.saveRequested).setEnabled(self.hasChips)
         self._entry(self.menu, _("Remove all structures"), self.clearRequested).setEnabled(self.hasChips)
 
-    def cleanup(self) -> None:
+    def release(self) -> None:
         """Let go of everything, so that the panel can be made anew."""
         self._connections.release()
         for signal in (self.picked, self.saveRequested, self.forgetRequested):

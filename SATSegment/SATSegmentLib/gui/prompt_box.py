@@ -139,13 +139,13 @@ class PromptBox:
         self.lineEdit.clear()
         self.chipBox.clear()
 
-    def cleanup(self) -> None:
+    def release(self) -> None:
         """Let go of everything, so that the panel can be made anew."""
         self._filter.box = None
         self._lookAgain.stop()
         self._connections.release()
         for part in (self.popup, self.presets, self.questions, self.question, self.chipBox, self.tree, self.report):
-            part.cleanup()
+            part.release()
         for signal in (self.promptsChanged, self.runRequested, self.teachRequested):
             signal.disconnectAll()
         for signal in (self.escapePressed, self.undoRequested, self.redoRequested):

@@ -108,7 +108,7 @@ class QuestionBar:
         self._clearButtons()
         self.widget.hide()
 
-    def cleanup(self) -> None:
+    def release(self) -> None:
         """Let go of everything, so that the panel can be made anew."""
         self._filter.bar = None
         self._clearButtons()

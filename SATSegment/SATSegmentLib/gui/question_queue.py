@@ -37,7 +37,7 @@ class QuestionQueue:
         """Ask no more."""
         self.ask(())
 
-    def cleanup(self) -> None:
+    def release(self) -> None:
         """Let go of everything, so that the panel can be made anew."""
         self.answered.disconnectAll()
         self.moved.disconnectAll()

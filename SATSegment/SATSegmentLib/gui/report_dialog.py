@@ -82,7 +82,7 @@ class ReportDialog:
         items = [self.list.item(row) for row in range(self.list.count)]
         return tuple(self._findings[item.data(_NUMBER)] for item in items if item.checkState() == qt.Qt.Checked)
 
-    def cleanup(self) -> None:
+    def release(self) -> None:
         """Let go of everything, so that the panel can be made anew."""
         self._timer.stop()
         self._connections.release()

@@ -96,7 +96,7 @@ class TreeBrowser:
         """The tree's entries by trained string."""
         return dict(self._items)
 
-    def cleanup(self) -> None:
+    def release(self) -> None:
         """Let go of everything, so that the panel can be made anew."""
         self._connections.release()
         self.toggled.disconnectAll()

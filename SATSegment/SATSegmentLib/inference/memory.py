@@ -7,6 +7,8 @@ import gc
 
 import torch
 
+from SATSegmentLib.errors import OutOfMemory
+
 # What PyTorch and the libraries below it say where memory runs out; they have no type of their own for most of it.
 _SAYINGS = (
     "out of memory",  # CUDA, MPS, HIP
@@ -37,3 +39,13 @@ def free_memory() -> None:
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
+
+
+def out_of_memory(device: torch.device) -> OutOfMemory:
+    """The error to raise where a device has no memory left."""
+    place = "The computer" if device.type == "cpu" else f"The GPU ({device})"
+    return OutOfMemory(
+        f"{place} ran out of memory. Nothing was lost.",
+        "Close other programs, use SAT-Nano instead of SAT-Pro, or segment on the CPU.",
+        device=str(device),
+    )

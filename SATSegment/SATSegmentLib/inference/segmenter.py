@@ -11,13 +11,14 @@ import numpy as np
 import torch
 
 from SATSegmentLib.anatomy.resolver.names import Structures, prompts_for
-from SATSegmentLib.errors import CheckpointError, OutOfMemory, PairMismatch, PromptError, SATSegmentWarning
+from SATSegmentLib.errors import OutOfMemory, PairMismatch, PromptError, SATSegmentWarning
 from SATSegmentLib.grid.network_grid import GridRule, NetworkGrid
 from SATSegmentLib.inference.admission import admit
 from SATSegmentLib.inference.cache import FeatureCache, default_cache
 from SATSegmentLib.inference.device import check_storage, choose_device, precision_name
 from SATSegmentLib.inference.identity import Weights
-from SATSegmentLib.inference.memory import free_memory, is_out_of_memory
+from SATSegmentLib.inference.loading import load_network
+from SATSegmentLib.inference.memory import free_memory, is_out_of_memory, out_of_memory
 from SATSegmentLib.inference.plan import plan_precision, plan_run
 from SATSegmentLib.inference.preprocess import PreparedScan, PreparedScans
 from SATSegmentLib.inference.progress import CancelCallback, ProgressCallback, Run, check_cancelled
@@ -25,8 +26,7 @@ from SATSegmentLib.inference.run_plan import RunPlan
 from SATSegmentLib.inference.scan_pass import Query, ScanPass
 from SATSegmentLib.inference.speed import Speed, measure_speed
 from SATSegmentLib.models.catalog import find_model
-from SATSegmentLib.models.folder import DESCRIPTION_FILE, NETWORK_FILE, ModelDescription, read_description
-from SATSegmentLib.sat.checkpoint.released import build_network, read_network
+from SATSegmentLib.models.folder import ModelDescription, read_description
 from SATSegmentLib.sat.network import SATNetwork
 from SATSegmentLib.sat.text.queries import QuerySource
 from SATSegmentLib.types import DEFAULT_THRESHOLD, Image, Modality, Orientation, Prompt, SegmentResult
@@ -119,21 +119,9 @@ class Segmenter:
         check_storage(feature_storage)
         folder = find_model(folder_or_name)
         description = read_description(folder)
-        weights = read_network(folder / NETWORK_FILE)
-        if description.network_file_sha256 not in ("", weights.sha256):
-            raise PairMismatch(
-                f"The network in the model folder {folder.name} is not the one its {DESCRIPTION_FILE} describes.",
-                "Convert the checkpoint again.",
-            )
-        try:
-            network = build_network(weights, description.window)
-        except ValueError as error:
-            raise CheckpointError(
-                f"The {DESCRIPTION_FILE} of the model {folder.name} names a window its network cannot have.",
-                "Convert the checkpoint again.",
-            ) from error
+        network, file_sha256 = load_network(folder, description)
         queries = QuerySource.of_model(folder, description, network.architecture.query_dim)
-        return cls(network, description, queries, device, precision, cache, feature_storage, weights.sha256)
+        return cls(network, description, queries, device, precision, cache, feature_storage, file_sha256)
 
     def segment(
         self,
@@ -340,7 +328,7 @@ class Segmenter:
                 plan = self._plan(passes)
             except (MemoryError, OSError, RuntimeError) as error:
                 if is_out_of_memory(error):
-                    raise _out_of_memory(self.device) from error
+                    raise out_of_memory(self.device) from error
                 raise
             run = Run(progress, cancel)
             self._announce(plan, on_plan)
@@ -382,7 +370,7 @@ class Segmenter:
             if not is_out_of_memory(error):
                 raise
             # Without the traceback, which holds on to all that filled the memory.
-            return _out_of_memory(self.device)
+            return out_of_memory(self.device)
         return None
 
     def _plan(self, passes: Sequence[ScanPass]) -> RunPlan:
@@ -407,12 +395,3 @@ class Segmenter:
 
     def _pass(self, scan: PreparedScan, asks: list[Query], threshold: float) -> ScanPass:
         return ScanPass(self._network, self._weights.digest, scan, asks, self.cache, threshold, self.feature_storage)
-
-
-def _out_of_memory(device: torch.device) -> OutOfMemory:
-    place = "The computer" if device.type == "cpu" else f"The GPU ({device})"
-    return OutOfMemory(
-        f"{place} ran out of memory. Nothing was lost.",
-        "Close other programs, use SAT-Nano instead of SAT-Pro, or segment on the CPU.",
-        device=str(device),
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,15 +10,19 @@ from typing import Any
 
 import numpy as np
 
+from SATSegmentLib.anatomy.resolver.names import prompts_for
 from SATSegmentLib.engine.api import Engine, RunListener, RunOptions, SegmentAnswer, SegmentRequest
 from SATSegmentLib.errors import SATSegmentWarning, ScanError
 from SATSegmentLib.mrml.doubts import volumeDoubts
+from SATSegmentLib.mrml.modality import statedModality
 from SATSegmentLib.mrml.record import addRecord
 from SATSegmentLib.mrml.segmentations import WrittenSegments, checkTarget, createSegmentation, writeResults
 from SATSegmentLib.mrml.undo import RunUndo
 from SATSegmentLib.mrml.volumes import imageFromVolume
 from SATSegmentLib.segments.style import segment_id
 from SATSegmentLib.types import Prompt, SegmentResult
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +69,20 @@ class VolumeRun:
     ScanError, GeometryError
         The scan or the target cannot be used; nobody has waited yet.
     """
+
+    @classmethod
+    def named(
+        cls,
+        volumeNode: Any,
+        structures: Any,
+        options: RunOptions | None,
+        modality: Any,
+        segmentationNode: Any = None,
+    ) -> VolumeRun:
+        """A run for names as they are typed, or prompts; without a modality that of the volume's DICOM tags."""
+        if modality is None:
+            modality = statedModality(volumeNode)
+        return cls(volumeNode, prompts_for(structures, modality), options or RunOptions(), segmentationNode)
 
     def __init__(
         self, volumeNode: Any, prompts: Sequence[Prompt], options: RunOptions, segmentationNode: Any = None
@@ -127,6 +146,11 @@ class VolumeRun:
             raise
         addRecord(node, answer.results, answer.model, self.options.threshold, self.doubts)
         undo.written()
+        if written.notFound:
+            _log.info("Not found: %s", ", ".join(written.notFound))
+        if written.unknown:
+            names = ", ".join(written.unknown)
+            _log.warning("Not known to this model, and not looked for: %s. Choose another model for these.", names)
         return RunOutput(node, answer.results, written, self.options.threshold, undo)
 
     def _checkUnchanged(self) -> None:

@@ -91,3 +91,10 @@ def matrixFromArray(array: np.ndarray) -> vtk.vtkMatrix4x4:
     matrix = vtk.vtkMatrix4x4()
     matrix.DeepCopy(np.asarray(array, float).ravel().tolist())
     return matrix
+
+
+def volumeOf(segmentationNode: Any) -> Any:
+    """The scan that a segmentation's results are of; None where it is not in the scene."""
+    if segmentationNode is None:
+        return None
+    return segmentationNode.GetNodeReference(segmentationNode.GetReferenceImageGeometryReferenceRole())

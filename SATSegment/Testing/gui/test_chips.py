@@ -34,7 +34,7 @@ def box() -> Iterator[ChipBox]:
     window.activateWindow()
     hands.settle()
     yield box
-    box.cleanup()
+    box.release()
 
 
 def chipTexts(box: ChipBox) -> list[str]:

@@ -38,7 +38,7 @@ def box(tmp_path: Path, german: None) -> Iterator[PromptBox]:
     box.setFocus()
     hands.settle()
     yield box
-    box.cleanup()
+    box.release()
 
 
 def test_the_list_shows_the_name_in_the_users_language_beside_the_trained_one(box):

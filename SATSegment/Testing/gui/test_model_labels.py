@@ -38,7 +38,7 @@ def box(tmp_path: Path) -> Iterator[PromptBox]:
     box.setFocus()
     hands.settle()
     yield box
-    box.cleanup()
+    box.release()
 
 
 def prompt(text: str) -> Prompt:

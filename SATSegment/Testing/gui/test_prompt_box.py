@@ -45,7 +45,7 @@ def box(tmp_path: Path) -> Iterator[PromptBox]:
     box.setFocus()
     hands.settle()
     yield box
-    box.cleanup()
+    box.release()
 
 
 def texts(box: PromptBox) -> list[str]:
@@ -418,7 +418,7 @@ def test_a_set_that_cannot_be_saved_says_so(tmp_path: Path) -> None:
     box.presets.saveRequested.emit()
     box.question.named.emit("mine")
     assert "cannot be read" in box.question.label.text
-    box.cleanup()
+    box.release()
 
 
 # --- everything else that is asked of a panel
@@ -451,7 +451,7 @@ def test_cleanup_lets_go_of_everything(tmp_path: Path) -> None:
     box = PromptBox(window, "ct", History(tmp_path / "sets.json"))
     box.addText("liver, kidny")
     line = box.lineEdit
-    box.cleanup()
+    box.release()
     line.setText("spl")
     line.textEdited.emit("spl")
     hands.press(line, ENTER)

@@ -25,7 +25,7 @@ def dialog() -> Iterator[ReportDialog]:
     dialog = ReportDialog(window, "ct")
     dialog.open()
     yield dialog
-    dialog.cleanup()
+    dialog.release()
 
 
 def lines(dialog: ReportDialog) -> dict[str, bool]:

@@ -26,7 +26,7 @@ def browser() -> Iterator[TreeBrowser]:
     browser = TreeBrowser(window, "ct")
     browser.open([])
     yield browser
-    browser.cleanup()
+    browser.release()
 
 
 def everything(found: tuple[Branch, ...] | list[Branch]) -> Iterator[Branch]:

@@ -22,7 +22,7 @@ from unittest import SkipTest
 import qt
 import slicer
 
-from SATSegmentLib.gui.self_test.hands import press, settle, typeText, waitFor
+from SATSegmentLib.gui.self_test.hands import press, printedErrors, settle, typeText, waitFor
 from SATSegmentLib.resources import resource_path
 from SATSegmentLib.setup import packages
 
@@ -67,6 +67,27 @@ class Acceptance:
             self.savesAndLoadsTheScene,
             self.reloads,
         )
+
+    def play(self) -> str:
+        """Do all steps, each told on standard output; why the last one that was skipped was, or nothing.
+
+        Raises
+        ------
+        AssertionError
+            A step failed, or a slot raised an exception meanwhile.
+        """
+        skipped = ""
+        with printedErrors() as errors:
+            for step in self.all():
+                print(f"  {step.__name__}", flush=True)
+                try:
+                    step()
+                except SkipTest as reason:
+                    skipped = str(reason)
+                    print(f"  {step.__name__}: {skipped}", flush=True)
+                if errors:
+                    raise AssertionError(f"{step.__name__}: an exception in a slot") from errors[0]
+        return skipped
 
     def close(self) -> None:
         """Remove what was written."""
