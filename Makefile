@@ -3,7 +3,6 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-ENGINE := anatomy files grid segments models sat inference scans storage masks evaluation learning challenge cli engine gui mrml
 # One thread per test worker: two workers with two threads each would only get in each other's way.
 TEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal
 
@@ -21,7 +20,7 @@ test-long: $(VENV)/.ready
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	MYPYPATH=SATSegment $(BIN)/mypy $(addprefix -p SATSegmentLib.,$(ENGINE))
+	MYPYPATH=SATSegment $(BIN)/mypy
 	$(BIN)/lint-imports
 
 # Times and memory as ratios, in build/bench: small windows, or with FULL=1 those of the released networks (an hour or more).
