@@ -18,16 +18,17 @@ from SATSegmentLib.scans import read_scan
 
 ROOT = Path(__file__).parent.parent.parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "Docs").glob("*.md"))]
-FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+# "```python fragment" needs what its page speaks of (files, a network in training): it is parsed, not run.
+FENCE = re.compile(r"^```(\w*)( fragment)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
 # Weights that cannot be shipped: what needs them is parsed, not run.
 NEEDS_WEIGHTS = re.compile(r"sat-nano|sat-pro|\bslicer\b|import SATSegment\b|logic\.")
 
 
-def blocks(language: str) -> list:
+def blocks(language: str, fragments: bool = True) -> list:
     found = []
     for page in PAGES:
-        for number, (kind, text) in enumerate(FENCE.findall(page.read_text(encoding="utf-8")), start=1):
-            if kind == language:
+        for number, (kind, fragment, text) in enumerate(FENCE.findall(page.read_text(encoding="utf-8")), start=1):
+            if kind == language and (fragments or not fragment):
                 found.append(pytest.param(text, id=f"{page.stem}-{number}"))
     return found
 
@@ -53,11 +54,16 @@ def test_python_blocks_are_python_and_name_what_there_is(text):
                     importlib.import_module(f"{node.module}.{name.name}")
 
 
-@pytest.mark.parametrize("text", [p for p in blocks("python") if not NEEDS_WEIGHTS.search(p.values[0])])
+@pytest.mark.parametrize(
+    "text", [p for p in blocks("python", fragments=False) if not NEEDS_WEIGHTS.search(p.values[0])]
+)
 def test_python_blocks_run(text, monkeypatch, tmp_path):
     image = read_scan(resource_path("Demo/itk_t1.nii.gz"))
     monkeypatch.chdir(tmp_path)
-    exec(compile(text, "snippet", "exec"), {"array_kji": image.array, "ijk_to_ras": image.ijk_to_ras, "image": image})
+    exec(
+        compile(text, "snippet", "exec"),
+        {"path": tmp_path / "sets.json", "array_kji": image.array, "ijk_to_ras": image.ijk_to_ras, "image": image},
+    )
 
 
 def console_methods() -> dict[str, ast.arguments]:
@@ -91,7 +97,13 @@ def test_command_lines_are_understood(text, capsys):
         pytest.fail(capsys.readouterr().err) if stop.code else None
 
 
-@pytest.mark.parametrize("script", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.stem)
+def scripts() -> list:
+    slow = {"05_teach_a_word"}
+    found = sorted((ROOT / "examples").glob("*.py"))
+    return [pytest.param(p, id=p.stem, marks=[pytest.mark.long] if p.stem in slow else []) for p in found]
+
+
+@pytest.mark.parametrize("script", scripts())
 def test_examples_run(script, monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", [script.name])
