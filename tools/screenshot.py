@@ -83,7 +83,7 @@ def error(rig: PanelInRig) -> None:
     rig.ask("left putamen")
     rig.panel.run.showError(
         OutOfMemory(
-            "The graphics card (cuda:0) ran out of memory. Nothing was lost.",
+            "The GPU (cuda:0) ran out of memory. Nothing was lost.",
             "Close other programs, use SAT-Nano instead of SAT-Pro, or segment on the CPU.",
             device="cuda:0",
         )

@@ -48,7 +48,7 @@
         <translation>Dossier des poids</translation>
     </message>
     <message>
-        <source>Half precision needs half the memory of a graphics card.</source>
+        <source>Half precision needs half the memory of a GPU.</source>
         <translation>La demi-précision demande deux fois moins de mémoire graphique.</translation>
     </message>
     <message>
@@ -467,7 +467,7 @@
         <translation>Chargez une image et nommez les structures voulues.</translation>
     </message>
     <message>
-        <source>Mean of the network's probability over the structure's voxels. It is no accuracy.</source>
+        <source>Mean of the network's probability over the structure's voxels. This is not a measure of accuracy.</source>
         <translation>Probabilité moyenne du réseau sur les voxels de la structure. Ce n'est pas une mesure d'exactitude.</translation>
     </message>
     <message>
@@ -715,7 +715,7 @@
         <translation>Le modèle</translation>
     </message>
     <message>
-        <source>The model {model} is not here. Choose another one in Settings.</source>
+        <source>Model {model} is not installed. Choose another one in Settings.</source>
         <translation>Le modèle {model} est absent. Choisissez-en un autre dans Paramètres.</translation>
     </message>
     <message>

@@ -48,7 +48,7 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <source>Half precision needs half the memory of a graphics card.</source>
+        <source>Half precision needs half the memory of a GPU.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -467,7 +467,7 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <source>Mean of the network's probability over the structure's voxels. It is no accuracy.</source>
+        <source>Mean of the network's probability over the structure's voxels. This is not a measure of accuracy.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -715,7 +715,7 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <source>The model {model} is not here. Choose another one in Settings.</source>
+        <source>Model {model} is not installed. Choose another one in Settings.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>

@@ -102,7 +102,7 @@ def _devices() -> list[dict[str, Any]]:
         names += [f"cuda:{number}" for number in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
         names += ["mps"] if torch.backends.mps.is_available() else []
     except ImportError:
-        pass  # Said of the processor below.
+        pass  # Said of the CPU below.
     devices = []
     for name in names:
         try:

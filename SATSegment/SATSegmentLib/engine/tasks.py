@@ -109,10 +109,10 @@ def _check_device(fields: Mapping[str, Any], progress: _Tell, cancel: _Asked) ->
     except RuntimeError as error:
         raise DeviceError(
             f"{device} is available but cannot run this PyTorch build: {str(error).splitlines()[0]}.",
-            "Install a PyTorch build that fits the graphics card (module PyTorch Utils), or choose cpu.",
+            "Install a PyTorch build that fits the GPU (module PyTorch Utils), or choose cpu.",
         ) from error
     if total != 6**3 * 27:
-        raise DeviceError(f"{device} computes wrongly.", "Choose another device, and update the card's driver.")
+        raise DeviceError(f"{device} gives wrong results.", "Choose another device, and update the driver of the GPU.")
     name, memory = "processor", None
     if device.type == "cuda":
         properties = torch.cuda.get_device_properties(device)

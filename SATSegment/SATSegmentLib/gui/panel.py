@@ -310,7 +310,7 @@ class Panel:
         self.promptBox.setFocus()
 
     def _setBusy(self, busy: bool) -> None:
-        """What would take a run's ground away is out of reach while it is on."""
+        """Disable everything that would invalidate a running job."""
         for widget in (self.ui.inputSelector, self.ui.modalityComboBox, self.ui.outputSelector):
             widget.enabled = not busy
         settings = (self.ui.deviceComboBox, self.ui.precisionComboBox, self.ui.featureStorageComboBox)

@@ -97,7 +97,7 @@ class ResultsTable:
                 _("Enter shows where it is, F2 renames the segment, Del removes it."),
                 _("Whether the structure was found, and whether the scan's edge cuts it."),
                 _("Volume in millilitres."),
-                _("Mean of the network's probability over the structure's voxels. It is no accuracy."),
+                _("Mean of the network's probability over the structure's voxels. This is not a measure of accuracy."),
                 _("Seconds spent on this structure alone."),
             )
         ):

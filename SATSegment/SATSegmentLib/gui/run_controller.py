@@ -39,7 +39,7 @@ class RunController:
         Starts a run with the keywords listener and onDone, and returns its `PanelTask`; raises a
         `SATSegmentError` where nothing can be started.
     onProcessor : Callable[[], None]
-        Called where the user wants to go on with the processor after the card's memory did not suffice.
+        Called where the user wants to go on with the CPU where the memory of the GPU was not enough.
     """
 
     def __init__(self, ui: Any, start: Callable[..., Any], onProcessor: Callable[[], None]) -> None:

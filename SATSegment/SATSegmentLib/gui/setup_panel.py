@@ -75,7 +75,7 @@ class SetupPanel:
         elif downloadable:
             self._sayDownload(entry)
         elif not self.isReady:
-            ui.setupLabel.text = _("The model {model} is not here. Choose another one in Settings.").format(
+            ui.setupLabel.text = _("Model {model} is not installed. Choose another one in Settings.").format(
                 model=self._settings.modelTitle
             )
         self.ready.emit(self.isReady)

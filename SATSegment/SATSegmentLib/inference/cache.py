@@ -2,7 +2,7 @@
 
 Features do not depend on prompts, and making them is nearly all of the work: a prompt that is added later should
 find them ready. They are large (SAT-Nano: 1 GB a window in half precision), so they live under a byte budget, the
-least recently used leaving first: from the graphics card to memory, from memory to disk, from disk to nowhere.
+least recently used leaving first: from the GPU to memory, from memory to disk, from disk to nowhere.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class FeatureCache:
     disk_bytes : int
         How much more may be written to a temporary folder; the folder goes with the cache.
 
-    How much may stay on the graphics card that made the features is said by `use`, run by run.
+    How much may stay on the GPU that made the features is said by `use`, run by run.
     """
 
     def __init__(self, memory_bytes: int, disk_bytes: int) -> None:
@@ -78,7 +78,7 @@ class FeatureCache:
         return key in self._on_device or key in self._kept or key in self._spilled
 
     def use(self, device_bytes: int, memory_bytes: int) -> None:
-        """Allow so much on the device and, of `memory_bytes`, in memory until further notice; the rest moves on."""
+        """Set the device and host budgets; evict what no longer fits."""
         self._device_bytes, self._allowed_bytes = device_bytes, min(memory_bytes, self.memory_bytes)
         self._make_room(0)
 

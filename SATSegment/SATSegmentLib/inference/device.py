@@ -19,7 +19,7 @@ _WORTH_BFLOAT16_MACS = 200e9
 def choose_device(requested: str = "auto") -> torch.device:
     """The device to run on: "auto", "cpu", "cuda", "cuda:1" or "mps".
 
-    "auto" takes the first that is there of CUDA, MPS and the processor.
+    "auto" takes the first that is there of CUDA, MPS and the CPU.
 
     Raises
     ------
@@ -37,7 +37,7 @@ def choose_device(requested: str = "auto") -> torch.device:
         if (device.index or 0) >= count:
             raise DeviceError(
                 f"The device {requested} was asked for, but PyTorch sees {count} CUDA devices.",
-                "Choose cpu, or install a PyTorch build with CUDA that fits the graphics card and its driver.",
+                "Choose cpu, or install a PyTorch build with CUDA that fits the GPU and its driver.",
             )
         return torch.device("cuda", device.index or 0)
     if device.type == "mps" and not torch.backends.mps.is_available():
@@ -50,7 +50,7 @@ def choose_device(requested: str = "auto") -> torch.device:
 def choose_precision(requested: str, device: torch.device, window_macs: int) -> torch.dtype:
     """The precision of the image encoder: "auto", "float32", "bfloat16" or "float16".
 
-    "auto" is float16 on CUDA; on a processor with bfloat16 instructions bfloat16, if a window is enough work
+    "auto" is float16 on CUDA; on a CPU with bfloat16 instructions bfloat16, if a window is enough work
     for it to matter; float32 otherwise.
 
     Raises
@@ -90,7 +90,7 @@ def precision_name(encoder: torch.dtype) -> str:
 
 
 def processor_has_bfloat16() -> bool:
-    """Whether the processor computes in bfloat16 by itself rather than emulating it."""
+    """Whether the CPU computes in bfloat16 by itself rather than emulating it."""
     # Older PyTorch does not tell; float32 is always right.
     capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     return any(capabilities.get(name) for name in ("avx512_bf16", "amx_bf16", "arm_bf16"))

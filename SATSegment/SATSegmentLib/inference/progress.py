@@ -37,7 +37,7 @@ class Run:
         self._is_cancelled = is_cancelled
 
     def expect(self, work: float) -> None:
-        """So much is to be done from here, in any unit (here: multiply-accumulate operations)."""
+        """Set the remaining work, in any unit (here: multiply-accumulate operations)."""
         self._total = max(self._done + work, 1.0)
 
     def check(self) -> None:

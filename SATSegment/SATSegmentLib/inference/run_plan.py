@@ -31,7 +31,7 @@ class RunPlan:
     device_bytes, memory_bytes : int
         What features may take of the device's and of the computer's memory.
     peak_bytes : int
-        Highest use of memory (the graphics card's, if it runs on one), weights and kept features included.
+        Highest use of memory (the GPU's, if it runs on one), weights and kept features included.
     free_bytes : int
         What was free of it, weights and kept features included.
     seconds : float

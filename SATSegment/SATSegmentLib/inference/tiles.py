@@ -2,7 +2,7 @@
 
 A structure fills a small share of a scan. What is known and kept of it is therefore not a volume but a list of tiles:
 time and memory follow the size of the structures, not prompts times volume. A tile's logits for hundreds of prompts
-also stay in the processor's cache from the product that makes them to the last look at them.
+also stay in the CPU's cache from the product that makes them to the last look at them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch import Tensor
 from SATSegmentLib.grid.box import Box
 from SATSegmentLib.sat.features import Features
 
-# On a processor a tile's features fill half a megabyte; a graphics card wants more to do at a time.
+# On a processor a tile's features fill half a megabyte; a GPU wants more to do at a time.
 _PROCESSOR_TILE = (16, 16, 8)
 _CARD_TILE = (48, 48, 16)
 
@@ -116,7 +116,7 @@ class Tiling:
 class TileLogits:
     """The logits of a window's prompts, tile by tile, in float32.
 
-    Features in half precision are widened on the way: a tile's are in the processor's cache then, and only the product
+    Features in half precision are widened on the way: a tile's are in the CPU's cache then, and only the product
     is rounded. So logits near zero, which decide a mask's border, keep their sign.
 
     Parameters

@@ -88,7 +88,7 @@ def sinusoidal_position_code(cells_x: int, cells_y: int, cells_z: int, dim: int)
     goes beyond `dim` is cut off.
     """
     per_axis = 2 * -(-dim // 6)
-    # On the processor even while a network is laid out without memory: there PyTorch would load its compiler for this.
+    # On the CPU even while a network is laid out without memory: there PyTorch would load its compiler for this.
     frequencies = 10000.0 ** (-torch.arange(0, per_axis, 2, dtype=torch.float32, device="cpu") / per_axis)
     code = torch.zeros(cells_x, cells_y, cells_z, 3 * per_axis, device="cpu")
     for axis, cells in enumerate((cells_x, cells_y, cells_z)):

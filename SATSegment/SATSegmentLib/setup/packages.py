@@ -41,7 +41,7 @@ def missing(purpose: Purpose) -> list[str]:
 def install(purpose: Purpose, progress: Callable[[str], None] | None = None) -> None:
     """Install what is missing, inside Slicer. Only call it from a user's action: it asks, and it blocks.
 
-    PyTorch goes through the PyTorch extension, which knows the build that fits the graphics card; all
+    PyTorch goes through the PyTorch extension, which knows the build that fits the GPU; all
     else through Slicer's own installer, which shows its progress and proposes a restart where one is needed.
 
     Parameters
@@ -87,7 +87,7 @@ def _is_met(requirement: Requirement) -> bool:
         version = importlib.metadata.version(requirement.name)
     except importlib.metadata.PackageNotFoundError:
         return False
-    # A pre-release of PyTorch is what a new graphics card sometimes needs.
+    # A pre-release of PyTorch is what a new GPU sometimes needs.
     return requirement.specifier.contains(version, prereleases=True)
 
 

@@ -50,7 +50,7 @@ def question(rig: PanelInRig) -> None:
 
 
 def error(rig: PanelInRig) -> None:
-    rig.panel.run.showError(OutOfMemory("The graphics card ran out of memory.", "Segment on the processor."))
+    rig.panel.run.showError(OutOfMemory("The GPU ran out of memory.", "Segment on the CPU."))
 
 
 def settings(rig: PanelInRig) -> None:

@@ -312,7 +312,7 @@ def own_folder() -> Path:
         home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(
-            f"The folder {home} cannot be made: {error.strerror or error}.", "Check its rights."
+            f"The folder {home} cannot be made: {error.strerror or error}.", "Check its permissions."
         ) from error
     return home
 

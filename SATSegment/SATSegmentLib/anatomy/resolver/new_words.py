@@ -24,7 +24,7 @@ def check_name(name: str, modality: Modality) -> str:
         It is empty, too long, or already means something to SAT in this modality.
     """
     if modality not in MODALITIES:
-        raise PromptError(f'"{modality}" is no modality of SAT.', "Use ct, mri or pet.")
+        raise PromptError(f'SAT does not support the modality "{modality}".', "Use ct, mri or pet.")
     tidy = " ".join(unicodedata.normalize("NFC", name).split())
     if not any(letter.isalnum() for letter in tidy):
         raise PromptError("The new word has no name.", "Give it one, for example 'my implant'.")

@@ -46,7 +46,7 @@ class Settings:
         Added to both sides of the Dice fraction, in voxels. SAT's is as good as nothing, so that a
         structure which is not in the window is left to the cross-entropy; 1 lets Dice push it away, too.
     precision : Precision
-        Of the U-Net; "auto" is bfloat16 or float16 on a GPU and float32 on a processor.
+        Of the U-Net; "auto" is bfloat16 or float16 on a GPU and float32 on a CPU.
     seed : int
         Decides dropout; with the samples' own seed, everything.
     workers : int

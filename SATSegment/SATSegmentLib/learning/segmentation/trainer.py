@@ -319,7 +319,7 @@ def _told_when_out_of_memory() -> Iterator[None]:
         yield
     except torch.OutOfMemoryError as error:
         raise OutOfMemory(
-            "The graphics card has too little memory for a training step.",
+            "The GPU has too little memory for a training step.",
             "Lower training.batch_size (and raise accumulate), data.recipe.max_prompts or the window.",
         ) from error
 

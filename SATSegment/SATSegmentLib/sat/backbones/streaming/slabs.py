@@ -2,7 +2,7 @@
 
 None of this changes what is computed:
 
-* Every layer walks through its map in slabs along X that stay in the processor's cache. A buffer holds the slab
+* Every layer walks through its map in slabs along X that stay in the CPU's cache. A buffer holds the slab
   with one plane of halo on each side; its last two planes are the next slab's first. What was read is never read
   again, so a convolution with as many outputs as inputs writes over its own input: one map instead of two.
 * Instance norm needs statistics of the whole window before the first voxel can be normalised. They are gathered
@@ -10,7 +10,7 @@ None of this changes what is computed:
 * In the decoder neither the upsampled map nor its concatenation with the skip is made: a slab of both is, and the
   convolution's output goes where the skip was.
 
-Maps are stored in the network's precision; on a processor with the channels of a voxel next to each other (channels
+Maps are stored in the network's precision; on a CPU with the channels of a voxel next to each other (channels
 last), which is the layout it convolves fastest in. Arithmetic may be wider than storage, see `compute_dtype`.
 """
 
