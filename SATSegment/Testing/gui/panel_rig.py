@@ -102,6 +102,18 @@ def panelWithDemoModel(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     assert leftovers() == []
 
 
+def libraryModules() -> dict[str, ModuleType]:
+    """The library as it is imported now; to be restored after a test that reloads it."""
+    return {name: module for name, module in sys.modules.items() if name.split(".")[0] == "SATSegmentLib"}
+
+
+def restoreLibrary(kept: dict[str, ModuleType]) -> None:
+    """What the tests have imported is what runs again; what only the reloaded library has imported goes with it."""
+    for name in libraryModules().keys() - kept.keys():
+        del sys.modules[name]
+    sys.modules.update(kept)
+
+
 def importWhatRunsNeed() -> None:
     """Done by the first run otherwise; here it may also have to compile the files, which nobody's Slicer does."""
     for name in ("mrml.run", "engine.offline", "engine.process", "gui.panel_task", "mrml.views"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -13,7 +12,16 @@ from typing import Any
 import pytest
 import qt
 import slicer
-from gui.panel_rig import Heart, PanelInRig, addHead, importWhatRunsNeed, leftovers, segmentNames
+from gui.panel_rig import (
+    Heart,
+    PanelInRig,
+    addHead,
+    importWhatRunsNeed,
+    leftovers,
+    libraryModules,
+    restoreLibrary,
+    segmentNames,
+)
 from PySide6 import QtCore, QtWidgets
 from rig.hands import click, press, settle, waitFor
 from rig.slicer_app import closeScene
@@ -300,7 +308,7 @@ def test_the_structures_come_back_with_the_scene(rig: PanelInRig, tmp_path: Path
 
 def test_reload_leaves_nothing_of_the_old_panel(rig: PanelInRig) -> None:
     run(rig, "left hippocampus")
-    kept = {name: module for name, module in sys.modules.items() if name.startswith("SATSegmentLib")}
+    kept = libraryModules()
     pid = rig.module.sharedEngine().pid
     try:
         rig.moduleWidget.onReload()
@@ -312,7 +320,7 @@ def test_reload_leaves_nothing_of_the_old_panel(rig: PanelInRig) -> None:
         assert [prompt.text for prompt in fresh.panel.promptBox.prompts()] == ["left hippocampus"]
         fresh.cleanup()
     finally:
-        sys.modules.update(kept)
+        restoreLibrary(kept)
 
 
 def processExists(pid: int) -> bool:

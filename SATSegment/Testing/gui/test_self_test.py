@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import slicer
-from gui.panel_rig import PanelInRig, addHead
+from gui.panel_rig import PanelInRig, addHead, libraryModules, restoreLibrary
 
 from helpers.small_model import makeModel
 from SATSegmentLib.gui.self_test import acceptance, doubts
@@ -23,11 +23,13 @@ def rig(scene: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    kept = libraryModules()
     rig = PanelInRig()
     module = types.SimpleNamespace(widgetRepresentation=lambda: rig.moduleWidget.parent)
     monkeypatch.setattr(slicer.modules, "satsegment", module, raising=False)
     yield rig
     slicer.modules.SATSegmentWidget.cleanup()
+    restoreLibrary(kept)
 
 
 @pytest.mark.parametrize("check", doubts.CHECKS, ids=lambda check: check.__name__)

@@ -135,7 +135,8 @@ class Acceptance:
     def typingOffersAndAListRowIsPicked(self) -> None:
         box = self.panel.promptBox
         (beginning, first), (text, second) = self._typed
-        typeText(self._keys, beginning)
+        self._focus()
+        typeText(box.lineEdit, beginning)
         waitFor(lambda: box.popup.visible, _OPEN_SECONDS, "the list below the prompt line")
         rows = [row.name for row in box.popup.rows]
         assert first in rows, rows
@@ -144,7 +145,7 @@ class Acceptance:
             press(self._keys(), qt.Qt.Key_Down)
             assert box.popup.view.currentIndex().row() != before, "the arrow key does not move in the list"
         press(self._keys(), qt.Qt.Key_Return)
-        typeText(self._keys, text)
+        typeText(box.lineEdit, text)
         press(self._keys(), qt.Qt.Key_Escape)
         press(box.lineEdit, qt.Qt.Key_Return)
         settle()
@@ -224,12 +225,18 @@ class Acceptance:
         settle(0.5)
         assert self.panel is not old, "the panel was not made anew"
         assert [prompt.text for prompt in self.panel.promptBox.prompts()] == prompts
-        typeText(self._keys, "left hipp")
+        self._focus()
+        typeText(self.panel.promptBox.lineEdit, "left hipp")
         waitFor(lambda: self.panel.promptBox.popup.visible, _OPEN_SECONDS, "the list of the reloaded panel")
         self.panel.promptBox.popup.hide()
         self.panel.promptBox.lineEdit.clear()
 
     # --- what they share
+
+    def _focus(self) -> None:
+        self.panel.promptBox.lineEdit.window().activateWindow()
+        self.panel.promptBox.setFocus()
+        settle()
 
     def _keys(self) -> Any:
         """The list has the keys while it is open."""

@@ -22,10 +22,14 @@ def press(widget: Any, key: Any, modifiers: Any = None, text: str = "") -> None:
     slicer.app.processEvents()
 
 
-def typeText(target: Callable[[], Any], text: str) -> None:
-    """Letters one by one; `target` says which widget has the keys now: a list that opens takes them over."""
+def typeText(widget: Any, text: str) -> None:
+    """Letters one by one, to the widget itself.
+
+    Not to the list that opens below it: QCompleter closes the list after a letter that came through it while its widget
+    has no focus, and where no window manager makes a window active, nothing ever has.
+    """
     for letter in text:
-        press(target(), ord(letter.upper()), text=letter)
+        press(widget, ord(letter.upper()), text=letter)
 
 
 def settle(seconds: float = 0.1) -> None:
