@@ -29,7 +29,7 @@ def backbone_kind(tensors: Mapping[str, Tensor], name: str, family: Family = "sa
             f"{name} belongs to the CVPR 2025 challenge family (five modalities, 8-bit input), which is prepared "
             "and prompted in another way.",
             "Use the main family: nano.pth or SAT_Pro.pth with its own text encoder. "
-            "Cases of the challenge are segmented with `satsegment challenge`.",
+            "Take a network of SAT itself, such as nano.pth or SAT_Pro.pth.",
         )
     if parts & {"atlas_tower", "temperature"}:
         raise WrongCheckpointKind(f"{name} is a knowledge-pretraining file; it cannot segment.", GET_A_NETWORK)

@@ -202,7 +202,7 @@ def _refuse_other_kinds(tensors: dict[str, Tensor], name: str, family: Family) -
         raise WrongCheckpointKind(
             f"{name} belongs to the CVPR 2025 challenge family (five modalities), whose prompts and images are "
             "prepared in another way.",
-            f"{_GET_AN_ENCODER} Cases of the challenge are segmented with `satsegment challenge`.",
+            f"{_GET_AN_ENCODER}",
         )
 
 

@@ -84,7 +84,7 @@ def test_a_rotation_keeps_millimetres():
 
 
 def test_a_window_is_not_filled_from_behind_the_scan():
-    resampler = Resampler(Shape(np.eye(3) / 0.7), (slice(0, 20), slice(0, 16), slice(0, 12)), SHAPE, SHAPE)
+    resampler = Resampler(Shape(np.eye(3) / 0.7), Box.at((0, 0, 0), (20, 16, 12)), SHAPE, SHAPE)
     ones = np.ones(SHAPE, np.float32)
     found = resampler.image(ones[resampler.source])
     np.testing.assert_array_equal(found != 0, resampler.inside)
