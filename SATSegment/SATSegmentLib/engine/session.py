@@ -75,7 +75,8 @@ class Session:
                 on_plan=on_plan,
                 words=request.words,
             )
-        found = {result.prompt: result for result in results}
+        # By what was asked for: a result's own prompt has axes and concept of the labels' table.
+        found = dict(zip(known, results, strict=True))
         ordered = [found.get(one) or _not_looked_for(one, segmenter) for one in request.prompts]
         assert len(found) + len(unknown) == len(ordered)
         return SegmentAnswer(tuple(ordered), _record(segmenter))

@@ -116,7 +116,9 @@ class Ending:
             )
         what = self.crash or next((line for line in reversed(self.lines) if line.strip()), "")
         if self.crashed:
-            message = f"The segmentation process crashed{f' ({what})' if self.crash else ''}. Nothing was lost."
+            code = "" if self.by_launcher or self.code in _CRASHED else f"exit code {self.code}"
+            said = "; ".join(part for part in (self.crash, code) if part)
+            message = f"The segmentation process crashed{f' ({said})' if said else ''}. Nothing was lost."
         else:
             message = f"The segmentation process ended unexpectedly (exit code {self.code}). Nothing was lost. {what}"
         return EngineError(message.strip(), "Run it again; if it happens again, report it with the log.")
