@@ -133,7 +133,8 @@ def test_each_modality_adds_its_own_row(small):
     rows = seeded_state(small_keys("ours"))["module.modality_embed.weight"].numpy()
     difference = small.embed(["liver"] * 3, ["ct", "mri", "pet"]) - small.features(["liver"])
 
-    np.testing.assert_allclose(difference, rows[[0, 1, 3]], atol=1e-6)
+    # A product of three rows and one of a single row are rounded differently on some CPUs (1.2e-6 measured).
+    np.testing.assert_allclose(difference, rows[[0, 1, 3]], atol=4e-6)
 
 
 @pytest.mark.parametrize("text", ["", "  ", "龘龘", "\ud800"])

@@ -75,7 +75,9 @@ def test_a_converted_folder_gives_the_same_queries(tmp_path, kind):
     converted = TextEncoder.load(tmp_path / "text" / "encoder.safetensors", tmp_path / "text")
     original = TextEncoder.load(path, folder)
     assert converted.sha256 == original.sha256
-    np.testing.assert_array_equal(converted.embed(["liver"], ["mri"]), original.embed(["liver"], ["mri"]))
+    # Not the same bits: matrix products of some CPUs round by where their operands lie in memory.
+    ours, theirs = converted.embed(["liver"], ["mri"]), original.embed(["liver"], ["mri"])
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=4 * np.finfo(np.float32).eps * np.abs(theirs).max())
 
 
 @pytest.mark.parametrize(("kind", "other"), [("distilbert", "bert"), ("bert", "distilbert"), ("roberta", "mpnet")])
