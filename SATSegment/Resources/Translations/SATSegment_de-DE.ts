@@ -475,6 +475,10 @@
         <translation>Mittl. p</translation>
     </message>
     <message>
+        <source>Model {model} is not installed. Choose another one in Settings.</source>
+        <translation>Das Modell {model} ist nicht vorhanden. Wählen Sie in den Einstellungen ein anderes.</translation>
+    </message>
+    <message>
         <source>My sets</source>
         <translation>Meine Listen</translation>
     </message>
@@ -713,10 +717,6 @@
     <message>
         <source>The model</source>
         <translation>Das Modell</translation>
-    </message>
-    <message>
-        <source>Model {model} is not installed. Choose another one in Settings.</source>
-        <translation>Das Modell {model} ist nicht vorhanden. Wählen Sie in den Einstellungen ein anderes.</translation>
     </message>
     <message>
         <source>The result is marked as untrained; look at it with care.</source>

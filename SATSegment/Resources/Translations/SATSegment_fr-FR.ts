@@ -475,6 +475,10 @@
         <translation>p moyenne</translation>
     </message>
     <message>
+        <source>Model {model} is not installed. Choose another one in Settings.</source>
+        <translation>Le modèle {model} est absent. Choisissez-en un autre dans Paramètres.</translation>
+    </message>
+    <message>
         <source>My sets</source>
         <translation>Mes listes</translation>
     </message>
@@ -713,10 +717,6 @@
     <message>
         <source>The model</source>
         <translation>Le modèle</translation>
-    </message>
-    <message>
-        <source>Model {model} is not installed. Choose another one in Settings.</source>
-        <translation>Le modèle {model} est absent. Choisissez-en un autre dans Paramètres.</translation>
     </message>
     <message>
         <source>The result is marked as untrained; look at it with care.</source>

@@ -475,6 +475,10 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>Model {model} is not installed. Choose another one in Settings.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>My sets</source>
         <translation type="unfinished"></translation>
     </message>
@@ -712,10 +716,6 @@
     </message>
     <message>
         <source>The model</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>Model {model} is not installed. Choose another one in Settings.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>

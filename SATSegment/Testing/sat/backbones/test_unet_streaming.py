@@ -102,9 +102,9 @@ def test_golden_features_come_out_without_gradients():
         features = network.encode(window)
     tokens = golden["image_tokens"].reshape(features.tokens.transpose(0, 1).shape)
     voxels = golden["features_sub"]
-    assert np.abs(features.tokens.transpose(0, 1).numpy() - tokens).max() <= 1e-4 * tokens.std()
     # The tolerance of the golden numbers is 1e-3; one thread of one CPU gave 1.07e-4, others less than 1e-4.
-    assert np.abs(features.voxels[:, :, ::8, ::8, ::8].numpy() - voxels).max() <= 2e-4 * voxels.std()
+    assert np.abs(features.tokens.transpose(0, 1).numpy() - tokens).max() <= 2e-4 * tokens.std()
+    assert np.abs(features.voxels[:, :, ::8, ::8, ::8].numpy() - voxels).max() <= 1e-4 * voxels.std()
 
 
 @pytest.mark.parametrize("stored", [torch.bfloat16, torch.float16])
