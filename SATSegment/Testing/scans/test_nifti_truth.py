@@ -85,7 +85,9 @@ def test_any_orientation_in_either_transform_is_read_as_nibabel_reads_it(
         image.header.set_zooms(edges)
     image.to_filename(path)
     scan = read_scan(path)
-    np.testing.assert_allclose(scan.ijk_to_ras, nibabel.load(path).affine, atol=1e-4)
+    # Near half a turn a quaternion's first number is what float32 leaves of 1 - b2 - c2 - d2: readers differ by 9e-4.
+    tolerance = 2e-3 * max(edges) if form == "qform" else 1e-4
+    np.testing.assert_allclose(scan.ijk_to_ras, nibabel.load(path).affine, atol=tolerance)
     np.testing.assert_array_equal(scan.array, VOXELS.T)
     assert scan.doubts == ()
 
