@@ -11,9 +11,7 @@ from SATSegmentLib.models.folder import ModelDescription
 from SATSegmentLib.types import MODALITIES, Image, Prompt
 
 
-def admit(
-    image: Image, prompts: Sequence[Prompt], model: ModelDescription, has_bank: bool, *, any_scan: bool = False
-) -> tuple[Prompt, ...]:
+def admit(image: Image, prompts: Sequence[Prompt], model: ModelDescription, has_bank: bool) -> tuple[Prompt, ...]:
     """Refuse a scan or prompts that cannot be used, and warn of what is doubtful.
 
     Parameters
@@ -26,8 +24,6 @@ def admit(
         Of the model that is asked.
     has_bank : bool
         Whether the model says itself which labels it was trained on.
-    any_scan : bool, optional
-        Whether label maps are taken as well: for query vectors, which are for experiments.
 
     Returns
     -------
@@ -48,8 +44,7 @@ def admit(
     _check_axes([*prompts, *trusted], model)
     _check_repeats(trusted)
     check_image(image)
-    if not any_scan:
-        refuse_label_map(image)
+    refuse_label_map(image)
     warn_about_tilt(image)
     for modality in sorted({prompt.modality for prompt in trusted}):
         warn_about_modality(image, modality)
