@@ -94,7 +94,8 @@ def test_a_file_that_is_added_later_is_installed_too(tmp_path: Path) -> None:
     library = Path("SATSegment") / "SATSegmentLib" / "engine"
     shutil.copytree(ROOT / library, source / library)
     (source / "SATSegment" / "Resources").mkdir()
-    for name in ("CMakeLists.txt", "SATSegment/CMakeLists.txt", "SATSegment/SATSegment.py", "SATSegment/SATSegmentLib/py.typed"):
+    module = ("CMakeLists.txt", "SATSegment.py", "SATSegmentLib/py.typed")
+    for name in ("CMakeLists.txt", *(f"SATSegment/{one}" for one in module)):
         shutil.copy(ROOT / name, source / name)
     configure(source, tmp_path / "build", tmp_path / "prefix")
     (source / library / "later.py").touch()
