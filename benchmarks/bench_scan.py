@@ -214,7 +214,7 @@ def body(window: synthetic.Triple, shape: synthetic.Triple, precision: str) -> l
     for count in (1, ALL_PROMPTS):
         shifts = synthetic.organ_shifts(count, made.architecture.channels) if count > 1 else None
         with Measure() as measure:
-            one.segment_queries(image, asked[:count], "ct", shifts=shifts)
+            one.segment_queries(image, asked[:count], "ct", mask_embedding_offsets=shifts)
         kept = one.cache.memory_used
         rows.append(
             {
@@ -298,7 +298,7 @@ def _segment(one: Segmenter, image: Image, asked: np.ndarray, shifts: list[np.nd
     with ResidentPeak() as before:
         time.sleep(0.1)
     with Measure() as measure:
-        results = one.segment_queries(image, asked, "ct", shifts=shifts, on_plan=plans.append)
+        results = one.segment_queries(image, asked, "ct", mask_embedding_offsets=shifts, on_plan=plans.append)
     return {
         "seconds": measure.seconds,
         "planned": plans[0].seconds,

@@ -58,7 +58,11 @@ def dice_of(segmenter: Segmenter, word: TaughtWord, example: Example) -> float:
     """Of the word's mask on a scan."""
     record, vectors = word.record, word.vectors
     (result,) = segmenter.segment_queries(
-        example.image, vectors.query[None], record.modality, record.orientation, shifts=[vectors.shift]
+        example.image,
+        vectors.query[None],
+        record.modality,
+        record.orientation,
+        mask_embedding_offsets=[vectors.mask_embedding_offset],
     )
     shared = np.count_nonzero(example.mask & result.whole_mask(example.mask.shape))
     return 2 * shared / (np.count_nonzero(example.mask) + result.voxels)

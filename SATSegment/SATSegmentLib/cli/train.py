@@ -61,8 +61,8 @@ def follow(arguments: argparse.Namespace, run: Callable[[Path, Team, Bar], Outco
         choose_device(arguments.device)
     out = (arguments.out or Path(arguments.config.stem)).expanduser()
     with joined(arguments.device) as team:
-        outcome = run(out, team, progress_bar if team.leads else _no_bar)
-    if not team.leads:
+        outcome = run(out, team, progress_bar if team.is_main_process else _no_bar)
+    if not team.is_main_process:
         return 0 if outcome.finished else 1
     best = "" if outcome.best_dice is None else f", best validation Dice {outcome.best_dice:.3f}"
     if not outcome.finished:

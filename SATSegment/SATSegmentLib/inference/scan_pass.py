@@ -39,14 +39,14 @@ class Query:
 
     Attributes
     ----------
-    shift : np.ndarray | None
+    mask_embedding_offset : np.ndarray | None
         (C,) added to the query's mask embedding, for a word that a user taught; None for all others.
     """
 
     index: int
     prompt: Prompt
     query: np.ndarray
-    shift: np.ndarray | None = None
+    mask_embedding_offset: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -252,13 +252,13 @@ class ScanPass:
             run.advance(work, f"window {number + 1} of {len(self.boxes)}" if high else "putting windows together")
 
     def _embed_masks(self, tokens: Tensor, rows: Sequence[int]) -> Tensor:
-        """(rows, C) mask embeddings of these prompts, each with its shift."""
+        """(rows, C) mask embeddings of these prompts, each with its offset."""
         queries = torch.from_numpy(np.stack([self.asks[row].query for row in rows])).to(self._device)
         embeddings = self._network.embed_masks(tokens, queries)[0]
         for place, row in enumerate(rows):
-            shift = self.asks[row].shift
-            if shift is not None:
-                embeddings[place] += torch.from_numpy(shift).to(embeddings)
+            offset = self.asks[row].mask_embedding_offset
+            if offset is not None:
+                embeddings[place] += torch.from_numpy(offset).to(embeddings)
         return embeddings
 
     def _key(self, number: int) -> FeatureKey:

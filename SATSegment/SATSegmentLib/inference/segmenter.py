@@ -194,7 +194,7 @@ class Segmenter:
         modality: Modality,
         orientation: Orientation = "RAS",
         names: Sequence[str] | None = None,
-        shifts: Sequence[np.ndarray | None] | None = None,
+        mask_embedding_offsets: Sequence[np.ndarray | None] | None = None,
         progress: ProgressCallback | None = None,
         cancel: CancelCallback | None = None,
         threshold: float = DEFAULT_THRESHOLD,
@@ -212,10 +212,10 @@ class Segmenter:
             Axis order of the pass.
         names : Sequence[str] | None, optional
             What the results are called; "query 1", "query 2", ... by default.
-        shifts : Sequence[np.ndarray | None] | None, optional
+        mask_embedding_offsets : Sequence[np.ndarray | None] | None, optional
             (C,) for each query, added to its mask embedding; None where there is none.
         """
-        asks = self._query_asks(image, queries, modality, orientation, names, shifts)
+        asks = self._query_asks(image, queries, modality, orientation, names, mask_embedding_offsets)
         return self._run(image, asks, progress, cancel, threshold, on_plan)
 
     def probability_maps(
@@ -282,13 +282,13 @@ class Segmenter:
                 f"The model {self.description.name} has no query vectors for words.",
                 "Convert it again together with its text encoder.",
             )
-        queries, shifts = self._queries.embed(prompts, words), self._queries.shifts(prompts, words)
+        queries, offsets = self._queries.embed(prompts, words), self._queries.mask_embedding_offsets(prompts, words)
         channels = self._network.architecture.channels
-        if any(shift is not None and len(shift) != channels for shift in shifts):
+        if any(one is not None and len(one) != channels for one in offsets):
             raise PairMismatch(
                 f"The file of a taught word does not fit the model {self.description.name}.", "Teach the word again."
             )
-        return [Query(i, *one) for i, one in enumerate(zip(prompts, queries, shifts, strict=True))]
+        return [Query(i, *one) for i, one in enumerate(zip(prompts, queries, offsets, strict=True))]
 
     def _query_asks(
         self,
@@ -297,7 +297,7 @@ class Segmenter:
         modality: Modality,
         orientation: Orientation,
         names: Sequence[str] | None = None,
-        shifts: Sequence[np.ndarray | None] | None = None,
+        mask_embedding_offsets: Sequence[np.ndarray | None] | None = None,
     ) -> list[Query]:
         """Query vectors as they are asked, where they and the scan can be used."""
         queries = np.asarray(queries, dtype=np.float32)
@@ -309,8 +309,8 @@ class Segmenter:
             )
         names = names or [f"query {number + 1}" for number in range(len(queries))]
         prompts = self._admit(image, [Prompt(name, modality, orientation, trained=False) for name in names])
-        shifts = shifts or [None] * len(prompts)
-        return [Query(i, *one) for i, one in enumerate(zip(prompts, queries, shifts, strict=True))]
+        offsets = mask_embedding_offsets or [None] * len(prompts)
+        return [Query(i, *one) for i, one in enumerate(zip(prompts, queries, offsets, strict=True))]
 
     def _run(
         self,

@@ -31,13 +31,13 @@ class Shape:
     matrix: np.ndarray
 
 
-def random_shape(chances: Augmentation, dice: np.random.Generator, spacing: tuple[float, float, float]) -> Shape | None:
+def random_shape(chances: Augmentation, rng: np.random.Generator, spacing: tuple[float, float, float]) -> Shape | None:
     """A zoom, a rotation, both, or None. Angles are real ones: the axes' spacing is taken into account."""
     matrix = np.eye(3)
-    if dice.random() < chances.zoom:
-        matrix /= dice.uniform(*chances.zoom_range)
-    if dice.random() < chances.rotation:
-        angles = np.deg2rad(dice.uniform(-chances.rotation_degrees, chances.rotation_degrees, 3))
+    if rng.random() < chances.zoom:
+        matrix /= rng.uniform(*chances.zoom_range)
+    if rng.random() < chances.rotation:
+        angles = np.deg2rad(rng.uniform(-chances.rotation_degrees, chances.rotation_degrees, 3))
         millimetres = np.diag(spacing)
         matrix = np.linalg.solve(millimetres, _rotation(angles) @ millimetres) @ matrix
     return None if np.array_equal(matrix, np.eye(3)) else Shape(matrix)
@@ -108,22 +108,22 @@ class Resampler:
 
 
 def change_intensity(
-    image: np.ndarray, inside: np.ndarray, chances: Augmentation, dice: np.random.Generator
+    image: np.ndarray, inside: np.ndarray, chances: Augmentation, rng: np.random.Generator
 ) -> np.ndarray:
     """Sharpen, scale, change the contrast and add noise, each by chance; what is not `inside` the scan stays zero."""
     if not inside.any():
         return image
-    if dice.random() < chances.sharpen:
-        image = _sharpen(image, dice)
-    if dice.random() < chances.scale:
-        image = image * np.float32(1 + dice.uniform(-chances.scale_range, chances.scale_range))
-    if dice.random() < chances.contrast_inverted:
-        image = -_contrast(-image, inside, dice.uniform(*chances.gamma))
-    if dice.random() < chances.contrast:
-        image = _contrast(image, inside, dice.uniform(*chances.gamma))
-    if dice.random() < chances.noise:
-        deviation = np.float32(dice.uniform(0, chances.noise_std))
-        image = image + deviation * dice.standard_normal(image.shape, dtype=np.float32)
+    if rng.random() < chances.sharpen:
+        image = _sharpen(image, rng)
+    if rng.random() < chances.scale:
+        image = image * np.float32(1 + rng.uniform(-chances.scale_range, chances.scale_range))
+    if rng.random() < chances.contrast_inverted:
+        image = -_contrast(-image, inside, rng.uniform(*chances.gamma))
+    if rng.random() < chances.contrast:
+        image = _contrast(image, inside, rng.uniform(*chances.gamma))
+    if rng.random() < chances.noise:
+        deviation = np.float32(rng.uniform(0, chances.noise_std))
+        image = image + deviation * rng.standard_normal(image.shape, dtype=np.float32)
     return np.where(inside, image, np.float32(0))
 
 
@@ -147,12 +147,12 @@ def _covering(places: list[np.ndarray], case_shape: tuple[int, int, int]) -> Box
     return Box(sides)
 
 
-def _sharpen(image: np.ndarray, dice: np.random.Generator) -> np.ndarray:
+def _sharpen(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Add what a blur takes away, several times over."""
-    sigmas = dice.uniform(0.5, 1.0, 3)
+    sigmas = rng.uniform(0.5, 1.0, 3)
     blurred = _blur(image, sigmas)
-    twice = _blur(blurred, dice.uniform(0.5, sigmas))
-    return blurred + np.float32(dice.uniform(10, 30)) * (blurred - twice)
+    twice = _blur(blurred, rng.uniform(0.5, sigmas))
+    return blurred + np.float32(rng.uniform(10, 30)) * (blurred - twice)
 
 
 def _blur(image: np.ndarray, sigmas: np.ndarray) -> np.ndarray:

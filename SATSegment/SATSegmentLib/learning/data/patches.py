@@ -83,23 +83,23 @@ class PatchDataset:
         CacheError
             A file of the cache is gone or damaged.
         """
-        dice = np.random.default_rng([self.seed, number])
-        record, case = self.cases[self._draw(dice)]
+        rng = np.random.default_rng([self.seed, number])
+        record, case = self.cases[self._draw(rng)]
         try:
-            return self._sample(record, case, dice)
+            return self._sample(record, case, rng)
         except CacheError as error:
             raise CacheError(f"{record.place}: {error.message}", error.remedy) from error
 
-    def _draw(self, dice: np.random.Generator) -> int:
-        return min(int(np.searchsorted(self._cumulative, dice.random(), side="right")), len(self.cases) - 1)
+    def _draw(self, rng: np.random.Generator) -> int:
+        return min(int(np.searchsorted(self._cumulative, rng.random(), side="right")), len(self.cases) - 1)
 
-    def _sample(self, record: Record, case: StoredCase, dice: np.random.Generator) -> TrainingSample:
+    def _sample(self, record: Record, case: StoredCase, rng: np.random.Generator) -> TrainingSample:
         chances = self.recipe.augmentation
-        window = self._window(case, dice)
-        flip = _mirror_axis(record.modality, case, chances, dice)
-        labels, masks = self._prompts(case, window, dice)
+        window = self._window(case, rng)
+        flip = _mirror_axis(record.modality, case, chances, rng)
+        labels, masks = self._prompts(case, window, rng)
         image = self._image(case, window)
-        image = change_intensity(image, window.inside, chances, dice)
+        image = change_intensity(image, window.inside, chances, rng)
         stacked = np.stack(masks)
         if flip is not None:
             image, stacked = _flip(image, window.inside, flip), _flip(stacked, window.inside, flip)
@@ -111,9 +111,9 @@ class PatchDataset:
             record.place,
         )
 
-    def _window(self, case: StoredCase, dice: np.random.Generator) -> _Window:
-        box = random_box(case, self.recipe, dice)
-        shape = random_shape(self.recipe.augmentation, dice, case.spacing)
+    def _window(self, case: StoredCase, rng: np.random.Generator) -> _Window:
+        box = random_box(case, self.recipe, rng)
+        shape = random_shape(self.recipe.augmentation, rng, case.spacing)
         if shape:
             resampler = Resampler(shape, box, case.shape, self.recipe.window)
             if not case.present or any(self._mask(case, label, box, resampler).any() for label in case.present):
@@ -132,13 +132,13 @@ class PatchDataset:
         return pad_to_window(case.mask_in(label, box), self.recipe.window)
 
     def _prompts(
-        self, case: StoredCase, window: _Window, dice: np.random.Generator
+        self, case: StoredCase, window: _Window, rng: np.random.Generator
     ) -> tuple[list[str], list[np.ndarray]]:
         """Labels and masks: as many of those in the window as fit, then some that are not."""
         labels: list[str] = []
         masks: list[np.ndarray] = []
         absent = [label.label for label in case.labels if not label.box]
-        for index in dice.permutation(len(case.present)):
+        for index in rng.permutation(len(case.present)):
             if len(labels) == self.recipe.max_prompts:
                 break
             label = case.present[index]
@@ -151,15 +151,15 @@ class PatchDataset:
         ratio = self.recipe.negative_ratio
         allowed = int(len(labels) * ratio / (1 - ratio) + 1e-9) if labels else 1
         allowed = min(allowed, self.recipe.max_prompts - len(labels), len(absent))
-        for index in dice.permutation(len(absent))[:allowed]:
+        for index in rng.permutation(len(absent))[:allowed]:
             labels.append(absent[index])
             masks.append(np.zeros(self.recipe.window, bool))
         return labels, masks
 
 
-def _mirror_axis(modality: Modality, case: StoredCase, chances: Augmentation, dice: np.random.Generator) -> int | None:
+def _mirror_axis(modality: Modality, case: StoredCase, chances: Augmentation, rng: np.random.Generator) -> int | None:
     """Which axis to mirror; None for not at all, and where a label's partner or the axis is not known."""
-    if dice.random() >= chances.mirror:
+    if rng.random() >= chances.mirror:
         return None
     axis = left_right_axis(case.orientation)
     known = all(mirrored(label.label, modality) for label in case.labels)

@@ -28,15 +28,15 @@ def case_chances(cases: Sequence[tuple[Record, StoredCase]], recipe: Recipe) -> 
     return chances / chances.sum()
 
 
-def random_box(case: StoredCase, recipe: Recipe, dice: np.random.Generator) -> Box:
+def random_box(case: StoredCase, recipe: Recipe, rng: np.random.Generator) -> Box:
     """A window of a case, smaller where the case is; it shows at least one structure where the case has one."""
     if not case.present:
-        return _box([int(dice.integers(last + 1)) for last in _last_starts(case, recipe)], case, recipe)
-    if dice.random() >= recipe.label_crop:
-        box = _on_region(case, recipe, dice)
+        return _box([int(rng.integers(last + 1)) for last in _last_starts(case, recipe)], case, recipe)
+    if rng.random() >= recipe.label_crop:
+        box = _on_region(case, recipe, rng)
         if any(case.mask_in(label, box).any() for label in case.present):
             return box
-    return _on_label(case, recipe, dice)
+    return _on_label(case, recipe, rng)
 
 
 def _samples_needed(case: StoredCase, recipe: Recipe) -> int:
@@ -50,21 +50,21 @@ def _region(case: StoredCase) -> Box:
     return Box.union(boxes) if boxes else Box.whole(case.shape)
 
 
-def _on_region(case: StoredCase, recipe: Recipe, dice: np.random.Generator) -> Box:
+def _on_region(case: StoredCase, recipe: Recipe, rng: np.random.Generator) -> Box:
     """Inside the annotated region where that is larger than the window, else around it."""
     starts = []
     for region, side in zip(_region(case), recipe.window, strict=True):
         first, last = sorted((region.start, region.stop - side))
-        starts.append(int(dice.integers(first, last + 1)))
+        starts.append(int(rng.integers(first, last + 1)))
     return _box(starts, case, recipe)
 
 
-def _on_label(case: StoredCase, recipe: Recipe, dice: np.random.Generator) -> Box:
+def _on_label(case: StoredCase, recipe: Recipe, rng: np.random.Generator) -> Box:
     """Centred on a random voxel of a random label."""
-    label = case.present[int(dice.integers(len(case.present)))]
+    label = case.present[int(rng.integers(len(case.present)))]
     stored = case.mask(label)
     voxels = np.flatnonzero(stored.to_array())
-    place = np.unravel_index(voxels[int(dice.integers(len(voxels)))], stored.box.shape)
+    place = np.unravel_index(voxels[int(rng.integers(len(voxels)))], stored.box.shape)
     centre = [int(offset) + first for offset, first in zip(place, stored.box.offset, strict=True)]
     return _box([at - side // 2 for at, side in zip(centre, recipe.window, strict=True)], case, recipe)
 

@@ -129,7 +129,7 @@ def _train(
     heads = origin.start.heads if origin else None
     with bar("Training") as progress:
         outcome = fit(network, queries, samples, config.training, out, validation, heads, resume, team, progress)
-    if outcome.finished and team.leads:
+    if outcome.finished and team.is_main_process:
         description = ModelDescription(config.name, network.window, spacing, _orientations(cases))
         export_model(outcome.checkpoint, queries, out / MODEL_FOLDER, description, labels)
     return outcome
@@ -163,11 +163,11 @@ def _cases(
 ) -> Cases:
     rules = built_in_rules if data.derive_labels else lambda _: ()
     cache = CaseCache(data.cache or out.with_name(f"{out.name}-cache"), spacing, rules)
-    if not team.leads:
+    if not team.is_main_process:
         team.gather(None)  # waits until the leader has made everything
     with bar("Preparing scans") as progress:
         cases = cache.prepare(records, skip_bad=data.skip_bad, progress=progress).cases
-    if team.leads:
+    if team.is_main_process:
         team.gather(None)
     return cases
 

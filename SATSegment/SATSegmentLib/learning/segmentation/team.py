@@ -21,7 +21,7 @@ class Team:
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     @property
-    def leads(self) -> bool:
+    def is_main_process(self) -> bool:
         """Whether this process writes the files."""
         return self.rank == 0
 

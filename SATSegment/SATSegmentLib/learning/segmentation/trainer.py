@@ -170,7 +170,7 @@ class Trainer:
 
     def run(self, samples: Samples, validation: Samples | None, progress: Callable[[Progress], None]) -> Outcome:
         """Take the remaining steps."""
-        log = Log(self.folder, self.step) if self.team.leads else None
+        log = Log(self.folder, self.step) if self.team.is_main_process else None
         with _restored_random_state(), _stop_on_signal() as asked_to_stop, contextlib.ExitStack() as closing:
             if log is not None:
                 closing.callback(log.close)

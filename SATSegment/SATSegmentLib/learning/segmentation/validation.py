@@ -24,14 +24,14 @@ class Found:
         Whether there was anything to find.
     dice : float
         Of the mask where the probability is above a half; NaN where nothing was to be found.
-    claimed : bool
+    predicted : bool
         Whether any voxel was.
     """
 
     label: str
     present: bool
     dice: float
-    claimed: bool
+    predicted: bool
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,14 @@ class Scores:
     ----------
     validation_dice : float | None
         Mean over the labels of the mean over the windows that hold them; None where no window holds any.
-    false_alarms : float | None
-        Share of the absent prompts for which any voxel was claimed; None where none was absent.
+    false_positive_rate : float | None
+        Share of the absent prompts for which any voxel was predicted; None where none was absent.
     labels : dict[str, float]
         Each label's mean Dice.
     """
 
     validation_dice: float | None
-    false_alarms: float | None
+    false_positive_rate: float | None
     labels: dict[str, float]
 
 
@@ -72,7 +72,7 @@ def summarise(found: Iterable[Found]) -> Scores:
         if one.present:
             by_label[one.label].append(one.dice)
         else:
-            alarms.append(one.claimed)
+            alarms.append(one.predicted)
     labels = {label: sum(values) / len(values) for label, values in sorted(by_label.items())}
     return Scores(
         sum(labels.values()) / len(labels) if labels else None,
@@ -92,7 +92,7 @@ def _judge(model: SupervisedNetwork, batch: Batch) -> list[Found]:
             predicted, target = (mask.flatten(1) for mask in (logits > 0, batch.masks[row][start : start + 16]))
             overlap = (predicted & target).sum(1).tolist()
             sizes = zip(predicted.sum(1).tolist(), target.sum(1).tolist(), strict=True)
-            for prompt, both, (claimed, wanted) in zip(some, overlap, sizes, strict=True):
-                dice = 2 * both / (claimed + wanted) if wanted else float("nan")
-                found.append(Found(f"{prompt.modality}, {prompt.text}", wanted > 0, dice, claimed > 0))
+            for prompt, both, (predicted, wanted) in zip(some, overlap, sizes, strict=True):
+                dice = 2 * both / (predicted + wanted) if wanted else float("nan")
+                found.append(Found(f"{prompt.modality}, {prompt.text}", wanted > 0, dice, predicted > 0))
     return found

@@ -1,8 +1,8 @@
 """Fitting a word to examples: gradient descent on its vectors, with the network and the scans' features as they are.
 
-What is fitted is the query that stands in place of a text's, and a shift of the mask embedding that the network makes
-of it. The query alone can only reach what the mask projection was trained to reach; with the shift, any direction in
-the finest feature map can be asked for (`Query.shift`).
+What is fitted is the query that stands in place of a text's, and an offset of the mask embedding that the network makes
+of it. The query alone can only reach what the mask projection was trained to reach; with the offset, any direction in
+the finest feature map can be asked for (`Query.mask_embedding_offset`).
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ class Recipe:
         At most so many; each draws a fresh sample of voxels.
     steps : int
         Of gradient descent (Adam) in a round.
-    rate : float
-        Of Adam. The query goes in units of the start's root mean square, the shift in units of logits.
-    pull : float
+    learning_rate : float
+        Of Adam. The query goes in units of the start's root mean square, the offset in units of logits.
+    l2 : float
         Weight of the mean square of how far the vectors have gone, in these units.
     patience : int
         Rounds without a better Dice after which the fit stops.
-    gain : float
+    min_delta : float
         What counts as better.
     inside, outside : int
         At most so many windows of a scan that hold the structure, and that do not.
@@ -46,10 +46,10 @@ class Recipe:
 
     rounds: int = 16
     steps: int = 25
-    rate: float = 0.1
-    pull: float = 0.05
+    learning_rate: float = 0.1
+    l2: float = 0.05
     patience: int = 4
-    gain: float = 0.002
+    min_delta: float = 0.002
     inside: int = 8
     outside: int = 4
     seed: int = 0
@@ -67,16 +67,16 @@ class Vectors:
     ----------
     query : Tensor
         (query_dim,).
-    shift : Tensor
+    mask_embedding_offset : Tensor
         (C,).
     """
 
     query: Tensor
-    shift: Tensor
+    mask_embedding_offset: Tensor
 
     def embedded(self, network: SATNetwork, tokens: Tensor) -> Tensor:
         """(B, C) mask embeddings in windows with these tokens (B, T, query_dim)."""
-        return network.embed_masks(tokens, self.query[None])[:, 0] + self.shift
+        return network.embed_masks(tokens, self.query[None])[:, 0] + self.mask_embedding_offset
 
 
 def nearest(network: SATNetwork, views: Sequence[ExampleView], candidates: Tensor, recipe: Recipe) -> tuple[int, float]:
@@ -118,7 +118,7 @@ def fit(
         samples = [_sample(network, view, now, recipe, generator) for view in views]
         # On voxels that were drawn anew, so it is not flattered by the steps before it.
         dice = sum(_sample_dice(network, sample, now) for sample in samples) / len(samples)
-        waited = 0 if dice > best_dice + recipe.gain else waited + 1
+        waited = 0 if dice > best_dice + recipe.min_delta else waited + 1
         if dice > best_dice:
             best, best_dice = now, dice
         if waited >= recipe.patience:
@@ -135,23 +135,23 @@ class _Fitted:
     def __init__(self, network: SATNetwork, views: Sequence[ExampleView], start: Tensor, recipe: Recipe) -> None:
         self._network = network
         self._start = start
-        self._pull = recipe.pull
+        self._l2 = recipe.l2
         first = recipe.windows(views[0])[:1]
         channels = views[0].sample(first, None, torch.Generator().manual_seed(recipe.seed)).voxels[0]
         self._query_scale = float(start.square().mean().sqrt()) or 1.0
-        # One unit of a channel's shift moves the logit by one, where the channel is one deviation off its mean.
-        self._shift_scale = 1 / channels.std(dim=0).clamp(min=_SMALL)
+        # One unit of a channel's offset moves the logit by one, where the channel is one deviation off its mean.
+        self._offset_scale = 1 / channels.std(dim=0).clamp(min=_SMALL)
         self._query = torch.zeros_like(start, requires_grad=True)
-        self._shift = torch.zeros_like(self._shift_scale, requires_grad=True)
-        self._optimizer = torch.optim.Adam([self._query, self._shift], lr=recipe.rate)
+        self._offset = torch.zeros_like(self._offset_scale, requires_grad=True)
+        self._optimizer = torch.optim.Adam([self._query, self._offset], lr=recipe.learning_rate)
 
     def vectors(self) -> Vectors:
         """As they are now, without a gradient."""
         now = self._now()
-        return Vectors(now.query.detach(), now.shift.detach())
+        return Vectors(now.query.detach(), now.mask_embedding_offset.detach())
 
     def step(self, samples: Sequence[Sample]) -> None:
-        parameters = [self._query, self._shift]
+        parameters = [self._query, self._offset]
         gradients = [torch.zeros_like(one) for one in parameters]
         for sample in samples:
             # One example after the other, so that memory does not grow with them.
@@ -160,11 +160,11 @@ class _Fitted:
             for total, one in zip(gradients, torch.autograd.grad(loss, parameters), strict=True):
                 total += one
         for parameter, gradient in zip(parameters, gradients, strict=True):
-            parameter.grad = gradient + 2 * self._pull * parameter.detach() / parameter.numel()
+            parameter.grad = gradient + 2 * self._l2 * parameter.detach() / parameter.numel()
         self._optimizer.step()
 
     def _now(self) -> Vectors:
-        return Vectors(self._start + self._query_scale * self._query, self._shift_scale * self._shift)
+        return Vectors(self._start + self._query_scale * self._query, self._offset_scale * self._offset)
 
 
 def _sample(

@@ -168,7 +168,7 @@ class _Lesson:
 
     def _try(self, number: int, vectors: Vectors, cancel: CancelCallback | None) -> float:
         """Dice of the word's mask on an example, in the scan's own grid, as a user would get it."""
-        query, shift = _arrays(vectors)
+        query, mask_embedding_offset = _arrays(vectors)
         example = self._examples[number]
         (result,) = self._segmenter.segment_queries(
             example.image,
@@ -176,7 +176,7 @@ class _Lesson:
             self._modality,
             self._orientation,
             names=[self._name],
-            shifts=[shift],
+            mask_embedding_offsets=[mask_embedding_offset],
             cancel=cancel,
         )
         shared = np.count_nonzero(example.mask[result.cropped.box] & result.mask)
@@ -236,4 +236,4 @@ def _sha256(image: Image) -> str:
 
 
 def _arrays(vectors: Vectors) -> tuple[np.ndarray, np.ndarray]:
-    return vectors.query.cpu().float().numpy(), vectors.shift.cpu().float().numpy()
+    return vectors.query.cpu().float().numpy(), vectors.mask_embedding_offset.cpu().float().numpy()

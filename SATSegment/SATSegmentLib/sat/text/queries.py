@@ -147,7 +147,9 @@ class QuerySource:
             )
         return queries
 
-    def shifts(self, prompts: Sequence[Prompt], words: Sequence[bytes] | None = None) -> list[np.ndarray | None]:
+    def mask_embedding_offsets(
+        self, prompts: Sequence[Prompt], words: Sequence[bytes] | None = None
+    ) -> list[np.ndarray | None]:
         """What is added to the mask embedding of each prompt: (C,) float32 for a taught word, None for all others.
 
         Raises
@@ -155,7 +157,7 @@ class QuerySource:
         PromptError, PairMismatch, WordError
             As `embed`.
         """
-        return [self._taught(prompt, words).shift if is_taught(prompt) else None for prompt in prompts]
+        return [self._taught(prompt, words).mask_embedding_offset if is_taught(prompt) else None for prompt in prompts]
 
     def _refuse_untrained(self, unknown: Sequence[Prompt]) -> None:
         """A bank holds all labels a model was trained on. What claims to be one and is not in it would get a mask

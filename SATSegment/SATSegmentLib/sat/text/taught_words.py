@@ -20,7 +20,8 @@ from SATSegmentLib.anatomy.personal.user_words import (
 from SATSegmentLib.errors import PairMismatch, PromptError
 from SATSegmentLib.types import Prompt
 
-_QUERY, _SHIFT = "query", "shift"
+# The names in the file are older than those of the fields.
+_QUERY, _OFFSET = "query", "shift"
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,13 +32,13 @@ class WordVectors:
     ----------
     query : np.ndarray
         (query_dim,) float32, in place of a text's query.
-    shift : np.ndarray
+    mask_embedding_offset : np.ndarray
         (C,) float32, added to the mask embedding that the network makes of the query; C as the network's finest
         feature map has channels.
     """
 
     query: np.ndarray
-    shift: np.ndarray
+    mask_embedding_offset: np.ndarray
 
 
 class TaughtWords:
@@ -93,7 +94,10 @@ def word_content(record: WordRecord, vectors: WordVectors) -> bytes:
     """The content of a word's file."""
     from safetensors.numpy import save
 
-    tensors = {_QUERY: np.ascontiguousarray(vectors.query), _SHIFT: np.ascontiguousarray(vectors.shift)}
+    tensors = {
+        _QUERY: np.ascontiguousarray(vectors.query),
+        _OFFSET: np.ascontiguousarray(vectors.mask_embedding_offset),
+    }
     return save(tensors, record.to_header())
 
 
@@ -139,8 +143,8 @@ def _vectors(content: bytes, name: str) -> WordVectors:
 
     try:
         tensors = load(content)
-        vectors = WordVectors(tensors[_QUERY], tensors[_SHIFT])
-        both = (vectors.query, vectors.shift)
+        vectors = WordVectors(tensors[_QUERY], tensors[_OFFSET])
+        both = (vectors.query, vectors.mask_embedding_offset)
         if not all(one.dtype == np.float32 and one.ndim == 1 and np.isfinite(one).all() for one in both):
             raise ValueError("not finite vectors")
     except (SafetensorError, KeyError, ValueError) as error:

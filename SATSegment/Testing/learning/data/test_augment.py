@@ -16,7 +16,7 @@ BOX = (slice(4, 14), slice(2, 12), slice(1, 9))
 SIZE = (10, 10, 8)
 
 
-def dice(seed=0):
+def rng(seed=0):
     return np.random.default_rng(seed)
 
 
@@ -27,7 +27,7 @@ def only(**chances):
 
 
 def volume(seed=0):
-    return dice(seed).standard_normal(SHAPE).astype(np.float32)
+    return rng(seed).standard_normal(SHAPE).astype(np.float32)
 
 
 @given(st.integers(0, 99), st.tuples(*[st.integers(1, 14)] * 3))
@@ -60,7 +60,7 @@ def test_a_zoom_enlarges_about_the_centre(zoom):
 @pytest.mark.parametrize("seed", range(3))
 def test_image_and_mask_move_together(seed):
     changes = Augmentation(zoom=1, rotation=1, rotation_degrees=30)
-    shape = random_shape(changes, dice(seed), (1.0, 1.0, 3.0))
+    shape = random_shape(changes, rng(seed), (1.0, 1.0, 3.0))
     mask = np.zeros((40, 30, 24), bool)
     mask[10:22, 12:20, 6:16] = True
     box = Box.at((2, 4, 1), (32, 24, 22))
@@ -75,7 +75,7 @@ def test_image_and_mask_move_together(seed):
 
 def test_a_rotation_keeps_millimetres():
     for seed in range(5):
-        shape = random_shape(only(rotation=1.0, rotation_degrees=25), dice(seed), (1.0, 1.0, 3.0))
+        shape = random_shape(only(rotation=1.0, rotation_degrees=25), rng(seed), (1.0, 1.0, 3.0))
         in_millimetres = np.diag((1, 1, 3)) @ shape.matrix @ np.linalg.inv(np.diag((1, 1, 3)))
         np.testing.assert_allclose(in_millimetres @ in_millimetres.T, np.eye(3), atol=1e-12)
         assert np.linalg.det(in_millimetres) == pytest.approx(1)  # a rotation, never a mirror image
@@ -94,15 +94,15 @@ def test_a_window_is_not_filled_from_behind_the_scan():
 
 def test_without_a_chance_nothing_changes():
     image, inside = volume(), np.ones(SHAPE, bool)
-    assert random_shape(NO_AUGMENTATION, dice(), (1.0, 1.0, 3.0)) is None
-    np.testing.assert_array_equal(change_intensity(image, inside, NO_AUGMENTATION, dice()), image)
+    assert random_shape(NO_AUGMENTATION, rng(), (1.0, 1.0, 3.0)) is None
+    np.testing.assert_array_equal(change_intensity(image, inside, NO_AUGMENTATION, rng()), image)
 
 
 def changed(image=None, inside=None, seed=0, **chances):
     image = volume() if image is None else image
     inside = np.ones(image.shape, bool) if inside is None else inside
     before = image.copy()
-    result = change_intensity(image, inside, only(**chances), dice(seed))
+    result = change_intensity(image, inside, only(**chances), rng(seed))
     np.testing.assert_array_equal(image, before)  # the input is left alone
     assert result.dtype == np.float32
     return result

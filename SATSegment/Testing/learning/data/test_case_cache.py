@@ -158,10 +158,10 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path):
 @settings(max_examples=40, deadline=None)
 def test_any_box_of_any_mask_comes_back(data, tmp_path_factory):
     shape = data.draw(st.tuples(*[st.integers(1, 7)] * 3))
-    dice = np.random.default_rng(data.draw(st.integers(0, 999)))
-    masks = [dice.random(shape) < chance for chance in (0.0, 0.1, 0.6)]
+    rng = np.random.default_rng(data.draw(st.integers(0, 999)))
+    masks = [rng.random(shape) < chance for chance in (0.0, 0.1, 0.6)]
     stored = {str(number): CroppedMask.from_array(mask) for number, mask in enumerate(masks)}
-    image = dice.standard_normal(shape).astype(np.float32)
+    image = rng.standard_normal(shape).astype(np.float32)
     path = tmp_path_factory.mktemp("case") / "case"
     written = write_case(StandardCase(image, stored, "RAS", (1.0, 1.0, 3.0), ("lost",)), path)
     case = find_case(path)

@@ -106,8 +106,8 @@ AXES = list(itertools.permutations(range(3)))
 @pytest.fixture
 def phantom():
     """An asymmetric image with two labels, LPS, 2 mm: what a scan in any axis order must become again."""
-    dice = np.random.default_rng(7)
-    image = dice.integers(1, 200, (6, 8, 10)).astype(np.int16)
+    rng = np.random.default_rng(7)
+    image = rng.integers(1, 200, (6, 8, 10)).astype(np.int16)
     labels = np.zeros((6, 8, 10), np.uint8)
     labels[1:3, 2:6, 1:4] = 1
     labels[4:6, 5:8, 5:10] = 2

@@ -52,11 +52,11 @@ class BrightOrgans:
     """Windows in which each organ has its own brightness, the other way round in CT; every third shows nothing."""
 
     def sample(self, number):
-        dice = torch.Generator().manual_seed(number)
+        rng = torch.Generator().manual_seed(number)
         modality = ("ct", "mri")[number % 2]
-        image = 0.1 * torch.randn((1, *WINDOW), generator=dice)
+        image = 0.1 * torch.randn((1, *WINDOW), generator=rng)
         masks = torch.zeros((3, *WINDOW), dtype=torch.bool)
-        order = torch.randperm(3, generator=dice).tolist()
+        order = torch.randperm(3, generator=rng).tolist()
         if number % 3:
             for place, organ in enumerate(order[:2]):
                 masks[organ, 4 * place : 4 * place + 3, 1:6, 1:6] = True

@@ -66,7 +66,7 @@ def test_toy_problem_is_learned_and_what_is_absent_is_not_claimed(tmp_path):
     checked = [entry for entry in read_log(tmp_path) if "validation_dice" in entry]
     assert outcome.finished
     assert outcome.best_dice == max(entry["validation_dice"] for entry in checked) >= 0.9
-    assert checked[-1]["false_alarms"] == 0
+    assert checked[-1]["false_positive_rate"] == 0
     assert set(checked[-1]["labels"]) == {"mri, bright", "mri, dark"}
     assert outcome.checkpoint.name == "best.pth"
     assert list((tmp_path / "tensorboard").iterdir())

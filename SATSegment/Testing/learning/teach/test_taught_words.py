@@ -45,7 +45,7 @@ def test_a_word_is_a_few_kilobytes_and_reads_back(own_words: Path) -> None:
     record, vectors = read_word(path)
     assert record == word_record(start="left hippocampus") == read_record(path)
     assert vectors.query.shape == (DIM,)
-    assert vectors.shift.shape == (CHANNELS,)
+    assert vectors.mask_embedding_offset.shape == (CHANNELS,)
     assert [one.own for one in word_files()] == [True]
 
 
@@ -209,7 +209,7 @@ def test_a_word_taught_anew_is_found_at_once(own_words: Path) -> None:
     first = source.embed([PROMPT])
     put_word(own_words, seed=2)
     assert not np.array_equal(source.embed([PROMPT]), first)
-    assert source.shifts([PROMPT, Prompt("liver", "ct")])[1] is None
+    assert source.mask_embedding_offsets([PROMPT, Prompt("liver", "ct")])[1] is None
 
 
 def test_the_header_says_all_and_nothing_else(own_words: Path) -> None:

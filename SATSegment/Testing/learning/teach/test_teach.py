@@ -84,7 +84,10 @@ def test_several_examples_are_each_left_out_once(segmenter: Segmenter) -> None:
     assert len(set(word.record.scans)) == 2
     alone = teach(segmenter, examples[1:], NAME, "mri", recipe=QUICK)
     (found,) = segmenter.segment_queries(
-        examples[0].image, alone.vectors.query[None], "mri", shifts=[alone.vectors.shift]
+        examples[0].image,
+        alone.vectors.query[None],
+        "mri",
+        mask_embedding_offsets=[alone.vectors.mask_embedding_offset],
     )
     # Left out means left out: the same as a word that was never shown this example.
     expected = dice(found.whole_mask(examples[0].mask.shape), examples[0].mask)
@@ -97,7 +100,7 @@ def test_the_same_lesson_gives_the_same_word(segmenter: Segmenter) -> None:
         teach(segmenter, [ball_example()], NAME, "mri", recipe=dataclasses.replace(QUICK, rounds=2)) for _ in "ab"
     )
     np.testing.assert_array_equal(one.vectors.query, other.vectors.query)
-    np.testing.assert_array_equal(one.vectors.shift, other.vectors.shift)
+    np.testing.assert_array_equal(one.vectors.mask_embedding_offset, other.vectors.mask_embedding_offset)
 
 
 def test_a_sample_stands_for_all_voxels_of_the_scan(segmenter: Segmenter) -> None:
