@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     images = parser.add_argument_group("images")
     images.add_argument("--images", type=Path, nargs="+", metavar="RECORDS", help=".jsonl files of training records")
-    images.add_argument("--cache", type=Path, metavar="DIR", help="for standardised scans (default: OUT-cache)")
+    images.add_argument("--cache", type=Path, metavar="DIR", help="for preprocessed scans (default: OUT-cache)")
     images.add_argument(
         "--architecture", default="nano", metavar="NAME", help="network that looks, as in a training's configuration"
     )

@@ -114,7 +114,7 @@ def _prepare(
 
 
 def normalise(array: np.ndarray, modality: Modality) -> np.ndarray:
-    """Clip and standardise: zero mean, unit variance over the whole array.
+    """Clip and normalise: zero mean, unit variance over the whole array.
 
     CT is clipped to -500..1000 HU, everything else to its own 0.5th..99.5th percentile.
 

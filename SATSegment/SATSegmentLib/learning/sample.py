@@ -25,7 +25,7 @@ class TrainingSample:
     Attributes
     ----------
     image : Tensor
-        (1, X, Y, Z) float32, standardised as `inference.preprocess.prepare` does it, padded to the window.
+        (1, X, Y, Z) float32, preprocessed as `inference.preprocess.prepare` does it, padded to the window.
     masks : Tensor
         (N, X, Y, Z) bool, one per prompt; all false where the structure was annotated but lies outside.
     prompts : tuple[TrainingPrompt, ...]

@@ -1,4 +1,4 @@
-"""Training data: records, standardisation, splits, sampling, augmentation. Docs/training-data.md tells how to write it.
+"""Training data: records, preprocessing, splits, sampling, augmentation. Docs/training-data.md tells how to write it.
 
 from SATSegmentLib.learning.data import CaseCache, PatchDataset, Recipe, read_records, split
 

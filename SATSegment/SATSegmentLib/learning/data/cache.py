@@ -1,4 +1,4 @@
-"""Standardised cases, made once and kept: the key is the content they were made from."""
+"""Preprocessed cases, made once and kept: the key is the content they were made from."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from SATSegmentLib.files import atomic_path
 from SATSegmentLib.learning.data.case_files import FORMAT, StoredCase, find_case, write_case
 from SATSegmentLib.learning.data.errors import Problem, RecordError
 from SATSegmentLib.learning.data.merging import MergeRule, built_in_rules
+from SATSegmentLib.learning.data.preprocess import label_groups, preprocess
 from SATSegmentLib.learning.data.records import Record
-from SATSegmentLib.learning.data.standardise import label_groups, standardise
 from SATSegmentLib.types import RELEASED_SPACING, Modality, Progress
 
 RulesFor = Callable[[Modality], Sequence[MergeRule]]
@@ -25,7 +25,7 @@ RulesFor = Callable[[Modality], Sequence[MergeRule]]
 
 @dataclass(frozen=True)
 class CaseList:
-    """Standardised cases.
+    """Preprocessed cases.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class CaseList:
     skipped : tuple[Problem, ...]
         Problems of records that were left out; empty unless skipping was asked for.
     lost : tuple[Problem, ...]
-        Labels that vanish on the network's grid; see `StandardCase.lost`.
+        Labels that vanish on the network's grid; see `PreprocessedCase.lost`.
     never_present : tuple[Problem, ...]
         Labels that were annotated but are in no scan, each once, with where it first occurs.
     """
@@ -46,7 +46,7 @@ class CaseList:
 
 
 class CaseCache:
-    """A folder of standardised cases.
+    """A folder of preprocessed cases.
 
         cache = CaseCache("cache", (1, 1, 3))
         cases = cache.prepare(records)
@@ -83,7 +83,7 @@ class CaseCache:
         workers: int = 1,
         progress: Callable[[Progress], None] | None = None,
     ) -> CaseList:
-        """Standardise what is not in the folder yet.
+        """Preprocess what is not in the folder yet.
 
         Parameters
         ----------
@@ -137,7 +137,7 @@ class CaseCache:
         found = tuple(case for case in there if case)
         if len(found) == len(groups):
             return found
-        made = standardise(record, rules, self.spacing)
+        made = preprocess(record, rules, self.spacing)
         return tuple(write_case(case, self.folder / f"{key}.{orientation}") for orientation, case in made.items())
 
     def _key(self, record: Record, rules: Sequence[MergeRule]) -> str:

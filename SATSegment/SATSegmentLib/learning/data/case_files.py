@@ -1,4 +1,4 @@
-"""A standardised case on disk: an image that is mapped rather than read, and masks packed to bits.
+"""A preprocessed case on disk: an image that is mapped rather than read, and masks packed to bits.
 
 Three files, each whole or not at all; the index is written last and says that the case is complete.
 """
@@ -15,10 +15,10 @@ from SATSegmentLib.files import atomic_path
 from SATSegmentLib.grid.box import Box
 from SATSegmentLib.grid.cropped_mask import CroppedMask
 from SATSegmentLib.learning.data.errors import CacheError
-from SATSegmentLib.learning.data.standardise import StandardCase
+from SATSegmentLib.learning.data.preprocess import PreprocessedCase
 from SATSegmentLib.types import Orientation
 
-# Changes with what standardising does or how it is stored, so that older files are made again.
+# Changes with what preprocessing does or how it is stored, so that older files are made again.
 FORMAT = 1
 
 
@@ -58,7 +58,7 @@ class StoredCase:
     labels : tuple[StoredLabel, ...]
         What was annotated, empty ones included.
     lost : tuple[str, ...]
-        See `StandardCase.lost`.
+        See `PreprocessedCase.lost`.
     """
 
     path: Path
@@ -100,7 +100,7 @@ class StoredCase:
         return self.mask(label).within(box)
 
 
-def write_case(case: StandardCase, path: Path) -> StoredCase:
+def write_case(case: PreprocessedCase, path: Path) -> StoredCase:
     """Store a case; `path` is without ending, in a folder that exists.
 
     Raises

@@ -53,7 +53,7 @@ class SplitError(SATSegmentError):
 
 
 class CacheError(SATSegmentError):
-    """A standardised scan on disk is gone or damaged."""
+    """A preprocessed scan on disk is gone or damaged."""
 
 
 class RecipeError(SATSegmentError):

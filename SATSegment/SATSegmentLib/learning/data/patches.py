@@ -33,7 +33,7 @@ class _Window:
 
 
 class PatchDataset:
-    """Training samples from standardised cases; implements `learning.sample.Samples`.
+    """Training samples from preprocessed cases; implements `learning.sample.Samples`.
 
         cases = CaseCache("cache").prepare(read_records(["train.jsonl"]).records)
         patches = PatchDataset(cases.cases, Recipe(), seed=0)

@@ -27,7 +27,7 @@ class DataConfig:
     validation_share : float
         Where there are no such files, this share of the patients in `train` is held out.
     cache : Path | None
-        Folder for standardised scans; None: beside the training's own folder, with
+        Folder for preprocessed scans; None: beside the training's own folder, with
         `-cache` added to its name.
     skip_bad : bool
         Leave bad records out, rather than refuse them all.

@@ -1,4 +1,4 @@
-"""Real scans as training records, standardised once for all tests."""
+"""Real scans as training records, preprocessed once for all tests."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def chest_record():
 
 @pytest.fixture(scope="session")
 def real_cases(tmp_path_factory, head_record, chest_record):
-    """Both scans, standardised: (record, case) of the head, then of the chest."""
+    """Both scans, preprocessed: (record, case) of the head, then of the chest."""
     folder = tmp_path_factory.mktemp("real")
     path = folder / "real.jsonl"
     path.write_text(json.dumps(head_record) + "\n" + json.dumps(chest_record), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Standardised cases are kept, made again when the content changes, and never half there."""
+"""Preprocessed cases are kept, made again when the content changes, and never half there."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from SATSegmentLib.grid.box import Box
 from SATSegmentLib.grid.cropped_mask import CroppedMask
 from SATSegmentLib.learning.data import CaseCache, RecordError, read_records
 from SATSegmentLib.learning.data.case_files import find_case, write_case
-from SATSegmentLib.learning.data.standardise import StandardCase
+from SATSegmentLib.learning.data.preprocess import PreprocessedCase
 
 SHAPE = (4, 6, 8)
 
@@ -163,7 +163,7 @@ def test_any_box_of_any_mask_comes_back(data, tmp_path_factory):
     stored = {str(number): CroppedMask.from_array(mask) for number, mask in enumerate(masks)}
     image = rng.standard_normal(shape).astype(np.float32)
     path = tmp_path_factory.mktemp("case") / "case"
-    written = write_case(StandardCase(image, stored, "RAS", (1.0, 1.0, 3.0), ("lost",)), path)
+    written = write_case(PreprocessedCase(image, stored, "RAS", (1.0, 1.0, 3.0), ("lost",)), path)
     case = find_case(path)
     assert case == written
     sides = []

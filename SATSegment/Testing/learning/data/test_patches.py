@@ -22,8 +22,8 @@ from SATSegmentLib.grid.cropped_mask import CroppedMask
 from SATSegmentLib.learning.data import NO_AUGMENTATION, Augmentation, CacheError, PatchDataset, Recipe, Record
 from SATSegmentLib.learning.data.case_files import write_case
 from SATSegmentLib.learning.data.patches import left_right_axis
+from SATSegmentLib.learning.data.preprocess import PreprocessedCase
 from SATSegmentLib.learning.data.sampling import case_chances, random_box
-from SATSegmentLib.learning.data.standardise import StandardCase
 
 WINDOW = (48, 40, 24)
 EVERYTHING = Augmentation(
@@ -56,7 +56,7 @@ def make_case(tmp_path):
             for label, mask in masks.items()
         }
         image = np.random.default_rng(number[0]).standard_normal(shape).astype(np.float32)
-        case = StandardCase(image, stored, orientation, (1.0, 1.0, 3.0), ())
+        case = PreprocessedCase(image, stored, orientation, (1.0, 1.0, 3.0), ())
         record = Record(Path("scan.nii.gz"), (), modality, dataset, "1", "", f"a.jsonl:{number[0]}")
         return record, write_case(case, tmp_path / f"case{number[0]}")
 

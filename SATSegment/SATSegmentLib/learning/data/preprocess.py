@@ -22,7 +22,7 @@ from SATSegmentLib.types import Orientation
 
 
 @dataclass(frozen=True, eq=False)
-class StandardCase:
+class PreprocessedCase:
     """A scan as the network sees it, and what was annotated in it.
 
     Attributes
@@ -55,9 +55,9 @@ def label_groups(record: Record, rules: Sequence[MergeRule]) -> dict[Orientation
     return groups
 
 
-def standardise(
+def preprocess(
     record: Record, rules: Sequence[MergeRule], spacing: tuple[float, float, float]
-) -> dict[Orientation, StandardCase]:
+) -> dict[Orientation, PreprocessedCase]:
     """Read a record's files and bring them to the network's grid, once for each orientation its labels need.
 
     The image goes through `inference.preprocess.prepare`, so training sees what inference sees. A mask's voxel is that
@@ -97,7 +97,7 @@ def standardise(
     cases = {}
     for orientation, labels in groups.items():
         masks, lost = _label_masks(labels, given[orientation], found)
-        cases[orientation] = StandardCase(prepared[orientation].array, masks, orientation, spacing, lost)
+        cases[orientation] = PreprocessedCase(prepared[orientation].array, masks, orientation, spacing, lost)
     return cases
 
 

@@ -1,4 +1,4 @@
-"""A standardised case is what inference would see, with each mask in its place: left is left."""
+"""A preprocessed case is what inference would see, with each mask in its place: left is left."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from SATSegmentLib.inference.preprocess import prepare
 from SATSegmentLib.learning.data import read_records
 from SATSegmentLib.learning.data.merging import built_in_rules
 from SATSegmentLib.learning.data.patches import left_right_axis
-from SATSegmentLib.learning.data.standardise import label_groups, standardise
+from SATSegmentLib.learning.data.preprocess import label_groups, preprocess
 from SATSegmentLib.scans import read_scan
 
 # SAT's own; and a coarser one for the real scans, to be quick, at which no voxel lies half way between two.
@@ -26,7 +26,7 @@ COARSE = (1.7321, 1.7321, 2.9713)
 
 def one(path, rules=(), spacing=FINE):
     (record,) = read_records([path]).records
-    return standardise(record, rules, spacing)
+    return preprocess(record, rules, spacing)
 
 
 def whole(case, label):
@@ -60,7 +60,7 @@ def test_the_image_is_what_inference_sees_to_the_last_bit(write_jsonl, head_reco
 def test_each_mask_lies_where_it_lies_in_the_patient(which, write_jsonl, request):
     record = request.getfixturevalue(which)
     (parsed,) = read_records([write_jsonl(record)]).records
-    case = standardise(parsed, (), COARSE)["RAS"]
+    case = preprocess(parsed, (), COARSE)["RAS"]
     grid = prepare(read_scan(record["image"]), parsed.modality, "RAS", COARSE).grid
     nearest = nearest_by_itk(sitk.ReadImage(record["mask"]), grid)
     for source in parsed.masks:
@@ -243,7 +243,7 @@ def test_a_mask_that_moved_after_the_records_were_read_is_refused(chest_like, wr
     (record,) = read_records([write_jsonl(chest_like | {"label": ["liver"]})]).records
     write_volume("seg.nii.gz", np.ones((4, 6, 8), np.uint8), (1, 1, 3), origin=(2, 0, 0))
     with pytest.raises(GeometryError, match="in another place"):
-        standardise(record, (), FINE)
+        preprocess(record, (), FINE)
 
 
 def test_label_groups_make_wholes_from_parts_of_other_orientations(chest_like, write_jsonl, write_volume):
