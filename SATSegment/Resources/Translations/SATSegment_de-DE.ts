@@ -315,6 +315,10 @@
         <translation>Alle Strukturen durchsuchen</translation>
     </message>
     <message>
+        <source>CPU</source>
+        <translation>CPU</translation>
+    </message>
+    <message>
         <source>Cancel</source>
         <translation>Abbrechen</translation>
     </message>
@@ -419,16 +423,16 @@
         <translation>Aus einem Befund…</translation>
     </message>
     <message>
+        <source>GPU (CUDA)</source>
+        <translation>GPU (CUDA)</translation>
+    </message>
+    <message>
         <source>Go on with the download</source>
         <translation>Download fortsetzen</translation>
     </message>
     <message>
         <source>Go to the module SAT Segment.</source>
         <translation>Zum Modul SAT Segment wechseln.</translation>
-    </message>
-    <message>
-        <source>Graphics card (CUDA)</source>
-        <translation>Grafikkarte (CUDA)</translation>
     </message>
     <message>
         <source>Hide</source>
@@ -525,10 +529,6 @@
     <message>
         <source>Presets, history, paste, from report</source>
         <translation>Vorlagen, Verlauf, Einfügen, aus Befund</translation>
-    </message>
-    <message>
-        <source>Processor</source>
-        <translation>Prozessor</translation>
     </message>
     <message>
         <source>Progress of the run</source>
@@ -935,8 +935,8 @@
         <translation>{count} Strukturen</translation>
     </message>
     <message>
-        <source>{device}: {name}{size}, PyTorch {torch}. It computes.</source>
-        <translation>{device}: {name}{size}, PyTorch {torch}. Es rechnet.</translation>
+        <source>{device}: {name}{size}, PyTorch {torch}. Working.</source>
+        <translation>{device}: {name}{size}, PyTorch {torch}. Funktioniert.</translation>
     </message>
     <message>
         <source>{found} of {asked} found · {time} · {device}</source>

@@ -315,6 +315,10 @@
         <translation>Parcourir toutes les structures</translation>
     </message>
     <message>
+        <source>CPU</source>
+        <translation>CPU</translation>
+    </message>
+    <message>
         <source>Cancel</source>
         <translation>Annuler</translation>
     </message>
@@ -419,16 +423,16 @@
         <translation>À partir d'un compte rendu…</translation>
     </message>
     <message>
+        <source>GPU (CUDA)</source>
+        <translation>GPU (CUDA)</translation>
+    </message>
+    <message>
         <source>Go on with the download</source>
         <translation>Reprendre le téléchargement</translation>
     </message>
     <message>
         <source>Go to the module SAT Segment.</source>
         <translation>Aller au module SAT Segment.</translation>
-    </message>
-    <message>
-        <source>Graphics card (CUDA)</source>
-        <translation>Carte graphique (CUDA)</translation>
     </message>
     <message>
         <source>Hide</source>
@@ -525,10 +529,6 @@
     <message>
         <source>Presets, history, paste, from report</source>
         <translation>Préréglages, historique, coller, compte rendu</translation>
-    </message>
-    <message>
-        <source>Processor</source>
-        <translation>Processeur</translation>
     </message>
     <message>
         <source>Progress of the run</source>
@@ -935,8 +935,8 @@
         <translation>{count} structures</translation>
     </message>
     <message>
-        <source>{device}: {name}{size}, PyTorch {torch}. It computes.</source>
-        <translation>{device} : {name}{size}, PyTorch {torch}. Il calcule.</translation>
+        <source>{device}: {name}{size}, PyTorch {torch}. Working.</source>
+        <translation>{device} : {name}{size}, PyTorch {torch}. Fonctionne.</translation>
     </message>
     <message>
         <source>{found} of {asked} found · {time} · {device}</source>

@@ -315,6 +315,10 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>CPU</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Cancel</source>
         <translation type="unfinished"></translation>
     </message>
@@ -419,15 +423,15 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>GPU (CUDA)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Go on with the download</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Go to the module SAT Segment.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>Graphics card (CUDA)</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -524,10 +528,6 @@
     </message>
     <message>
         <source>Presets, history, paste, from report</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>Processor</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -935,7 +935,7 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <source>{device}: {name}{size}, PyTorch {torch}. It computes.</source>
+        <source>{device}: {name}{size}, PyTorch {torch}. Working.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>

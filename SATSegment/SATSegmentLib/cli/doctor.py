@@ -77,7 +77,7 @@ def _versions() -> dict[str, str | None]:
 def _machine() -> dict[str, Any]:
     machine: dict[str, Any] = {
         "system": platform.platform(),
-        "processor": platform.processor() or platform.machine(),
+        "cpu": platform.processor() or platform.machine(),
         "cores": os.cpu_count(),
     }
     try:
@@ -168,7 +168,7 @@ def _print(found: Mapping[str, Any]) -> None:
     for name, version in found["versions"].items():
         print(f"  {name:<16} {version or 'not installed'}")
     machine = found["machine"]
-    print(f"machine\n  {machine['system']}\n  {machine['processor']}, {machine['cores']} cores")
+    print(f"machine\n  {machine['system']}\n  {machine['cpu']}, {machine['cores']} cores")
     print(f"  memory {size(machine['memory_bytes'])}, free {size(machine['free_memory_bytes'])}")
     print("devices")
     for one in found["devices"]:

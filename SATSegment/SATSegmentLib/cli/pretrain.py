@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--size",
         choices=("full", "small"),
         default="full",
-        help="full: 100,000 steps of 128 pairs, for a GPU; small: minutes on one processor core (default: full)",
+        help="full: 100,000 steps of 128 pairs, for a GPU; small: minutes on one CPU core (default: full)",
     )
     parser.add_argument("--steps", type=_positive, metavar="N", help="other number of steps than the recipe's")
     parser.add_argument("--query-dim", type=_positive, metavar="N", help="length of a query, as the network takes it")

@@ -103,7 +103,7 @@ def _check_device(fields: Mapping[str, Any], progress: _Tell, cancel: _Asked) ->
         raise Cancelled
     device = choose_device(fields["device"])
     try:
-        # A convolution, because a build without kernels for a new card still adds numbers on it.
+        # A convolution, because a build without kernels for a new GPU still adds numbers on it.
         weights = torch.ones(1, 1, 3, 3, 3, device=device)
         total = torch.nn.functional.conv3d(torch.ones(1, 1, 8, 8, 8, device=device), weights).sum().item()
     except RuntimeError as error:
@@ -113,7 +113,7 @@ def _check_device(fields: Mapping[str, Any], progress: _Tell, cancel: _Asked) ->
         ) from error
     if total != 6**3 * 27:
         raise DeviceError(f"{device} gives wrong results.", "Choose another device, and update the driver of the GPU.")
-    name, memory = "processor", None
+    name, memory = "CPU", None
     if device.type == "cuda":
         properties = torch.cuda.get_device_properties(device)
         name, memory = properties.name, properties.total_memory

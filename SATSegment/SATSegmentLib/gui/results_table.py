@@ -71,7 +71,7 @@ class ResultsTable:
         return self.rows[number] if 0 <= number < len(self.rows) else None
 
     def setBusy(self, busy: bool) -> None:
-        """While a run is on, nothing that would start another or take its ground away."""
+        """While a run is on, nothing that would start another or invalidate it."""
         self._busy = busy
         self._onCurrent()
 

@@ -24,7 +24,7 @@ _DEFAULT_MODEL = "demo"
 
 
 def _devices() -> list[tuple[str, str]]:
-    entries = [(_("Automatic"), "auto"), (_("Graphics card (CUDA)"), "cuda"), (_("Processor"), "cpu")]
+    entries = [(_("Automatic"), "auto"), (_("GPU (CUDA)"), "cuda"), (_("CPU"), "cpu")]
     if sys.platform == "darwin":
         entries.insert(2, (_("Apple GPU"), "mps"))
     return entries

@@ -212,7 +212,7 @@ class SetupPanel:
     def _onChecked(self, found: dict[str, Any]) -> None:
         memory = found["memory_bytes"]
         size = f", {memory / 1e9:.1f} GB" if memory else ""
-        self.deviceLabel.text = _("{device}: {name}{size}, PyTorch {torch}. It computes.").format(size=size, **found)
+        self.deviceLabel.text = _("{device}: {name}{size}, PyTorch {torch}. Working.").format(size=size, **found)
 
     def _onDelete(self) -> None:
         from SATSegmentLib.models import install as weights

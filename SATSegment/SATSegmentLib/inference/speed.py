@@ -15,7 +15,7 @@ from SATSegmentLib.sat.features import Features
 from SATSegmentLib.sat.network import SATNetwork
 
 _PROMPTS = 16
-# As many as their products are a processor's work; fewer cost what one costs.
+# As many as their products are a CPU's work; fewer cost what one costs.
 _MANY_PROMPTS = 128
 # Interpolating, thresholding and cropping: passes over a structure's voxels, in seconds for each.
 _RESTORED_VOXEL = 2e-8

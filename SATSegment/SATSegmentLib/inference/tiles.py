@@ -18,7 +18,7 @@ from torch import Tensor
 from SATSegmentLib.grid.box import Box
 from SATSegmentLib.sat.features import Features
 
-# On a processor a tile's features fill half a megabyte; a GPU wants more to do at a time.
+# On a CPU a tile's features fill half a megabyte; a GPU wants more to do at a time.
 _PROCESSOR_TILE = (16, 16, 8)
 _CARD_TILE = (48, 48, 16)
 

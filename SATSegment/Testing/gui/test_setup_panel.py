@@ -174,5 +174,5 @@ def test_a_folder_can_be_imported_and_the_model_deleted(
 def test_the_device_check_names_what_it_ran_on(rig: PanelInRig) -> None:
     rig.panel.setup.checkButton.click()
     waitForSetup(rig)
-    assert "cpu: processor" in rig.panel.setup.deviceLabel.text
+    assert "cpu: CPU" in rig.panel.setup.deviceLabel.text
     assert "computes" in rig.panel.setup.deviceLabel.text

@@ -63,7 +63,7 @@ class KnowledgeRecipe:
 
 FULL = KnowledgeRecipe()
 
-# A quarter of an hour on one processor core that is free, with a language model of three layers.
+# A quarter of an hour on one CPU core that is free, with a language model of three layers.
 SMALL = KnowledgeRecipe(
     steps=900,
     batch=64,

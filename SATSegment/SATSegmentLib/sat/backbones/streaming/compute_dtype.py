@@ -22,10 +22,10 @@ _CHANNELS, _TILES, _DEPTH = 64, 4, 64
 def compute_dtype(stored: torch.dtype, device: torch.device) -> torch.dtype:
     """The precision to convolve in where maps are stored in `stored`: that, or float32 where it is no slower.
 
-    Half precision halves memory everywhere, but not every processor is faster in it: some convolve bfloat16 at several
+    Half precision halves memory everywhere, but not every CPU is faster in it: some convolve bfloat16 at several
     times the rate of float32, others at half of it, and what they say of themselves does not tell which; nor is minimal
     filtering, which takes a quarter of the products, exact enough in half precision. So it is measured, once per
-    process, in a few hundredths of a second. Graphics cards are always faster in half precision.
+    process, in a few hundredths of a second. GPUs are always faster in half precision.
     """
     if stored not in (torch.bfloat16, torch.float16) or device.type != "cpu":
         return stored

@@ -36,7 +36,7 @@ _MOST_PADDING = 1.5
 
 
 def filtering_pays(weight: Tensor, stride: Sequence[int], out: Tensor) -> bool:
-    """Whether a convolution into `out` (1, C, X, Y, Z) is done sooner this way, which is for processors only."""
+    """Whether a convolution into `out` (1, C, X, Y, Z) is done sooner this way, which is for CPUs only."""
     planes, rows, depth = out.shape[2:]
     voxels = planes * rows * depth
     tiled = -(-planes // TILE) * -(-rows // TILE) * TILE * TILE * (depth + TAPS - 1)
