@@ -112,7 +112,7 @@ def check_target(target: Path, *, overwrite: bool = False, folder: bool = False)
     # A link that leads nowhere is somebody's, too.
     if os.path.lexists(target) and not overwrite:
         raise OutputError(
-            f"{target} exists already.", "Choose another name, or allow it to be overwritten (--overwrite)."
+            f"{target} already exists.", "Choose another name, or allow it to be overwritten (--overwrite)."
         )
     if not os.access(parent, os.W_OK):
         raise OutputError(f"The folder {parent} cannot be written to.", "Choose a folder that you may write to.")

@@ -47,7 +47,7 @@ def test_a_block_that_fails_keeps_the_older_file_and_leaves_nothing_else(tmp_pat
 
 def test_an_existing_file_is_replaced_only_when_told(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("old")
-    with pytest.raises(OutputError, match="exists already"), atomic_path(tmp_path / "a"):
+    with pytest.raises(OutputError, match="already exists"), atomic_path(tmp_path / "a"):
         pytest.fail("the block must not run")
     with atomic_path(tmp_path / "a", overwrite=True) as temporary:
         temporary.write_text("new")

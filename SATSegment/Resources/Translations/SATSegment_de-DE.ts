@@ -275,6 +275,10 @@
         <translation>Ein Wort, das an Beispielen angelernt wurde.</translation>
     </message>
     <message>
+        <source>A word {name} already exists. Where it was taught to this model, it is replaced.</source>
+        <translation>Das Wort {name} gibt es schon. Wurde es für dieses Modell angelernt, wird es ersetzt.</translation>
+    </message>
+    <message>
         <source>Add it for another model</source>
         <translation>Für ein anderes Modell hinzufügen</translation>
     </message>
@@ -355,6 +359,10 @@
         <translation>Schließen</translation>
     </message>
     <message>
+        <source>Continue the download</source>
+        <translation>Download fortsetzen</translation>
+    </message>
+    <message>
         <source>DICOM says {modality}, which SAT does not know; choose what comes closest</source>
         <translation>Laut DICOM {modality}; das kennt SAT nicht. Wählen Sie, was am nächsten kommt</translation>
     </message>
@@ -415,7 +423,7 @@
         <translation>Freitext: SAT wurde nie auf diesen Namen trainiert.</translation>
     </message>
     <message>
-        <source>Free text: SAT was not trained on this. Look at the result with care.</source>
+        <source>Free text: SAT was not trained on this. Check the result carefully.</source>
         <translation>Freitext: SAT wurde darauf nicht trainiert. Prüfen Sie das Ergebnis sorgfältig.</translation>
     </message>
     <message>
@@ -425,10 +433,6 @@
     <message>
         <source>GPU (CUDA)</source>
         <translation>GPU (CUDA)</translation>
-    </message>
-    <message>
-        <source>Go on with the download</source>
-        <translation>Download fortsetzen</translation>
     </message>
     <message>
         <source>Go to the module SAT Segment.</source>
@@ -595,7 +599,7 @@
         <translation>SAT Segment: {text}</translation>
     </message>
     <message>
-        <source>SAT was not trained on “{text}”, and {model} reads no free text. Is it spelled right?</source>
+        <source>SAT was not trained on “{text}”, and {model} takes no free text. Is it spelled right?</source>
         <translation>SAT wurde nicht auf „{text}“ trainiert, und {model} liest keinen Freitext. Ist es richtig geschrieben?</translation>
     </message>
     <message>
@@ -719,7 +723,7 @@
         <translation>Das Modell</translation>
     </message>
     <message>
-        <source>The result is marked as untrained; look at it with care.</source>
+        <source>The result is marked as untrained; check it carefully.</source>
         <translation>Das Ergebnis ist als untrainiert gekennzeichnet; prüfen Sie es sorgfältig.</translation>
     </message>
     <message>
@@ -733,10 +737,6 @@
     <message>
         <source>The threshold can no longer be changed: the scan of this result is not in the scene.</source>
         <translation>Der Schwellenwert lässt sich nicht mehr ändern: Das Bild zu diesem Ergebnis ist nicht in der Szene.</translation>
-    </message>
-    <message>
-        <source>There is a word {name} already. Where it was taught to this model, it is replaced.</source>
-        <translation>Das Wort {name} gibt es schon. Wurde es für dieses Modell angelernt, wird es ersetzt.</translation>
     </message>
     <message>
         <source>There is no segment to teach from. Draw the structure in the result's segmentation first.</source>
@@ -979,7 +979,7 @@
         <translation>{names}: seither geändert. Diese Änderungen gingen verloren.</translation>
     </message>
     <message>
-        <source>{name} is there already.</source>
+        <source>{name} is already in the list.</source>
         <translation>{name} gibt es schon.</translation>
     </message>
     <message>
@@ -1007,7 +1007,7 @@
         <translation>Seite {side} im Befund</translation>
     </message>
     <message>
-        <source>{size} have arrived already.</source>
+        <source>{size} already downloaded.</source>
         <translation>{size} sind schon angekommen.</translation>
     </message>
     <message>

@@ -275,6 +275,10 @@
         <translation>Un mot appris à partir d'exemples.</translation>
     </message>
     <message>
+        <source>A word {name} already exists. Where it was taught to this model, it is replaced.</source>
+        <translation>Le mot {name} existe déjà. S'il a été appris pour ce modèle, il est remplacé.</translation>
+    </message>
+    <message>
         <source>Add it for another model</source>
         <translation>Ajouter pour un autre modèle</translation>
     </message>
@@ -355,6 +359,10 @@
         <translation>Fermer</translation>
     </message>
     <message>
+        <source>Continue the download</source>
+        <translation>Reprendre le téléchargement</translation>
+    </message>
+    <message>
         <source>DICOM says {modality}, which SAT does not know; choose what comes closest</source>
         <translation>DICOM indique {modality}, que SAT ne connaît pas ; choisissez la plus proche</translation>
     </message>
@@ -415,7 +423,7 @@
         <translation>Texte libre : SAT n'a jamais été entraîné sur ce nom.</translation>
     </message>
     <message>
-        <source>Free text: SAT was not trained on this. Look at the result with care.</source>
+        <source>Free text: SAT was not trained on this. Check the result carefully.</source>
         <translation>Texte libre : SAT n'a pas été entraîné sur ceci. Vérifiez soigneusement le résultat.</translation>
     </message>
     <message>
@@ -425,10 +433,6 @@
     <message>
         <source>GPU (CUDA)</source>
         <translation>GPU (CUDA)</translation>
-    </message>
-    <message>
-        <source>Go on with the download</source>
-        <translation>Reprendre le téléchargement</translation>
     </message>
     <message>
         <source>Go to the module SAT Segment.</source>
@@ -595,7 +599,7 @@
         <translation>SAT Segment : {text}</translation>
     </message>
     <message>
-        <source>SAT was not trained on “{text}”, and {model} reads no free text. Is it spelled right?</source>
+        <source>SAT was not trained on “{text}”, and {model} takes no free text. Is it spelled right?</source>
         <translation>SAT n'a pas été entraîné sur « {text} », et {model} ne lit pas de texte libre. L'orthographe est-elle correcte ?</translation>
     </message>
     <message>
@@ -719,7 +723,7 @@
         <translation>Le modèle</translation>
     </message>
     <message>
-        <source>The result is marked as untrained; look at it with care.</source>
+        <source>The result is marked as untrained; check it carefully.</source>
         <translation>Le résultat est marqué comme non entraîné ; vérifiez-le soigneusement.</translation>
     </message>
     <message>
@@ -733,10 +737,6 @@
     <message>
         <source>The threshold can no longer be changed: the scan of this result is not in the scene.</source>
         <translation>Le seuil ne peut plus être changé : l'image de ce résultat n'est pas dans la scène.</translation>
-    </message>
-    <message>
-        <source>There is a word {name} already. Where it was taught to this model, it is replaced.</source>
-        <translation>Le mot {name} existe déjà. S'il a été appris pour ce modèle, il est remplacé.</translation>
     </message>
     <message>
         <source>There is no segment to teach from. Draw the structure in the result's segmentation first.</source>
@@ -979,7 +979,7 @@
         <translation>{names} : modifié depuis. Ces modifications seraient perdues.</translation>
     </message>
     <message>
-        <source>{name} is there already.</source>
+        <source>{name} is already in the list.</source>
         <translation>{name} existe déjà.</translation>
     </message>
     <message>
@@ -1007,7 +1007,7 @@
         <translation>côté {side} dans le compte rendu</translation>
     </message>
     <message>
-        <source>{size} have arrived already.</source>
+        <source>{size} already downloaded.</source>
         <translation>{size} sont déjà arrivés.</translation>
     </message>
     <message>

@@ -275,6 +275,10 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>A word {name} already exists. Where it was taught to this model, it is replaced.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Add it for another model</source>
         <translation type="unfinished"></translation>
     </message>
@@ -355,6 +359,10 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>Continue the download</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>DICOM says {modality}, which SAT does not know; choose what comes closest</source>
         <translation type="unfinished"></translation>
     </message>
@@ -415,7 +423,7 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <source>Free text: SAT was not trained on this. Look at the result with care.</source>
+        <source>Free text: SAT was not trained on this. Check the result carefully.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -424,10 +432,6 @@
     </message>
     <message>
         <source>GPU (CUDA)</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>Go on with the download</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -595,7 +599,7 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <source>SAT was not trained on “{text}”, and {model} reads no free text. Is it spelled right?</source>
+        <source>SAT was not trained on “{text}”, and {model} takes no free text. Is it spelled right?</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -719,7 +723,7 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <source>The result is marked as untrained; look at it with care.</source>
+        <source>The result is marked as untrained; check it carefully.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -732,10 +736,6 @@
     </message>
     <message>
         <source>The threshold can no longer be changed: the scan of this result is not in the scene.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>There is a word {name} already. Where it was taught to this model, it is replaced.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -979,7 +979,7 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <source>{name} is there already.</source>
+        <source>{name} is already in the list.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -1007,7 +1007,7 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <source>{size} have arrived already.</source>
+        <source>{size} already downloaded.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>

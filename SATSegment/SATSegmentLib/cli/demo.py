@@ -136,7 +136,7 @@ def _prepare_folder(segmentation: Path, picture: Path, overwrite: bool) -> None:
 
     for target in (segmentation, picture):
         if target.exists() and not overwrite:
-            raise OutputError(f"{target} exists already.", "Choose another folder with --out, or add --overwrite.")
+            raise OutputError(f"{target} already exists.", "Choose another folder with --out, or add --overwrite.")
     try:
         segmentation.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

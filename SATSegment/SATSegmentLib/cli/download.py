@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = (
         "Nothing is downloaded before you have agreed to the notice: at the terminal, or with --accept in a script.\n"
-        "A download that was interrupted goes on where it stopped when the command is given again.\n\n"
+        "Run the same command again to continue a download that was interrupted.\n\n"
         "Examples:\n"
         "  satsegment download sat-nano\n"
         "  satsegment download sat-nano --from /media/stick    # no network: released files, or a converted model\n\n"
@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     entry = find_entry(arguments.name)
     if entry.installed and not entry.embedded and not arguments.overwrite:
-        raise OutputError(f"{entry.title} is installed already in {entry.folder}.", "Add --overwrite to replace it.")
+        raise OutputError(f"{entry.title} is already installed in {entry.folder}.", "Add --overwrite to replace it.")
     _need_libraries()
     # Read when huggingface_hub is imported, so it is set before.
     os.environ.update(download_environment())
@@ -64,12 +64,12 @@ def _download(installer: Installer, entry: CatalogEntry, accepted: bool) -> Path
 
     agreed = _consent(entry, accepted)
     if there := started_bytes(entry):
-        print(f"{human_bytes(there)} have arrived already.", file=sys.stderr)
+        print(f"{human_bytes(there)} already downloaded.", file=sys.stderr)
     try:
         with progress_bar(f"Downloading {entry.title}") as progress:
             return installer.download(entry, consent=agreed, progress=progress)
     except KeyboardInterrupt:
-        print("What has arrived is kept: the same command goes on from there.", file=sys.stderr)
+        print("What was downloaded is kept: the same command continues from there.", file=sys.stderr)
         raise
 
 
@@ -91,7 +91,7 @@ def _consent(entry: CatalogEntry, accepted: bool) -> bool:
         return True
     if not (sys.stdin is not None and sys.stdin.isatty()):
         raise ConsentError(
-            f"{entry.title} was not downloaded: nobody agreed to the notice above.",
+            f"{entry.title} was not downloaded: the notice above was not accepted.",
             "Read it, then add --accept, or give the command at a terminal.",
         )
     print("Download these files? Type yes to agree: ", end="", file=sys.stderr, flush=True)

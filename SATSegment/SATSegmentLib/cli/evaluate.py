@@ -132,7 +132,7 @@ def _check_folder(folder: Path, overwrite: bool) -> None:
         raise OutputError(f"{folder} is a file.", "Give the name of a folder with --out.")
     there = [name for name in (*TABLES, COMPARISON, JSON, *PLOTS) if (folder / name).exists()]
     if there and not overwrite:
-        raise OutputError(f"{folder} holds results already ({there[0]}).", "Choose another folder, or add --overwrite.")
+        raise OutputError(f"{folder} already holds results ({there[0]}).", "Choose another folder, or add --overwrite.")
 
 
 def _make_folder(folder: Path) -> None:

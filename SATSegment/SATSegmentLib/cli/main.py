@@ -88,9 +88,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except Exception:  # what nobody foresaw is not to look like a cancelled run
         traceback.print_exc()
-        print(
-            f"satsegment {__version__}: this is a fault of the program. Please report the lines above.", file=sys.stderr
-        )
+        print(f"satsegment {__version__}: this is a bug. Please report it with the lines above.", file=sys.stderr)
         return 3
 
 

@@ -68,7 +68,7 @@ def _delete(name: str, sure: bool) -> int:
         raise ModelNotFound(f"{entry.title} is not installed.", "See `satsegment models`.")
     if not entry.embedded and not sure:
         if not (sys.stdin is not None and sys.stdin.isatty()):
-            raise OutputError(f"{entry.title} was not deleted: nobody agreed to it.", "Add --yes.")
+            raise OutputError(f"{entry.title} was not deleted: it was not confirmed.", "Add --yes.")
         print(
             f"{entry.title} is removed from this computer. To use it again, it must be downloaded or imported again.\n"
             "Delete it? Type yes to agree: ",

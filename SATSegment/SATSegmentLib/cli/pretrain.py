@@ -52,7 +52,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     images.add_argument("--images", type=Path, nargs="+", metavar="RECORDS", help=".jsonl files of training records")
     images.add_argument("--cache", type=Path, metavar="DIR", help="for preprocessed scans (default: OUT-cache)")
     images.add_argument(
-        "--architecture", default="nano", metavar="NAME", help="network that looks, as in a training's configuration"
+        "--architecture",
+        default="nano",
+        metavar="NAME",
+        help="network that sees the images (see a training's configuration)",
     )
     images.add_argument(
         "--window", type=int, nargs=3, default=RELEASED_WINDOW, metavar="N", help="voxels (default: 288 288 96)"

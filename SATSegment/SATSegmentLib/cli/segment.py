@@ -34,8 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         "Example: satsegment segment chest.nii.gz --modality ct --model sat-nano "
         "--prompt liver --prompt 'left kidney' --prompt IVC --out chest.seg.nrrd. "
-        "Exit codes: 0 done, 1 cancelled, 2 error, 4 done but for structures that the model does not know: the others "
-        "are written, and these are listed as 'unknown'."
+        "Exit codes: 0 done, 1 cancelled, 2 error, 4 done except for structures that the model does not know: the "
+        "others are written, and these are listed as 'unknown'."
     )
     parser.add_argument("scan", type=Path, help="NIfTI, NRRD or MetaImage file, a DICOM folder or multi-frame file")
     parser.add_argument(
@@ -67,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="the DICOM series that a scan of another format was made from, for DICOM results",
     )
-    parser.add_argument("--report", type=Path, metavar="FILE.json", help="write what was found as JSON, too")
+    parser.add_argument("--report", type=Path, metavar="FILE.json", help="also write what was found as JSON")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps (default: auto)")
     parser.add_argument(
         "--precision",

@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default="demo", help="model folder or name (see `satsegment models`; default: demo)")
     parser.add_argument(
         "--example", nargs=2, type=Path, action="append", default=[], metavar=("SCAN", "MASK"),
-        help="one more example; give it several times",
+        help="one more example; may be repeated",
     )  # fmt: skip
     parser.add_argument(
         "--segment",
@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     other = parser.add_mutually_exclusive_group()
     other.add_argument("--list", action="store_true", help="list the words there are")
     other.add_argument("--delete", metavar="NAME", help="delete a word of your own")
-    other.add_argument("--import", dest="import_file", type=Path, metavar="FILE", help="take in a word that was shared")
+    other.add_argument("--import", dest="import_file", type=Path, metavar="FILE", help="import a word that was shared")
 
 
 def run(arguments: argparse.Namespace) -> int:

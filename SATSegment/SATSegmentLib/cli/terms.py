@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--about", metavar="NAME", help="what a label means, and what it holds and leaves out")
     what.add_argument("--tree", metavar="NAME", help="where a structure stands in the knowledge tree")
     parser.add_argument(
-        "--modality", choices=MODALITIES, help="modality of the scan; needed but for --about and --tree"
+        "--modality", choices=MODALITIES, help="modality of the scan; needed except for --about and --tree"
     )
     parser.add_argument(
         "--language",

@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         "Writes into FOLDER: last.pth and best.pth (released checkpoint layout), log.jsonl, tensorboard/ and, at the\n"
         "end, model/, which `satsegment segment --model FOLDER/model` takes.\n"
-        "Ctrl+C saves and stops; --resume goes on.\n\n"
+        "Ctrl+C saves and stops; --resume continues.\n\n"
         "Examples:\n"
         "  satsegment train brain.yaml --out brain\n"
         "  torchrun --nproc-per-node 8 --no-python satsegment train nano.yaml --out nano\n\n"
@@ -37,7 +37,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments that training and fine-tuning share."""
     parser.add_argument("config", type=Path, metavar="CONFIG.yaml", help="what to train on, and how")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="folder for results (default: named as CONFIG)")
-    parser.add_argument("--resume", action="store_true", help="go on where the training in FOLDER stopped")
+    parser.add_argument("--resume", action="store_true", help="continue where the training in FOLDER stopped")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:1 (default: auto)")
 
 
@@ -66,7 +66,7 @@ def follow(arguments: argparse.Namespace, run: Callable[[Path, Team, Bar], Outco
         return 0 if outcome.finished else 1
     best = "" if outcome.best_dice is None else f", best validation Dice {outcome.best_dice:.3f}"
     if not outcome.finished:
-        print(f"Stopped after step {outcome.step}{best}. Go on with --resume.", file=sys.stderr)
+        print(f"Stopped after step {outcome.step}{best}. Continue with --resume.", file=sys.stderr)
         return 1
     print(f"{out / MODEL_FOLDER}: {outcome.step} steps{best}")
     return 0

@@ -56,7 +56,7 @@ class Child:
                 message = self._queue.get(timeout=self._idle_seconds if self._session.has_model else None)
             except queue.Empty:
                 self._session.release()
-                print(f"The model was let go after {self._idle_seconds:.0f} s without a run.", file=sys.stderr)
+                print(f"The model was unloaded after {self._idle_seconds:.0f} s without a run.", file=sys.stderr)
             else:
                 self._answer(message)
 

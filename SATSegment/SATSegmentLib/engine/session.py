@@ -205,7 +205,7 @@ def foreseen(error: Exception) -> SATSegmentError:
     if isinstance(error, OSError):
         return OutputError(f"A temporary file could not be used: {error.strerror or error}.", "Free some disk space.")
     return EngineError(
-        f"The segmentation failed in a way that was not foreseen: {type(error).__name__}: {error}.",
+        f"The segmentation failed unexpectedly: {type(error).__name__}: {error}.",
         "Please report it with the log.",
     )
 

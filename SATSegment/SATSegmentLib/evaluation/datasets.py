@@ -68,7 +68,7 @@ def read_datasets(name_or_table: str | None, modality: Modality) -> Datasets:
                 own = ((row.get("modality") or "").strip() or modality).lower()
                 if not case or not dataset or own not in MODALITIES or case in cases:
                     raise SATSegmentError(
-                        f'{path} has a line for the case "{case}" that is incomplete, given twice, or of no modality.',
+                        f'{path} has a line for the case "{case}" that is incomplete, repeated or without a modality.',
                         "Each case needs one line: case,dataset or case,dataset,modality (ct, mri or pet).",
                     )
                 cases[case] = (dataset, cast(Modality, own))

@@ -273,7 +273,7 @@ class ChipWidget:
             name = f"{prompt.text} · {local}" if local else prompt.text
             lines.append(f"{name} ({why})" if why else name)
         if chip.isFreeText:
-            lines.append(_("Free text: SAT was not trained on this. Look at the result with care."))
+            lines.append(_("Free text: SAT was not trained on this. Check the result carefully."))
         elif chip.isTaught:
             lines.append(_("A word that was taught from examples."))
         elif chip.side is not None:

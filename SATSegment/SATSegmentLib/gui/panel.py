@@ -372,7 +372,7 @@ class Panel:
     def teach(self, segmentId: str, name: str) -> None:
         """Make a segment of the result a word of this name."""
         if find_words(name, self.modality) and not slicer.util.confirmOkCancelDisplay(
-            _("There is a word {name} already. Where it was taught to this model, it is replaced.").format(name=name)
+            _("A word {name} already exists. Where it was taught to this model, it is replaced.").format(name=name)
         ):
             return
 

@@ -268,7 +268,7 @@ class PromptBox:
         self.questions.close()
         self.lineEdit.clear()
         if not self.chipBox.add(name, prompts):
-            self.question.ask(_("{name} is there already.").format(name=name))
+            self.question.ask(_("{name} is already in the list.").format(name=name))
 
     def _takeList(self, text: str) -> None:
         """What is certain becomes chips at once; the rest is asked, one after the other."""

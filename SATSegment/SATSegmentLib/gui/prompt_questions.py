@@ -99,13 +99,13 @@ def _unknown(text: str, answer: anatomy.Unknown, modality: Modality, labels: Mod
     free = anatomy.as_free_text(answer, modality)
     if not labels.knows(free):
         return Question(
-            _("SAT was not trained on “{text}”, and {model} reads no free text. Is it spelled right?").format(
+            _("SAT was not trained on “{text}”, and {model} takes no free text. Is it spelled right?").format(
                 text=text, model=labels.title
             ),
             tuple((row.name, row.evidence()) for row in rows),
             tuple((row.name, row.prompts) for row in rows),
         )
-    asFreeText = (_("Try it as free text"), _("The result is marked as untrained; look at it with care."))
+    asFreeText = (_("Try it as free text"), _("The result is marked as untrained; check it carefully."))
     return Question(
         _("SAT was not trained on “{text}”. Is it spelled right?").format(text=text),
         (*((row.name, row.evidence()) for row in rows), asFreeText),

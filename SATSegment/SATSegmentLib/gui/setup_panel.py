@@ -137,9 +137,9 @@ class SetupPanel:
         ui, there = self._ui, weights.started_bytes(entry)
         text = weights.notice(entry)
         if there:
-            text += "\n\n" + _("{size} have arrived already.").format(size=human_bytes(there))
+            text += "\n\n" + _("{size} already downloaded.").format(size=human_bytes(there))
         ui.setupLabel.text = text
-        ui.setupButton.text = _("Go on with the download") if there else _("Download")
+        ui.setupButton.text = _("Continue the download") if there else _("Download")
         ui.setupButton.enabled = self.consentBox.checked
 
     def _modelIsThere(self) -> bool:

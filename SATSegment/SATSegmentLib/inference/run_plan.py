@@ -89,8 +89,8 @@ class RunPlan:
     def instead(self) -> str:
         """What a plan does that is the `smaller` one of another, for people."""
         if self.prompt_block < self.prompts:
-            return f"Going on with {self.prompt_block} structures at a time."
-        return "Going on with image features in the computer's memory."
+            return f"Continuing with {self.prompt_block} structures at a time."
+        return "Continuing with image features in the computer's memory."
 
 
 def _count(number: int, noun: str) -> str:

@@ -164,7 +164,7 @@ def _inspect_dicom(path: Path, series: str | int | None, volume: int | None) -> 
         found[0],
     )
     reason = (
-        f"DICOM says {chosen.modality}" if chosen.sat_modality else f"DICOM says {chosen.modality}, which SAT lacks"
+        f"DICOM says {chosen.modality}" if chosen.sat_modality else f"DICOM says {chosen.modality}, not one of SAT's"
     )
     base = _with_grid(base, image.array.shape[::-1], image.ijk_to_ras)
     return dataclasses.replace(

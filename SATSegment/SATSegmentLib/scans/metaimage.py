@@ -194,7 +194,7 @@ def _affine(path: Path, fields: dict[str, str], dimension: int) -> tuple[np.ndar
     first = np.zeros(dimension) if origin is None else _floats(path, origin, dimension)
     scale = _MILLIMETRES.get(fields.get("distanceunits", "mm").lower())
     if scale is None:
-        text = f"The file gives lengths in {fields['distanceunits']}, which is no known unit: mm was taken."
+        text = f"The file gives lengths in {fields['distanceunits']}, which is not a known unit: mm was taken."
         doubts.append(Doubt(DoubtKind.SIZES, text))
         scale = 1.0
     if np.any(edges[:3] <= 0) or not np.isfinite(edges[:3]).all():

@@ -203,7 +203,9 @@ def _scale(path: Path, units: Any) -> tuple[float, bool]:
 
 
 def _unit_doubt(path: Path, units: Any) -> Doubt:
-    text = f"The file gives lengths in {units}, which is no known unit: mm was taken, so sizes and volumes are a guess."
+    text = (
+        f"The file gives lengths in {units}, which is not a known unit: mm was taken, so sizes and volumes are a guess."
+    )
     return Doubt(DoubtKind.SIZES, text)
 
 

@@ -186,5 +186,5 @@ def _size_doubts(ijk_to_ras: np.ndarray) -> tuple[Doubt, ...]:
     if edges.min() >= _LEAST_MM and edges.max() <= _MOST_MM:
         return ()
     words = " x ".join(f"{edge:.4g}" for edge in edges)
-    text = f"The voxels are {words} mm large, which is not to be believed: check their unit."
+    text = f"The voxels are {words} mm large, which is implausible: check their unit."
     return (Doubt(DoubtKind.SIZES, text),)

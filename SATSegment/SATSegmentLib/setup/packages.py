@@ -117,7 +117,7 @@ def _install_others(requirements: list[str]) -> None:
         import slicer.packaging
     except ModuleNotFoundError as error:
         raise SetupError(
-            f"This version of Slicer cannot install {', '.join(requirements)} by itself.",
+            f"This version of Slicer cannot install {', '.join(requirements)} itself.",
             f"Use Slicer 5.12 or newer, or run in its Python console: pip_install('{' '.join(requirements)}')",
         ) from error
     try:

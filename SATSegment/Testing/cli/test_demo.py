@@ -118,7 +118,7 @@ def test_picture_is_drawn(demo):
 def test_existing_files_are_kept_unless_told_otherwise(demo, capsys):
     before = (demo.folder / "brain.png").read_bytes()
     assert main(["demo", "--out", str(demo.folder)]) == 2
-    assert "exists already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
     assert (demo.folder / "brain.png").read_bytes() == before
 
 

@@ -81,13 +81,13 @@ def test_with_consent_the_model_is_downloaded_and_can_be_deleted(hub: Hub, home:
     first.send_signal(signal.SIGINT)  # Ctrl+C
     _, said = first.communicate(timeout=60)
     assert first.returncode == 1, said
-    assert "goes on from there" in said
+    assert "continues from there" in said
     assert not NANO.installed
     hub.bytes_per_second = None
     hub.requests.clear()
     second = satsegment(hub, "download", "SAT-Nano", "--accept")
     assert second.returncode == 0, second.stderr
-    assert "have arrived already" in second.stderr
+    assert "already downloaded" in second.stderr
     assert any(asked and asked != "bytes=0-" for _, _, asked in hub.requests)
     assert NANO.installed
     assert main(["download", "sat-nano", "--accept"]) == 2

@@ -27,7 +27,7 @@ SEGMENT = ["segment", str(resource_path("Demo/itk_t1.nii.gz")), "--modality", "m
         ("a.seg.nrrd", "folder", "is a folder"),
         (f"{'x' * 300}.seg.nrrd", None, "too long"),
         ("a.seg.nrrd", f"{'x' * 300}.json", "too long"),
-        ("link.seg.nrrd", None, "exists already"),
+        ("link.seg.nrrd", None, "already exists"),
     ],
 )
 def test_targets_are_refused_before_the_scan_is_read(tmp_path, monkeypatch, capsys, out, report, words):

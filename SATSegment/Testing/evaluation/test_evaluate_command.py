@@ -264,7 +264,7 @@ def test_results_are_not_overwritten_unasked(run, tmp_path):
     (tmp_path / "judged").mkdir()
     (tmp_path / "judged" / "notes.txt").write_text("mine")
     run(tmp_path / "reference", tmp_path / "reference")
-    with pytest.raises(SATSegmentError, match=r"holds results already.*--overwrite"):
+    with pytest.raises(SATSegmentError, match=r"already holds results.*--overwrite"):
         run(tmp_path / "reference", tmp_path / "reference")
     run(tmp_path / "reference", tmp_path / "reference", "--overwrite")
     assert (tmp_path / "judged" / "notes.txt").read_text() == "mine"

@@ -97,7 +97,7 @@ def test_a_pasted_list_keeps_what_the_model_does_not_know_and_marks_it(box: Prom
 
 def test_free_text_is_no_choice_where_the_model_reads_none(box: PromptBox) -> None:
     box.addText("zzqq of the patient")
-    assert "reads no free text" in box.question.label.text
+    assert "takes no free text" in box.question.label.text
     assert all("free text" not in button.text for button in box.question.buttons)
 
 

@@ -136,7 +136,7 @@ def test_a_cancelled_download_can_be_taken_up_again(rig: PanelInRig, hub: Hub) -
     waitForSetup(rig)
     assert rig.ui.errorFrame.isHidden()
     assert "arrived already" in rig.ui.setupLabel.text
-    assert rig.ui.setupButton.text == "Go on with the download"
+    assert rig.ui.setupButton.text == "Continue the download"
 
 
 def test_a_failed_download_says_what_to_do(rig: PanelInRig, hub: Hub) -> None:

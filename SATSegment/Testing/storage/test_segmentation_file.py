@@ -166,7 +166,7 @@ def test_names_in_other_scripts_and_with_line_breaks_reach_slicer(tmp_path: Path
 def test_an_older_file_is_kept_unless_told(tmp_path: Path) -> None:
     target = tmp_path / "b.seg.nrrd"
     target.write_text("old")
-    with pytest.raises(OutputError, match="exists already"):
+    with pytest.raises(OutputError, match="already exists"):
         write_segmentation(target, image(), [])
     assert target.read_text() == "old"
     write_segmentation(target, image(), [result("brain", MASKS["brain"])], overwrite=True)

@@ -12,7 +12,7 @@ from SATSegmentLib.resources import resource_path
 from SATSegmentLib.types import MODALITIES
 
 DEFINITIONS_FILE = "Anatomy/definitions.tsv"
-NOT_DOCUMENTED = "What exactly the data sets count to it is not documented."
+NOT_DOCUMENTED = "What exactly the data sets include is not documented."
 _OWN = "SATSegment"
 
 

@@ -123,7 +123,7 @@ class Pretraining:
         loss = self.objective.loss(self.encoder, self.step, self.temperature())
         if not loss.isfinite():
             raise SATSegmentError(
-                f"The loss is no number at step {self.step + 1}, which saw {self.objective.shown(self.step)}.",
+                f"The loss is not a finite number at step {self.step + 1}, from {self.objective.shown(self.step)}.",
                 "Lower the learning rate, and continue from the last checkpoint, which was kept.",
             )
         loss.backward()
@@ -157,7 +157,7 @@ class Pretraining:
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
             if state["recipe"] != dataclasses.asdict(self.recipe):
                 raise CheckpointError(
-                    f"The run in {self.out.name} was begun with another recipe.",
+                    f"The run in {self.out.name} was started with another recipe.",
                     "Continue it with the same settings, or choose another folder.",
                 )
             self.encoder.module.load_state_dict(state["module"])
@@ -167,7 +167,7 @@ class Pretraining:
             self.step, self.loss = int(state["step"]), float(state["loss"])
         except (RuntimeError, KeyError, ValueError, EOFError, OSError) as error:
             raise CheckpointError(
-                f"The run in {self.out.name} is damaged, or was begun with another language model.",
+                f"The run in {self.out.name} is damaged, or was started with another language model.",
                 "Choose another folder.",
             ) from error
         _cut_log(self.out / LOG_FILE, self.step)

@@ -115,7 +115,7 @@ def read_checkpoint(
     training = content.get("training")
     if training is None:
         raise WrongCheckpointKind(
-            f"{path.name} holds a network, but no training that could go on.",
+            f"{path.name} holds a network, but no training that can be resumed.",
             "Start from it with `satsegment finetune`.",
         )
     try:
@@ -125,7 +125,7 @@ def read_checkpoint(
         optimizer.load_state_dict(content["optimizer_state_dict"])
     except (RuntimeError, ValueError) as error:
         raise TrainingError(
-            f"{path.name} is of another training: its tensors do not fit.",
+            f"{path.name} belongs to another training: its tensors do not fit.",
             "Resume with the configuration it was started with, or train into another folder.",
         ) from error
     scaler.load_state_dict(training["scaler"])

@@ -101,7 +101,7 @@ def _board(folder: Path, first: int) -> Any:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         warnings.warn(
-            f"There is no TensorBoard here: the training is logged to {LOG_FILE} only. "
+            f"TensorBoard is not installed: the training is logged to {LOG_FILE} only. "
             "For curves: pip install 'satsegment[training]'",
             SATSegmentWarning,
             stacklevel=2,

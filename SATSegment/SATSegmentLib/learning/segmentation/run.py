@@ -95,7 +95,7 @@ def finetune(config: Config, origin: Origin, out: Path, resume: bool, team: Team
         As for `train`.
     """
     if config.architecture is not None:
-        raise ConfigError("architecture cannot be chosen: a fine-tuned network keeps its own.", "Take the key out.")
+        raise ConfigError("architecture cannot be chosen: a fine-tuned network keeps its own.", "Remove the key.")
     weights = origin.start.weights
     window = config.window or (origin.description.window if origin.description else RELEASED_WINDOW)
     network = build_network(weights, _checked_window(window, weights.architecture))

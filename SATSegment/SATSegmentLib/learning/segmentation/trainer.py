@@ -297,7 +297,7 @@ def choose_precision(asked: Precision, device: torch.device) -> torch.dtype:
 def _prepare_folder(folder: Path, resume: bool) -> Path:
     folder = Path(folder).expanduser()
     if (folder / LAST_FILE).exists() and not resume:
-        raise OutputError(f"{folder} holds a training already.", "Resume it, or choose another folder.")
+        raise OutputError(f"{folder} already holds a training.", "Resume it, or choose another folder.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -68,7 +68,7 @@ def _labels(path: Path, segment: str) -> Image:
         wanted = [int(part) for part in segment.split(",")]
     except ValueError:
         raise ScanError(
-            f"{segment!r} is no value of a label map.", "Give whole numbers divided by commas, such as 17,53."
+            f"{segment!r} is not a value of a label map.", "Give whole numbers divided by commas, such as 17,53."
         ) from None
     if lacking := [value for value in wanted if value not in present]:
         raise ScanError(

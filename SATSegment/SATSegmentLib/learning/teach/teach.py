@@ -109,7 +109,7 @@ class _Lesson:
         if max(dice) < POOR_DICE:
             warnings.warn(
                 f"The word {self._name!r} does not find what it was taught from (Dice {max(dice):.2f}): the model may "
-                "not see this structure. Look at its results with care, or teach it with a larger model.",
+                "not see this structure. Check its results carefully, or teach it with a larger model.",
                 SATSegmentWarning,
                 stacklevel=3,
             )

@@ -182,7 +182,7 @@ class QuerySource:
         if self.words is None:
             raise PromptError(
                 f"The model does not say which checkpoint it was made from, so the taught word {prompt.text!r} cannot "
-                "be told to be its own.",
+                "be tied to it.",
                 "Convert the checkpoint again.",
             )
         return self.words.lookup(prompt, words)

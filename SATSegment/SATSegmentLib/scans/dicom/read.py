@@ -181,7 +181,7 @@ def _folder_doubts(path: Path, folder: Folder) -> tuple[Doubt, ...]:
     if with_content:
         raise damaged(with_content[0])  # it may be a slice of the scan, the first or last of it too
     names = ", ".join(file.name for file in folder.damaged[:3])
-    return (Doubt(DoubtKind.FILES, f"{len(folder.damaged)} files of the folder are empty ({names}): slices may lack."),)
+    return (Doubt(DoubtKind.FILES, f"{len(folder.damaged)} files are empty ({names}): slices may be missing."),)
 
 
 def _others(folder: Folder) -> str:

@@ -107,12 +107,12 @@ def _body_grams(data: Dataset, unit: PetUnit) -> float:
     """Body weight, or lean body mass."""
     weight = _number(data, "PatientWeight", "the patient's weight")
     if not 0.5 <= weight <= 500:
-        raise _NoSuv(f"a patient's weight of {weight:g} kg is not to be believed")
+        raise _NoSuv(f"a patient's weight of {weight:g} kg is implausible")
     if unit == "suvbw":
         return weight * 1000
     metres, sex = _number(data, "PatientSize", "the patient's size"), str(data.get("PatientSex", "")).strip()
     if not 0.3 <= metres <= 2.6:
-        raise _NoSuv(f"a patient's size of {metres:g} m is not to be believed")
+        raise _NoSuv(f"a patient's size of {metres:g} m is implausible")
     if sex not in ("M", "F"):
         raise _NoSuv("lean body mass depends on the patient's sex, which is not given as M or F")
     if unit == "suvlbm-janma":
@@ -136,7 +136,7 @@ def _dose_at_scan(headers: Sequence[Dataset]) -> float:
     drug = (data.get("RadiopharmaceuticalInformationSequence") or [Dataset()])[0]
     dose = _number(drug, "RadionuclideTotalDose", "the injected dose")
     if dose < _LEAST_DOSE_BQ:
-        raise _NoSuv(f"a dose of {dose:g} Bq is not to be believed (it may be in another unit)")
+        raise _NoSuv(f"a dose of {dose:g} Bq is implausible (it may be in another unit)")
     correction = str(data.get("DecayCorrection", "")).strip()
     if correction == "ADMIN":
         return dose
@@ -146,7 +146,7 @@ def _dose_at_scan(headers: Sequence[Dataset]) -> float:
     start = _scan_start(headers, half_life)
     seconds = (start - _injection(drug, start)).total_seconds()
     if not 0 <= seconds <= _MOST_HALF_LIVES * half_life:
-        raise _NoSuv(f"the scan starts {seconds / 60:.0f} minutes after the injection, which is not to be believed")
+        raise _NoSuv(f"the scan starts {seconds / 60:.0f} minutes after the injection, which is implausible")
     return dose * float(2 ** (-seconds / half_life))
 
 

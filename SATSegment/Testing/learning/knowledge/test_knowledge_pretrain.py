@@ -130,7 +130,7 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_checkpoint(bert, tmp_
             with torch.no_grad():
                 run.encoder.module.head["projection_layer"][0].weight.fill_(float("nan"))
 
-    with pytest.raises(SATSegmentError, match="no number at step 7"):
+    with pytest.raises(SATSegmentError, match="not a finite number at step 7"):
         run.run(progress=poison)
     kept = torch.load(tmp_path / STATE_FILE, weights_only=True)
     assert kept["step"] == 5

@@ -204,7 +204,7 @@ def test_converted_model_is_half_precision_and_gives_nearly_the_same_logits(rele
 
 def test_conversion_that_fails_leaves_nothing_and_keeps_what_was_there(released, tmp_path):
     convert(released, tmp_path / "model", DESCRIPTION)
-    with pytest.raises(OutputError, match="exists already"):
+    with pytest.raises(OutputError, match="already exists"):
         convert(released, tmp_path / "model", DESCRIPTION)
     with pytest.raises(CheckpointError, match="window"):
         convert(released, tmp_path / "other", ModelDescription("x", (64, 64, 30)))
