@@ -6,7 +6,6 @@ The engine's own process does the work (`engine.tasks`); nothing here imports to
 from __future__ import annotations
 
 import dataclasses
-import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from typing import Any, Protocol
 
 from SATSegmentLib.errors import ModelNotFound, OutputError, SATSegmentError
 from SATSegmentLib.files import atomic_path
-from SATSegmentLib.models.catalog import MODELS_VARIABLE, CatalogEntry, catalog, models_home
+from SATSegmentLib.models.catalog import CatalogEntry, catalog, models_home
 from SATSegmentLib.models.download import Wanted
 from SATSegmentLib.models.folder import BANK_FILE, DESCRIPTION_FILE, NETWORK_FILE, TEXT_FOLDER, read_description
 from SATSegmentLib.types import Progress
@@ -68,11 +67,6 @@ def notice(entry: CatalogEntry) -> str:
         "them on; ask the authors, or your institution. They are for research only and are not a medical device.\n\n"
         "No scan and nothing about you is sent: only files are fetched."
     )
-
-
-def site_folder() -> str:
-    """The folder of models that the site has set (SATSEGMENT_MODELS), or nothing."""
-    return os.environ.get(MODELS_VARIABLE, "")
 
 
 def staging_folder(entry: CatalogEntry) -> Path:

@@ -73,11 +73,6 @@ class Log:
             raise _failed(self._path, error) from error
 
 
-def read_log(folder: Path) -> list[dict[str, Any]]:
-    """The entries of a training's log; a last line that was cut off is left out."""
-    return _entries(folder / LOG_FILE)
-
-
 def _entries(path: Path) -> list[dict[str, Any]]:
     entries = []
     for line in path.read_text(encoding="utf-8").splitlines():

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 import torch
 from learning.segmentation import training_child
-from learning.segmentation.toy_training import Cubes, losses, settings, toy_network, toy_queries
+from learning.segmentation.toy_training import Cubes, losses, read_log, settings, toy_network, toy_queries
 
 from SATSegmentLib.errors import OutputError, PromptError, SATSegmentWarning
 from SATSegmentLib.learning.sample import TrainingPrompt
 from SATSegmentLib.learning.segmentation.batches import batches
 from SATSegmentLib.learning.segmentation.errors import ConfigError, NonFiniteLoss, TrainingError
-from SATSegmentLib.learning.segmentation.log import LOG_FILE, read_log
+from SATSegmentLib.learning.segmentation.log import LOG_FILE
 from SATSegmentLib.learning.segmentation.optimizer import learning_rate
 from SATSegmentLib.learning.segmentation.queries import LabelQueries
 from SATSegmentLib.learning.segmentation.trainer import LAST_FILE, fit

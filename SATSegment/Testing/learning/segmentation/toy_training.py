@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from SATSegmentLib.learning.sample import TrainingPrompt, TrainingSample
 from SATSegmentLib.learning.segmentation.initial import new_network
-from SATSegmentLib.learning.segmentation.log import read_log
+from SATSegmentLib.learning.segmentation.log import LOG_FILE
 from SATSegmentLib.learning.segmentation.queries import LabelQueries
 from SATSegmentLib.learning.segmentation.settings import Settings
 from SATSegmentLib.sat.backbones.unet.spec import UNetSpec
@@ -58,6 +60,11 @@ class Cubes:
         count = 2 + number % 2
         prompts = tuple(TrainingPrompt(text, "mri") for text, _ in LABELS[-count:])
         return TrainingSample(image, masks[-count:], prompts, f"cubes.jsonl:{number + 1}")
+
+
+def read_log(folder: Path) -> list[dict[str, Any]]:
+    """The entries of a training's log."""
+    return [json.loads(line) for line in (folder / LOG_FILE).read_text(encoding="utf-8").splitlines()]
 
 
 def settings(**changes) -> Settings:
