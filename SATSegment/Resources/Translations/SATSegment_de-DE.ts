@@ -267,6 +267,10 @@
         <translation>, aber {chosen} ist gewählt. Die Masken wären falsch.</translation>
     </message>
     <message>
+        <source>A run is already in progress. Wait for it, or cancel it.</source>
+        <translation>Es läuft bereits eine Segmentierung. Abwarten oder abbrechen.</translation>
+    </message>
+    <message>
         <source>A voxel belongs to the structure where its probability exceeds this. Lower makes it larger.</source>
         <translation>Ein Voxel gehört zur Struktur, wenn seine Wahrscheinlichkeit diesen Wert übersteigt. Ein kleinerer Wert macht sie größer.</translation>
     </message>
@@ -543,6 +547,10 @@
         <translation>PyTorch ist nicht installiert · {size}</translation>
     </message>
     <message>
+        <source>Python cannot be started: {subject}. Check the installation.</source>
+        <translation>Python kann nicht gestartet werden: {subject}. Bitte die Installation prüfen.</translation>
+    </message>
+    <message>
         <source>Redo</source>
         <translation>Wiederholen</translation>
     </message>
@@ -719,12 +727,32 @@
         <translation>Anlernen: aus diesem von Ihnen bearbeiteten Segment ein Wort machen, das man verwenden kann.</translation>
     </message>
     <message>
+        <source>The Python package {subject} is not installed. Install it, then run again.</source>
+        <translation>Das Python-Paket {subject} ist nicht installiert. Bitte installieren und erneut starten.</translation>
+    </message>
+    <message>
+        <source>The computer ran out of memory. Nothing was lost. Close other programs, choose a smaller model or fewer structures, and run it again.</source>
+        <translation>Der Arbeitsspeicher des Computers reichte nicht aus. Es ging nichts verloren. Andere Programme schließen, ein kleineres Modell oder weniger Strukturen wählen und erneut starten.</translation>
+    </message>
+    <message>
         <source>The model</source>
         <translation>Das Modell</translation>
     </message>
     <message>
         <source>The result is marked as untrained; check it carefully.</source>
         <translation>Das Ergebnis ist als untrainiert gekennzeichnet; prüfen Sie es sorgfältig.</translation>
+    </message>
+    <message>
+        <source>The segmentation process crashed ({subject}). Nothing was lost. Run it again; if it happens again, report it with the log.</source>
+        <translation>Der Segmentierungsprozess ist abgestürzt ({subject}). Es ging nichts verloren. Erneut starten; wenn es wieder geschieht, mit dem Protokoll melden.</translation>
+    </message>
+    <message>
+        <source>The segmentation process ended unexpectedly (exit code {subject}). Nothing was lost. Run it again; if it happens again, report it with the log.</source>
+        <translation>Der Segmentierungsprozess endete unerwartet (Exit-Code {subject}). Es ging nichts verloren. Erneut starten; wenn es wieder geschieht, mit dem Protokoll melden.</translation>
+    </message>
+    <message>
+        <source>The segmentation process was ended from outside, by a person or by the system. Nothing was lost. Run it again. If it happens again, close other programs: the computer may be short of memory.</source>
+        <translation>Der Segmentierungsprozess wurde von außen beendet, durch eine Person oder das System. Es ging nichts verloren. Erneut starten. Wenn es wieder geschieht, andere Programme schließen: Möglicherweise fehlt dem Computer Arbeitsspeicher.</translation>
     </message>
     <message>
         <source>The threshold can be changed once a model is installed.</source>
@@ -933,6 +961,10 @@
     <message>
         <source>{count} structures</source>
         <translation>{count} Strukturen</translation>
+    </message>
+    <message>
+        <source>{device} ran out of memory. Nothing was lost. Close other programs, choose a smaller model, or segment on the CPU.</source>
+        <translation>Der Speicher von {device} reichte nicht aus. Es ging nichts verloren. Andere Programme schließen, ein kleineres Modell wählen oder auf der CPU segmentieren.</translation>
     </message>
     <message>
         <source>{device}: {name}{size}, PyTorch {torch}. Working.</source>

@@ -267,6 +267,10 @@
         <translation>, mais {chosen} est sélectionné. Les masques seraient faux.</translation>
     </message>
     <message>
+        <source>A run is already in progress. Wait for it, or cancel it.</source>
+        <translation>Une segmentation est déjà en cours. Attendez la fin ou annulez-la.</translation>
+    </message>
+    <message>
         <source>A voxel belongs to the structure where its probability exceeds this. Lower makes it larger.</source>
         <translation>Un voxel appartient à la structure si sa probabilité dépasse cette valeur. Une valeur plus basse l'agrandit.</translation>
     </message>
@@ -543,6 +547,10 @@
         <translation>PyTorch n'est pas installé · {size}</translation>
     </message>
     <message>
+        <source>Python cannot be started: {subject}. Check the installation.</source>
+        <translation>Python ne peut pas être lancé : {subject}. Vérifiez l’installation.</translation>
+    </message>
+    <message>
         <source>Redo</source>
         <translation>Rétablir</translation>
     </message>
@@ -719,12 +727,32 @@
         <translation>Apprendre : faire de ce segment, tel que vous l'avez modifié, un mot utilisable.</translation>
     </message>
     <message>
+        <source>The Python package {subject} is not installed. Install it, then run again.</source>
+        <translation>Le paquet Python {subject} n’est pas installé. Installez-le, puis relancez.</translation>
+    </message>
+    <message>
+        <source>The computer ran out of memory. Nothing was lost. Close other programs, choose a smaller model or fewer structures, and run it again.</source>
+        <translation>L’ordinateur a manqué de mémoire. Rien n’a été perdu. Fermez d’autres programmes, choisissez un modèle plus petit ou moins de structures, puis relancez.</translation>
+    </message>
+    <message>
         <source>The model</source>
         <translation>Le modèle</translation>
     </message>
     <message>
         <source>The result is marked as untrained; check it carefully.</source>
         <translation>Le résultat est marqué comme non entraîné ; vérifiez-le soigneusement.</translation>
+    </message>
+    <message>
+        <source>The segmentation process crashed ({subject}). Nothing was lost. Run it again; if it happens again, report it with the log.</source>
+        <translation>Le processus de segmentation a planté ({subject}). Rien n’a été perdu. Relancez-le ; si cela se reproduit, signalez-le avec le journal.</translation>
+    </message>
+    <message>
+        <source>The segmentation process ended unexpectedly (exit code {subject}). Nothing was lost. Run it again; if it happens again, report it with the log.</source>
+        <translation>Le processus de segmentation s’est arrêté de façon inattendue (code de sortie {subject}). Rien n’a été perdu. Relancez-le ; si cela se reproduit, signalez-le avec le journal.</translation>
+    </message>
+    <message>
+        <source>The segmentation process was ended from outside, by a person or by the system. Nothing was lost. Run it again. If it happens again, close other programs: the computer may be short of memory.</source>
+        <translation>Le processus de segmentation a été arrêté de l’extérieur, par une personne ou par le système. Rien n’a été perdu. Relancez-le. Si cela se reproduit, fermez d’autres programmes : l’ordinateur manque peut-être de mémoire.</translation>
     </message>
     <message>
         <source>The threshold can be changed once a model is installed.</source>
@@ -933,6 +961,10 @@
     <message>
         <source>{count} structures</source>
         <translation>{count} structures</translation>
+    </message>
+    <message>
+        <source>{device} ran out of memory. Nothing was lost. Close other programs, choose a smaller model, or segment on the CPU.</source>
+        <translation>{device} a manqué de mémoire. Rien n’a été perdu. Fermez d’autres programmes, choisissez un modèle plus petit ou segmentez sur le CPU.</translation>
     </message>
     <message>
         <source>{device}: {name}{size}, PyTorch {torch}. Working.</source>

@@ -267,6 +267,10 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>A run is already in progress. Wait for it, or cancel it.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>A voxel belongs to the structure where its probability exceeds this. Lower makes it larger.</source>
         <translation type="unfinished"></translation>
     </message>
@@ -543,6 +547,10 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>Python cannot be started: {subject}. Check the installation.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Redo</source>
         <translation type="unfinished"></translation>
     </message>
@@ -719,11 +727,31 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>The Python package {subject} is not installed. Install it, then run again.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The computer ran out of memory. Nothing was lost. Close other programs, choose a smaller model or fewer structures, and run it again.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>The model</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
         <source>The result is marked as untrained; check it carefully.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The segmentation process crashed ({subject}). Nothing was lost. Run it again; if it happens again, report it with the log.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The segmentation process ended unexpectedly (exit code {subject}). Nothing was lost. Run it again; if it happens again, report it with the log.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The segmentation process was ended from outside, by a person or by the system. Nothing was lost. Run it again. If it happens again, close other programs: the computer may be short of memory.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -932,6 +960,10 @@
     </message>
     <message>
         <source>{count} structures</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{device} ran out of memory. Nothing was lost. Close other programs, choose a smaller model, or segment on the CPU.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Protocol
 
 from SATSegmentLib.anatomy.personal.user_words import word_contents
@@ -26,8 +27,45 @@ from SATSegmentLib.types import (
 DEFAULT_MODEL = "demo"
 
 
+class EngineReason(StrEnum):
+    """Why an engine failed: what programs decide by, and what the panel says in the user's language."""
+
+    BUSY = "busy"
+    NOT_STARTED = "not started"
+    KILLED = "killed"
+    CRASHED = "crashed"
+    ENDED = "ended"
+    MESSAGE = "message"
+    VERSION = "version"
+    PACKAGE = "package"
+    UNEXPECTED = "unexpected"
+
+
 class EngineError(SATSegmentError):
-    """An engine could not be started or reached, ended on its own, or met an error nobody foresaw."""
+    """An engine could not be started or reached, ended on its own, or met an unexpected error.
+
+    Parameters
+    ----------
+    reason : EngineReason or str
+        Why it failed; a reason that only a newer version knows counts as unexpected.
+    subject : str
+        What it is about, in no language: the name of a package, an exit code, the text of another program's error.
+    """
+
+    DETAILS = ("reason", "subject")
+
+    def __init__(
+        self, message: str, remedy: str = "", reason: str = EngineReason.UNEXPECTED, subject: str = ""
+    ) -> None:
+        super().__init__(message, remedy)
+        known = {str(one) for one in EngineReason}
+        self.reason = EngineReason(reason) if reason in known else EngineReason.UNEXPECTED
+        self.subject = subject
+
+
+def busy() -> EngineError:
+    """The error of an engine that is asked while it works."""
+    return EngineError("A run is already in progress.", "Wait for it, or cancel it.", EngineReason.BUSY)
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from SATSegmentLib.engine.api import (
-    EngineError,
     RunListener,
     SegmentAnswer,
     SegmentRequest,
     TeachAnswer,
     TeachRequest,
+    busy,
 )
 from SATSegmentLib.engine.session import Session
 from SATSegmentLib.inference.run_plan import RunPlan
@@ -46,7 +46,7 @@ class LocalEngine:
 
     def _alone(self, answer: Callable[[Q, RunListener], A], request: Q, listener: RunListener | None) -> A:
         if not self._busy.acquire(blocking=False):
-            raise EngineError("A run is already in progress.", "Wait for it, or cancel it.")
+            raise busy()
         try:
             return answer(request, listener or RunListener())
         finally:

@@ -23,7 +23,7 @@ from typing import Any, BinaryIO, Literal, TypeVar
 import numpy as np
 
 import SATSegmentLib
-from SATSegmentLib.engine.api import EngineError
+from SATSegmentLib.engine.api import EngineError, EngineReason
 
 # Raised whenever an older program could not understand a newer one; `CHANGES` says what came with it.
 PROTOCOL = 1
@@ -86,6 +86,7 @@ def check_hello(hello: Hello, who: str) -> None:
         f"{who} (SATSegment {hello.satsegment}) speaks version {hello.protocol} of the engine's protocol, this program "
         f"(SATSegment {SATSegmentLib.__version__}) version {PROTOCOL}" + (f": new is {lacking}." if lacking else "."),
         "Update this program, and restart it." if newer else f"Update {who[0].lower()}{who[1:]}, and restart it.",
+        EngineReason.VERSION,
     )
 
 
@@ -128,7 +129,12 @@ def unpack(message: Message, kind: type[T]) -> T:
     try:
         return _build(kind, message.content, message.arrays, kind.__name__)
     except (TypeError, ValueError, KeyError) as error:
-        raise EngineError(f"A message of the type {message.type!r} cannot be understood: {error}.") from error
+        raise EngineError(
+            f"A message of the type {message.type!r} cannot be understood: {error}.",
+            "",
+            EngineReason.MESSAGE,
+            str(error),
+        ) from error
 
 
 def frame(message: Message) -> Iterator[bytes | memoryview]:
@@ -158,7 +164,7 @@ def read_head(line: bytes) -> tuple[Message, list[tuple[str, np.dtype[Any], tupl
         if any(dtype.kind not in _KINDS or min(shape, default=0) < 0 for _, dtype, shape in listed):
             raise TypeError("no array of numbers")
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise EngineError("Something arrived that is not a message.", "Run it again.") from error
+        raise EngineError("Something arrived that is not a message.", "Run it again.", EngineReason.MESSAGE) from error
     return Message(kind, run, head.get("content")), listed
 
 
@@ -187,7 +193,7 @@ def read_frame(stream: BinaryIO, on_head: Callable[[Message], None] | None = Non
     for name, dtype, shape in listed:
         array = np.empty(shape, dtype)
         if array.size and not _fill(stream, _bytes_of(array)):
-            raise EngineError("A message ended before it was complete.", "Run it again.")
+            raise EngineError("A message ended before it was complete.", "Run it again.", EngineReason.MESSAGE)
         arrays[name] = array
     return dataclasses.replace(message, arrays=arrays)
 

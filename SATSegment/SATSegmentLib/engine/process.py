@@ -20,6 +20,7 @@ from SATSegmentLib.engine.api import (
     SegmentRequest,
     TeachAnswer,
     TeachRequest,
+    busy,
 )
 from SATSegmentLib.engine.messages import Message
 from SATSegmentLib.engine.transport.pipe import ChildProcess
@@ -123,7 +124,7 @@ class WorkerEngine:
 
     def _run(self, kind: str, value: Any, listener: RunListener | None) -> Message:
         if not self._busy.acquire(timeout=_BUSY_SECONDS):
-            raise EngineError("A run is already in progress.", "Wait for it, or cancel it.")
+            raise busy()
         try:
             return self._ask(messages.pack(kind, next(self._runs), value), listener or RunListener())
         finally:

@@ -14,6 +14,7 @@ import numpy as np
 
 from SATSegmentLib.engine.api import (
     EngineError,
+    EngineReason,
     ModelRecord,
     RunListener,
     RunOptions,
@@ -198,7 +199,10 @@ def foreseen(error: Exception) -> SATSegmentError:
         return error
     if isinstance(error, ModuleNotFoundError):
         return EngineError(
-            f"The Python package {error.name} is not installed in {sys.executable}.", "Install it, then run again."
+            f"The Python package {error.name} is not installed in {sys.executable}.",
+            "Install it, then run again.",
+            EngineReason.PACKAGE,
+            str(error.name),
         )
     if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
         return OutOfMemory("The computer ran out of memory. Nothing was lost.", "Close other programs.")
@@ -207,6 +211,8 @@ def foreseen(error: Exception) -> SATSegmentError:
     return EngineError(
         f"The segmentation failed unexpectedly: {type(error).__name__}: {error}.",
         "Please report it with the log.",
+        EngineReason.UNEXPECTED,
+        f"{type(error).__name__}: {error}",
     )
 
 

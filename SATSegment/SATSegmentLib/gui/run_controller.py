@@ -13,6 +13,7 @@ from slicer.i18n import tr as _
 
 from SATSegmentLib.engine.api import RunListener
 from SATSegmentLib.errors import Cancelled, OutOfMemory, SATSegmentError
+from SATSegmentLib.gui.error_text import errorText
 from SATSegmentLib.gui.icons import icon
 from SATSegmentLib.gui.signal import Connections, Signal
 from SATSegmentLib.types import Progress
@@ -165,11 +166,8 @@ class RunController:
         for note in getattr(error, "__notes__", ()):
             self._append(note)
         self._offersProcessor = isinstance(error, OutOfMemory) and error.device != "cpu"
-        text = str(error)
-        if not isinstance(error, SATSegmentError):
-            text = _("Something went wrong: {error}. The log says more.").format(error=error)
         ui = self._ui
-        ui.errorLabel.text = text
+        ui.errorLabel.text = errorText(error)
         ui.errorIconLabel.setPixmap(icon("warning", ui.errorIconLabel).pixmap(20, 20))
         ui.errorActionButton.setVisible(self._offersProcessor)
         ui.errorActionButton.text = _("Segment on the CPU")

@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from SATSegmentLib.engine.api import EngineError
+from SATSegmentLib.engine.api import EngineError, EngineReason
 from SATSegmentLib.errors import OutOfMemory, SATSegmentError
 
 MEMORY_FILE = "memory"
@@ -113,15 +113,17 @@ class Ending:
             return EngineError(
                 "The segmentation process was ended from outside, by a person or by the system. Nothing was lost.",
                 "Run it again. If it happens again, close other programs: the computer may be short of memory.",
+                EngineReason.KILLED,
             )
-        what = self.crash or next((line for line in reversed(self.lines) if line.strip()), "")
+        remedy = "Run it again; if it happens again, report it with the log."
         if self.crashed:
             code = "" if self.by_launcher or self.code in _CRASHED else f"exit code {self.code}"
             said = "; ".join(part for part in (self.crash, code) if part)
             message = f"The segmentation process crashed{f' ({said})' if said else ''}. Nothing was lost."
-        else:
-            message = f"The segmentation process ended unexpectedly (exit code {self.code}). Nothing was lost. {what}"
-        return EngineError(message.strip(), "Run it again; if it happens again, report it with the log.")
+            return EngineError(message, remedy, EngineReason.CRASHED, said)
+        said = self.crash or next((line for line in reversed(self.lines) if line.strip()), "")
+        message = f"The segmentation process ended unexpectedly (exit code {self.code}). Nothing was lost. {said}"
+        return EngineError(message.strip(), remedy, EngineReason.ENDED, str(self.code))
 
 
 def memory_left(folder: str) -> float:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
 from SATSegmentLib.engine import messages
-from SATSegmentLib.engine.api import EngineError
+from SATSegmentLib.engine.api import EngineError, EngineReason
 from SATSegmentLib.engine.messages import Hello, Message
 from SATSegmentLib.engine.transport.ending import Ending, is_launcher_line, memory_left, oom_kills
 from SATSegmentLib.errors import OutputError, SATSegmentError
@@ -69,7 +69,12 @@ class ChildProcess:
             )
         except OSError as error:
             scratch.remove()
-            raise EngineError(f"{python} cannot be started: {error.strerror}.", "Check the installation.") from error
+            raise EngineError(
+                f"{python} cannot be started: {error.strerror}.",
+                "Check the installation.",
+                EngineReason.NOT_STARTED,
+                str(error.strerror),
+            ) from error
         self.is_new = True  # it has not been asked anything yet, or has not answered
         self.messages: queue.Queue[Message | EngineError | None] = queue.Queue()
         # Of this child alone: `log` goes on over its successors.
