@@ -6,12 +6,20 @@ from collections.abc import Sequence
 
 from SATSegmentLib.anatomy.vocabulary.labels import find_label
 from SATSegmentLib.errors import PromptError
-from SATSegmentLib.inference.checks import check_image, refuse_label_map, warn_about_modality, warn_about_tilt
+from SATSegmentLib.inference.checks import (
+    check_image,
+    refuse_label_map,
+    warn_about_label_map,
+    warn_about_modality,
+    warn_about_tilt,
+)
 from SATSegmentLib.models.folder import ModelDescription
 from SATSegmentLib.types import MODALITIES, Image, Prompt
 
 
-def admit(image: Image, prompts: Sequence[Prompt], model: ModelDescription, has_bank: bool) -> tuple[Prompt, ...]:
+def admit(
+    image: Image, prompts: Sequence[Prompt], model: ModelDescription, has_bank: bool, *, phantoms: bool = False
+) -> tuple[Prompt, ...]:
     """Refuse a scan or prompts that cannot be used, and warn of what is doubtful.
 
     Parameters
@@ -24,6 +32,8 @@ def admit(image: Image, prompts: Sequence[Prompt], model: ModelDescription, has_
         Of the model that is asked.
     has_bank : bool
         Whether the model says itself which labels it was trained on.
+    phantoms : bool, optional
+        Whether a phantom of few flat values is taken, with a warning: with query vectors, which are for experiments.
 
     Returns
     -------
@@ -44,7 +54,7 @@ def admit(image: Image, prompts: Sequence[Prompt], model: ModelDescription, has_
     _check_axes([*prompts, *trusted], model)
     _check_repeats(trusted)
     check_image(image)
-    refuse_label_map(image)
+    (warn_about_label_map if phantoms else refuse_label_map)(image)
     warn_about_tilt(image)
     for modality in sorted({prompt.modality for prompt in trusted}):
         warn_about_modality(image, modality)

@@ -15,6 +15,7 @@ from SATSegmentLib.types import Image, Modality
 # A scan's neighbouring voxels differ almost everywhere; a label map's are equal almost everywhere.
 _LABEL_MAP_EQUAL_NEIGHBOURS = 0.85
 _LABEL_MAP_VALUES = 2000
+_LABEL_MAP = "This looks like a label map (a segmentation), not like a scan."
 
 
 def check_image(image: Image) -> None:
@@ -66,15 +67,23 @@ def refuse_label_map(image: Image) -> None:
     ScanError
         Whole numbers, few of them, and nearly all neighbouring non-zero voxels alike.
     """
+    if _looks_like_a_label_map(image):
+        raise ScanError(_LABEL_MAP, "Choose the scan it was made from.")
+
+
+def warn_about_label_map(image: Image) -> None:
+    """Warn (`SATSegmentWarning`) of what `refuse_label_map` refuses: phantoms for experiments look like it, too."""
+    if _looks_like_a_label_map(image):
+        warnings.warn(f"{_LABEL_MAP} Its masks mean something for a phantom only.", SATSegmentWarning, stacklevel=2)
+
+
+def _looks_like_a_label_map(image: Image) -> bool:
     array = image.array
     if array.min() < 0 or array.max() > _LABEL_MAP_VALUES or not np.array_equal(array, np.round(array)):
-        return
+        return False
     first, second = array[..., :-1], array[..., 1:]
     inside = (first > 0) & (second > 0)
-    if inside.any() and (first[inside] == second[inside]).mean() > _LABEL_MAP_EQUAL_NEIGHBOURS:
-        raise ScanError(
-            "This looks like a label map (a segmentation), not like a scan.", "Choose the scan it was made from."
-        )
+    return bool(inside.any() and (first[inside] == second[inside]).mean() > _LABEL_MAP_EQUAL_NEIGHBOURS)
 
 
 def warn_about_modality(image: Image, modality: Modality) -> None:

@@ -270,10 +270,10 @@ class Segmenter:
         with torch.inference_mode():
             return self._pass(self._prepare(image, modality, orientation), [], DEFAULT_THRESHOLD)
 
-    def _admit(self, image: Image, prompts: Sequence[Prompt]) -> tuple[Prompt, ...]:
+    def _admit(self, image: Image, prompts: Sequence[Prompt], phantoms: bool = False) -> tuple[Prompt, ...]:
         """The one gate of everything that looks at a scan; see `admission.admit`."""
         has_bank = self._queries is not None and self._queries.bank is not None
-        return admit(image, prompts, self.description, has_bank)
+        return admit(image, prompts, self.description, has_bank, phantoms=phantoms)
 
     def _asks(self, prompts: Sequence[Prompt], words: Sequence[bytes] | None) -> list[Query]:
         """The prompts with their query vectors."""
@@ -308,7 +308,8 @@ class Segmenter:
                 "Use vectors that were made with this model's own text encoder.",
             )
         names = names or [f"query {number + 1}" for number in range(len(queries))]
-        prompts = self._admit(image, [Prompt(name, modality, orientation, trained=False) for name in names])
+        prompts = [Prompt(name, modality, orientation, trained=False) for name in names]
+        prompts = list(self._admit(image, prompts, phantoms=True))
         offsets = mask_embedding_offsets or [None] * len(prompts)
         return [Query(i, *one) for i, one in enumerate(zip(prompts, queries, offsets, strict=True))]
 
