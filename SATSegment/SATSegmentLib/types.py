@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 
 from SATSegmentLib.grid.cropped_mask import CroppedMask
+from SATSegmentLib.grid.cropped_probability import CroppedProbability
 from SATSegmentLib.grid.orientation import ORIENTATIONS as ORIENTATIONS
 from SATSegmentLib.grid.orientation import Orientation as Orientation
 
@@ -178,6 +179,8 @@ class SegmentResult:
         How the image features behind it were kept ("native", "uint8").
     seconds : float
         Time spent on this prompt alone, without the share of the image encoder.
+    probability : CroppedProbability | None
+        The network's probability on the scan's own grid, where a run was asked to keep it; otherwise None.
     """
 
     prompt: Prompt
@@ -193,6 +196,7 @@ class SegmentResult:
     precision: str
     seconds: float
     feature_storage: FeatureStorage = "native"
+    probability: CroppedProbability | None = None
 
     @property
     def mask(self) -> np.ndarray:

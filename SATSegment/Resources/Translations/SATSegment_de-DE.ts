@@ -303,6 +303,14 @@
         <translation>Als CSV-Datei…</translation>
     </message>
     <message>
+        <source>As a DICOM segmentation (SEG)…</source>
+        <translation>Als DICOM-Segmentierung (SEG)…</translation>
+    </message>
+    <message>
+        <source>As a DICOM structure set (RTSTRUCT)…</source>
+        <translation>Als DICOM-Strukturset (RTSTRUCT)…</translation>
+    </message>
+    <message>
         <source>As a table in the scene</source>
         <translation>Als Tabelle in der Szene</translation>
     </message>
@@ -475,6 +483,10 @@
         <translation>Bei diesem Modell wird sie ausgelassen.</translation>
     </message>
     <message>
+        <source>Left out, because not found: {names}.</source>
+        <translation>Weggelassen, weil nicht gefunden: {names}.</translation>
+    </message>
+    <message>
         <source>Load a scan, and name the structures you want.</source>
         <translation>Laden Sie ein Bild und nennen Sie die gewünschten Strukturen.</translation>
     </message>
@@ -593,6 +605,10 @@
     <message>
         <source>Results</source>
         <translation>Ergebnisse</translation>
+    </message>
+    <message>
+        <source>Results as DICOM</source>
+        <translation>Ergebnisse als DICOM</translation>
     </message>
     <message>
         <source>Runs a small computation on the chosen device and says which it is.</source>
@@ -817,6 +833,18 @@
     <message>
         <source>Whether the structure was found, and whether the scan's edge cuts it.</source>
         <translation>Ob die Struktur gefunden wurde und ob der Bildrand sie abschneidet.</translation>
+    </message>
+    <message>
+        <source>Writing the DICOM file…</source>
+        <translation>DICOM-Datei wird geschrieben…</translation>
+    </message>
+    <message>
+        <source>Written: 1 structure.</source>
+        <translation>Geschrieben: 1 Struktur.</translation>
+    </message>
+    <message>
+        <source>Written: {count} structures.</source>
+        <translation>Geschrieben: {count} Strukturen.</translation>
     </message>
     <message>
         <source>back</source>

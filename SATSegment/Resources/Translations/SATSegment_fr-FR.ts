@@ -303,6 +303,14 @@
         <translation>En fichier CSV…</translation>
     </message>
     <message>
+        <source>As a DICOM segmentation (SEG)…</source>
+        <translation>Comme segmentation DICOM (SEG)…</translation>
+    </message>
+    <message>
+        <source>As a DICOM structure set (RTSTRUCT)…</source>
+        <translation>Comme ensemble de structures DICOM (RTSTRUCT)…</translation>
+    </message>
+    <message>
         <source>As a table in the scene</source>
         <translation>En tableau dans la scène</translation>
     </message>
@@ -475,6 +483,10 @@
         <translation>Elle est omise avec ce modèle.</translation>
     </message>
     <message>
+        <source>Left out, because not found: {names}.</source>
+        <translation>Omises, car non trouvées : {names}.</translation>
+    </message>
+    <message>
         <source>Load a scan, and name the structures you want.</source>
         <translation>Chargez une image et nommez les structures voulues.</translation>
     </message>
@@ -593,6 +605,10 @@
     <message>
         <source>Results</source>
         <translation>Résultats</translation>
+    </message>
+    <message>
+        <source>Results as DICOM</source>
+        <translation>Résultats en DICOM</translation>
     </message>
     <message>
         <source>Runs a small computation on the chosen device and says which it is.</source>
@@ -817,6 +833,18 @@
     <message>
         <source>Whether the structure was found, and whether the scan's edge cuts it.</source>
         <translation>Si la structure a été trouvée, et si le bord de l'image la coupe.</translation>
+    </message>
+    <message>
+        <source>Writing the DICOM file…</source>
+        <translation>Écriture du fichier DICOM…</translation>
+    </message>
+    <message>
+        <source>Written: 1 structure.</source>
+        <translation>Écrit : 1 structure.</translation>
+    </message>
+    <message>
+        <source>Written: {count} structures.</source>
+        <translation>Écrit : {count} structures.</translation>
     </message>
     <message>
         <source>back</source>

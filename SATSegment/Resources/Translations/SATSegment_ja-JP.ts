@@ -303,6 +303,14 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>As a DICOM segmentation (SEG)…</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>As a DICOM structure set (RTSTRUCT)…</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>As a table in the scene</source>
         <translation type="unfinished"></translation>
     </message>
@@ -475,6 +483,10 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>Left out, because not found: {names}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Load a scan, and name the structures you want.</source>
         <translation type="unfinished"></translation>
     </message>
@@ -592,6 +604,10 @@
     </message>
     <message>
         <source>Results</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Results as DICOM</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -816,6 +832,18 @@
     </message>
     <message>
         <source>Whether the structure was found, and whether the scan's edge cuts it.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Writing the DICOM file…</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Written: 1 structure.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Written: {count} structures.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>

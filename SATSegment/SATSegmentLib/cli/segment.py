@@ -17,7 +17,8 @@ from SATSegmentLib.grid.grid import Grid
 from SATSegmentLib.grid.network_grid import GRID_RULES
 from SATSegmentLib.grid.tilt import slice_tilt
 from SATSegmentLib.scans.read import is_dicom_path
-from SATSegmentLib.storage.write import FORMATS, DicomSource, check_source, format_of
+from SATSegmentLib.storage.formats import FORMATS, format_of
+from SATSegmentLib.storage.write import DicomSource, check_source
 from SATSegmentLib.types import DEFAULT_THRESHOLD, MODALITIES, Modality, Prompt, SegmentResult
 
 if TYPE_CHECKING:
@@ -59,7 +60,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format",
         choices=FORMATS,
-        help="of --out (default: by its ending; .dcm is a DICOM SEG, one bit per voxel and structure)",
+        help="of --out (default: by its ending; .dcm is dicomseg, a DICOM SEG with one bit per voxel and structure; "
+        "dicomseg-labelmap is smaller and newer, dicomseg-fractional holds probabilities, rtstruct contours)",
     )
     parser.add_argument(
         "--dicom-source",
@@ -100,21 +102,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Segment; returns the exit code."""
-    _check_targets(arguments)
+    dicom_source = _dicom_source(arguments)
+    _check_targets(arguments, dicom_source)
     prompts = resolve_prompts(arguments.prompt, arguments.modality, arguments.free_text)
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_: print(f"Warning: {message}", file=sys.stderr)
-        unknown = _segment(arguments, prompts)
+        unknown = _segment(arguments, prompts, dicom_source)
     return UNKNOWN_STRUCTURES if unknown else 0
 
 
-def _check_targets(arguments: argparse.Namespace) -> None:
+def _check_targets(arguments: argparse.Namespace, dicom_source: DicomSource | None) -> None:
     """Asked before the work, because nobody wants to hear it after it."""
     from SATSegmentLib.errors import OutputError
     from SATSegmentLib.files import check_target
 
     # Whether the format can be written is asked first.
-    check_source(format_of(arguments.out, arguments.format), _dicom_source(arguments))
+    check_source(format_of(arguments.out, arguments.format), dicom_source)
     targets = [target.expanduser() for target in (arguments.out, arguments.report) if target is not None]
     for target in targets:
         check_target(target, overwrite=arguments.overwrite)
@@ -144,7 +147,7 @@ def resolve_prompts(texts: Sequence[str], modality: Modality, free_text: bool) -
     return list({prompt.text: prompt for prompt in prompts}.values())
 
 
-def _segment(arguments: argparse.Namespace, prompts: list[Prompt]) -> int:
+def _segment(arguments: argparse.Namespace, prompts: list[Prompt], dicom_source: DicomSource | None) -> int:
     """Segment and write; returns how many structures the model does not know."""
     from SATSegmentLib import __version__
     from SATSegmentLib.cli.progress import progress_bar
@@ -155,7 +158,7 @@ def _segment(arguments: argparse.Namespace, prompts: list[Prompt]) -> int:
     from SATSegmentLib.storage import Algorithm, find_source, write_results
 
     image = read_scan(arguments.scan, arguments.frame, arguments.series, arguments.volume)
-    source = find_source(arguments.out, image, _dicom_source(arguments), arguments.format)
+    source = find_source(arguments.out, image, dicom_source, arguments.format)
     options = RunOptions(
         arguments.model,
         arguments.device,
@@ -163,6 +166,7 @@ def _segment(arguments: argparse.Namespace, prompts: list[Prompt]) -> int:
         arguments.feature_storage,
         arguments.threshold,
         grid=arguments.grid,
+        keep_probabilities=arguments.format == "dicomseg-fractional",
     )
     plans: list[RunPlan] = []
 

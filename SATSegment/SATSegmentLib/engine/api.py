@@ -89,6 +89,9 @@ class RunOptions:
     grid : {"own", "sat"}
         Whether the network's grid keeps the scan's first voxel, or is the one of SAT's own preprocessing, to reproduce
         its results (Docs/parity.md).
+    keep_probabilities : bool
+        Whether results keep the network's probability on the scan's grid (`SegmentResult.probability`); the masks stay
+        the same.
     """
 
     model: str = DEFAULT_MODEL
@@ -98,6 +101,7 @@ class RunOptions:
     threshold: float = DEFAULT_THRESHOLD
     cache_bytes: int | None = None
     grid: GridRule = "own"
+    keep_probabilities: bool = False
 
 
 @dataclass(frozen=True, eq=False)

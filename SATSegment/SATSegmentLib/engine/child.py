@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 
 from SATSegmentLib.engine import messages, tasks
 from SATSegmentLib.engine.api import EngineError, RunListener, SegmentRequest, TeachRequest
+from SATSegmentLib.engine.export import ExportRequest, export
 from SATSegmentLib.engine.messages import Message
 from SATSegmentLib.engine.session import Session, foreseen
 from SATSegmentLib.engine.transport.ending import say_last_words
@@ -105,6 +106,7 @@ class Child:
             "segment": lambda: self._session.segment(messages.unpack(message, SegmentRequest), listener),
             "plan": lambda: self._session.plan(messages.unpack(message, SegmentRequest), listener),
             "teach": lambda: self._session.teach(messages.unpack(message, TeachRequest), listener),
+            "export": lambda: export(messages.unpack(message, ExportRequest)),
             "task": lambda: tasks.run(message.content, listener),
         }
         return ways[message.type]()

@@ -3,7 +3,8 @@
 A message is one line of JSON; where it has arrays, their bytes follow in the order in which the line names them. Pipe
 and HTTP carry the same bytes.
 
-To the engine      {"type": "segment", "plan", "teach" or "task", "run": n, "content": ...}; {"type": "cancel", "run"}
+To the engine      {"type": "segment", "plan", "teach", "export" or "task", "run": n, "content": ...};
+                   {"type": "cancel", "run"}
 From the engine    {"type": "hello", "content": Hello}, then for a run "accepted", any number of "progress", "warning"
                    and "plan", and one "done" or "failed"
 """

@@ -22,6 +22,7 @@ from SATSegmentLib.engine.api import (
     TeachRequest,
     busy,
 )
+from SATSegmentLib.engine.export import ExportAnswer, ExportRequest
 from SATSegmentLib.engine.messages import Message
 from SATSegmentLib.engine.transport.pipe import ChildProcess
 from SATSegmentLib.errors import Cancelled, SATSegmentError, SATSegmentWarning, from_dict
@@ -98,6 +99,10 @@ class WorkerEngine:
     def teach(self, request: TeachRequest, listener: RunListener | None = None) -> TeachAnswer:
         """Learn a word; see `engine.api.Engine`."""
         return messages.unpack(self._run("teach", request, listener), TeachAnswer)
+
+    def export(self, request: ExportRequest, listener: RunListener | None = None) -> ExportAnswer:
+        """Write results as a DICOM file of this computer; see `engine.export.export`."""
+        return messages.unpack(self._run("export", request, listener), ExportAnswer)
 
     def call(self, task: str, fields: Mapping[str, Any], listener: RunListener | None = None) -> Any:
         """Let the child do something else (`engine.tasks`); returns what it answered.

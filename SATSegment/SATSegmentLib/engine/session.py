@@ -75,6 +75,7 @@ class Session:
                 threshold=request.options.threshold,
                 on_plan=on_plan,
                 words=request.words,
+                keep_probabilities=request.options.keep_probabilities,
             )
         # By what was asked for: a result's own prompt has axes and concept of the labels' table.
         found = dict(zip(known, results, strict=True))

@@ -6,6 +6,7 @@ or swapped axes) are put in order, which loses nothing. Anything else is refused
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,6 +64,19 @@ def place(mask: VoxelArray, target: Grid, *, resample: bool = False) -> Placed:
     return Placed(_nearest(mask, target), resampled=True, outside=_share_outside(mask, target))
 
 
+def same_place(one: Grid, other: Grid) -> bool:
+    """Whether two grids of one shape have their voxels at the same places, index by index."""
+    apart = (np.linalg.solve(one.ijk_to_ras, other.ijk_to_ras) - np.eye(4)) @ _corners(one.shape_kji[::-1])
+    return one.shape_kji == other.shape_kji and bool(np.abs(apart).max() <= SAME_PLACE_VOXELS)
+
+
+def _corners(shape_ijk: Sequence[int]) -> np.ndarray:
+    """(4, 8) homogeneous indices of a grid's corner voxels."""
+    corners = np.array([[x, y, z, 1] for x in (0, 1) for y in (0, 1) for z in (0, 1)], float).T
+    corners[:3] *= np.array(shape_ijk)[:, None] - 1
+    return corners
+
+
 def _same_voxels(to_mask: np.ndarray, target: Grid, mask: VoxelArray) -> tuple[list[int], list[bool]] | None:
     """How to order the mask's IJK axes to get the target's, where both hold the same voxels; otherwise None."""
     axes = [int(np.argmax(np.abs(to_mask[:3, column]))) for column in range(3)]
@@ -77,9 +91,8 @@ def _same_voxels(to_mask: np.ndarray, target: Grid, mask: VoxelArray) -> tuple[l
     for column, (axis, flip) in enumerate(zip(axes, flips, strict=True)):
         expected[axis, column] = -1 if flip else 1
         expected[axis, 3] = source[axis] - 1 if flip else 0
-    corners = np.array([[x, y, z, 1] for x in (0, 1) for y in (0, 1) for z in (0, 1)], float).T
-    corners[:3] *= (shape - 1)[:, None]
-    return (axes, flips) if np.abs((to_mask - expected) @ corners).max() <= SAME_PLACE_VOXELS else None
+    apart = np.abs((to_mask - expected) @ _corners(shape)).max()
+    return (axes, flips) if apart <= SAME_PLACE_VOXELS else None
 
 
 def _nearest(mask: VoxelArray, target: Grid) -> np.ndarray:

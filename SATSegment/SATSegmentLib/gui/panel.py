@@ -60,7 +60,7 @@ class Panel:
         self.ui.promptPlaceholder.layout().addWidget(self.promptBox.widget)
         self.settings = SettingsPanel(self.ui)
         self.setup = SetupPanel(self.ui, self.settings, python)
-        self.resultsPanel = ResultsPanel(self.ui, self.widget, self._whyNoThreshold)
+        self.resultsPanel = ResultsPanel(self.ui, self.widget, self._whyNoThreshold, python)
         self.results = self.resultsPanel.table
         self.teachBar = TeachBar(self.ui.resultsPlaceholder)
         self.run = RunController(self.ui, self._startRun, self._onProcessor)

@@ -12,6 +12,7 @@ from slicer.i18n import tr as _
 
 from SATSegmentLib.errors import SATSegmentError
 from SATSegmentLib.files import atomic_path
+from SATSegmentLib.gui.dicom_export import DicomExport
 from SATSegmentLib.gui.icons import icon
 from SATSegmentLib.gui.rename_step import RenameStep
 from SATSegmentLib.gui.results_model import ResultRow, asCsv, rowsOfNode, toTableNode
@@ -22,6 +23,7 @@ from SATSegmentLib.mrml.record import addRemoval
 from SATSegmentLib.mrml.segmentations import removeSegment
 from SATSegmentLib.mrml.undo import RunUndo
 from SATSegmentLib.mrml.views import centre3DViews, somethingIn3D
+from SATSegmentLib.mrml.volumes import volumeOf
 from SATSegmentLib.segments.style import segment_id
 
 
@@ -42,9 +44,17 @@ class ResultsPanel:
         The whole panel: its width is what the names of undo steps have to fit in.
     whyNoThreshold : callable
         Gets a row and the segmentation node; says why the threshold cannot be changed, or nothing where it can.
+    python : callable
+        Gives the interpreter and the environment of child processes.
     """
 
-    def __init__(self, ui: Any, panelWidget: Any, whyNoThreshold: Callable[[ResultRow, Any], str]) -> None:
+    def __init__(
+        self,
+        ui: Any,
+        panelWidget: Any,
+        whyNoThreshold: Callable[[ResultRow, Any], str],
+        python: Callable[[], tuple[str, dict[str, str]]],
+    ) -> None:
         self.thresholdAsked, self.teachAsked, self.said, self.failed = Signal(), Signal(), Signal(), Signal()
         self._ui, self._widget = ui, panelWidget
         self._connections = Connections()
@@ -52,6 +62,7 @@ class ResultsPanel:
         self._loaded: set[str] = set()
         self._centred = False
         self.history = UndoHistory(self._confirm)
+        self.dicom = DicomExport(panelWidget, python)
         self.table = ResultsTable(ui.resultsPlaceholder, lambda row: whyNoThreshold(row, self.node))
         self._buildButtons()
         self._connect()
@@ -111,6 +122,7 @@ class ResultsPanel:
         self._connections.release()
         self._filter.panel = None
         self.table.release()
+        self.dicom.release()
         self.history.clear()
         for signal in (self.thresholdAsked, self.teachAsked, self.said, self.failed):
             signal.disconnectAll()
@@ -153,6 +165,10 @@ class ResultsPanel:
         except SATSegmentError as error:
             self.failed.emit(error)
 
+    def exportDicom(self, format_: str) -> None:
+        """A DICOM object that refers to the images of the scan; see `DicomExport`."""
+        self.dicom.ask(self.table.rows, self.node, format_)
+
     def _onExportCsv(self) -> None:
         path = qt.QFileDialog.getSaveFileName(self._widget, _("Results"), "results.csv", "CSV (*.csv)")
         if path:
@@ -167,22 +183,35 @@ class ResultsPanel:
         self.exportMenu = qt.QMenu(self._widget)
         self.toSceneAction = self.exportMenu.addAction(_("As a table in the scene"))
         self.toCsvAction = self.exportMenu.addAction(_("As a CSV file…"))
+        self.toSegAction = self.exportMenu.addAction(_("As a DICOM segmentation (SEG)…"))
+        self.toStructuresAction = self.exportMenu.addAction(_("As a DICOM structure set (RTSTRUCT)…"))
         ui.exportButton.setMenu(self.exportMenu)
         self._filter = _WidthWatch(self, self._widget)
 
     def _connect(self) -> None:
         connect = self._connections.connect
+        connect(self._ui.inputSelector, "currentNodeChanged(vtkMRMLNode*)", self._onInput)
         connect(self._ui.undoButton, "clicked()", self.undo)
         connect(self._ui.redoButton, "clicked()", self.redo)
         connect(self._ui.show3DButton, "clicked(bool)", self._onShow3D)
         connect(self.toSceneAction, "triggered()", self.exportToScene)
         connect(self.toCsvAction, "triggered()", self._onExportCsv)
+        connect(self.toSegAction, "triggered()", lambda: self.exportDicom("dicomseg"))
+        connect(self.toStructuresAction, "triggered()", lambda: self.exportDicom("rtstruct"))
+        self.dicom.said.connect(self.said.emit)
+        self.dicom.failed.connect(self.failed.emit)
         self._connections.filterEvents(self._widget, self._filter)
         self.table.editAsked.connect(self._onEdit)
         self.table.removeAsked.connect(self._onRemove)
         self.table.renameAsked.connect(self._onRename)
         self.table.thresholdAsked.connect(self.thresholdAsked.emit)
         self.table.teachAsked.connect(self.teachAsked.emit)
+
+    def _onInput(self, volumeNode: Any) -> None:
+        """Another scan's segmentation takes no results of this one: a new one will be made, and the old one stays."""
+        other = volumeOf(self.node)
+        if volumeNode is not None and other is not None and other is not volumeNode:
+            self._ui.outputSelector.setCurrentNode(None)
 
     # --- what is done with a row
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from SATSegmentLib.grid.box import Box
 from SATSegmentLib.grid.cropped_mask import CroppedMask
+from SATSegmentLib.grid.cropped_probability import LEAST_PROBABILITY, CroppedProbability
 from SATSegmentLib.grid.network_grid import AxisMap, NetworkGrid
 from SATSegmentLib.grid.resample import interpolate_axis
 
@@ -22,7 +23,6 @@ def restore(probability: np.ndarray, grid: NetworkGrid, threshold: float) -> tup
     Parameters
     ----------
     probability : np.ndarray
-        np.ndarray
         float32, axes of `grid`.
     grid : NetworkGrid
         Where its voxels lie in the scan.
@@ -36,15 +36,31 @@ def restore(probability: np.ndarray, grid: NetworkGrid, threshold: float) -> tup
     float
         Mean probability over the mask's voxels; 0 where there are none.
     """
-    box = Box.around(probability > threshold)
-    if box is None:
+    found = _values(probability, grid, threshold)
+    if found is None:
         return _NOTHING
-    # Linear interpolation exceeds the threshold at most one voxel away from one that does.
-    near = box.grown(1, probability.shape)
-    values, start = _in_slices(probability[near], near, grid) if grid.tilt else _in_scan(probability[near], near, grid)
+    values, start = found
     mask = values > threshold
     cropped = CroppedMask.from_array(mask, start)
     return (cropped, float(values[mask].mean(dtype=np.float64))) if cropped else _NOTHING
+
+
+def restore_probability(probability: np.ndarray, grid: NetworkGrid) -> CroppedProbability:
+    """Bring a probability map back to the scan as it is; parameters as in `restore`."""
+    found = _values(probability, grid, LEAST_PROBABILITY)
+    return CroppedProbability.from_array(*found) if found else CroppedProbability(np.zeros((0, 0, 0), np.uint8))
+
+
+def _values(
+    probability: np.ndarray, grid: NetworkGrid, threshold: float
+) -> tuple[np.ndarray, tuple[int, int, int]] | None:
+    """Probabilities in the scan's own voxels (KJI) around those above the threshold, and the index of the first."""
+    box = Box.around(probability > threshold)
+    if box is None:
+        return None
+    # Linear interpolation exceeds the threshold at most one voxel away from one that does.
+    near = box.grown(1, probability.shape)
+    return _in_slices(probability[near], near, grid) if grid.tilt else _in_scan(probability[near], near, grid)
 
 
 def _in_scan(values: np.ndarray, near: Box, grid: NetworkGrid) -> tuple[np.ndarray, tuple[int, int, int]]:

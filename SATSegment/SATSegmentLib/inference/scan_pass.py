@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from SATSegmentLib.grid.box import Box
+from SATSegmentLib.grid.cropped_probability import LEAST_PROBABILITY
 from SATSegmentLib.inference.blend import Blend
 from SATSegmentLib.inference.cache import FeatureCache
 from SATSegmentLib.inference.device import precision_name
@@ -19,7 +20,7 @@ from SATSegmentLib.inference.identity import FeatureKey
 from SATSegmentLib.inference.plan import PassSize
 from SATSegmentLib.inference.preprocess import PreparedScan
 from SATSegmentLib.inference.progress import Run
-from SATSegmentLib.inference.restore import restore
+from SATSegmentLib.inference.restore import restore, restore_probability
 from SATSegmentLib.inference.run_plan import RunPlan
 from SATSegmentLib.inference.tiles import HighTiles, TileLogits, TileSums, Tiling
 from SATSegmentLib.inference.windows import cover, pad_to_window
@@ -31,6 +32,23 @@ from SATSegmentLib.types import FeatureStorage, Prompt, SegmentResult
 _MARGIN = 1e-3
 # How many times the weight that is not looked at a threshold must be, for that to save more than it costs.
 _FAR_ABOVE = 3
+
+
+@dataclass(frozen=True)
+class Output:
+    """What results hold.
+
+    Attributes
+    ----------
+    threshold : float
+        A voxel belongs to a mask where its probability exceeds this.
+    keep_probabilities : bool
+        Whether the probability on the scan's grid is kept beside the mask. The network is then asked wherever it can
+        be above zero.
+    """
+
+    threshold: float
+    keep_probabilities: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,8 +111,8 @@ class ScanPass:
         The prompts.
     cache : FeatureCache
         Where features are kept between passes and runs.
-    threshold : float
-        Of probability.
+    output : Output
+        What the results are to hold.
     storage : FeatureStorage
         How features are kept, and looked at.
 
@@ -117,7 +135,7 @@ class ScanPass:
         scan: PreparedScan,
         asks: list[Query],
         cache: FeatureCache,
-        threshold: float,
+        output: Output,
         storage: FeatureStorage,
     ) -> None:
         self._network = network
@@ -126,12 +144,13 @@ class ScanPass:
         self.grid = scan.grid
         self.asks = asks
         self._cache = cache
-        self._threshold = threshold
+        self._output = output
         self._storage = storage
         self.boxes = cover(scan.grid.shape, network.window)
         self._tiling = Tiling(scan.grid.shape, self._device)
         self._blend = Blend(scan.grid.shape, network.window, self.boxes, self._device)
-        self._looked_at, level = self._where_to_look(threshold)
+        least = min(output.threshold, LEAST_PROBABILITY) if output.keep_probabilities else output.threshold
+        self._looked_at, level = self._where_to_look(least)
         self._level = _logit(level) - _MARGIN
         self._precision = precision_name(network.backbone.dtype)
         self._weights = weights
@@ -284,7 +303,8 @@ class ScanPass:
     def _finish(self, answer: Response) -> SegmentResult:
         started = time.perf_counter()
         grid, prompt = self._scan.grid, answer.ask.prompt
-        mask, mean = restore(answer.probability, grid.cropped(answer.part or _NOWHERE), self._threshold)
+        part = grid.cropped(answer.part or _NOWHERE)
+        mask, mean = restore(answer.probability, part, self._output.threshold)
         voxels = mask.voxels
         return SegmentResult(
             prompt=prompt,
@@ -300,6 +320,7 @@ class ScanPass:
             precision=self._precision,
             feature_storage=self._storage,
             seconds=answer.seconds + time.perf_counter() - started,
+            probability=restore_probability(answer.probability, part) if self._output.keep_probabilities else None,
         )
 
 

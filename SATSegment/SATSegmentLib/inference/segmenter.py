@@ -23,7 +23,7 @@ from SATSegmentLib.inference.plan import plan_precision, plan_run
 from SATSegmentLib.inference.preprocess import PreparedScan, PreparedScans
 from SATSegmentLib.inference.progress import CancelCallback, ProgressCallback, Run, check_cancelled
 from SATSegmentLib.inference.run_plan import RunPlan
-from SATSegmentLib.inference.scan_pass import Query, ScanPass
+from SATSegmentLib.inference.scan_pass import Output, Query, ScanPass
 from SATSegmentLib.inference.speed import Speed, measure_speed
 from SATSegmentLib.models.catalog import find_model
 from SATSegmentLib.models.folder import ModelDescription, read_description
@@ -49,13 +49,13 @@ class Segmenter:
     description : ModelDescription
         Window, spacing and provenance of the model.
     cache : FeatureCache | None
-        Image features of the scans seen last; prompts that come later find them there.
+        Image features of the scans seen last, for prompts that come later.
     device, precision : str
         What the network runs on.
     feature_storage : str
         How image features are kept.
     grid : GridRule
-        "own", or "sat" to see scans on the very grid of SAT's own preprocessing, to reproduce its results.
+        "own", or "sat" to see scans on the very grid of SAT's own preprocessing.
     """
 
     def __init__(
@@ -133,6 +133,7 @@ class Segmenter:
         on_plan: PlanCallback | None = None,
         words: Sequence[bytes] | None = None,
         modality: Modality | None = None,
+        keep_probabilities: bool = False,
     ) -> list[SegmentResult]:
         """Segment the prompts in a scan: one result each, in their order.
 
@@ -155,6 +156,8 @@ class Segmenter:
             Of the scan; needed where `prompts` has names.
         words : Sequence[bytes] | None, optional
             Contents of the files of taught words; by default they are looked for in this computer's folders.
+        keep_probabilities : bool, optional
+            Whether results keep the network's probability (`SegmentResult.probability`); masks stay the same.
 
         Raises
         ------
@@ -167,7 +170,7 @@ class Segmenter:
         OutOfMemory, Cancelled
         """
         asks = self._asks(self._admit(image, prompts_for(prompts, modality)), words)
-        return self._run(image, asks, progress, cancel, threshold, on_plan)
+        return self._run(image, asks, progress, cancel, Output(threshold, keep_probabilities), on_plan)
 
     def unknown(self, prompts: Sequence[Prompt]) -> list[Prompt]:
         """Those of the prompts that the model has no answer to; `segment` refuses them."""
@@ -185,7 +188,7 @@ class Segmenter:
         """What `segment` would take with the features that are kept now; parameters and errors as there."""
         asks = self._asks(self._admit(image, prompts_for(prompts, modality)), words)
         with torch.inference_mode():
-            return self._plan(self._passes(image, asks, threshold, None))
+            return self._plan(self._passes(image, asks, Output(threshold), None))
 
     def segment_queries(
         self,
@@ -199,6 +202,7 @@ class Segmenter:
         cancel: CancelCallback | None = None,
         threshold: float = DEFAULT_THRESHOLD,
         on_plan: PlanCallback | None = None,
+        keep_probabilities: bool = False,
     ) -> list[SegmentResult]:
         """Segment query vectors instead of words, as `segment`.
 
@@ -216,7 +220,7 @@ class Segmenter:
             (C,) for each query, added to its mask embedding; None where there is none.
         """
         asks = self._query_asks(image, queries, modality, orientation, names, mask_embedding_offsets)
-        return self._run(image, asks, progress, cancel, threshold, on_plan)
+        return self._run(image, asks, progress, cancel, Output(threshold, keep_probabilities), on_plan)
 
     def probability_maps(
         self, image: Image, queries: np.ndarray, modality: Modality, orientation: Orientation = "RAS"
@@ -239,7 +243,7 @@ class Segmenter:
 
         def maps() -> Iterator[np.ndarray]:
             with torch.inference_mode():
-                one = self._pass(scan, asks, threshold=0)
+                one = self._pass(scan, asks, Output(0))
                 plan = self._plan([one])
                 for _, answer in one.answers(Run(), plan, range(len(asks))):
                     yield answer.probability
@@ -268,7 +272,7 @@ class Segmenter:
         """
         self._admit(image, [Prompt("its windows", modality, orientation, trained=False)])
         with torch.inference_mode():
-            return self._pass(self._prepare(image, modality, orientation), [], DEFAULT_THRESHOLD)
+            return self._pass(self._prepare(image, modality, orientation), [], Output(DEFAULT_THRESHOLD))
 
     def _admit(self, image: Image, prompts: Sequence[Prompt], phantoms: bool = False) -> tuple[Prompt, ...]:
         """The one gate of everything that looks at a scan; see `admission.admit`."""
@@ -278,10 +282,8 @@ class Segmenter:
     def _asks(self, prompts: Sequence[Prompt], words: Sequence[bytes] | None) -> list[Query]:
         """The prompts with their query vectors."""
         if self._queries is None:
-            raise PromptError(
-                f"The model {self.description.name} has no query vectors for words.",
-                "Convert it again together with its text encoder.",
-            )
+            lacking = f"The model {self.description.name} has no query vectors for words."
+            raise PromptError(lacking, "Convert it again together with its text encoder.")
         queries, offsets = self._queries.embed(prompts, words), self._queries.mask_embedding_offsets(prompts, words)
         channels = self._network.architecture.channels
         if any(one is not None and len(one) != channels for one in offsets):
@@ -319,13 +321,13 @@ class Segmenter:
         asks: list[Query],
         progress: ProgressCallback | None,
         cancel: CancelCallback | None,
-        threshold: float,
+        output: Output,
         on_plan: PlanCallback | None,
     ) -> list[SegmentResult]:
         results: dict[int, SegmentResult] = {}
         with torch.inference_mode():
             try:
-                passes = self._passes(image, asks, threshold, cancel)
+                passes = self._passes(image, asks, output, cancel)
                 plan = self._plan(passes)
             except (MemoryError, OSError, RuntimeError) as error:
                 if is_out_of_memory(error):
@@ -345,7 +347,7 @@ class Segmenter:
         return [results[index] for index in range(len(asks))]
 
     def _passes(
-        self, image: Image, asks: Sequence[Query], threshold: float, cancel: CancelCallback | None
+        self, image: Image, asks: Sequence[Query], output: Output, cancel: CancelCallback | None
     ) -> list[ScanPass]:
         """One for each modality and training orientation."""
         groups: dict[tuple[Modality, Orientation], list[Query]] = {}
@@ -354,7 +356,7 @@ class Segmenter:
         passes = []
         for (modality, orientation), group in groups.items():
             check_cancelled(cancel)
-            passes.append(self._pass(self._prepare(image, modality, orientation), group, threshold))
+            passes.append(self._pass(self._prepare(image, modality, orientation), group, output))
         return passes
 
     def _carry_out(
@@ -394,5 +396,5 @@ class Segmenter:
     def _prepare(self, image: Image, modality: Modality, orientation: Orientation) -> PreparedScan:
         return self._scans.get(image, modality, orientation, self.description.spacing, self.grid)
 
-    def _pass(self, scan: PreparedScan, asks: list[Query], threshold: float) -> ScanPass:
-        return ScanPass(self._network, self._weights.digest, scan, asks, self.cache, threshold, self.feature_storage)
+    def _pass(self, scan: PreparedScan, asks: list[Query], output: Output) -> ScanPass:
+        return ScanPass(self._network, self._weights.digest, scan, asks, self.cache, output, self.feature_storage)

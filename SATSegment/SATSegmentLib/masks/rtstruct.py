@@ -10,8 +10,8 @@ import pydicom
 from pydicom.dataset import Dataset
 
 from SATSegmentLib.errors import GeometryError, ScanError
-from SATSegmentLib.grid.affine import lps_to_ras
 from SATSegmentLib.grid.grid import Grid
+from SATSegmentLib.grid.plane import lps_to_index
 from SATSegmentLib.storage.contours import filled
 from SATSegmentLib.types import Image
 
@@ -71,7 +71,7 @@ class StructureSet:
                 f"{self._path.name} holds contours, which have no voxels of their own.",
                 "Give the scan they were drawn on, too.",
             )
-        to_index = np.linalg.inv(lps_to_ras(np.asarray(grid.ijk_to_ras, float)))
+        to_index = lps_to_index(grid.ijk_to_ras)
         slices: dict[tuple[int, int], list[np.ndarray]] = defaultdict(list)
         for contour in self._contours.get(self._numbers[name], []):
             if str(contour.ContourGeometricType) not in _PLANAR:

@@ -40,7 +40,7 @@ def exampleOf(volumeNode: Any, segmentationNode: Any, segmentId: str) -> Example
         )
     # From the segmentation's own coordinates to the volume's: nothing to do where both are under the same transform.
     toVolume = np.linalg.inv(toWorld(volumeNode)) @ toWorld(segmentationNode)
-    mask = _maskOnGrid(segmentationNode, segmentId, image, toVolume)
+    mask = maskOnGrid(segmentationNode, segmentId, image, toVolume)
     if not mask.any():
         where = "" if np.allclose(toVolume, np.eye(4)) else f" {placeOf(segmentationNode)}, and {placeOf(volumeNode)}."
         raise ScanError(
@@ -49,7 +49,8 @@ def exampleOf(volumeNode: Any, segmentationNode: Any, segmentId: str) -> Example
     return Example(Image(np.array(image.array), image.ijk_to_ras), mask)
 
 
-def _maskOnGrid(segmentationNode: Any, segmentId: str, image: Image, toVolume: np.ndarray) -> np.ndarray:
+def maskOnGrid(segmentationNode: Any, segmentId: str, image: Image, toVolume: np.ndarray) -> np.ndarray:
+    """A segment as a bool mask on an image's grid, by the nearest voxel; `toVolume` leads to the image's own space."""
     labelmap = slicer.vtkOrientedImageData()
     mask = np.zeros(image.array.shape, bool)
     if not segmentationNode.GetBinaryLabelmapRepresentation(segmentId, labelmap) or labelmap.IsEmpty():

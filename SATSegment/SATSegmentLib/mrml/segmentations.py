@@ -13,8 +13,10 @@ import vtk
 from vtk.util.numpy_support import vtk_to_numpy
 
 from SATSegmentLib.errors import GeometryError, ScanError
+from SATSegmentLib.grid.grid import Grid
+from SATSegmentLib.grid.placing import same_place
 from SATSegmentLib.mrml.transforms import placeOf
-from SATSegmentLib.mrml.volumes import checkVolume
+from SATSegmentLib.mrml.volumes import arrayFromMatrix, checkVolume, imageFromVolume, volumeOf
 from SATSegmentLib.segments.layers import Layer, pack
 from SATSegmentLib.segments.style import SegmentStyle, segment_id, style_of
 from SATSegmentLib.types import Prompt, SegmentResult
@@ -143,7 +145,7 @@ def checkTarget(segmentationNode: Any, volumeNode: Any) -> None:
     ScanError
         The volume is in no scene.
     GeometryError
-        It has segments and lies under another transform than the volume, or keeps them as surfaces.
+        It has segments and is of another scan, lies under another transform than the volume, or keeps them as surfaces.
     """
     if volumeNode.GetScene() is None:
         raise ScanError(f"{volumeNode.GetName()} is in no scene.", "Add the volume to a scene first.")
@@ -151,6 +153,7 @@ def checkTarget(segmentationNode: Any, volumeNode: Any) -> None:
         return
     segmentation = segmentationNode.GetSegmentation()
     name = segmentationNode.GetName()
+    _checkSameScan(segmentationNode, volumeNode)
     if segmentation.GetSourceRepresentationName() != LABELMAP:
         raise GeometryError(
             f"{name} keeps its segments as {segmentation.GetSourceRepresentationName().lower()}.",
@@ -161,6 +164,34 @@ def checkTarget(segmentationNode: Any, volumeNode: Any) -> None:
         raise GeometryError(
             f"{placeOf(segmentationNode)}, and {placeOf(volumeNode)}: they must be under the same transform.",
             "Choose a new segmentation, or put both under one transform (module Data).",
+        )
+
+
+def _checkSameScan(segmentationNode: Any, volumeNode: Any) -> None:
+    """Masks of two scans in one segmentation: thresholds, exports and the record would take the one for the other."""
+    remedy = "Choose a new segmentation for this scan (Segmentation: Create new)."
+    other = volumeOf(segmentationNode)
+    if other is volumeNode:
+        return
+    if other is not None:
+        raise GeometryError(
+            f"{segmentationNode.GetName()} holds segments of {other.GetName()}, not of {volumeNode.GetName()}.", remedy
+        )
+    # Its scan is not in the scene: loaded from a file, or the scan was closed. The grid it was made on is still known.
+    text = segmentationNode.GetSegmentation().GetConversionParameter(
+        slicer.vtkSegmentationConverter.GetReferenceImageGeometryParameterName()
+    )
+    geometry = slicer.vtkOrientedImageData()
+    if not text or not slicer.vtkSegmentationConverter.DeserializeImageGeometry(text, geometry, False):
+        return
+    matrix = vtk.vtkMatrix4x4()
+    geometry.GetImageToWorldMatrix(matrix)
+    i0, i1, j0, j1, k0, k1 = geometry.GetExtent()
+    image = imageFromVolume(volumeNode)
+    own = Grid((k1 - k0 + 1, j1 - j0 + 1, i1 - i0 + 1), arrayFromMatrix(matrix))
+    if (i0, j0, k0) != (0, 0, 0) or own.shape_kji != image.array.shape or not same_place(own, Grid.of(image)):
+        raise GeometryError(
+            f"{segmentationNode.GetName()} holds segments on another grid than that of {volumeNode.GetName()}.", remedy
         )
 
 

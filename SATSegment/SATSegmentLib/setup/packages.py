@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 TORCH = "torch>=2.4"
 REQUESTER = "SATSegment"
 
-# "run": segment with a model that is there. "weights": get and convert a released model.
-Purpose = Literal["run", "weights"]
+# "run": segment with a model that is there. "weights": get and convert a released model. "dicom": write DICOM results.
+Purpose = Literal["run", "weights", "dicom"]
 _FILES: dict[Purpose, tuple[str, ...]] = {
     "run": ("requirements.txt",),
     "weights": ("requirements.txt", "requirements-weights.txt"),
+    "dicom": ("requirements-dicom.txt",),
 }
 
 
@@ -76,7 +77,7 @@ def _requirements(purpose: Purpose) -> list[Requirement]:
     # Slicer brings `packaging`; it is not needed before somebody asks.
     from packaging.requirements import Requirement
 
-    lines = [TORCH]
+    lines = [] if purpose == "dicom" else [TORCH]
     for name in _FILES[purpose]:
         lines += resource_path(name).read_text(encoding="utf-8").splitlines()
     return [Requirement(line) for line in lines if line.strip() and not line.startswith("#")]

@@ -19,15 +19,12 @@ from SATSegmentLib.errors import OutputError
 from SATSegmentLib.files import atomic_path
 from SATSegmentLib.segments.style import SegmentStyle, segment_id, style_of
 from SATSegmentLib.storage.dicom_codes import code_sequence, terminology_of
-from SATSegmentLib.storage.dicom_series import SourceSeries, used_slices
-from SATSegmentLib.storage.written import Algorithm, WrittenSegmentation
+from SATSegmentLib.storage.dicom_series import Placed, SourceSeries, used_slices
+from SATSegmentLib.storage.seg_voxels import fractions, labels_or_channels
+from SATSegmentLib.storage.written import NO_DETAILS, Algorithm, Details, ResultDetails, WrittenSegmentation
 from SATSegmentLib.types import Prompt, SegmentResult
 
-SegmentationKind = Literal["binary", "labelmap"]
-Placed = tuple[np.ndarray, tuple[int, int, int]]
-
-# Masks that overlap are given to highdicom as one byte per voxel and segment: above this many bytes through a file.
-_LARGEST_IN_MEMORY = 1 << 28
+SegmentationKind = Literal["binary", "labelmap", "fractional"]
 _MANUFACTURER = "SATSegment"
 
 
@@ -39,11 +36,12 @@ def write_dicom_seg(
     *,
     kind: SegmentationKind = "binary",
     style: Callable[[Prompt], SegmentStyle] = style_of,
+    details: Details = NO_DETAILS,
     overwrite: bool = False,
 ) -> WrittenSegmentation:
     """Write results as one DICOM SEG object, whole or not at all.
 
-    Slices without a mask are left out. Structures may overlap where `kind` is "binary".
+    Slices without a mask are left out. Structures may overlap where `kind` is not "labelmap".
 
     Parameters
     ----------
@@ -56,16 +54,19 @@ def write_dicom_seg(
     algorithm : Algorithm
         Written as the algorithm identification of each segment.
     kind : SegmentationKind, optional
-        "binary" (one bit per voxel and segment; every reader knows it) or "labelmap" (since DICOM 2024d; small).
+        "binary" (one bit per voxel and segment; every reader knows it), "labelmap" (since DICOM 2024d; small), or
+        "fractional" (probabilities in steps of 1/255, of results that keep them).
     style : Callable[[Prompt], SegmentStyle], optional
         Colour of a prompt.
+    details : Details, optional
+        What is known of single results beside that.
     overwrite : bool, optional
         Whether an older file may be replaced.
 
     Raises
     ------
     OutputError
-        Nothing was found, structures overlap in a labelmap, or see `atomic_path`.
+        Nothing was found, structures overlap in a labelmap, probabilities were not kept, or see `atomic_path`.
 
     Notes
     -----
@@ -79,15 +80,26 @@ def write_dicom_seg(
             "None of the structures was found, and a DICOM segmentation holds at least one.",
             "Lower the threshold, or look at the scan.",
         )
-    placed = [series.place(result) for result in found]
+    placed = _probabilities(series, found) if kind == "fractional" else [series.place(result) for result in found]
     with tempfile.TemporaryDirectory(prefix="satsegment-") as scratch:
-        seg = _segmentation(series, found, placed, algorithm, kind, style, Path(scratch))
+        seg = _segmentation(series, found, placed, algorithm, kind, style, details, Path(scratch))
     with atomic_path(target, overwrite=overwrite) as temporary:
         seg.save_as(temporary, enforce_file_format=True)
     return WrittenSegmentation(target, tuple(segment_id(r.prompt) for r in found), not_found, 1)
 
 
 write_label_map = partial(write_dicom_seg, kind="labelmap")
+write_probabilities = partial(write_dicom_seg, kind="fractional")
+
+
+def _probabilities(series: SourceSeries, found: Sequence[SegmentResult]) -> list[Placed]:
+    kept = [result.probability for result in found if result.probability is not None]
+    if len(kept) < len(found):
+        raise OutputError(
+            "These results hold masks only, and a fractional segmentation holds probabilities.",
+            "Run again with RunOptions(keep_probabilities=True), or write the binary kind.",
+        )
+    return [series.place_probability(probability) for probability in kept]
 
 
 def _segmentation(
@@ -97,12 +109,13 @@ def _segmentation(
     algorithm: Algorithm,
     kind: SegmentationKind,
     style: Callable[[Prompt], SegmentStyle],
+    details: Details,
     scratch: Path,
 ) -> Any:
     import highdicom
 
     slices = list(used_slices(placed))
-    voxels = _voxels(placed, slices, series.shape, scratch)
+    voxels = (fractions if kind == "fractional" else labels_or_channels)(placed, slices, series.shape, scratch)
     if kind == "labelmap" and voxels.ndim == 4:
         raise OutputError(
             "Some of the structures overlap, which a DICOM label map cannot hold.",
@@ -114,7 +127,10 @@ def _segmentation(
         source_images=_one_file(series, slices) if several else _single_frames(series, slices),
         pixel_array=voxels,
         segmentation_type=kind.upper(),
-        segment_descriptions=[_description(n, result, algorithm, style) for n, result in enumerate(found, start=1)],
+        segment_descriptions=[
+            _description(n, result, algorithm, style, details.get(result.prompt, ResultDetails()))
+            for n, result in enumerate(found, start=1)
+        ],
         series_instance_uid=highdicom.UID(),
         series_number=_series_number(series),
         sop_instance_uid=highdicom.UID(),
@@ -133,45 +149,6 @@ def _segmentation(
     if several:
         _true_frame_numbers(seg, [frame.number for frame in frames])
     return seg
-
-
-def _voxels(placed: Sequence[Placed], slices: list[int], shape: tuple[int, int, int], scratch: Path) -> np.ndarray:
-    """A label map (slice, row, column) of segment numbers, or where they overlap one channel per segment."""
-    rank = {index: n for n, index in enumerate(slices)}
-    size = (len(slices), *shape[1:])
-    labels = np.zeros(size, np.uint8 if len(placed) < 256 else np.uint16)
-    for number, (mask, low) in enumerate(placed, start=1):
-        region = labels[_box(mask, low, rank)]
-        if np.logical_and(region, mask[_rows_used(mask, low, rank)]).any():
-            break
-        np.copyto(region, labels.dtype.type(number), where=mask[_rows_used(mask, low, rank)])
-    else:
-        return labels
-    del labels
-    channels = (*size, len(placed))
-    if np.prod(channels, dtype=np.int64) > _LARGEST_IN_MEMORY:
-        voxels: np.ndarray = np.memmap(scratch / "voxels", np.uint8, "w+", shape=channels)
-    else:
-        voxels = np.zeros(channels, np.uint8)
-    for number, (mask, low) in enumerate(placed):
-        voxels[(*_box(mask, low, rank), number)] = mask[_rows_used(mask, low, rank)]
-    return voxels
-
-
-def _rows_used(mask: np.ndarray, low: tuple[int, int, int], rank: dict[int, int]) -> np.ndarray:
-    """Slices of a mask that are written at all."""
-    return np.array([n for n in range(len(mask)) if n + low[0] in rank], int)
-
-
-def _box(mask: np.ndarray, low: tuple[int, int, int], rank: dict[int, int]) -> tuple[slice, slice, slice]:
-    # Slices between a mask's first and last one are all in use, or empty in this mask and then left out for all:
-    # those that are kept follow each other in the file as in the mask.
-    kept = [rank[n + low[0]] for n in _rows_used(mask, low, rank)]
-    return (
-        slice(kept[0], kept[-1] + 1),
-        slice(low[1], low[1] + mask.shape[1]),
-        slice(low[2], low[2] + mask.shape[2]),
-    )
 
 
 def _single_frames(series: SourceSeries, slices: list[int]) -> list[Dataset]:
@@ -238,19 +215,24 @@ def _series_number(series: SourceSeries) -> int:
 
 
 def _description(
-    number: int, result: SegmentResult, algorithm: Algorithm, style: Callable[[Prompt], SegmentStyle]
+    number: int,
+    result: SegmentResult,
+    algorithm: Algorithm,
+    style: Callable[[Prompt], SegmentStyle],
+    details: ResultDetails,
 ) -> Any:
     import highdicom
     from pydicom.sr.codedict import codes
 
+    algorithm = details.algorithm or algorithm
     terminology = terminology_of(result.prompt)
     parameters = {"prompt": result.prompt.text, "network_sha256": algorithm.sha256}
     return highdicom.seg.SegmentDescription(
         segment_number=number,
-        segment_label=result.prompt.text[:64],
+        segment_label=(details.name or result.prompt.text)[:64],
         segmented_property_category=_coded(terminology.category),
         segmented_property_type=_coded(terminology.type),
-        algorithm_type="AUTOMATIC",
+        algorithm_type="SEMIAUTOMATIC" if details.edited else "AUTOMATIC",
         algorithm_identification=highdicom.AlgorithmIdentificationSequence(
             name=algorithm.name[:64],
             version=algorithm.version,

@@ -9,14 +9,12 @@ import numpy as np
 from pydicom.dataset import Dataset
 
 from SATSegmentLib.errors import GeometryError
-from SATSegmentLib.grid.affine import lps_to_ras
+from SATSegmentLib.grid.cropped_probability import CroppedProbability
+from SATSegmentLib.grid.plane import lps_to_index, place_plane
 from SATSegmentLib.types import SegmentResult
 
-# How far a frame's corner may lie from where the scan's grid has it, in voxels: positions are often written with one
-# decimal, and slices of 0.5 mm exist.
-_SAME_PLACE = 0.25
-# How far a step along a row or column may be off one voxel over the whole image, in voxels.
-_SAME_STEP = 0.1
+# A part of the frames, with axes (slice, row, column), and the index of its first voxel in them.
+Placed = tuple[np.ndarray, tuple[int, int, int]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,15 +84,22 @@ class SourceSeries:
         """The files' headers, each once, in the order of the slices."""
         return list({str(frame.header.SOPInstanceUID): frame.header for frame in self.frames}.values())
 
-    def place(self, result: SegmentResult) -> tuple[np.ndarray, tuple[int, int, int]]:
-        """A result's mask with axes (slice, row, column), and the index of its first voxel in them."""
-        mask = result.mask.transpose(self.axes)
-        low = [result.cropped.offset[axis] for axis in self.axes]
+    def place(self, result: SegmentResult) -> Placed:
+        """A result's mask on the frames."""
+        return self._placed(result.mask, result.cropped.offset)
+
+    def place_probability(self, probability: CroppedProbability) -> Placed:
+        """A probability map's levels on the frames."""
+        return self._placed(probability.levels, probability.offset)
+
+    def _placed(self, array: np.ndarray, offset: tuple[int, int, int]) -> Placed:
+        array = array.transpose(self.axes)
+        low = [offset[axis] for axis in self.axes]
         for axis, (flip, size) in enumerate(zip(self.flips, self.shape, strict=True)):
             if flip:
-                low[axis] = size - low[axis] - mask.shape[axis]
-        mask = np.flip(mask, tuple(axis for axis, flip in enumerate(self.flips) if flip))
-        return mask, (low[0], low[1], low[2])
+                low[axis] = size - low[axis] - array.shape[axis]
+        array = np.flip(array, tuple(axis for axis, flip in enumerate(self.flips) if flip))
+        return array, (low[0], low[1], low[2])
 
 
 def match_series(
@@ -116,12 +121,12 @@ def match_series(
     GeometryError
         The frames do not show all of the scan's slices voxel by voxel, or some of them more than once.
     """
-    to_index = np.linalg.inv(lps_to_ras(np.asarray(ijk_to_ras, float)))
+    to_index = lps_to_index(ijk_to_ras)
     shape_ijk = shape_kji[::-1]
     found: dict[int, list[SourceFrame]] = {}
     layout: tuple[tuple[int, int, int], tuple[bool, bool]] | None = None
     for frame in frames:
-        placed = _placed(frame, to_index, shape_ijk)
+        placed = _slice_of(frame, to_index, shape_ijk)
         if placed is None or (layout is not None and placed[:2] != layout):
             continue
         layout = placed[:2]
@@ -142,30 +147,24 @@ def match_series(
     return SourceSeries(tuple(slices), axes, (backwards, *flips))
 
 
-def _placed(
+def _slice_of(
     frame: SourceFrame, to_index: np.ndarray, shape_ijk: Sequence[int]
 ) -> tuple[tuple[int, int, int], tuple[bool, bool], int] | None:
-    """IJK axes of slices, rows and columns, which of the last two are flipped, and the slice; None if elsewhere."""
+    """IJK axes of slices, rows and columns, which of the last two are flipped, and the slice.
+
+    None for a frame that does not cover a slice of the scan from corner to corner.
+    """
     rows, columns = frame.shape
-    step = to_index @ frame.ijk_to_lps()  # columns: one pixel to the right, one row down, the first pixel
-    column_axis, row_axis = (int(np.abs(step[:3, n]).argmax()) for n in (0, 1))
-    if column_axis == row_axis or (shape_ijk[column_axis], shape_ijk[row_axis]) != (columns, rows):
+    place = place_plane(to_index, frame.ijk_to_lps(), (rows, columns))
+    if place is None:
         return None
-    for axis, n, size in ((column_axis, 0, columns), (row_axis, 1, rows)):
-        expected = np.zeros(3)
-        expected[axis] = np.sign(step[axis, n])
-        if np.abs(step[:3, n] - expected).max() * max(size - 1, 1) > _SAME_STEP:
-            return None
-    slice_axis = 3 - column_axis - row_axis
-    flips = (bool(step[row_axis, 1] < 0), bool(step[column_axis, 0] < 0))
-    corner = np.zeros(3)
-    corner[row_axis] = rows - 1 if flips[0] else 0
-    corner[column_axis] = columns - 1 if flips[1] else 0
-    index = round(float(step[slice_axis, 2]))
-    corner[slice_axis] = index
-    if np.abs(step[:3, 2] - corner).max() > _SAME_PLACE or not 0 <= index < shape_ijk[slice_axis]:
-        return None
-    return (slice_axis, row_axis, column_axis), flips, index
+    slice_axis, row_axis, column_axis = place.axes
+    corner = [0, 0, 0]
+    corner[slice_axis] = index = place.first[slice_axis]
+    corner[row_axis] = rows - 1 if place.flips[0] else 0
+    corner[column_axis] = columns - 1 if place.flips[1] else 0
+    covers = (shape_ijk[row_axis], shape_ijk[column_axis]) == (rows, columns) and place.first == tuple(corner)
+    return (place.axes, place.flips, index) if covers and 0 <= index < shape_ijk[slice_axis] else None
 
 
 def _check_complete(found: dict[int, list[SourceFrame]], count: int) -> None:
@@ -186,8 +185,8 @@ def _against_normal(slices: Sequence[SourceFrame]) -> bool:
     return float((slices[-1].position - slices[0].position) @ normal) < 0
 
 
-def used_slices(placed: Iterable[tuple[np.ndarray, tuple[int, int, int]]]) -> Iterator[int]:
-    """The slices in which any of the masks has a voxel, in order."""
+def used_slices(placed: Iterable[Placed]) -> Iterator[int]:
+    """The slices in which any of the parts has a voxel that is not zero, in order."""
     used: set[int] = set()
     for mask, low in placed:
         used.update(int(index) + low[0] for index in np.flatnonzero(mask.any(axis=(1, 2))))

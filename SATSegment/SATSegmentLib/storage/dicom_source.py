@@ -1,15 +1,17 @@
-"""From a DICOM path to the images that a result refers to."""
+"""From a DICOM path, or the files themselves, to the images that a result refers to."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 import pydicom
 from pydicom.dataset import Dataset
 
 from SATSegmentLib.errors import GeometryError
 from SATSegmentLib.grid.grid import Grid
-from SATSegmentLib.scans.dicom.frames import Frame
+from SATSegmentLib.scans.dicom.frames import Frame, frames_of
+from SATSegmentLib.scans.dicom.headers import read_header
 from SATSegmentLib.scans.dicom.read import choose
 from SATSegmentLib.scans.read import checked_path
 from SATSegmentLib.storage.dicom_series import SourceFrame, SourceSeries, match_series
@@ -37,9 +39,17 @@ def source_series(
         The images do not show the scan's voxels.
     """
     _, chosen, _ = choose(checked_path(path), series, volume)
+    return _matched(chosen.frames, grid)
+
+
+def source_files(paths: Sequence[str | os.PathLike[str]], grid: Grid) -> SourceSeries:
+    """The images of a scan whose files are known; parameters and errors as `source_series`."""
+    return _matched([frame for path in paths for frame in frames_of(read_header(checked_path(path)))], grid)
+
+
+def _matched(frames: Sequence[Frame], grid: Grid) -> SourceSeries:
     headers: dict[str, Dataset] = {}
-    frames = [_source(frame, headers) for frame in chosen.frames]
-    return match_series(frames, grid.shape_kji, grid.ijk_to_ras)
+    return match_series([_source(frame, headers) for frame in frames], grid.shape_kji, grid.ijk_to_ras)
 
 
 def _source(frame: Frame, headers: dict[str, Dataset]) -> SourceFrame:

@@ -22,7 +22,7 @@ from SATSegmentLib.segments.tg263 import tg263_name
 from SATSegmentLib.storage.contours import outlines
 from SATSegmentLib.storage.dicom_codes import code_sequence, terminology_of
 from SATSegmentLib.storage.dicom_series import SourceFrame, SourceSeries
-from SATSegmentLib.storage.written import Algorithm, WrittenSegmentation
+from SATSegmentLib.storage.written import NO_DETAILS, Algorithm, Details, ResultDetails, WrittenSegmentation
 from SATSegmentLib.types import Prompt, SegmentResult
 
 _CONTOUR_DATA = Tag("ContourData")
@@ -39,6 +39,7 @@ def write_rtstruct(
     algorithm: Algorithm,
     *,
     style: Callable[[Prompt], SegmentStyle] = style_of,
+    details: Details = NO_DETAILS,
     overwrite: bool = False,
 ) -> WrittenSegmentation:
     """Write results as one RT Structure Set, whole or not at all.
@@ -58,6 +59,8 @@ def write_rtstruct(
         Written as how the ROIs were made.
     style : Callable[[Prompt], SegmentStyle], optional
         Colour of a prompt.
+    details : Details, optional
+        What is known of single results beside that.
     overwrite : bool, optional
         Whether an older file may be replaced.
 
@@ -78,7 +81,7 @@ def write_rtstruct(
             "None of the structures was found, so there is nothing to outline.",
             "Lower the threshold, or look at the scan.",
         )
-    structure_set = _structure_set(series, found, algorithm, style)
+    structure_set = _structure_set(series, found, algorithm, style, details)
     with atomic_path(target, overwrite=overwrite) as temporary:
         structure_set.save_as(temporary, enforce_file_format=True)
     return WrittenSegmentation(target, tuple(segment_id(r.prompt) for r in found), not_found, 1)
@@ -89,12 +92,14 @@ def _structure_set(
     found: Sequence[SegmentResult],
     algorithm: Algorithm,
     style: Callable[[Prompt], SegmentStyle],
+    details: Details,
 ) -> Dataset:
     data = _empty_set(series, algorithm)
     rois, contours, observations = [], [], []
-    names = roi_names([result.prompt for result in found])
+    names = roi_names([result.prompt for result in found], details)
     for number, (result, name) in enumerate(zip(found, names, strict=True), start=1):
-        rois.append(_roi(number, name, result, series, algorithm))
+        known = details.get(result.prompt, ResultDetails())
+        rois.append(_roi(number, name, result, series, known.algorithm or algorithm, known.edited))
         contours.append(_roi_contour(number, result, series, style(result.prompt).color))
         observations.append(_observation(number, name, result))
     data.StructureSetROISequence = DicomSequence(rois)
@@ -103,11 +108,11 @@ def _structure_set(
     return data
 
 
-def roi_names(prompts: Sequence[Prompt]) -> list[str]:
-    """ROI names, each once: TG-263's where it has one, else the prompt's own words."""
+def roi_names(prompts: Sequence[Prompt], details: Details = NO_DETAILS) -> list[str]:
+    """ROI names, each once: the user's own, TG-263's where it has one, else the prompt's words."""
     names: list[str] = []
     for prompt in prompts:
-        name = tg263_name(prompt) or prompt.text
+        name = details.get(prompt, ResultDetails()).name or tg263_name(prompt) or prompt.text
         if name in names:
             name = prompt.text
         base, n = name, 2
@@ -174,14 +179,16 @@ def _referenced(series: SourceSeries, frame_of_reference: str) -> Dataset:
     return item
 
 
-def _roi(number: int, name: str, result: SegmentResult, series: SourceSeries, algorithm: Algorithm) -> Dataset:
+def _roi(
+    number: int, name: str, result: SegmentResult, series: SourceSeries, algorithm: Algorithm, edited: bool
+) -> Dataset:
     roi = Dataset()
     roi.ROINumber = number
     roi.ReferencedFrameOfReferenceUID = series.frames[0].header.FrameOfReferenceUID
     roi.ROIName = name
     roi.ROIDescription = result.prompt.text
     roi.ROIVolume = f"{result.volume_ml:.4g}"  # cubic centimetres
-    roi.ROIGenerationAlgorithm = "AUTOMATIC"
+    roi.ROIGenerationAlgorithm = "SEMIAUTOMATIC" if edited else "AUTOMATIC"
     roi.ROIGenerationDescription = f"{algorithm.name} {algorithm.version}"[:64]
     return roi
 

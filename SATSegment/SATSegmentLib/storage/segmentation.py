@@ -11,16 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from SATSegmentLib.errors import OutputError
 from SATSegmentLib.files import atomic_path
 from SATSegmentLib.grid.affine import lps_to_ras
 from SATSegmentLib.grid.box import Box
 from SATSegmentLib.segments.layers import Layer, pack
 from SATSegmentLib.segments.style import SegmentStyle, segment_id, style_of
+from SATSegmentLib.storage.formats import format_of
 from SATSegmentLib.storage.written import WrittenSegmentation
 from SATSegmentLib.types import Image, Prompt, SegmentResult
 
-_SUFFIX = ".seg.nrrd"
 # gzip's fast levels: masks are runs of equal bytes, and level 9 takes ten times as long for a tenth less.
 _COMPRESSION_LEVEL = 2
 
@@ -58,7 +57,7 @@ def write_segmentation(
         See `atomic_path`; also for a name that does not end in .seg.nrrd.
     """
     target = Path(path).expanduser()
-    check_name(target)
+    format_of(target, "seg.nrrd")  # under another name Slicer would load it as a scan
     found = [result for result in results if result.voxels]
     not_found = tuple(result.prompt.text for result in results if result.status == "empty")
     layers = pack(found)
@@ -66,18 +65,6 @@ def write_segmentation(
         _write(temporary, _content(image, found, not_found, layers, style, algorithm))
     ids = tuple(segment_id(result.prompt) for result in found)
     return WrittenSegmentation(target, ids, not_found, len(layers))
-
-
-def check_name(target: Path) -> None:
-    """Refuse a name under which Slicer would load the file as a scan.
-
-    Raises
-    ------
-    OutputError
-        It does not end in .seg.nrrd.
-    """
-    if not target.name.lower().endswith(_SUFFIX):
-        raise OutputError(f"{target.name} does not end in {_SUFFIX}.", f"Name the file something like brain{_SUFFIX}.")
 
 
 def _content(

@@ -5,20 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING
 
 from SATSegmentLib.errors import OutputError
+from SATSegmentLib.storage.formats import Format, format_of
 from SATSegmentLib.storage.segmentation import write_segmentation
-from SATSegmentLib.storage.written import Algorithm, WrittenSegmentation
+from SATSegmentLib.storage.written import NO_DETAILS, Algorithm, Details, WrittenSegmentation
 from SATSegmentLib.types import Image, SegmentResult
 
 if TYPE_CHECKING:
     from SATSegmentLib.storage.dicom_series import SourceSeries
-
-Format = Literal["seg.nrrd", "dicomseg", "dicomseg-labelmap", "rtstruct"]
-FORMATS: tuple[Format, ...] = get_args(Format)
-_SUFFIX = {"seg.nrrd": ".seg.nrrd", "dicomseg": ".dcm", "dicomseg-labelmap": ".dcm", "rtstruct": ".dcm"}
 
 
 @dataclass(frozen=True)
@@ -38,28 +34,6 @@ class DicomSource:
     path: str | os.PathLike[str]
     series: str | int | None = None
     volume: int | None = None
-
-
-def format_of(path: str | os.PathLike[str], name: str | None = None) -> Format:
-    """The format of a file to write: the one that is named, or what its ending says (.dcm is a DICOM SEG).
-
-    Raises
-    ------
-    OutputError
-        Ending and format do not fit, or neither says which is meant.
-    """
-    file = Path(path).name
-    if name is None:
-        found: Format | None = next((one for one in FORMATS if file.lower().endswith(_SUFFIX[one])), None)
-        if found is None:
-            raise OutputError(f"{file} does not end in .seg.nrrd or .dcm.", "Name it like brain.seg.nrrd or brain.dcm.")
-        return found
-    chosen = next((one for one in FORMATS if one == name), None)
-    if chosen is None:
-        raise OutputError(f"{name!r} is not a format of results.", f"Choose one of {', '.join(FORMATS)}.")
-    if not file.lower().endswith(_SUFFIX[chosen]):
-        raise OutputError(f"{file} does not end in {_SUFFIX[chosen]}, as {chosen} files do.", "Choose another name.")
-    return chosen
 
 
 def check_source(chosen: Format, source: DicomSource | None) -> None:
@@ -91,6 +65,7 @@ def write_results(
     *,
     format_name: str | None = None,
     source: SourceSeries | None = None,
+    details: Details = NO_DETAILS,
     overwrite: bool = False,
 ) -> WrittenSegmentation:
     """Write results, whole or not at all.
@@ -109,9 +84,12 @@ def write_results(
     algorithm : Algorithm
         What made them.
     format_name : str | None, optional
-        "seg.nrrd", "dicomseg", "dicomseg-labelmap" or "rtstruct"; by default what the ending says.
+        "seg.nrrd", "dicomseg", "dicomseg-labelmap", "dicomseg-fractional" or "rtstruct"; by default what the ending
+        says.
     source : SourceSeries | None, optional
         The scan's DICOM images, which DICOM results need; from `find_source`.
+    details : Details, optional
+        What is known of single results beside that; said in DICOM results.
     overwrite : bool, optional
         Whether an older file may be replaced.
 
@@ -125,7 +103,7 @@ def write_results(
         return write_segmentation(path, image, results, algorithm=algorithm.name, overwrite=overwrite)
     if source is None:
         raise _no_source()
-    return _writer(chosen)(path, source, results, algorithm, overwrite=overwrite)
+    return _writer(chosen)(path, source, results, algorithm, details=details, overwrite=overwrite)
 
 
 def find_source(
@@ -158,10 +136,11 @@ def _writer(chosen: Format) -> Callable[..., WrittenSegmentation]:
             return write_rtstruct
         import highdicom  # noqa: F401
 
-        from SATSegmentLib.storage.dicom_seg import write_dicom_seg, write_label_map
+        from SATSegmentLib.storage.dicom_seg import write_dicom_seg, write_label_map, write_probabilities
     except ModuleNotFoundError as error:
         raise OutputError(
             f"DICOM results are written with the package {error.name}, which is not installed.",
             "pip install 'satsegment[dicom]'",
         ) from error
-    return write_label_map if chosen == "dicomseg-labelmap" else write_dicom_seg
+    kinds = {"dicomseg-labelmap": write_label_map, "dicomseg-fractional": write_probabilities}
+    return kinds.get(chosen, write_dicom_seg)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
+
+from SATSegmentLib.types import Prompt
 
 
 @dataclass(frozen=True)
@@ -45,3 +49,26 @@ class Algorithm:
     name: str
     version: str
     sha256: str = ""
+
+
+@dataclass(frozen=True)
+class ResultDetails:
+    """What is known of one result beside the run that a file is of.
+
+    Attributes
+    ----------
+    name : str
+        What the user calls the structure; empty where it keeps the name of its prompt.
+    edited : bool
+        Whether the mask was changed by hand since.
+    algorithm : Algorithm | None
+        What made it, where that is not what made the others.
+    """
+
+    name: str = ""
+    edited: bool = False
+    algorithm: Algorithm | None = None
+
+
+Details = Mapping[Prompt, ResultDetails]
+NO_DETAILS: Details = MappingProxyType({})

@@ -55,6 +55,18 @@ def test_each_dicom_result_holds_the_masks_that_slicers_file_holds(folder, tmp_p
         np.testing.assert_array_equal(rt.read(region, grid).array, expected)
 
 
+def test_probabilities_are_written_on_request_and_give_the_same_masks(folder, tmp_path):
+    import highdicom
+
+    assert segment(folder, "classic", tmp_path / "a.dcm") == 0
+    assert segment(folder, "classic", tmp_path / "p.dcm", "--format", "dicomseg-fractional") == 0
+    assert highdicom.seg.segread(tmp_path / "p.dcm").SegmentationType == "FRACTIONAL"
+    grid = Grid.of(read_scan(folder / "classic"))
+    masks, probabilities = open_masks(tmp_path / "a.dcm"), open_masks(tmp_path / "p.dcm")
+    for name in PROMPTS:
+        np.testing.assert_array_equal(probabilities.read(name, grid).array, masks.read(name, grid).array)
+
+
 def test_a_nifti_file_is_written_to_the_series_it_was_made_from(folder, tmp_path):
     assert segment(folder, "turned.nii.gz", tmp_path / "a.seg.nrrd") == 0
     assert segment(folder, "turned.nii.gz", tmp_path / "a.dcm", "--dicom-source", folder / "straight") == 0

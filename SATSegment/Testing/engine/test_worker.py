@@ -102,8 +102,9 @@ def test_the_answer_is_the_engines(worker: WorkerEngine, model: str) -> None:
 
     image = headLikeImage()
     stages = []
-    answer = ask(worker, image, HEAD, model, device="cpu", precision="float32", progress=stages.append)
-    expected = Segmenter.load(model, device="cpu", precision="float32").segment(image, HEAD)
+    options = {"device": "cpu", "precision": "float32", "keep_probabilities": True}
+    answer = ask(worker, image, HEAD, model, progress=stages.append, **options)
+    expected = Segmenter.load(model, device="cpu", precision="float32").segment(image, HEAD, keep_probabilities=True)
     assert answer.model.name == "Tiny"
     assert len(answer.model.sha256) == 64
     for ours, theirs in zip(answer.results, expected, strict=True):
@@ -112,6 +113,8 @@ def test_the_answer_is_the_engines(worker: WorkerEngine, model: str) -> None:
         assert ours.volume_ml == pytest.approx(theirs.volume_ml)
         assert ours.mean_probability == pytest.approx(theirs.mean_probability, abs=1e-6)
         np.testing.assert_array_equal(ours.mask, theirs.mask)
+        np.testing.assert_array_equal(ours.probability.levels, theirs.probability.levels)
+        assert ours.probability.offset == theirs.probability.offset
     assert any(result.voxels for result in answer.results)
     fractions = [progress.fraction for progress in stages]
     assert fractions == sorted(fractions)

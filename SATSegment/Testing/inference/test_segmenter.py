@@ -13,6 +13,7 @@ from helpers.models import identity_segmenter, queries, tiny_segmenter
 from helpers.seeded import GOLDEN
 from SATSegmentLib import Image, Prompt
 from SATSegmentLib.errors import Cancelled, DeviceError, OutOfMemory, PromptError, SATSegmentWarning, ScanError
+from SATSegmentLib.grid.box import Box
 from SATSegmentLib.inference import plan
 from SATSegmentLib.inference.cache import FeatureCache
 from SATSegmentLib.inference.checks import refuse_label_map, warn_about_modality
@@ -63,6 +64,20 @@ def test_overlapping_structures_stay_separate_masks(scan, segmenter):
 
     assert first.voxels == second.voxels > 0
     assert (first.prompt.text, second.prompt.text) == ("kidney", "left kidney")
+
+
+def test_probabilities_are_kept_on_request_and_the_masks_stay_the_same(scan, segmenter):
+    plain = segmenter.segment_queries(scan, queries(3), "ct")
+    kept = segmenter.segment_queries(scan, queries(3), "ct", keep_probabilities=True)
+    for without, result in zip(plain, kept, strict=True):
+        assert without.probability is None
+        assert np.array_equal(result.mask, without.mask)
+        assert result.cropped.box == without.cropped.box
+        levels = np.zeros(scan.array.shape, np.uint8)
+        levels[Box.at(result.probability.offset, result.probability.levels.shape)] = result.probability.levels
+        assert np.array_equal(levels >= 128, result.whole_mask(scan.array.shape))
+        assert levels[levels < 128].min() > 0  # the network was asked beyond the mask, too
+        assert levels[levels >= 128].mean() / 255 == pytest.approx(result.mean_probability, abs=1e-3)
 
 
 def test_each_orientation_gets_its_own_pass_and_is_written_in_the_result(scan, segmenter):

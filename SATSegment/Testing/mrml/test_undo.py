@@ -131,8 +131,9 @@ def test_opacity_visibility_and_references_come_back_too(scene: Any) -> None:
     parameter = slicer.vtkSegmentationConverter.GetReferenceImageGeometryParameterName()
     geometry = node.GetSegmentation().GetConversionParameter(parameter)
     undo = RunUndo(node, sequence[:1])
-    # Found nothing in another scan: the segment goes, and the node belongs to that scan.
-    writeResults(node, other, [result("brainstem", np.zeros(SHAPE, bool))])
+    # Found nothing: the segment goes; and something else makes the node belong to another scan.
+    writeResults(node, volumeNode, [result("brainstem", np.zeros(SHAPE, bool))])
+    node.SetReferenceImageGeometryParameterFromVolumeNode(other)
     undo.written()
     assert node.GetNodeReference(role) is other
     undo.undo()
