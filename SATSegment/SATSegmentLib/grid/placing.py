@@ -91,7 +91,7 @@ def _same_voxels(to_mask: np.ndarray, target: Grid, mask: VoxelArray) -> tuple[l
     for column, (axis, flip) in enumerate(zip(axes, flips, strict=True)):
         expected[axis, column] = -1 if flip else 1
         expected[axis, 3] = source[axis] - 1 if flip else 0
-    apart = np.abs((to_mask - expected) @ _corners(shape)).max()
+    apart = np.abs((to_mask - expected) @ _corners(shape.tolist())).max()
     return (axes, flips) if apart <= SAME_PLACE_VOXELS else None
 
 
