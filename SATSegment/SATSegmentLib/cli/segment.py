@@ -104,7 +104,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Segment; returns the exit code."""
     dicom_source = _dicom_source(arguments)
     _check_targets(arguments, dicom_source)
-    prompts = resolve_prompts(arguments.prompt, arguments.modality, arguments.free_text)
+    prompts = resolve_prompts(arguments.prompt, arguments.modality, arguments.free_text, arguments.model)
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_: print(f"Warning: {message}", file=sys.stderr)
         unknown = _segment(arguments, prompts, dicom_source)
@@ -128,8 +128,8 @@ def _check_targets(arguments: argparse.Namespace, dicom_source: DicomSource | No
         raise OutputError("A result would replace the scan itself.", "Choose another name.")
 
 
-def resolve_prompts(texts: Sequence[str], modality: Modality, free_text: bool) -> list[Prompt]:
-    """What the words mean, each structure once; says on standard error where that is not what was written.
+def resolve_prompts(texts: Sequence[str], modality: Modality, free_text: bool, model: str) -> list[Prompt]:
+    """What the words mean to a model, each structure once; says on standard error where that is not what was written.
 
     Raises
     ------
@@ -137,13 +137,14 @@ def resolve_prompts(texts: Sequence[str], modality: Modality, free_text: bool) -
         As `anatomy.resolver.names.prompts_for`.
     """
     from SATSegmentLib.anatomy.resolver.names import prompts_for
+    from SATSegmentLib.models.catalog import checksum_of
 
     def tell(text: str, meant: Sequence[Prompt]) -> None:
         names = ", ".join(prompt.text for prompt in meant)
         if names != text:
             print(f"{text}: {names}", file=sys.stderr)
 
-    prompts = prompts_for(texts, modality, free_text, tell)
+    prompts = prompts_for(texts, modality, free_text, tell, checksum_of(model))
     return list({prompt.text: prompt for prompt in prompts}.values())
 
 

@@ -12,6 +12,7 @@ from SATSegmentLib.anatomy.resolver.names import Structures, prompts_for
 from SATSegmentLib.errors import SATSegmentError
 from SATSegmentLib.grid.network_grid import GridRule
 from SATSegmentLib.inference.run_plan import RunPlan
+from SATSegmentLib.models.catalog import checksum_of
 from SATSegmentLib.types import (
     DEFAULT_THRESHOLD,
     Example,
@@ -171,8 +172,9 @@ class SegmentRequest:
         WordError
             The file of a word cannot be read.
         """
-        prompts = prompts_for(structures, modality)
-        return cls(image, prompts, options or RunOptions(), word_contents(prompts))
+        options = options or RunOptions()
+        prompts = prompts_for(structures, modality, model_sha256=checksum_of(options.model))
+        return cls(image, prompts, options, word_contents(prompts))
 
 
 @dataclass(frozen=True, eq=False)

@@ -169,7 +169,8 @@ class Segmenter:
             The scan cannot be segmented.
         OutOfMemory, Cancelled
         """
-        asks = self._asks(self._admit(image, prompts_for(prompts, modality)), words)
+        named = prompts_for(prompts, modality, model_sha256=self.description.network_sha256)
+        asks = self._asks(self._admit(image, named), words)
         return self._run(image, asks, progress, cancel, Output(threshold, keep_probabilities), on_plan)
 
     def unknown(self, prompts: Sequence[Prompt]) -> list[Prompt]:
@@ -186,7 +187,8 @@ class Segmenter:
         modality: Modality | None = None,
     ) -> RunPlan:
         """What `segment` would take with the features that are kept now; parameters and errors as there."""
-        asks = self._asks(self._admit(image, prompts_for(prompts, modality)), words)
+        named = prompts_for(prompts, modality, model_sha256=self.description.network_sha256)
+        asks = self._asks(self._admit(image, named), words)
         with torch.inference_mode():
             return self._plan(self._passes(image, asks, Output(threshold), None))
 

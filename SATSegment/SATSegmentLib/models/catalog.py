@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from SATSegmentLib.errors import ModelNotFound
-from SATSegmentLib.models.folder import DESCRIPTION_FILE
+from SATSegmentLib.errors import ModelNotFound, SATSegmentError
+from SATSegmentLib.models.folder import DESCRIPTION_FILE, read_description
 from SATSegmentLib.resources import resource_path
 
 MODELS_VARIABLE = "SATSEGMENT_MODELS"
@@ -120,3 +120,14 @@ def find_model(folder_or_name: str | Path) -> Path:
         f"There is no model {str(folder_or_name)!r}.",
         f"Give the folder of a converted model, or one of these names: {names}.",
     )
+
+
+def checksum_of(folder_or_name: str | Path) -> str:
+    """Of the network of a model on this machine (`ModelDescription.network_sha256`); empty where it is not here.
+
+    Words that were taught belong to one model, so who reads names asks for it before the model is loaded.
+    """
+    try:
+        return read_description(find_model(folder_or_name)).network_sha256
+    except SATSegmentError:
+        return ""

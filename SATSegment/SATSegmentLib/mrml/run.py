@@ -13,6 +13,7 @@ import numpy as np
 from SATSegmentLib.anatomy.resolver.names import prompts_for
 from SATSegmentLib.engine.api import Engine, RunListener, RunOptions, SegmentAnswer, SegmentRequest
 from SATSegmentLib.errors import SATSegmentWarning, ScanError
+from SATSegmentLib.models.catalog import checksum_of
 from SATSegmentLib.mrml.doubts import volumeDoubts
 from SATSegmentLib.mrml.modality import statedModality
 from SATSegmentLib.mrml.record import addRecord
@@ -82,7 +83,9 @@ class VolumeRun:
         """A run for names as they are typed, or prompts; without a modality that of the volume's DICOM tags."""
         if modality is None:
             modality = statedModality(volumeNode)
-        return cls(volumeNode, prompts_for(structures, modality), options or RunOptions(), segmentationNode)
+        options = options or RunOptions()
+        prompts = prompts_for(structures, modality, model_sha256=checksum_of(options.model))
+        return cls(volumeNode, prompts, options, segmentationNode)
 
     def __init__(
         self, volumeNode: Any, prompts: Sequence[Prompt], options: RunOptions, segmentationNode: Any = None

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
+from pathlib import Path
+
 import numpy as np
 import pytest
+from learning.teach.teaching import put_word
 
 from helpers.small_model import headLikeImage
 from SATSegmentLib import errors
+from SATSegmentLib.anatomy.personal.user_words import WORDS_VARIABLE
 from SATSegmentLib.anatomy.resolver.names import prompts_for
-from SATSegmentLib.engine.api import SegmentRequest
+from SATSegmentLib.cli.segment import resolve_prompts
+from SATSegmentLib.engine.api import RunOptions, SegmentRequest
 from SATSegmentLib.errors import NameQuestion, NameReason, PromptError
+from SATSegmentLib.models.catalog import checksum_of
 from SATSegmentLib.types import Prompt
 
 
@@ -79,3 +86,34 @@ def test_requests_and_segmenters_take_names() -> None:
     with pytest.raises(PromptError, match="query vectors"):  # the name was understood; this network has no words
         tiny_segmenter().segment(headLikeImage(), "lt hippocampus", modality="mri")
     assert np.isfinite(request.image.array).all()
+
+
+def test_a_word_that_was_taught_to_another_model_is_refused_at_every_door(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from helpers.models import tiny_segmenter
+
+    monkeypatch.setenv(WORDS_VARIABLE, str(tmp_path))
+    demo = checksum_of("demo")
+    segmenter = tiny_segmenter()
+    segmenter.description = dataclasses.replace(segmenter.description, network_sha256="b" * 64)
+    put_word(tmp_path, name="my implant", modality="mri", model_sha256="a" * 64)
+    assert texts("my implant", "mri") == ["my implant"]  # no model was named yet
+    assert texts("my implant", "mri", model_sha256="a" * 64) == ["my implant"]
+    doors = (
+        lambda: prompts_for("my implant", "mri", model_sha256=demo),
+        lambda: SegmentRequest.of(headLikeImage(), "my implant", RunOptions("demo"), "mri"),
+        lambda: resolve_prompts(["my implant"], "mri", False, "demo"),
+        lambda: segmenter.segment(headLikeImage(), "my implant", modality="mri"),
+    )
+    for door in doors:
+        with pytest.raises(NameQuestion, match="taught to"):
+            door()
+    put_word(tmp_path, name="my implant", modality="mri", model_sha256=demo)
+    for door in doors[:-1]:
+        door()
+
+
+def test_of_a_model_that_is_not_here_nothing_is_known() -> None:
+    assert len(checksum_of("demo")) == 64
+    assert checksum_of("no such model") == ""

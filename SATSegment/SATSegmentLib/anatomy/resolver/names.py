@@ -19,6 +19,7 @@ def prompts_for(
     modality: Modality | None = None,
     free_text: bool = False,
     on_meaning: Callable[[str, Sequence[Prompt]], None] | None = None,
+    model_sha256: str = "",
 ) -> tuple[Prompt, ...]:
     """The prompts that names stand for, in their order.
 
@@ -33,6 +34,8 @@ def prompts_for(
         Whether unknown names become untrained prompts instead of an error.
     on_meaning : callable, optional
         Called with each name and the prompts it stands for.
+    model_sha256 : str
+        The model that will run, as `anatomy.resolve` takes it: a word that was taught to another one is refused.
 
     Returns
     -------
@@ -57,17 +60,17 @@ def prompts_for(
         if modality not in MODALITIES:
             raise PromptError(f"SAT does not support the modality {modality!r}.", f"Use {', '.join(MODALITIES)}.")
         for name in (part.strip() for part in one.split(";")):
-            meant = _meaning(name, modality, free_text)
+            meant = _meaning(name, modality, free_text, model_sha256)
             if on_meaning is not None:
                 on_meaning(name, meant)
             found += meant
     return tuple(found)
 
 
-def _meaning(name: str, modality: Modality, free_text: bool) -> tuple[Prompt, ...]:
+def _meaning(name: str, modality: Modality, free_text: bool, model_sha256: str) -> tuple[Prompt, ...]:
     if not name:
         raise PromptError("A structure's name is empty.", "Name a structure, or remove the empty name.")
-    match resolve(name, modality):
+    match resolve(name, modality, model_sha256):
         case Resolved(prompt=prompt):
             return (prompt,)
         case Composite(prompts=prompts):
