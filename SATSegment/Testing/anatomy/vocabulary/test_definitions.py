@@ -36,7 +36,31 @@ def test_a_definition_names_its_side():
 def test_what_data_sets_differ_in_is_said():
     assert "cyst" in definition_of("left kidney").scope
     assert "midbrain" in definition_of("brainstem").text
-    assert definition_of("left clavicle").scope == NOT_DOCUMENTED
+    assert "caudate lobe" in definition_of("left lobe of liver").scope
+    assert "subcallosal" in definition_of("frontal lobe").scope
+    assert "edema" in definition_of("myocardium").scope
+
+
+def test_every_label_says_what_it_holds_or_leaves_out_and_from_where():
+    unsaid = [label for label in LABELS if definition_of(label).scope == NOT_DOCUMENTED]
+    unsourced = [label for label in LABELS if not definition_of(label).scope_source]
+    assert unsaid == []
+    assert unsourced == []
+
+
+@pytest.mark.parametrize(
+    ("whole", "parts"),
+    [
+        ("left lobe of liver", ("segment II ", "segment III ", "segment IV ")),
+        ("right lobe of liver", ("segment V ", "segment VI ", "segment VII ", "segment VIII ")),
+    ],
+)
+def test_a_lobe_of_the_liver_is_said_to_be_the_same_segments_as_its_composite(whole, parts):
+    """What a definition says of Couinaud's numbers, and what the segments' own definitions say."""
+    side = whole.split()[0]
+    own = [definition_of(label).text for label in LABELS if "segment of liver" in label and label.startswith(side)]
+    assert len(own) == len(parts)
+    assert all(any(f"Couinaud {part}" in text for text in own) for part in parts)
 
 
 def test_the_table_holds_known_bases_only():
