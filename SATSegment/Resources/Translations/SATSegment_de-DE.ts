@@ -80,6 +80,10 @@
         <translation>Tabelle behalten: als Tabelle in der Szene oder als CSV-Datei.</translation>
     </message>
     <message>
+        <source>Language of the structures' names</source>
+        <translation>Sprache der Namen von Strukturen</translation>
+    </message>
+    <message>
         <source>Log</source>
         <translation>Protokoll</translation>
     </message>
@@ -106,6 +110,10 @@
     <message>
         <source>Model:</source>
         <translation>Modell:</translation>
+    </message>
+    <message>
+        <source>Names in:</source>
+        <translation>Namen auf:</translation>
     </message>
     <message>
         <source>New segmentation</source>
@@ -182,6 +190,10 @@
     <message>
         <source>Show the segmentation in 3D</source>
         <translation>Segmentierung in 3D zeigen</translation>
+    </message>
+    <message>
+        <source>Structures are shown with their names in this language beside the trained ones. All languages are understood, whatever is chosen here.</source>
+        <translation>Strukturen werden neben dem trainierten Namen auch mit ihrem Namen in dieser Sprache gezeigt. Verstanden werden alle Sprachen, was auch immer hier gewählt ist.</translation>
     </message>
     <message>
         <source>Take back the last step. (Ctrl+Z)</source>
@@ -297,6 +309,10 @@
     <message>
         <source>Apple GPU</source>
         <translation>Apple-GPU</translation>
+    </message>
+    <message>
+        <source>As Slicer</source>
+        <translation>Wie Slicer</translation>
     </message>
     <message>
         <source>As a CSV file…</source>
@@ -505,6 +521,10 @@
     <message>
         <source>My sets</source>
         <translation>Meine Listen</translation>
+    </message>
+    <message>
+        <source>Name</source>
+        <translation>Name</translation>
     </message>
     <message>
         <source>Name of the new word</source>
@@ -829,6 +849,10 @@
     <message>
         <source>Volume in millilitres.</source>
         <translation>Volumen in Millilitern.</translation>
+    </message>
+    <message>
+        <source>What the structure is called in the language chosen in Settings.</source>
+        <translation>Wie die Struktur in der Sprache heißt, die in den Einstellungen gewählt ist.</translation>
     </message>
     <message>
         <source>Whether the structure was found, and whether the scan's edge cuts it.</source>

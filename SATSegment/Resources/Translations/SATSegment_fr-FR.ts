@@ -80,6 +80,10 @@
         <translation>Conserver le tableau : dans la scène ou en fichier CSV.</translation>
     </message>
     <message>
+        <source>Language of the structures' names</source>
+        <translation>Langue des noms de structures</translation>
+    </message>
+    <message>
         <source>Log</source>
         <translation>Journal</translation>
     </message>
@@ -106,6 +110,10 @@
     <message>
         <source>Model:</source>
         <translation>Modèle :</translation>
+    </message>
+    <message>
+        <source>Names in:</source>
+        <translation>Noms en :</translation>
     </message>
     <message>
         <source>New segmentation</source>
@@ -182,6 +190,10 @@
     <message>
         <source>Show the segmentation in 3D</source>
         <translation>Afficher la segmentation en 3D</translation>
+    </message>
+    <message>
+        <source>Structures are shown with their names in this language beside the trained ones. All languages are understood, whatever is chosen here.</source>
+        <translation>Les structures sont affichées avec leur nom dans cette langue à côté du nom entraîné. Toutes les langues sont comprises, quel que soit ce choix.</translation>
     </message>
     <message>
         <source>Take back the last step. (Ctrl+Z)</source>
@@ -297,6 +309,10 @@
     <message>
         <source>Apple GPU</source>
         <translation>GPU Apple</translation>
+    </message>
+    <message>
+        <source>As Slicer</source>
+        <translation>Comme Slicer</translation>
     </message>
     <message>
         <source>As a CSV file…</source>
@@ -505,6 +521,10 @@
     <message>
         <source>My sets</source>
         <translation>Mes listes</translation>
+    </message>
+    <message>
+        <source>Name</source>
+        <translation>Nom</translation>
     </message>
     <message>
         <source>Name of the new word</source>
@@ -829,6 +849,10 @@
     <message>
         <source>Volume in millilitres.</source>
         <translation>Volume en millilitres.</translation>
+    </message>
+    <message>
+        <source>What the structure is called in the language chosen in Settings.</source>
+        <translation>Le nom de la structure dans la langue choisie dans les paramètres.</translation>
     </message>
     <message>
         <source>Whether the structure was found, and whether the scan's edge cuts it.</source>

@@ -80,6 +80,10 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>Language of the structures' names</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Log</source>
         <translation type="unfinished"></translation>
     </message>
@@ -105,6 +109,10 @@
     </message>
     <message>
         <source>Model:</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Names in:</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -181,6 +189,10 @@
     </message>
     <message>
         <source>Show the segmentation in 3D</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Structures are shown with their names in this language beside the trained ones. All languages are understood, whatever is chosen here.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -296,6 +308,10 @@
     </message>
     <message>
         <source>Apple GPU</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>As Slicer</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -504,6 +520,10 @@
     </message>
     <message>
         <source>My sets</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Name</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -828,6 +848,10 @@
     </message>
     <message>
         <source>Volume in millilitres.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>What the structure is called in the language chosen in Settings.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>

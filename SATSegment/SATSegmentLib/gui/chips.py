@@ -9,10 +9,9 @@ import ctk
 import qt
 from slicer.i18n import tr as _
 
-from SATSegmentLib.anatomy.languages.display import local_name
 from SATSegmentLib.gui.chip_model import Chip
 from SATSegmentLib.gui.icons import icon
-from SATSegmentLib.gui.language import userLanguage
+from SATSegmentLib.gui.language import languageChanged, localName, withLocalName
 from SATSegmentLib.gui.model_labels import ANY_LABEL, ModelLabels
 from SATSegmentLib.gui.signal import Connections, Signal
 from SATSegmentLib.types import MODALITY_TITLES, Modality, Prompt
@@ -44,6 +43,7 @@ class ChipBox:
         self.widget.setLayout(self._layout)
         self._chips: list[ChipWidget] = []
         self.widget.hide()
+        languageChanged.connect(self._onLanguage)
 
     @property
     def chips(self) -> tuple[Chip, ...]:
@@ -116,6 +116,7 @@ class ChipBox:
 
     def release(self) -> None:
         """Let go of everything, so that the panel can be made anew."""
+        languageChanged.disconnect(self._onLanguage)
         for widget in list(self._chips):
             self._remove(widget)
         self.changed.disconnectAll()
@@ -142,6 +143,10 @@ class ChipBox:
         self._layout.removeWidget(widget.frame)
         widget.release()
         self.widget.setVisible(bool(self._chips))
+
+    def _onLanguage(self) -> None:
+        for widget in self._chips:
+            widget.setChip(widget.chip, self.modality, self.labels)
 
     def _onEdited(self, widget: ChipWidget, chip: Chip) -> None:
         """A chip that becomes what others already are takes them over."""
@@ -246,7 +251,7 @@ class ChipWidget:
     def _showMembers(self) -> None:
         self.menu.clear()
         for prompt in self.chip.prompts:
-            action = self.menu.addAction(prompt.text)
+            action = self.menu.addAction(withLocalName(prompt.text))
             action.setCheckable(True)
             action.setChecked(True)
             action.setData(prompt.text)
@@ -258,10 +263,13 @@ class ChipWidget:
 
     @staticmethod
     def _text(chip: Chip, possible: int, why: str) -> str:
-        name = chip.name if len(chip.name) <= _LONGEST_NAME else f"{chip.name[: _LONGEST_NAME - 1]}…"
+        name = _shortened(chip.name)
         if len(chip.prompts) > 1 and (chip.side is None or 0 < possible < len(chip.prompts)):
             count = str(possible) if possible == len(chip.prompts) else f"{possible}/{len(chip.prompts)}"
             name = f"{name} ▸ {count}"
+        local = "" if chip.isFreeText or chip.isTaught else localName(chip.name)
+        if local and local != chip.name:
+            name = f"{name} · {_shortened(local)}"
         return f"{name} · {why}" if why else name
 
     @staticmethod
@@ -269,8 +277,7 @@ class ChipWidget:
         lines = []
         for prompt in chip.prompts:
             why = _only(chip) if prompt.modality != modality else labels.reason((prompt,))
-            local = local_name(prompt.text, userLanguage()) if prompt.trained else ""
-            name = f"{prompt.text} · {local}" if local else prompt.text
+            name = withLocalName(prompt.text) if prompt.trained else prompt.text
             lines.append(f"{name} ({why})" if why else name)
         if chip.isFreeText:
             lines.append(_("Free text: SAT was not trained on this. Check the result carefully."))
@@ -289,6 +296,10 @@ class ChipWidget:
         if len(chip.prompts) > 1 and chip.side is None:
             return _("{name}, {count} structures").format(name=chip.name, count=possible)
         return chip.name
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
 
 
 def _only(chip: Chip) -> str:

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field, replace
 from slicer.i18n import tr as _
 
 from SATSegmentLib import anatomy
-from SATSegmentLib.anatomy.languages.display import local_name
 from SATSegmentLib.anatomy.personal.user_words import is_taught
 from SATSegmentLib.anatomy.vocabulary.definitions import definition_of
-from SATSegmentLib.gui.language import userLanguage
+from SATSegmentLib.gui.language import localName, userLanguage
 from SATSegmentLib.gui.model_labels import ANY_LABEL, ModelLabels
 from SATSegmentLib.types import MODALITY_TITLES, Modality, Prompt
 
@@ -65,6 +64,11 @@ class Row:
     @property
     def enabled(self) -> bool:
         return bool(self.prompts)
+
+    @property
+    def caption(self) -> str:
+        """The name with the user's own beside it, for a button."""
+        return f"{self.name} · {self.local}" if self.local else self.name
 
     def evidence(self) -> str:
         """The right-hand side: "CT ●●● 5,230 scans  finding", or the reason."""
@@ -176,7 +180,7 @@ def rowOfPrompt(prompt: Prompt) -> Row:
             badge = _("{modality} taught").format(modality=MODALITY_TITLES[prompt.modality])
         return Row(prompt.text, prompt.text, (), badge, prompts=(prompt,))
     badge, dots = MODALITY_TITLES[prompt.modality], _dots(label.grade)
-    local = local_name(label.text, userLanguage())
+    local = localName(label.text)
     return Row(label.text, label.text, (), badge, dots, label.scans, label.is_finding, (prompt,), local=local)
 
 
@@ -194,7 +198,7 @@ def rowOfSuggestion(hit: anatomy.Suggestion, modality: Modality) -> Row:
         finding=hit.finding,
         prompts=hit.prompts,
         leftOut=hit.left_out,
-        local=local_name(hit.name, userLanguage()),
+        local=localName(hit.name),
     )
 
 

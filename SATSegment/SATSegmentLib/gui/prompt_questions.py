@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from slicer.i18n import tr as _
 
 from SATSegmentLib import anatomy
+from SATSegmentLib.gui.language import withLocalName
 from SATSegmentLib.gui.model_labels import ANY_LABEL, ModelLabels
 from SATSegmentLib.gui.popup_rows import Row, inModel, rowOfSuggestion
 from SATSegmentLib.types import Modality, Prompt
@@ -45,7 +46,7 @@ def questionOf(text: str, answer: anatomy.Resolution, modality: Modality, labels
         return _unknown(text, answer, modality, labels)
     prompts = answer.prompts if isinstance(answer, anatomy.Composite) else (answer.prompt,)
     name = answer.name if isinstance(answer, anatomy.Composite) else answer.prompt.text
-    return Question(_("“{text}”: did you mean").format(text=text), ((name, ""),), ((name, prompts),))
+    return Question(_("“{text}”: did you mean").format(text=text), ((withLocalName(name), ""),), ((name, prompts),))
 
 
 def notInModel(name: str, prompts: tuple[Prompt, ...], labels: ModelLabels) -> Question:
@@ -77,7 +78,7 @@ def _didYouMean(text: str, answer: anatomy.DidYouMean, modality: Modality, label
         )
     return Question(
         _("“{text}”: did you mean").format(text=text),
-        tuple((row.name, row.evidence()) for row in rows),
+        tuple((row.caption, row.evidence()) for row in rows),
         tuple((row.name, row.prompts) for row in rows),
     )
 
@@ -89,7 +90,7 @@ def _notSegmentable(answer: anatomy.NotSegmentable, modality: Modality, labels: 
         message = _("{refusal} What comes closest:").format(refusal=message)
     return Question(
         message,
-        tuple((prompt.text, _("trained in this modality")) for prompt in here),
+        tuple((withLocalName(prompt.text), _("trained in this modality")) for prompt in here),
         tuple((prompt.text, (prompt,)) for prompt in here),
     )
 
@@ -102,12 +103,12 @@ def _unknown(text: str, answer: anatomy.Unknown, modality: Modality, labels: Mod
             _("SAT was not trained on “{text}”, and {model} takes no free text. Is it spelled right?").format(
                 text=text, model=labels.title
             ),
-            tuple((row.name, row.evidence()) for row in rows),
+            tuple((row.caption, row.evidence()) for row in rows),
             tuple((row.name, row.prompts) for row in rows),
         )
     asFreeText = (_("Try it as free text"), _("The result is marked as untrained; check it carefully."))
     return Question(
         _("SAT was not trained on “{text}”. Is it spelled right?").format(text=text),
-        (*((row.name, row.evidence()) for row in rows), asFreeText),
+        (*((row.caption, row.evidence()) for row in rows), asFreeText),
         (*((row.name, row.prompts) for row in rows), (free.text, (free,))),
     )

@@ -12,11 +12,12 @@ from slicer.i18n import tr as _
 
 from SATSegmentLib.anatomy.personal.user_words import is_taught
 from SATSegmentLib.gui.icons import icon
+from SATSegmentLib.gui.language import languageChanged, localName, withLocalName
 from SATSegmentLib.gui.results_model import ResultRow, decimals
 from SATSegmentLib.gui.signal import Connections, Signal
 from SATSegmentLib.mrml.segmentations import jumpToSegment
 
-_NAME, _STATUS, _VOLUME, _PROBABILITY, _SECONDS = range(5)
+_NAME, _STATUS, _VOLUME, _PROBABILITY, _SECONDS, _LOCAL = range(6)
 _STEPS = 100
 _MOST_ROWS_SHOWN = 8
 _THRESHOLD_TIP = _("A voxel belongs to the structure where its probability exceeds this. Lower makes it larger.")
@@ -60,6 +61,7 @@ class ResultsTable:
         for number, row in enumerate(self.rows):
             self._fill(number, row)
         self.table.blockSignals(False)
+        self.table.setColumnHidden(_LOCAL, not any(self.table.item(n, _LOCAL).text() for n in range(len(self.rows))))
         self._fit()
         same = [n for n, row in enumerate(self.rows) if chosen is not None and row.prompt == chosen.prompt]
         self.table.setCurrentCell(same[0] if same else -1, _NAME)
@@ -78,6 +80,7 @@ class ResultsTable:
     def release(self) -> None:
         """Let go of all connections."""
         self._connections.release()
+        languageChanged.disconnect(self._onLanguage)
         for signal in (self.editAsked, self.teachAsked, self.removeAsked, self.thresholdAsked, self.renameAsked):
             signal.disconnectAll()
         self._segmentationNode = None
@@ -90,8 +93,8 @@ class ResultsTable:
         column = qt.QVBoxLayout(self.widget)
         column.setContentsMargins(0, 0, 0, 0)
         self.table = qt.QTableWidget(self.widget)
-        self.table.setColumnCount(5)
-        self.table.setHorizontalHeaderLabels([_("Structure"), _("Result"), _("mL"), _("Mean p"), _("s")])
+        self.table.setColumnCount(6)
+        self.table.setHorizontalHeaderLabels([_("Structure"), _("Result"), _("mL"), _("Mean p"), _("s"), _("Name")])
         for number, tip in enumerate(
             (
                 _("Enter shows where it is, F2 renames the segment, Del removes it."),
@@ -99,6 +102,7 @@ class ResultsTable:
                 _("Volume in millilitres."),
                 _("Mean of the network's probability over the structure's voxels. This is not a measure of accuracy."),
                 _("Seconds spent on this structure alone."),
+                _("What the structure is called in the language chosen in Settings."),
             )
         ):
             self.table.horizontalHeaderItem(number).setToolTip(tip)
@@ -113,7 +117,11 @@ class ResultsTable:
         self.table.tabKeyNavigation = False
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
-        header.setSectionResizeMode(_NAME, qt.QHeaderView.Stretch)
+        for columnNumber in (_NAME, _LOCAL):
+            header.setSectionResizeMode(columnNumber, qt.QHeaderView.Stretch)
+        # Beside the structure, whatever its number.
+        header.moveSection(_LOCAL, _STATUS)
+        languageChanged.connect(self._onLanguage)
         column.addWidget(self.table)
         column.addLayout(self._buildActions())
         self.noteLabel = qt.QLabel(self.widget)
@@ -173,6 +181,7 @@ class ResultsTable:
             decimals(row.volumeMl, 1) if found else "",
             decimals(row.meanProbability, 2) if found else "",
             decimals(row.seconds, 1) if row.status != "unknown" else "",
+            localName(row.prompt.text) if row.prompt.trained else "",
         ]
         segment = self._segment(row)
         if segment is not None:
@@ -183,7 +192,7 @@ class ResultsTable:
             flags = qt.Qt.ItemIsSelectable | qt.Qt.ItemIsEnabled
             item.setFlags(flags | qt.Qt.ItemIsEditable if editable else flags)
             item.setToolTip(self._tip(row))
-            if columnNumber >= _VOLUME:
+            if _VOLUME <= columnNumber <= _SECONDS:
                 item.setTextAlignment(qt.Qt.AlignRight | qt.Qt.AlignVCenter)
             self.table.setItem(number, columnNumber, item)
         if segment is not None:
@@ -195,8 +204,9 @@ class ResultsTable:
                 "{model} was not trained on {structure}. Choose another model in Settings and segment again, or remove "
                 "the structure."
             ).format(model=row.model or _("The model"), structure=row.prompt.text)
+        name = withLocalName(row.prompt.text) if row.prompt.trained else row.prompt.text
         text = _("{structure}: {status}. Highest probability {highest}. {model}, {device}, {precision}.").format(
-            structure=row.prompt.text,
+            structure=name,
             status=row.statusText,
             highest=decimals(row.maxProbability, 2) or _("not kept"),
             model=row.model,
@@ -256,6 +266,9 @@ class ResultsTable:
         visible = row is None or display is None or display.GetSegmentVisibility(row.segmentId)
         self.showButton.text = _("Hide") if visible else _("Show")
         self.showButton.setIcon(icon("hide" if visible else "show", self.showButton))
+
+    def _onLanguage(self) -> None:
+        self.show(self.rows, self._segmentationNode)
 
     def _onClicked(self, number: int, column: int) -> None:
         row = self.rows[number]

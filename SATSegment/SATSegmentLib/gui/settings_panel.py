@@ -11,8 +11,9 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from SATSegmentLib.anatomy.languages.display import TITLES
 from SATSegmentLib.engine.api import RunOptions
-from SATSegmentLib.errors import SATSegmentError
+from SATSegmentLib.gui.language import chooseLanguage, chosenLanguage
 from SATSegmentLib.gui.signal import Connections, Signal
 from SATSegmentLib.types import FeatureStorage
 
@@ -31,7 +32,7 @@ def _devices() -> list[tuple[str, str]]:
 
 
 class SettingsPanel:
-    """Model, device, precision, memory for features, folder of the weights.
+    """Model, device, precision, memory for features, folder of the weights, language of the names.
 
     Signals
     -------
@@ -89,12 +90,9 @@ class SettingsPanel:
     @property
     def modelSha256(self) -> str:
         """Of the checkpoint that the chosen model was made from; empty where that cannot be told."""
-        from SATSegmentLib.models.folder import read_description
+        from SATSegmentLib.models.catalog import checksum_of
 
-        try:
-            return read_description(Path(self.modelFolder)).network_sha256
-        except SATSegmentError:
-            return ""
+        return checksum_of(self.modelFolder)
 
     @property
     def device(self) -> str:
@@ -150,6 +148,10 @@ class SettingsPanel:
         self._choose(ui.deviceComboBox, _read("device", "auto"))
         self._choose(ui.precisionComboBox, _read("precision", "auto"))
         self._choose(ui.featureStorageComboBox, _read("featureStorage", "native"))
+        ui.languageComboBox.addItem(_("As Slicer"), "")
+        for language, title in TITLES.items():
+            ui.languageComboBox.addItem(title, language)
+        self._choose(ui.languageComboBox, chosenLanguage())
         ui.cacheSpinBox.setValue(float(_read("cacheGB", _DEFAULT_CACHE_GB)))
         if not self._siteFolder:
             folder = _read("modelsFolder", "")
@@ -166,6 +168,7 @@ class SettingsPanel:
         connect(ui.deviceComboBox, "currentIndexChanged(int)", self._onDevice)
         connect(ui.precisionComboBox, "currentIndexChanged(int)", self._onPrecision)
         connect(ui.featureStorageComboBox, "currentIndexChanged(int)", self._onFeatureStorage)
+        connect(ui.languageComboBox, "currentIndexChanged(int)", self._onLanguage)
         connect(ui.cacheSpinBox, "valueChanged(double)", self._onCache)
         connect(ui.weightsFolderEdit, "currentPathChanged(QString)", self._onFolder)
 
@@ -187,6 +190,9 @@ class SettingsPanel:
 
     def _onFeatureStorage(self, index: int) -> None:
         _write("featureStorage", self.featureStorage)
+
+    def _onLanguage(self, index: int) -> None:
+        chooseLanguage(str(self._ui.languageComboBox.currentData or ""))
 
     def _onCache(self, value: float) -> None:
         _write("cacheGB", value)

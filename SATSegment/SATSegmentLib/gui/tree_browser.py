@@ -10,6 +10,7 @@ import qt
 from slicer.i18n import tr as _
 
 from SATSegmentLib import anatomy
+from SATSegmentLib.gui.language import languageChanged, userLanguage, withLocalName
 from SATSegmentLib.gui.model_labels import ANY_LABEL, ModelLabels
 from SATSegmentLib.gui.popup_rows import rowOfPrompt
 from SATSegmentLib.gui.signal import Connections, Signal
@@ -59,6 +60,7 @@ class TreeBrowser:
         column.addWidget(self.tree)
         self._connections.connect(self.searchBox, "textChanged(QString)", self._onSearch)
         self._connections.connect(self.tree, "itemChanged(QTreeWidgetItem*,int)", self._onItemChanged)
+        languageChanged.connect(self._refill)
 
     def open(self, prompts: Iterable[Prompt]) -> None:
         """Show the window, with these prompts checked and the focus in the search line."""
@@ -76,11 +78,8 @@ class TreeBrowser:
 
     def setLabels(self, labels: ModelLabels) -> None:
         """What the chosen model does not know is grey."""
-        checked = self._checked
         self._labels = labels
-        if self._items:
-            self._fill()
-            self.setChecked(label.prompt() for label in map(self._label, checked) if label is not None)
+        self._refill()
 
     def setChecked(self, prompts: Iterable[Prompt]) -> None:
         """Check these and nothing else; `toggled` is not emitted."""
@@ -99,12 +98,20 @@ class TreeBrowser:
     def release(self) -> None:
         """Let go of everything, so that the panel can be made anew."""
         self._connections.release()
+        languageChanged.disconnect(self._refill)
         self.toggled.disconnectAll()
         self._items, self._groups = {}, []
         self.dialog.hide()
         self.dialog.deleteLater()
 
     # --- filling
+
+    def _refill(self) -> None:
+        """Show the tree anew, with what is checked still checked."""
+        checked = self._checked
+        if self._items:
+            self._fill()
+            self.setChecked(label.prompt() for label in map(self._label, checked) if label is not None)
 
     def _fill(self) -> None:
         self.tree.blockSignals(True)
@@ -119,7 +126,7 @@ class TreeBrowser:
     def _add(self, branch: Branch, parent: Any) -> None:
         item = qt.QTreeWidgetItem()
         parent.addChild(item)
-        item.setText(0, branch.name)
+        item.setText(0, withLocalName(branch.name) if branch.text else branch.name)
         item.setToolTip(0, branch.about)
         if branch.text:
             self._items[branch.text] = item
@@ -208,7 +215,7 @@ class TreeBrowser:
             self.tree.collapseAll()
 
     def _hits(self, text: str) -> Iterator[str]:
-        for hit in anatomy.search(text, self._modality, _HITS):
+        for hit in anatomy.search(text, self._modality, _HITS, language=userLanguage()):
             yield hit.name
             yield from (prompt.text for prompt in hit.prompts)
 

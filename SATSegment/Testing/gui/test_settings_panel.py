@@ -12,7 +12,9 @@ from gui.panel_rig import PanelInRig
 from rig.hands import settle
 
 from helpers.small_model import makeModel
+from SATSegmentLib.anatomy.languages.display import TITLES
 from SATSegmentLib.gui import settings_panel
+from SATSegmentLib.gui.language import SETTING, userLanguage
 
 
 @pytest.fixture(autouse=True)
@@ -79,3 +81,25 @@ def test_models_that_are_not_installed_are_shown_as_such(scene: Any, tmp_path: P
     assert "not installed" in texts["sat-nano"]
     assert "not installed" in texts["sat-pro"]
     rig.cleanup()
+
+
+def test_the_language_of_names_is_slicers_until_another_is_chosen_and_then_kept(scene: Any) -> None:
+    qt.QSettings().setValue("language", "de_DE")
+    userLanguage.cache_clear()
+    rig = open_panel()
+    combo = rig.ui.languageComboBox
+    assert (combo.currentIndex, combo.currentData, userLanguage()) == (0, "", "de")
+    titles = [combo.itemText(number) for number in range(combo.count)]
+    assert titles[1:] == list(TITLES.values())
+    combo.setCurrentIndex(combo.findData("fr"))
+    assert userLanguage() == "fr"
+    rig.cleanup()
+    userLanguage.cache_clear()
+    rig = open_panel()
+    assert (rig.ui.languageComboBox.currentData, userLanguage()) == ("fr", "fr")
+    rig.ui.languageComboBox.setCurrentIndex(0)
+    assert userLanguage() == "de"
+    rig.cleanup()
+    qt.QSettings().remove("language")
+    qt.QSettings().remove(SETTING)
+    userLanguage.cache_clear()
