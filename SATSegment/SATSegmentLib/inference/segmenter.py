@@ -150,8 +150,7 @@ class Segmenter:
         threshold : float, optional
             A voxel belongs to a structure where its probability exceeds this.
         on_plan : PlanCallback | None, optional
-            Called with what the run will take before it starts, and again if memory runs out and it goes on with
-            less. Each such step is a `SATSegmentWarning`, too.
+            Called with what the run will take before it starts, and after each step to less (a `SATSegmentWarning`).
         modality : Modality | None, optional
             Of the scan; needed where `prompts` has names.
         words : Sequence[bytes] | None, optional
@@ -161,16 +160,13 @@ class Segmenter:
 
         Raises
         ------
-        NameQuestion
-            A name can mean several things, or nothing that can be segmented; it has the candidates.
-        PromptError
-            None, empty, given twice, or unknown to the model.
+        NameQuestion, PromptError
+            A name can mean several things or nothing; prompts are none, empty, given twice, or unknown to the model.
         ScanError, GeometryError
             The scan cannot be segmented.
         OutOfMemory, Cancelled
         """
-        named = prompts_for(prompts, modality, model_sha256=self.description.network_sha256)
-        asks = self._asks(self._admit(image, named), words)
+        asks = self._asks(self._admit(image, prompts, modality), words)
         return self._run(image, asks, progress, cancel, Output(threshold, keep_probabilities), on_plan)
 
     def unknown(self, prompts: Sequence[Prompt]) -> list[Prompt]:
@@ -187,8 +183,7 @@ class Segmenter:
         modality: Modality | None = None,
     ) -> RunPlan:
         """What `segment` would take with the features that are kept now; parameters and errors as there."""
-        named = prompts_for(prompts, modality, model_sha256=self.description.network_sha256)
-        asks = self._asks(self._admit(image, named), words)
+        asks = self._asks(self._admit(image, prompts, modality), words)
         with torch.inference_mode():
             return self._plan(self._passes(image, asks, Output(threshold), None))
 
@@ -276,8 +271,11 @@ class Segmenter:
         with torch.inference_mode():
             return self._pass(self._prepare(image, modality, orientation), [], Output(DEFAULT_THRESHOLD))
 
-    def _admit(self, image: Image, prompts: Sequence[Prompt], phantoms: bool = False) -> tuple[Prompt, ...]:
+    def _admit(
+        self, image: Image, prompts: Structures, modality: Modality | None = None, phantoms: bool = False
+    ) -> tuple[Prompt, ...]:
         """The one gate of everything that looks at a scan; see `admission.admit`."""
+        prompts = prompts_for(prompts, modality, model_sha256=self.description.network_sha256)
         has_bank = self._queries is not None and self._queries.bank is not None
         return admit(image, prompts, self.description, has_bank, phantoms=phantoms)
 
@@ -312,8 +310,8 @@ class Segmenter:
                 "Use vectors that were made with this model's own text encoder.",
             )
         names = names or [f"query {number + 1}" for number in range(len(queries))]
-        prompts = [Prompt(name, modality, orientation, trained=False) for name in names]
-        prompts = list(self._admit(image, prompts, phantoms=True))
+        asked = [Prompt(name, modality, orientation, trained=False) for name in names]
+        prompts = self._admit(image, asked, phantoms=True)
         offsets = mask_embedding_offsets or [None] * len(prompts)
         return [Query(i, *one) for i, one in enumerate(zip(prompts, queries, offsets, strict=True))]
 
