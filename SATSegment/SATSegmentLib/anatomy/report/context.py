@@ -40,6 +40,8 @@ _NO_ALTERNATIVE = frozenset(("no", "not", "without", "more", "less", "so", "othe
 _REACH_BACK = 8
 # "is therefore absent": so many words before a trigger may hold its own verb.
 _VERB_REACH = 2
+# "Old right parietal stroke": so many words may stand between.
+_ADJECTIVES = 3
 
 
 class Context(NamedTuple):
@@ -139,8 +141,22 @@ class _Sentence:
         negated = removed or "negated" in said
         uncertain = not negated and ("uncertain" in said or self._is_alternative(target))
         # "Denies a history of embolism": it was never there.
-        past = target.is_operation or ("historical" in said and (removed or not self._denies_history(target)))
+        past = (
+            target.is_operation
+            or self._is_reason(target)
+            or ("historical" in said and (removed or not self._denies_history(target)))
+        )
         return Context(negated, uncertain, removed or past, removed)
+
+    def _is_reason(self, target: Target) -> bool:
+        """Whether a finding is what an operation was done for: "nephrectomy for renal cell carcinoma"."""
+        if not target.is_finding:
+            return False
+        index = target.first - 1
+        while index >= 0 and (self.words[index] in _DETERMINERS or index in self.taken):
+            index -= 1
+        operations = [one for one in self.by_first.values() if one.is_operation and one.last < index]
+        return index > 0 and self.words[index] == "for" and any(index - one.last <= 2 for one in operations)
 
     def _denies_history(self, target: Target) -> bool:
         """Whether the words for the past are themselves denied: "no history of"."""
@@ -187,7 +203,7 @@ class _Sentence:
             said_before = any(trigger.first - _REACH_BACK <= one < trigger.first for one in self.by_first)
             return {"uncertain"} if target.is_finding and not said_before else set()
         if kind == "historical_adjacent":
-            return {"historical"} if target.is_finding and trigger.last == target.first - 1 else set()
+            return {"historical"} if target.is_finding and self._is_adjective_of(trigger, target) else set()
         if kind == "historical" and "historical" not in said:
             return {"historical"} if self._same_list(trigger, target) else set()
         if kind == "question":
@@ -235,6 +251,9 @@ class _Sentence:
             place = next((index for index, word in enumerate(between) if word in _PREPOSITIONS), None)
             return place is None or any(word in _EVIDENCE for word in between[max(0, place - 2) : place + 2])
         # The organ itself: "no left kidney", but not "no left kidney stone" and not "no stone in the left kidney".
+        of = target.first - 2 if self.words[target.first - 1] in _DETERMINERS else target.first - 1
+        if self.words[of] == "of" and any(one.is_finding and one.last == of - 1 for one in self.by_first.values()):
+            return False  # "no metastases of the liver"
         if not all(
             word in _BETWEEN_NO_AND_ORGAN or index in self.taken for index, word in enumerate(between, trigger.last + 1)
         ):
@@ -254,8 +273,10 @@ class _Sentence:
         if self._has_finding_behind(target):
             return False
         index = target.last + 1
-        while index < len(self.words) and (index in self.by_first or self.words[index] in CONJUNCTIONS):
+        while index < len(self.words) and (index in self.by_first or self._joins(index)):
             index = self.by_first[index].last + 1 if index in self.by_first else index + 1
+        if self.words[index - 1] == ",":
+            return True  # "absence of the right kidney, congenital"
         if self.words[index - 1] in CONJUNCTIONS:
             return False
         if index >= len(self.words):
@@ -263,6 +284,11 @@ class _Sentence:
         if self.words[index] in FINITE_VERBS:  # "no left kidney is seen", but "neither liver nor spleen is enlarged"
             return any(word in EXISTENTIAL for word in self.words[index + 1 : index + 4])
         return self.words[index] in _PHRASE_ENDS
+
+    def _joins(self, index: int) -> bool:
+        """Whether a list goes on with this word: "the spleen and the left kidney"."""
+        word = self.words[index]
+        return word in CONJUNCTIONS or (word in _DETERMINERS and self.words[index - 1] in CONJUNCTIONS)
 
     def _is_subject(self, trigger: Trigger, target: Target) -> bool:
         """Whether the verb of a trigger is said of the target: not of a stone in it, nor of a mass named after it."""
@@ -294,6 +320,11 @@ class _Sentence:
             return False
         following = self.by_first.get(target.last + 1)
         return following is not None and following.is_finding
+
+    def _is_adjective_of(self, trigger: Trigger, target: Target) -> bool:
+        """Whether "old" stands with a finding, perhaps with its place between: "old right parietal stroke"."""
+        between = self.words[trigger.last + 1 : target.first]
+        return len(between) <= _ADJECTIVES and all(word.isalpha() and word not in _PHRASE_ENDS for word in between)
 
     def _same_list(self, trigger: Trigger, target: Target) -> bool:
         """The past reaches up to a comma; beyond it only over findings and operations, which come in lists."""

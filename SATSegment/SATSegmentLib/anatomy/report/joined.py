@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from SATSegmentLib.anatomy.report.numbers import side_behind
 from SATSegmentLib.anatomy.report.rules import joined_findings, words
 from SATSegmentLib.anatomy.report.sentence import Phrase, SentenceWords
 from SATSegmentLib.anatomy.vocabulary.labels import find_label
@@ -33,6 +34,10 @@ def with_joined_findings(words_of: SentenceWords, modality: str, found: Sequence
             continue
         organ = _ahead(tokens, found, index) or _before(tokens, found, index)
         labels, side = _labels(rules.findings[word], organ, modality) if organ else ((), "")
+        own = side_behind(words_of.tokens, index + 1)[0]
+        if own in ("left", "right") and any(label.startswith(f"{own} ") for label in labels):
+            # "Kidneys: a cyst on the right"
+            labels, side = tuple(label for label in labels if label.startswith(f"{own} ")), own
         if labels:
             joined.append(Phrase(index, index, labels, side, (index, index), exact=False, is_finding=True))
             specific.update(labels if word in rules.specific else ())

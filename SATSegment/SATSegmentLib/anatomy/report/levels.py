@@ -5,9 +5,19 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator, Sequence, Set
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from SATSegmentLib.anatomy.report.numbers import JOINS, LONGEST_LIST, RANGES, SIDES, Counted, number_list, number_of
+from SATSegmentLib.anatomy.report.numbers import (
+    JOINS,
+    LONGEST_LIST,
+    RANGES,
+    SIDES,
+    Counted,
+    is_measure,
+    number_list,
+    number_of,
+)
 from SATSegmentLib.anatomy.report.rules import words
 from SATSegmentLib.anatomy.report.text import Token
 from SATSegmentLib.anatomy.text.counting import is_no_vertebra
@@ -23,6 +33,10 @@ _DISC_WORDS = words("disc_words")
 _DISC_CONTEXT = words("disc_context")
 BEFORE_LEVELS = _VERTEBRA_WORDS | _DISC_WORDS | frozenset(("intervertebral", *_REGION_WORDS))
 _BETWEEN_LEVELS = frozenset(("and", "the", "(", ")", "of"))
+
+
+_LEVEL_JOINS = frozenset(("-", "–", "/", "to", "through", "and", "thru", "&", ","))
+_PLACES = {level: place for place, level in enumerate(SPINE)}
 
 
 class _Levels(NamedTuple):
@@ -81,8 +95,8 @@ def read_disc_between(tokens: Sequence[Token], index: int) -> Counted | None:
     levels: list[str] = []
     for position in range(start + 2, min(start + 18, len(tokens))):
         word = tokens[position].word
-        if match := LEVEL.match(word):
-            levels.append(_level_name(match))
+        if (level := named_level(word)) is not None:
+            levels.append(level)
         elif word == "sacrum":
             levels.append("s1")
         elif not (word in _BETWEEN_LEVELS or word in BEFORE_LEVELS or word.isdigit()):
@@ -100,6 +114,7 @@ def _are_next(upper: str, lower: str) -> bool:
     return SPINE.index(lower) == SPINE.index(upper) + 1
 
 
+@lru_cache(maxsize=4096)
 def plain_level(word: str) -> str:
     """ "t.3" and "th3" as "t3"; other words as they are."""
     if word[1:2].isdigit() and word[1] != "0":
@@ -123,11 +138,11 @@ def _level_groups(tokens: Sequence[Token], index: int) -> tuple[list[_Levels], i
     position, join, after = index, "", index
     while position < len(tokens) and position - index < LONGEST_LIST:
         word = tokens[position].word
-        match = LEVEL.match(word)
-        number = number_of(word) if groups and not match else None
-        if match or (number is not None and join in ("-", "–", "/", "to", "through", "and", "thru", "&", ",")):
-            level = _level_name(match) if match else _same_region(groups[-1].levels[-1], number or 0)
-            if not level or (not match and _is_measure(tokens, position + 1)):
+        named = named_level(word)
+        number = number_of(word) if groups and named is None else None
+        if named is not None or (number is not None and join in _LEVEL_JOINS):
+            level = named if named is not None else _same_region(groups[-1].levels[-1], number or 0)
+            if not level or (named is None and is_measure(tokens, position + 1)):
                 break
             _add_level(groups, level, join)
             join, after = "", position + 1
@@ -139,11 +154,12 @@ def _level_groups(tokens: Sequence[Token], index: int) -> tuple[list[_Levels], i
     return groups, after
 
 
-def _is_measure(tokens: Sequence[Token], index: int) -> bool:
-    return index < len(tokens) and tokens[index].word in ("mm", "cm", "ml", "x", "years", "months", "%")
-
-
-def _level_name(match: re.Match[str]) -> str:
+@lru_cache(maxsize=4096)
+def named_level(word: str) -> str | None:
+    """ "t3" of "th.3"; empty where the spine does not count so far, None where the word is no level."""
+    match = LEVEL.match(word)
+    if match is None:
+        return None
     letter = {"th": "t", "d": "t"}.get(match[1], match[1])
     return f"{letter}{int(match[2])}" if 1 <= int(match[2]) <= _COUNTS[letter] else ""
 
@@ -159,8 +175,8 @@ def _same_region(previous: str, number: int) -> str:
 
 def _add_level(groups: list[_Levels], level: str, join: str) -> None:
     previous = groups[-1] if groups else _Levels((), "single")
-    if previous.levels and previous.levels[-1] in SPINE and level in SPINE:
-        first, last = SPINE.index(previous.levels[-1]), SPINE.index(level)
+    first, last = _PLACES.get(previous.levels[-1] if previous.levels else "", -1), _PLACES.get(level, -1)
+    if first >= 0 and last >= 0:
         between = (*previous.levels, *SPINE[first + 1 : last + 1])
         is_pair = last == first + 1 and join in ("/", "-", "–", "—", "‑")
         if is_pair and (len(previous.levels) == 1 or previous.kind == "discs"):

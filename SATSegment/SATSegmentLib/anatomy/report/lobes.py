@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from SATSegmentLib.anatomy.report.numbers import JOINS, LONGEST_LIST, RANGES, SIDES, Counted, number_of, side_behind
+from SATSegmentLib.anatomy.report.numbers import (
+    JOINS,
+    LONGEST_LIST,
+    RANGES,
+    SIDES,
+    Counted,
+    is_measure,
+    number_of,
+    side_behind,
+)
 from SATSegmentLib.anatomy.report.text import Token
 from SATSegmentLib.anatomy.text.counting import segments_beside
 from SATSegmentLib.anatomy.vocabulary.families import LIVER_SEGMENTS
@@ -31,6 +40,8 @@ def read_liver_segments(tokens: Sequence[Token], index: int, words: Sequence[str
     while position < len(tokens) and position - start < LONGEST_LIST:
         word = tokens[position].word
         number = _segment_number(word)
+        if number and numbers and is_measure(tokens, position + 1):
+            break
         if number:
             first = numbers[-1] + 1 if ranging and numbers and numbers[-1] < number else number
             numbers.extend(range(first, number + 1))

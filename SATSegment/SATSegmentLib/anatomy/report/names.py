@@ -150,6 +150,8 @@ class Names:
         whole = side != "both" or len(composites) == len(candidates)
         if composites and composites[0].structure.side in (side, "" if whole else side):
             members = composites[0].structure.members[self.modality]
+            if side == "both":  # "both lobes of the liver" are two of its three
+                members = tuple(m for m in members if m.startswith(("left ", "right "))) or members
             return Named(members, bool(trained), _are_findings(self.modality, members))
         bases = {_unsided(entry.structure) for entry in candidates}
         first = min(candidates, key=lambda entry: (entry.kind != "name", entry.order))

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from SATSegmentLib.anatomy.report.rules import words
 from SATSegmentLib.anatomy.report.text import Token
 
 ORDINALS = {
@@ -28,7 +29,9 @@ LONGEST_LIST = 40
 THORACIC = re.compile(r"(?:th|[td])[.\-]?0?(\d{1,2})\Z")
 _DIGITS = re.compile(r"\d{1,2}(?=st\Z|nd\Z|rd\Z|th\Z|\Z)")
 _BEFORE_SIDE = frozenset(("on", "to", "at", "(", ",", *SIDES))
-_BEHIND_SIDE = frozenset(("and", "or", "with", "is", "are", "was", "were", "side", "without", "but"))
+_BEHIND_SIDE = words("behind_side")
+# Behind a number: it is a measure and goes on with no list ("segment IVb, 5 cm").
+MEASURES = words("measures")
 
 
 class Counted(NamedTuple):
@@ -66,6 +69,8 @@ def number_list(
         if number is None and levels and word[-1].isdigit() and (level := THORACIC.match(word)):
             number = int(level[1])
         if number is not None and 1 <= number <= highest:
+            if items and is_measure(tokens, position + 1):
+                break
             first = items[-1][1] + 1 if ranging and items and items[-1][1] < number else number
             items.extend((side, n) for n in range(first, number + 1))
             ranging, after = False, position + 1
@@ -77,6 +82,11 @@ def number_list(
             break
         position += 1
     return items, after
+
+
+def is_measure(tokens: Sequence[Token], index: int) -> bool:
+    """Whether the number in front of a token is a measure, by the unit that the token is."""
+    return index < len(tokens) and tokens[index].word in MEASURES
 
 
 def _next_is_number(tokens: Sequence[Token], index: int) -> bool:

@@ -34,10 +34,11 @@ def took_all(operation: str, said: Sequence[str], labels: Sequence[str], side: s
     if operation in _PARTLY and not any(word in _IN_FULL for word in said):
         return False
     # Of "status post nephrectomy" nobody knows which kidney; and the label of both gonads outlives one of them.
-    return not any(_has_sides_unsaid(label, side, modality) for label in labels)
+    return not any(has_sides_unsaid(label, side, modality) for label in labels)
 
 
-def _has_sides_unsaid(label: str, side: str, modality: str) -> bool:
+def has_sides_unsaid(label: str, side: str, modality: str) -> bool:
+    """Whether a label is of both sides where nobody said which one: "status post nephrectomy"."""
     if label.startswith(("left ", "right ")):
         return False
     return find_label(modality, f"left {label}") is not None or (side in ("left", "right") and label == "gonad")

@@ -23,8 +23,11 @@ _STUDY_NOUNS = words("study_nouns")
 _NOT_BEFORE_CODES = words("not_before_codes")
 _NOT_BEHIND_CODES = words("not_behind_codes")
 _OPERATIONS = operations()
-# "Hip replacement on the right", "hippocampal atrophy on the right": the side is the structure's.
-_BEFORE_SIDE = words("before_side")
+# "Hip replacement on the right", "hip joint effusion on the right": so many nouns may stand before the side.
+_NOUNS_BEFORE_SIDE = 2
+_NO_NOUNS = (
+    words("prepositions") | words("finite_verbs") | words("clause_ends") | words("conjunctions") | {"with", "no"}
+)
 _AND = frozenset(("and", "&"))
 # Words between a side and what it belongs to: "left laparoscopic radical nephrectomy".
 _REACH = 4
@@ -49,9 +52,19 @@ class PhraseReader:
             if phrase is None:
                 index += 1
                 continue
-            found.append(phrase)
+            found.extend(self._in_its_organ(phrase))
             index = max(phrase.last, phrase.reach) + 1
         return found
+
+    def _in_its_organ(self, phrase: Phrase) -> Iterator[Phrase]:
+        """A finding and the organ that its own words name: "tumor of the pancreas" is both."""
+        of = next((i for i in range(phrase.first + 1, phrase.last) if self.tokens[i].word == "of"), None)
+        organ = self._named(of + 1 + (self.tokens[of + 1].word == "the")) if of and phrase.is_finding else None
+        if of is None or organ is None or not organ.labels or organ.is_finding or organ.last < phrase.last:
+            yield phrase
+            return
+        yield phrase._replace(last=of - 1, core=(phrase.core[0], of - 1))
+        yield organ
 
     def _may_start(self, index: int) -> bool:
         word = self.tokens[index].word
@@ -221,11 +234,17 @@ class PhraseReader:
         return Phrase(start, last, (), side, (start, last))
 
     def _with_side_behind(self, phrase: Phrase) -> Phrase:
-        replaced = phrase.last + 1 < len(self.tokens) and self.tokens[phrase.last + 1].word in _BEFORE_SIDE
-        side, after = side_behind(self.tokens, phrase.last + 1 + replaced)
+        side, after = side_behind(self.tokens, phrase.last + 1)
+        nouns = self.tokens[phrase.last + 1 : phrase.last + 1 + _NOUNS_BEFORE_SIDE]
+        for number, token in enumerate(nouns, 1):
+            if side or not token.word.isalpha() or token.word in _NO_NOUNS:
+                break
+            # "Iliopsoas abscess on the right": the side is the structure's, and the nouns between are not its name.
+            following = self.tokens[phrase.last + 1 + number : phrase.last + 2 + number]
+            if following and following[0].word in ("on", "("):
+                side, after = side_behind(self.tokens, phrase.last + 1 + number)[0], phrase.last + 1
         if not side:
             return phrase
-        after = phrase.last + 1 if replaced else after
         labels = on_side(self.modality, phrase.labels, side)
         exact = phrase.exact and (labels != phrase.labels or side == "both")
         return phrase._replace(last=after - 1, side=side, labels=labels, exact=exact)
@@ -248,7 +267,7 @@ class PhraseReader:
         if not side:
             side, after = side_behind(self.tokens, place + 1)
             last = after - 1 if side else place
-        said = [token.word for token in self.tokens[max(0, place - _REACH) : place]]
+        said = _since_last_joint([token.word for token in self.tokens[max(0, place - _REACH) : place]])
         organs = lobes(said, side) if word == "lobectomy" else _OPERATIONS[word]
         labels: list[str] = []
         for organ in organs:
@@ -257,6 +276,12 @@ class PhraseReader:
         planned = is_planned([token.word for token in self.tokens[max(0, index - _REACH) : place]])
         removes = not planned and took_all(word, said, named, side, self.modality)
         return Phrase(index, last, named, side, (index, last), is_operation=not planned, removes=removes)
+
+
+def _since_last_joint(said: list[str]) -> list[str]:
+    """The words that belong to what follows: of "distal pancreatectomy and" none."""
+    joints = [number for number, word in enumerate(said) if word in ("and", ",", ";", "with", "plus", "&")]
+    return said[joints[-1] + 1 :] if joints else said
 
 
 def _unsided(label: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from SATSegmentLib.anatomy.report.numbers import SIDES, Counted, number_list, side_behind
+from SATSegmentLib.anatomy.report.numbers import SIDES, Counted, is_measure, number_list, side_behind
 from SATSegmentLib.anatomy.report.rules import words
 from SATSegmentLib.anatomy.report.text import Token
 
@@ -29,7 +29,7 @@ def read_ribs(tokens: Sequence[Token], index: int) -> Counted | None:
         while start < len(tokens) and tokens[start].word in ("number", "numbers", "no", "nos", "nr", "#", ".", "("):
             start += 1
         items, after = number_list(tokens, start, side, 12, cardinals=True)
-        if not items or (after < len(tokens) and tokens[after].word in ("mm", "cm")):
+        if not items or is_measure(tokens, after):
             return None
     else:  # "left 5th through 7th ribs"
         items, after = number_list(tokens, position, side, 12, levels=True)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from SATSegmentLib.anatomy.report.joined import with_joined_findings
 from SATSegmentLib.anatomy.report.names import Named, Names
 from SATSegmentLib.anatomy.report.numbers import SIDES
+from SATSegmentLib.anatomy.report.operations import has_sides_unsaid
 from SATSegmentLib.anatomy.report.phrases import PhraseReader, on_side
 from SATSegmentLib.anatomy.report.rules import adjectives
 from SATSegmentLib.anatomy.report.rules import words as rule_words
@@ -23,14 +24,14 @@ _JOINS = frozenset(("and", "or", "&", ",", "/"))
 def find_phrases(words: SentenceWords, names: Names) -> list[Phrase]:
     """What a sentence names, in order; phrases do not overlap, and each has at least one label of the modality."""
     reader = PhraseReader(words, names)
-    found = reader.read()
+    found = _with_operated(words, reader.read(), names.modality)
     if not found:
         return []
     found = _Sharing(words, names, reader, found).with_shared_nouns()
     found = [_with_shared_side(words, names, found, index) for index in range(len(found))]
     found = _with_bare_sides(words, names, found)
     found = with_joined_findings(words, names.modality, found)
-    return [phrase for phrase in _without_general(found) if phrase.labels]
+    return _without_general([phrase for phrase in found if phrase.labels])
 
 
 class _Sharing:
@@ -180,6 +181,21 @@ def _with_bare_sides(words: SentenceWords, names: Names, found: Sequence[Phrase]
     return result
 
 
+def _with_operated(words: SentenceWords, found: Sequence[Phrase], modality: str) -> list[Phrase]:
+    """What stands right before an operation that names no organ is what was operated: "right lower lobe lobectomy"."""
+    result: list[Phrase] = []
+    for phrase in found:
+        before = result[-1] if result else None
+        if before and phrase.is_operation and not phrase.labels and before.last == phrase.first - 1 and before.labels:
+            whole = not any(has_sides_unsaid(label, before.side, modality) for label in before.labels)
+            phrase = phrase._replace(first=before.first, labels=before.labels, side=before.side, removes=whole)
+            result.pop()
+        if before and phrase.removes and phrase.labels == before.labels and words.tokens[before.last + 1].word == ":":
+            result.pop()  # "Gallbladder: s/p cholecystectomy"
+        result.append(phrase)
+    return result
+
+
 def _without_general(found: Sequence[Phrase]) -> list[Phrase]:
     """Drops what only says of which kind its neighbour is: "gluteus medius muscle", "disc protrusion at L4/5"."""
     names_disc = any(label.startswith("intervertebral disc ") for phrase in found for label in phrase.labels)
@@ -187,6 +203,15 @@ def _without_general(found: Sequence[Phrase]) -> list[Phrase]:
     for phrase in found:
         is_disc = names_disc and phrase.labels == ("intervertebral discs",)
         follows = bool(result) and result[-1].last == phrase.first - 1
+        if result and _is_part_of(result[-1], phrase):
+            result.pop()  # "glenoid fracture of the right scapula"
         if not is_disc and not (follows and phrase.labels in (("muscle",), ("bone",))):
             result.append(phrase)
     return result
+
+
+def _is_part_of(part: Phrase, phrase: Phrase) -> bool:
+    """Whether a phrase without a side only names a part of what the next one names on its side."""
+    if part.side or part.exact or part.is_finding or phrase.side not in ("left", "right") or len(part.labels) != 1:
+        return False
+    return phrase.labels == (f"{phrase.side} {part.labels[0]}",) and phrase.first - part.last <= 5

@@ -35,7 +35,8 @@ def is_right(found: set[str], wanted: str, optional: set[str]) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("name", "least"), [("hard_sentences", 170), ("hostile_sentences", 100), ("unseen_sentences", 50)]
+    ("name", "least"),
+    [("hard_sentences", 170), ("hostile_sentences", 100), ("unseen_sentences", 50), ("first_sight_sentences", 550)],
 )
 def test_labels_and_certainty_are_right_in_at_least_92_percent_of_sentences(name: str, least: int) -> None:
     with (DATA / f"{name}.tsv").open(encoding="utf-8", newline="") as stream:
@@ -165,3 +166,79 @@ def test_findings_join_what_they_are_found_in(text: str, modality: str, found: d
 )  # fmt: skip
 def test_shorthand_is_no_anatomy(text: str) -> None:
     assert labels(text) <= {"right heart atrium"}
+
+
+@pytest.mark.parametrize("unit", ["mm", "cm", "ml", "years", "months", "%", "HU", "x 3 cm"])
+@pytest.mark.parametrize(
+    ("form", "label"),
+    [
+        ("Abscess in hepatic segment 4b, 5 {}.", "left medial segment of liver"),
+        ("Fracture of left rib 4, 5 {}.", "left rib 4"),
+        ("Fracture of L3, 4 {}.", "lumbar vertebrae 3 (l3)"),
+    ],
+)
+def test_a_measure_behind_a_number_goes_on_with_no_list(form: str, label: str, unit: str) -> None:
+    assert labels(form.format(unit)) - {"liver"} == {label}
+
+
+@pytest.mark.parametrize("noun", ["abscess", "hematoma", "muscle tear", "lipoma", "muscle injury"])
+@pytest.mark.parametrize("side", ["on the left", "(left)", "on the left in 2019"])
+def test_nouns_may_stand_between_a_structure_and_its_side(noun: str, side: str) -> None:
+    assert labels(f"Iliopsoas {noun} {side}.") == {"left iliopsoas"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Right lower lobe lobectomy.", {"removed": {"right lung lower lobe"}}),
+        ("Distal pancreatectomy and splenectomy.", {"historical": {"pancreas"}, "removed": {"spleen"}}),
+        ("Total gastrectomy and partial nephrectomy.", {"removed": {"stomach"}, "historical": {"kidney"}}),
+        ("Nephrectomy on the left for RCC.", {"removed": {"left kidney"}, "historical": {"kidney tumor"}}),
+        ("Gallbladder: s/p cholecystectomy.", {"removed": {"gallbladder"}}),
+        ("Absence of the right kidney, congenital.", {"absent": {"right kidney"}}),
+        ("Absence of the spleen and the left kidney.", {"absent": {"spleen", "left kidney"}}),
+    ],
+)
+def test_what_an_operation_or_an_absence_is_of(text: str, expected: dict[str, set[str]]) -> None:
+    assert graded(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Tumor of the pancreas.", {"present": {"pancreas tumor", "pancreas"}}),
+        ("Hyperdense cyst of the right kidney.", {"present": {"right kidney cyst", "right kidney"}}),
+        ("No tumor of the pancreas.", {"absent": {"pancreas tumor"}, "present": {"pancreas"}}),
+        ("Possible tumor of the pancreas.", {"uncertain": {"pancreas tumor"}, "present": {"pancreas"}}),
+    ],
+)
+def test_a_finding_of_an_organ_is_both_and_denies_only_itself(text: str, expected: dict[str, set[str]]) -> None:
+    assert graded(text) == expected
+
+
+def test_a_finding_has_its_own_side_where_the_heading_names_both() -> None:
+    found = labels("Kidneys: 1.2 cm cyst on the right.")
+    assert "right kidney cyst" in found
+    assert "left kidney cyst" not in found
+
+
+@pytest.mark.parametrize(
+    "text", ["Mass effect on the left lateral ventricle.", "No mass effect.", "Cervical rib.", "Atrial fibrillation."]
+)
+@pytest.mark.parametrize("modality", ["ct", "mri"])
+def test_words_that_hold_a_name_and_mean_something_else_are_no_finding(text: str, modality: str) -> None:
+    assert not labels(text, modality) & {"brain tumor", "rib", "heart atrium"}
+
+
+@pytest.mark.parametrize("between", ["", "right ", "right parietal ", "small left "])
+def test_old_reaches_over_the_place_of_a_finding(between: str) -> None:
+    assert "stroke" in graded(f"Old {between}stroke.", "mri")["historical"]
+
+
+def test_both_lobes_of_the_liver_are_two_of_its_three() -> None:
+    found = labels("Cysts in both lobes of the liver.")
+    assert found == {"left lobe of liver", "right lobe of liver"}
+
+
+def test_a_part_without_a_side_gives_way_to_the_whole_on_its_side() -> None:
+    assert labels("Glenoid fracture of the right scapula.") == {"right scapula"}
