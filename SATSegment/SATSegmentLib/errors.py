@@ -139,6 +139,22 @@ class PairMismatch(CheckpointError):
     """Network and text encoder (or embedding bank) do not belong together."""
 
 
+class ReleaseQuestion(CheckpointError):
+    """A network may be one of several released ones, and only a person can tell which.
+
+    Parameters
+    ----------
+    candidates : sequence of str
+        Names of the released models it may be.
+    """
+
+    DETAILS = ("candidates",)
+
+    def __init__(self, message: str, remedy: str = "", candidates: Iterable[str] = ()) -> None:
+        super().__init__(message, remedy)
+        self.candidates = tuple(str(name) for name in candidates)
+
+
 class ModelNotFound(SATSegmentError):
     """No model under this name or folder."""
 

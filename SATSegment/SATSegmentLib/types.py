@@ -17,14 +17,24 @@ from SATSegmentLib.grid.cropped_probability import CroppedProbability
 from SATSegmentLib.grid.orientation import ORIENTATIONS as ORIENTATIONS
 from SATSegmentLib.grid.orientation import Orientation as Orientation
 
-Modality = Literal["ct", "mri", "pet"]
+# "us" and "microscopy" are known to the models of the CVPR 2025 challenge only.
+Modality = Literal["ct", "mri", "pet", "us", "microscopy"]
 Status = Literal["found", "empty", "unknown"]
 # How image features are kept: as they were computed, or in eight bits, which takes half the memory or a quarter.
 FeatureStorage = Literal["native", "uint8"]
 
+# What SAT itself was trained on.
 MODALITIES: tuple[Modality, ...] = ("ct", "mri", "pet")
+# What the models of the CVPR 2025 challenge were trained on.
+CHALLENGE_MODALITIES: tuple[Modality, ...] = ("ct", "mri", "us", "pet", "microscopy")
 # What people read.
-MODALITY_TITLES: dict[str, str] = {"ct": "CT", "mri": "MRI", "pet": "PET"}
+MODALITY_TITLES: dict[str, str] = {
+    "ct": "CT",
+    "mri": "MRI",
+    "pet": "PET",
+    "us": "ultrasound",
+    "microscopy": "microscopy",
+}
 # Window (voxels) and spacing (millimetres) of the released models, along their axes.
 RELEASED_WINDOW = (288, 288, 96)
 RELEASED_SPACING = (1.0, 1.0, 3.0)
@@ -101,8 +111,8 @@ class Prompt:
     concept : str
         Id of the anatomy concept behind the text; empty where there is none.
     trained : bool
-        Whether (text, modality) is one of the trained labels. Free text is marked as such
-        in every result, because the network was never shown it.
+        Whether (text, modality) is one of the trained labels. In a result: whether the model is known to have been
+        trained on it. A label of SAT that a model is not known to have been trained on keeps its concept.
     """
 
     text: str

@@ -279,6 +279,10 @@
         <translation>, aber {chosen} ist gewählt. Die Masken wären falsch.</translation>
     </message>
     <message>
+        <source>A label of SAT; whether this model was trained on it is not known.</source>
+        <translation>Ein Label von SAT; ob dieses Modell darauf trainiert wurde, ist nicht bekannt.</translation>
+    </message>
+    <message>
         <source>A run is already in progress. Wait for it, or cancel it.</source>
         <translation>Es läuft bereits eine Segmentierung. Abwarten oder abbrechen.</translation>
     </message>

@@ -279,6 +279,10 @@
         <translation>, mais {chosen} est sélectionné. Les masques seraient faux.</translation>
     </message>
     <message>
+        <source>A label of SAT; whether this model was trained on it is not known.</source>
+        <translation>Un label de SAT ; on ne sait pas si ce modèle a été entraîné dessus.</translation>
+    </message>
+    <message>
         <source>A run is already in progress. Wait for it, or cancel it.</source>
         <translation>Une segmentation est déjà en cours. Attendez la fin ou annulez-la.</translation>
     </message>

@@ -279,6 +279,10 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>A label of SAT; whether this model was trained on it is not known.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>A run is already in progress. Wait for it, or cancel it.</source>
         <translation type="unfinished"></translation>
     </message>

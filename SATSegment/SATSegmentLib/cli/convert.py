@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from SATSegmentLib.models.releases import RELEASE_NAMES
 from SATSegmentLib.types import RELEASED_SPACING, RELEASED_WINDOW
+
+if TYPE_CHECKING:
+    from SATSegmentLib.errors import ReleaseQuestion
+    from SATSegmentLib.models.folder import ModelDescription
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,6 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="folder with config.json and the tokenizer files of the text encoder's language model",
     )
+    parser.add_argument(
+        "--release",
+        choices=RELEASE_NAMES,
+        help="which released model the network is, where its name does not tell: five of them have one shape "
+        "(default: told by name, shape and text encoder, or asked)",
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="model folder to make")
     parser.add_argument("--name", help="name of the model (default: the folder's)")
     parser.add_argument(
@@ -30,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs=3,
         default=RELEASED_WINDOW,
         metavar=("X", "Y", "Z"),
-        help="voxels of a window (default: 288 288 96, as all released models)",
+        help="voxels of a window (default: 288 288 96, as all released models have)",
     )
     parser.add_argument(
         "--spacing",
@@ -45,11 +58,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Convert; returns the exit code."""
-    from SATSegmentLib.anatomy.vocabulary.labels import load_labels
-    from SATSegmentLib.cli.progress import progress_bar
-    from SATSegmentLib.errors import SATSegmentError
-    from SATSegmentLib.models.folder import ModelDescription
-    from SATSegmentLib.sat.checkpoint.convert import convert
+    from SATSegmentLib.errors import ReleaseQuestion, SATSegmentError
+    from SATSegmentLib.models.folder import FAMILY, ModelDescription
 
     if (arguments.text is None) != (arguments.language_model is None):
         raise SATSegmentError(
@@ -61,8 +71,27 @@ def run(arguments: argparse.Namespace) -> int:
         window=tuple(arguments.window),
         spacing=tuple(arguments.spacing),
     )
+    try:
+        written = _convert(arguments, description, arguments.release)
+    except ReleaseQuestion as question:
+        written = _convert(arguments, description, _ask(question))
+    print(f"{arguments.out}: {written.name}, network {written.network_sha256[:12]}")
+    if not written.text_sha256:
+        print("Without a text encoder the model takes query vectors only, no words.")
+    elif written.family != FAMILY:
+        print("It is segmented with by `satsegment challenge`.")
+    elif not written.knows_labels:
+        print("It is not known which labels it was trained on: none of its results is marked as a trained label.")
+    return 0
+
+
+def _convert(arguments: argparse.Namespace, description: ModelDescription, release: str | None) -> ModelDescription:
+    from SATSegmentLib.anatomy.vocabulary.labels import load_labels
+    from SATSegmentLib.cli.progress import progress_bar
+    from SATSegmentLib.sat.checkpoint.convert import convert
+
     with progress_bar("Converting") as progress:
-        written = convert(
+        return convert(
             arguments.network,
             arguments.out,
             description,
@@ -70,9 +99,20 @@ def run(arguments: argparse.Namespace) -> int:
             language_model=arguments.language_model,
             labels=[(label.text, label.modality) for label in load_labels()],
             overwrite=arguments.overwrite,
+            release=release,
             progress=progress,
         )
-    print(f"{arguments.out}: {written.name}, network {written.network_sha256[:12]}")
-    if not written.text_sha256:
-        print("Without a text encoder the model takes query vectors only, no words.")
-    return 0
+
+
+def _ask(question: ReleaseQuestion) -> str:
+    """Which of the candidates it is, from whoever sits at the terminal; in a script the question is an error."""
+    if not (sys.stdin is not None and sys.stdin.isatty()):
+        raise question
+    print(question.message, file=sys.stderr)
+    for number, name in enumerate(question.candidates, 1):
+        print(f"  {number}  {name}", file=sys.stderr)
+    print("Its number (nothing to stop): ", end="", file=sys.stderr, flush=True)
+    answer = sys.stdin.readline().strip()
+    if not answer.isdecimal() or not 1 <= int(answer) <= len(question.candidates):
+        raise question
+    return question.candidates[int(answer) - 1]

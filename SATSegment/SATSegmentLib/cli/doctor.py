@@ -122,7 +122,7 @@ def _models() -> list[dict[str, Any]]:
     for folder in installed_models():
         one = {"name": folder.name, "title": "", "sha256": "", "bytes": 0, "error": ""}
         try:
-            description = read_description(folder)
+            description = read_description(folder, family=None)
             one |= {"title": description.name, "sha256": description.network_sha256}
             one["bytes"] = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         except (SATSegmentError, OSError) as error:

@@ -42,7 +42,7 @@ def _rows() -> list[dict[str, object]]:
         if folder in known:
             continue
         try:
-            title, about = read_description(folder).name, "converted here"
+            title, about = read_description(folder, family=None).name, "converted here"
         except SATSegmentError as error:
             title, about = "damaged", error.message
         rows.append({"name": folder.name, "installed": True, "title": title, "about": about})
@@ -53,8 +53,8 @@ def _print(rows: list[dict[str, object]]) -> None:
     from SATSegmentLib.models.catalog import models_home
 
     for row in rows:
-        print(f"{row['name']:<12} {'installed' if row['installed'] else 'not installed':<14} {row['title']}")
-        print(f"{'':<27} {row['about']}")
+        print(f"{row['name']:<16} {'installed' if row['installed'] else 'not installed':<14} {row['title']}")
+        print(f"{'':<31} {row['about']}")
     print(f"\nConverted models belong in {models_home()}; SATSEGMENT_MODELS names another folder.")
 
 

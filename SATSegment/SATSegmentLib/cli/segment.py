@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from SATSegmentLib.anatomy.languages.display import TITLES, local_name
+from SATSegmentLib.anatomy.vocabulary.labels import label_of
 from SATSegmentLib.cli.inspect import add_choice
 from SATSegmentLib.grid.grid import Grid
 from SATSegmentLib.grid.network_grid import GRID_RULES
@@ -52,7 +53,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="en",
         help="show the structures' names in this language as well; --prompt understands all of them (default: en)",
     )
-    parser.add_argument("--modality", required=True, choices=MODALITIES, help="of the scan")
+    parser.add_argument(
+        "--modality",
+        required=True,
+        choices=MODALITIES,
+        help="of the scan (ultrasound and microscopy: see `satsegment challenge`)",
+    )
     parser.add_argument("--model", default="demo", help="model folder or name (see `satsegment models`; default: demo)")
     parser.add_argument(
         "--out", type=Path, required=True, metavar="FILE", help="segmentation to write: .seg.nrrd, or .dcm for DICOM"
@@ -222,7 +228,7 @@ def print_results(results: Sequence[SegmentResult], language: str = "en") -> Non
     width = max(len(result.prompt.text) for result in results)
     print(f"{'structure':<{width}}  status       mL  probability")
     for result in results:
-        local = local_name(result.prompt.text, language) if result.prompt.trained else ""
+        local = local_name(result.prompt.text, language) if label_of(result.prompt) else ""
         notes = [local] if local else []
         notes += [f"cut by the scan's border: {' '.join(result.cut_by)}"] if result.cut_by else []
         notes += [] if result.prompt.trained else [_untrained(result.prompt)]
@@ -234,7 +240,11 @@ def print_results(results: Sequence[SegmentResult], language: str = "en") -> Non
 def _untrained(prompt: Prompt) -> str:
     from SATSegmentLib.anatomy.personal.user_words import is_taught
 
-    return "taught from examples" if is_taught(prompt) else "free text: the model was never trained on it"
+    if is_taught(prompt):
+        return "taught from examples"
+    if label_of(prompt):
+        return "a label of SAT; whether this model was trained on it is not known"
+    return "free text: the model was never trained on it"
 
 
 def _report(answer: SegmentAnswer, threshold: float) -> dict[str, object]:

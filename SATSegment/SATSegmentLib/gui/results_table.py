@@ -11,6 +11,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from SATSegmentLib.anatomy.personal.user_words import is_taught
+from SATSegmentLib.anatomy.vocabulary.labels import label_of
 from SATSegmentLib.gui.icons import icon
 from SATSegmentLib.gui.language import languageChanged, localName, withLocalName
 from SATSegmentLib.gui.results_model import ResultRow, decimals
@@ -215,6 +216,8 @@ class ResultsTable:
         )
         if is_taught(row.prompt):
             text += " " + _("A word that was taught from examples.")
+        elif not row.prompt.trained and label_of(row.prompt):
+            text += " " + _("A label of SAT; whether this model was trained on it is not known.")
         elif not row.prompt.trained:
             text += " " + _("Free text: SAT was never trained on this name.")
         return text

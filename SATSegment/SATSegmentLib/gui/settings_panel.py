@@ -234,20 +234,21 @@ def _home() -> str:
 
 
 def _catalog() -> Any:
-    """The known models; none as long as the packages are not installed that the set-up asks for first."""
+    """The known models that the panel can run; none as long as packages are missing that the set-up asks for first."""
     try:
         from SATSegmentLib.models.catalog import catalog
+        from SATSegmentLib.models.folder import FAMILY
     except ModuleNotFoundError:
         return ()
-    return catalog()
+    return tuple(entry for entry in catalog() if entry.family == FAMILY)
 
 
 def _others() -> list[Path]:
     if not _catalog():
         return []
-    from SATSegmentLib.models.catalog import installed_models
+    from SATSegmentLib.models.catalog import catalog, installed_models
 
-    known = {entry.folder for entry in _catalog()}
+    known = {entry.folder for entry in catalog()}
     return [folder for folder in installed_models() if folder not in known]
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 
-from SATSegmentLib.anatomy.vocabulary.labels import find_label
-from SATSegmentLib.errors import PromptError
+from SATSegmentLib.anatomy.vocabulary.labels import find_label, label_of
+from SATSegmentLib.errors import PromptError, SATSegmentWarning
 from SATSegmentLib.inference.checks import (
     check_image,
     refuse_label_map,
@@ -38,7 +40,8 @@ def admit(
     Returns
     -------
     tuple of Prompt
-        As the labels' table has them: what is claimed to be trained is not believed.
+        As the labels' table has them: what is claimed to be trained is not believed. A label that the model is not
+        known to have been trained on keeps its axes and concept, but is not marked as trained.
 
     Raises
     ------
@@ -49,10 +52,19 @@ def admit(
     """
     if not prompts:
         raise PromptError("No prompts were given.", "Name at least one structure.")
-    trusted = tuple(_trusted(prompt, has_bank) for prompt in prompts)
+    # Without a list of its labels, or with one that is only SAT's own, a model is not known to have seen any of them.
+    known = has_bank and model.knows_labels
+    trusted = tuple(_trusted(prompt, has_bank, known) for prompt in prompts)
     # What was given, too: axes that there are not are a mistake, even where the table knows better.
     _check_axes([*prompts, *trusted], model)
     _check_repeats(trusted)
+    if unsure := [prompt.text for prompt in trusted if not prompt.trained and label_of(prompt)]:
+        warnings.warn(
+            f"It is not known which labels {model.name} was trained on. No result is marked as trained: "
+            f"{', '.join(unsure[:3])}{f' and {len(unsure) - 3} more' if len(unsure) > 3 else ''}.",
+            SATSegmentWarning,
+            stacklevel=3,
+        )
     check_image(image)
     (warn_about_label_map if phantoms else refuse_label_map)(image)
     warn_about_tilt(image)
@@ -61,7 +73,7 @@ def admit(
     return trusted
 
 
-def _trusted(prompt: Prompt, has_bank: bool) -> Prompt:
+def _trusted(prompt: Prompt, has_bank: bool, known: bool) -> Prompt:
     """A prompt with axes and concept of the label it claims to be: wrong axes would answer with the other side.
 
     A model that was fine-tuned on labels of its own says in its bank which they are; the caller's axes count then.
@@ -74,7 +86,7 @@ def _trusted(prompt: Prompt, has_bank: bool) -> Prompt:
         return prompt
     label = find_label(prompt.modality, prompt.text.strip())
     if label is not None:
-        return label.prompt()
+        return replace(label.prompt(), trained=known)
     if not has_bank:
         raise PromptError(
             f"SAT was not trained on {prompt.text!r} in {prompt.modality}.",

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from SATSegmentLib.errors import ModelNotFound, SATSegmentError
-from SATSegmentLib.models.folder import DESCRIPTION_FILE, read_description
+from SATSegmentLib.models.folder import DESCRIPTION_FILE, FAMILY, read_description
 from SATSegmentLib.resources import resource_path
 
 MODELS_VARIABLE = "SATSEGMENT_MODELS"
@@ -27,6 +27,8 @@ class CatalogEntry:
         For people.
     embedded : bool
         Whether it comes with this project.
+    family : str
+        As in `ModelDescription`.
     repository, network, text_encoder, tokenizer : str
         Where its authors publish it (Hugging Face);
         empty for an embedded model.
@@ -40,6 +42,7 @@ class CatalogEntry:
     network: str = ""
     text_encoder: str = ""
     tokenizer: str = ""
+    family: str = FAMILY
 
     @property
     def folder(self) -> Path:

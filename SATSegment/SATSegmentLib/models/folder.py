@@ -23,7 +23,10 @@ NETWORK_FILE = "network.safetensors"
 BANK_FILE = "bank.safetensors"
 TEXT_FOLDER = "text"
 
+# Models of one family are prepared and prompted in the same way. "sat": CT, MRI and PET in their own units; "cvpr25":
+# five modalities, 0 to 255, of the CVPR 2025 challenge.
 FAMILY = "sat"
+CHALLENGE_FAMILY = "cvpr25"
 _MOST_LETTERS = 100
 _LEAST_MM, _MOST_MM = 0.01, 100.0
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -51,6 +54,9 @@ class ModelDescription:
         Of network.safetensors itself, so that another network cannot take its place unnoticed.
     family : str
         Models of one family are prepared and prompted in the same way.
+    knows_labels : bool
+        Whether the model is known to have been trained on the labels in its bank; where it is not, no result is marked
+        as a trained label.
     """
 
     name: str
@@ -61,14 +67,22 @@ class ModelDescription:
     text_sha256: str = ""
     network_file_sha256: str = ""
     family: str = FAMILY
+    knows_labels: bool = True
 
     def to_json(self) -> str:
         """The content of model.json."""
         return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
 
 
-def read_description(folder: Path) -> ModelDescription:
+def read_description(folder: Path, family: str | None = FAMILY) -> ModelDescription:
     """The description of a model folder.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+    family : str, optional
+        The family that the caller can run; None for any.
 
     Raises
     ------
@@ -98,10 +112,14 @@ def read_description(folder: Path) -> ModelDescription:
         raise CheckpointError(
             f"The {DESCRIPTION_FILE} of the model {folder.name} is damaged.", "Convert the checkpoint again."
         ) from error
-    if description.family != FAMILY:
+    if family is not None and description.family != family:
+        remedy = {
+            CHALLENGE_FAMILY: "Its cases and scans are segmented with `satsegment challenge`.",
+            FAMILY: "Its scans are segmented with `satsegment segment`.",
+        }
         raise CheckpointError(
-            f"The model {folder.name} is of the family {description.family!r}, not {FAMILY!r}.",
-            "Update SATSegment, or convert a checkpoint of the main SAT family.",
+            f"The model {folder.name} is of the family {description.family!r}, not {family!r}.",
+            remedy.get(description.family, "Update SATSegment."),
         )
     return description
 
@@ -121,8 +139,8 @@ def _check_values(description: ModelDescription) -> None:
     sums = (description.network_sha256, description.text_sha256, description.network_file_sha256)
     if not all(isinstance(one, str) and (one == "" or _SHA256.fullmatch(one)) for one in sums):
         raise ValueError("no checksum")
-    if not isinstance(description.family, str):
-        raise ValueError("no family")
+    if not isinstance(description.family, str) or not isinstance(description.knows_labels, bool):
+        raise ValueError("no family, or no answer to whether its labels are known")
 
 
 def fingerprint(folder: Path) -> tuple[object, ...]:

@@ -39,7 +39,12 @@ class Sizes:
 
 
 # As the files' listing shows them; the converted ones are the network in half and the text encoder in full precision.
-_SIZES = {"sat-nano": Sizes(1.9e9, 0.7e9), "sat-pro": Sizes(6.3e9, 1.4e9)}
+_SIZES = {
+    "sat-nano": Sizes(1.9e9, 0.7e9),
+    "sat-pro": Sizes(6.3e9, 1.4e9),
+    # Not listed anywhere; its tensors are SAT-Nano's.
+    "sat-nano-cvpr25": Sizes(1.9e9, 0.7e9),
+}
 
 
 class ConsentError(SATSegmentError):
@@ -296,7 +301,7 @@ def _find_converted(source: Path, entry: CatalogEntry) -> Path | None:
     damaged = None
     for path in (path for path in _files(source) if path.name == DESCRIPTION_FILE):
         try:
-            if read_description(path.parent).name == entry.title:
+            if read_description(path.parent, entry.family).name == entry.title:
                 return path.parent
         except SATSegmentError as error:
             # A damaged neighbour must not be in the way of a good one.

@@ -7,7 +7,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-from SATSegmentLib.anatomy.vocabulary.labels import CodedConcept, Terminology, find_label
+from SATSegmentLib.anatomy.vocabulary.labels import CodedConcept, Terminology, label_of
 from SATSegmentLib.types import Prompt
 
 _CONTEXT = "Segmentation category and type - 3D Slicer General Anatomy list"
@@ -37,15 +37,15 @@ def segment_id(prompt: Prompt) -> str:
     Free text gets a digest as well: two texts may differ only in characters that an id cannot hold.
     """
     words = re.sub(r"[^A-Za-z0-9]+", "_", prompt.text).strip("_")
-    if not prompt.trained:
+    if not prompt.trained and label_of(prompt) is None:
         digest = hashlib.sha256(prompt.text.encode()).hexdigest()[:8]
         words = f"{words}_{digest}" if words else digest
     return f"SAT_{prompt.modality}_{words}"
 
 
 def style_of(prompt: Prompt) -> SegmentStyle:
-    """Colour and codes of a trained label; free text gets a colour of its own and no code."""
-    label = find_label(prompt.modality, prompt.text) if prompt.trained else None
+    """Colour and codes of a label; free text gets a colour of its own and no code."""
+    label = label_of(prompt)
     if label is None:
         return SegmentStyle(_color_from_text(prompt.text))
     return SegmentStyle(label.color, terminology_entry(label.terminology))

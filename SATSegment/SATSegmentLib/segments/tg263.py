@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 from functools import cache
 
+from SATSegmentLib.anatomy.vocabulary.labels import label_of
 from SATSegmentLib.resources import resource_path
 from SATSegmentLib.types import Prompt
 
 
 def tg263_name(prompt: Prompt) -> str:
-    """The primary TG-263 name of a trained label ("Kidney_L"); empty where there is none."""
-    return _names().get(prompt.text.lower(), "") if prompt.trained else ""
+    """The primary TG-263 name of a label ("Kidney_L"); empty where there is none."""
+    return _names().get(prompt.text.lower(), "") if prompt.trained or label_of(prompt) else ""
 
 
 @cache

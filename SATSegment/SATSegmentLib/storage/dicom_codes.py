@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
-from SATSegmentLib.anatomy.vocabulary.labels import CodedConcept, Terminology, find_label
+from SATSegmentLib.anatomy.vocabulary.labels import CodedConcept, Terminology, label_of
 from SATSegmentLib.types import Prompt
 
 # What Slicer gives a segment that nobody coded (its terminologies' default).
@@ -14,8 +14,8 @@ _UNCODED = Terminology(_TISSUE, _TISSUE)
 
 
 def terminology_of(prompt: Prompt) -> Terminology:
-    """Codes of a trained label; free and taught words have none of their own."""
-    label = find_label(prompt.modality, prompt.text) if prompt.trained else None
+    """Codes of a label; free and taught words have none of their own."""
+    label = label_of(prompt)
     return label.terminology if label else _UNCODED
 
 

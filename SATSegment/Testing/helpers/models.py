@@ -68,7 +68,7 @@ def write_model(folder: Path, labels: Sequence[tuple[str, str]]) -> Path:
     """A model folder with the golden tiny network and seeded queries for these (text, modality) labels."""
     with tempfile.TemporaryDirectory() as scratch:
         network = write_tiny_checkpoint(Path(scratch) / "tiny.pth")
-        convert(network, folder, ModelDescription("tiny", TINY_WINDOW, text_sha256="5eed" * 16))
+        convert(network, folder, ModelDescription("tiny", TINY_WINDOW, text_sha256="5eed" * 16), released=False)
     EmbeddingBank(labels, queries(len(labels)), "5eed" * 16, "seeded").save(folder / BANK_FILE)
     return folder
 

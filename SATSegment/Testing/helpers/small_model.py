@@ -17,10 +17,11 @@ LABELS = [("left hippocampus", "mri"), ("right hippocampus", "mri"), ("brainstem
 QUERY_DIM = 48
 
 
-def makeModel(folder: Path, window: tuple[int, int, int] = (64, 64, 32)) -> Path:
-    checkpoint = write_tiny_checkpoint(folder / "tiny.pth")
+def makeModel(folder: Path, window: tuple[int, int, int] = (64, 64, 32), checkpoint: Path | None = None) -> Path:
+    """The model folder of a checkpoint, the golden tiny one by default, that is known to know `LABELS`."""
+    checkpoint = checkpoint or write_tiny_checkpoint(folder / "tiny.pth")
     model = folder / "tiny"
-    convert(checkpoint, model, ModelDescription("Tiny", window))
+    convert(checkpoint, model, ModelDescription("Tiny", window), released=False)
     queries = np.random.default_rng(3).standard_normal((len(LABELS), QUERY_DIM)).astype(np.float32)
     EmbeddingBank(LABELS, queries, "0" * 64, "test").save(model / BANK_FILE)
     description = dataclasses.replace(read_description(model), text_sha256="0" * 64)

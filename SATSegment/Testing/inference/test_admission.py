@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import subprocess
 import sys
@@ -16,6 +17,10 @@ from SATSegmentLib import errors
 from SATSegmentLib.errors import OutOfMemory, PromptError, SATSegmentWarning, ScanError
 from SATSegmentLib.inference.memory import is_out_of_memory
 from SATSegmentLib.inference.segmenter import Segmenter
+from SATSegmentLib.sat.text.queries import QuerySource
+from SATSegmentLib.segments.style import segment_id, style_of
+from SATSegmentLib.segments.tg263 import tg263_name
+from SATSegmentLib.storage.dicom_codes import terminology_of
 from SATSegmentLib.types import Image, Prompt
 
 LABEL_MAP = np.zeros((20, 20, 20), np.uint8)
@@ -59,6 +64,36 @@ def test_a_trained_prompt_gets_its_axes_and_its_concept_from_the_table(segmenter
     assert second.prompt == first.prompt
     assert first.prompt.concept
     np.testing.assert_array_equal(first.mask, second.mask)
+
+
+class Words:
+    """Stands where a text encoder of gigabytes would: some query for any words."""
+
+    query_dim = 48
+
+    def embed(self, texts, modalities):
+        return queries(len(texts))
+
+
+@pytest.mark.parametrize("has_bank", [True, False], ids=["a bank that is only SAT's list", "no bank, as with MedCPT"])
+def test_nothing_is_marked_as_trained_that_the_model_is_not_known_to_know(segmenter: Segmenter, has_bank: bool) -> None:
+    description = dataclasses.replace(segmenter.description, knows_labels=not has_bank)
+    assert segmenter.queries is not None
+    source = segmenter.queries if has_bank else QuerySource(48, load_text_encoder=Words)
+    unsure = Segmenter(segmenter.network, description, source, "cpu")
+    known = segmenter.segment(headLikeImage(), [Prompt("left hippocampus", "mri")])[0].prompt
+    with pytest.warns(SATSegmentWarning, match=r"not known which labels .* left hippocampus"):
+        (result,) = unsure.segment(headLikeImage(), [Prompt("left hippocampus", "mri")])
+    assert known.trained
+    assert result.prompt == dataclasses.replace(known, trained=False)
+    # It is the same structure: its segment, colour and codes stay, in the panel as in files.
+    assert segment_id(result.prompt) == segment_id(known)
+    assert style_of(result.prompt) == style_of(known)
+    assert terminology_of(result.prompt) == terminology_of(known)
+    assert tg263_name(result.prompt) == tg263_name(known)
+    # Free text never was marked, and is no label although it reads like one.
+    free = Prompt("left hippocampus", "mri", trained=False)
+    assert segment_id(free) != segment_id(known)
 
 
 def test_what_is_not_a_label_cannot_claim_to_be_trained() -> None:

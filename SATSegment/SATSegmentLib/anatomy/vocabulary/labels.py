@@ -142,6 +142,14 @@ def find_label(modality: str, text: str) -> Label | None:
     return _by_key().get((modality.lower(), text.lower()))
 
 
+def label_of(prompt: Prompt) -> Label | None:
+    """The label that a prompt asks for, whether or not the model is known to have been trained on it.
+
+    None for free text and taught words, which have no concept of the tree.
+    """
+    return find_label(prompt.modality, prompt.text) if prompt.trained or prompt.concept else None
+
+
 @cache
 def _by_key() -> dict[tuple[str, str], Label]:
     return {(label.modality, label.text.lower()): label for label in load_labels()}

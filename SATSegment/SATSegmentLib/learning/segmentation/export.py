@@ -59,7 +59,7 @@ def export_model(
         raise TypeError(f"There is no model folder for {type(queries).__name__}.")
     bank = queries.bank(labels)
     with atomic_path(out, overwrite=True, folder=True) as folder:
-        description = convert(checkpoint, folder, description, overwrite=True)
+        description = convert(checkpoint, folder, description, overwrite=True, released=False)
         description = dataclasses.replace(description, text_sha256=bank.source_sha256)
         bank.save(folder / BANK_FILE)
         (folder / DESCRIPTION_FILE).write_text(description.to_json(), encoding="utf-8")

@@ -14,8 +14,8 @@ from SATSegmentLib.sat.checkpoint.family import Family
 from SATSegmentLib.sat.shapes import GET_A_NETWORK
 
 
-def backbone_kind(tensors: Mapping[str, Tensor], name: str, family: Family = "sat") -> BackboneKind:
-    """The backbone of the network in the file `name`, whose tensors these are (without `module.`).
+def backbone_kind(tensors: Mapping[str, Tensor], name: str, family: Family | None = "sat") -> BackboneKind:
+    """The backbone of the network in the file `name`, whose tensors these are (without `module.`); family None is any.
 
     Raises
     ------
@@ -28,8 +28,8 @@ def backbone_kind(tensors: Mapping[str, Tensor], name: str, family: Family = "sa
         raise WrongCheckpointKind(
             f"{name} belongs to the CVPR 2025 challenge family (five modalities, 8-bit input), which is prepared "
             "and prompted in another way.",
-            "Use the main family: nano.pth or SAT_Pro.pth with its own text encoder. "
-            "Take a network of SAT itself, such as nano.pth or SAT_Pro.pth.",
+            "Make a model folder of it with `satsegment convert`, which `satsegment challenge` runs; or take a network "
+            "of SAT itself: nano.pth or SAT_Pro.pth.",
         )
     if parts & {"atlas_tower", "temperature"}:
         raise WrongCheckpointKind(f"{name} is a knowledge-pretraining file; it cannot segment.", GET_A_NETWORK)

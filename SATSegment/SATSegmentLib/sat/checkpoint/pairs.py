@@ -1,37 +1,49 @@
-"""Which text encoder goes with which network: refused where a wrong pair can be told, warned about where not.
+"""Which released model a network is, and which text encoder goes with it: told, refused, or asked.
 
 Every released network takes queries of 768 numbers, so that any text encoder runs with any network, and a wrong one
-gives plausible but wrong masks. What was released (Docs/released-models.md): U-Nets with each of the three text
-encoders, U-Mamba and SwinUNETR with MedCPT only, the large U-Net with SAT's own only.
+gives plausible but wrong masks. Five of the eight released networks have SAT-Nano's shape: only a file's name, the
+text encoder beside it, or a person tells them apart (Docs/released-models.md).
 """
 
 from __future__ import annotations
 
-from SATSegmentLib.errors import PairMismatch
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from SATSegmentLib.errors import PairMismatch, ReleaseQuestion
+from SATSegmentLib.models.folder import CHALLENGE_FAMILY
+from SATSegmentLib.models.releases import RELEASES, Release
 from SATSegmentLib.sat.backbone import Spec
 from SATSegmentLib.sat.backbones.registry import NAMED_SPECS
+from SATSegmentLib.sat.checkpoint.family import Family
 from SATSegmentLib.sat.text.encoder import EncoderKind
 
 _TITLES: dict[EncoderKind, str] = {"ours": "SAT's own", "medcpt": "MedCPT", "basebert": "BERT"}
 
-# By the name of the released widths: the text encoders that networks of these widths were released with.
-_RELEASED_WITH: dict[str, tuple[EncoderKind, ...]] = {
-    "nano": ("ours", "medcpt", "basebert"),
-    "pro": ("ours",),
-    "umamba": ("medcpt",),
-    "swinunetr": ("medcpt",),
-}
-# Names under which the authors publish checkpoints, and the model each belongs to.
-_MODELS = {
-    "nano.pth": "SAT-Nano",
-    "nano_text_encoder.pth": "SAT-Nano",
-    "sat_pro.pth": "SAT-Pro",
-    "text_encoder.pth": "SAT-Pro",
-}
+
 # Parts of a file's name that say what its text encoder is.
 _NAMED_AFTER: dict[str, EncoderKind] = {"cpt": "medcpt", "basebert": "basebert", "base_bert": "basebert"}
 
 _REMEDY = "Use the text encoder that was released with the network; another one gives plausible but wrong masks."
+
+
+@dataclass(frozen=True)
+class TextSide:
+    """What is known of the text encoder beside a network.
+
+    Parameters
+    ----------
+    kind : str
+        Told by its tensors and its vocabulary.
+    family : str
+        Told by the rows of its modality embedding.
+    name : str
+        Of its file.
+    """
+
+    kind: EncoderKind
+    family: Family
+    name: str
 
 
 def check_names(network: str, text_encoder: str) -> None:
@@ -42,57 +54,129 @@ def check_names(network: str, text_encoder: str) -> None:
     PairMismatch
         They are of two released models.
     """
-    ours, theirs = (_MODELS.get(name.lower()) for name in (network, text_encoder))
+    ours = next((one for one in RELEASES if one.network and one.network == network.lower()), None)
+    theirs = next((one for one in RELEASES if one.text_encoder and one.text_encoder == text_encoder.lower()), None)
     if ours and theirs and ours != theirs:
-        raise PairMismatch(f"{network} is {ours}, but {text_encoder} is the text encoder of {theirs}.", _REMEDY)
+        raise PairMismatch(
+            f"{network} is {ours.title}, but {text_encoder} is the text encoder of {theirs.title}.", _REMEDY
+        )
 
 
-def check_pair(spec: Spec, network: str, kind: EncoderKind, text_encoder: str) -> str:
-    """Compare a released network with a text encoder, by its widths and by the names of both files.
+def told_release(spec: Spec, network: str, text: TextSide | None, said: str | None = None) -> Release | None:
+    """Which released model a network is.
 
     Parameters
     ----------
     spec : Spec
-        Of the network.
-    network, text_encoder : str
-        Names of the two files.
-    kind : str
-        Of the text encoder, told by its tensors and its vocabulary.
+        Its widths.
+    network : str
+        Name of its file.
+    text : TextSide, optional
+        The text encoder it is to be used with.
+    said : str, optional
+        A name of `RELEASES`, where a person knows.
 
     Returns
     -------
-    str
-        What could not be told, for people; empty where nothing is left open, or nothing is known of such a network.
+    Release or None
+        None for widths that were never released, of which nothing is known.
 
     Raises
     ------
     PairMismatch
-        The two do not belong together, or the text encoder's name and its vocabulary contradict each other.
+        The two do not belong together, or what was said contradicts the file; or the text encoder's name and its
+        vocabulary contradict each other.
+    ReleaseQuestion
+        It may be one of several, and only a person can tell.
     """
-    said = next((one for part, one in _NAMED_AFTER.items() if part in text_encoder.lower()), None)
-    if said is not None and said != kind:
+    if text is not None:
+        _check_vocabulary(text)
+    shape = next((name for name, one in NAMED_SPECS.items() if one == spec), None)
+    candidates = [one for one in RELEASES if shape in (None, one.shape)]
+    release = _said(candidates, network, said) if said else _named(candidates, network)
+    if release is None and shape is not None:
+        release = _only_one(candidates, network, text)
+    if release is None and text is not None and text.family == CHALLENGE_FAMILY:
+        raise _question(network, [one for one in candidates if one.family == CHALLENGE_FAMILY])
+    if release is not None and text is not None:
+        _check_text(release, shape, network, text)
+    return release
+
+
+def doubt_of_pair(release: Release | None, network: str, text: TextSide, said: str | None = None) -> str:
+    """What about a pair could not be told, for people; empty where nothing is left open."""
+    if release is None or said or release.network == network.lower():
+        return ""
+    others = [one for one in RELEASES if one.shape == release.shape and one != release]
+    if not others:
+        return ""
+    return (
+        f"{len(others) + 1} released networks have the shape of {network}, and nothing in the file tells them apart. "
+        f"By its text encoder it was taken for {release.title} ({release.folder}). Make sure that {text.name} came "
+        "from the same folder."
+    )
+
+
+def _check_vocabulary(text: TextSide) -> None:
+    said = next((one for part, one in _NAMED_AFTER.items() if part in text.name.lower()), None)
+    if said is not None and said != text.kind:
         raise PairMismatch(
-            f"{text_encoder} is named after {_TITLES[said]}, but its tensors and its vocabulary are those of "
-            f"{_TITLES[kind]}.",
+            f"{text.name} is named after {_TITLES[said]}, but its tensors and its vocabulary are those of "
+            f"{_TITLES[text.kind]}.",
             f"Use the tokenizer files of {_TITLES[said]}, or the text encoder's own name.",
         )
-    released = next((name for name, one in NAMED_SPECS.items() if one == spec), None)
-    if released is None:
-        return ""
-    fitting = _RELEASED_WITH[released]
-    model = _MODELS.get(network.lower())
-    if model is not None:
-        fitting = ("ours",)
-    if kind not in fitting:
-        names = " or ".join(_TITLES[one] for one in fitting)
+
+
+def _said(candidates: Sequence[Release], network: str, said: str) -> Release:
+    for one in candidates:
+        if one.name == said:
+            return one
+    raise PairMismatch(
+        f"{network} does not have the shape of {said}.", f"It has that of {_listed(candidates)}." if candidates else ""
+    )
+
+
+def _named(candidates: Iterable[Release], network: str) -> Release | None:
+    name = network.lower()
+    for one in candidates:
+        if name == one.network or (one.family == CHALLENGE_FAMILY and CHALLENGE_FAMILY in name):
+            return one
+    return None
+
+
+def _only_one(candidates: Sequence[Release], network: str, text: TextSide | None) -> Release:
+    """The one release that shape and text encoder leave."""
+    if len(candidates) == 1:
+        return candidates[0]
+    fitting = [one for one in candidates if text is None or (one.text, one.family) == (text.kind, text.family)]
+    # Beside the challenge's text encoder SAT-Nano's own network would look the same: that is asked.
+    if len(fitting) == 1 and fitting[0].family != CHALLENGE_FAMILY:
+        return fitting[0]
+    raise _question(network, fitting or candidates)
+
+
+def _question(network: str, candidates: Sequence[Release]) -> ReleaseQuestion:
+    return ReleaseQuestion(
+        f"Several released networks have the shape of {network}, and nothing in the file tells which it is.",
+        f"Say it with --release: {_listed(candidates)}.",
+        candidates=[one.name for one in candidates],
+    )
+
+
+def _check_text(release: Release, shape: str | None, network: str, text: TextSide) -> None:
+    if text.family != release.family:
+        rows = "five modalities" if text.family == CHALLENGE_FAMILY else "four modalities"
         raise PairMismatch(
-            f"{text_encoder} is a text encoder of the kind {_TITLES[kind]}, but networks like {network} were released "
-            f"with {names} only.",
+            f"{text.name} knows {rows}, but {network} was taken for {release.title} ({release.folder}).", _REMEDY
+        )
+    # Of widths that were never released nobody knows what text encoder they were trained with.
+    if shape is not None and text.kind != release.text:
+        raise PairMismatch(
+            f"{text.name} is a text encoder of the kind {_TITLES[text.kind]}, but {release.title} ({release.folder}) "
+            f"was released with {_TITLES[release.text]} only.",
             _REMEDY,
         )
-    if len(fitting) > 1:
-        return (
-            f"Networks of the shape of {network} were released with {len(fitting)} different text encoders, and "
-            f"nothing in the files tells which is whose. Make sure that {text_encoder} came from the same folder."
-        )
-    return ""
+
+
+def _listed(releases: Iterable[Release]) -> str:
+    return ", ".join(f"{one.name} ({one.folder}, with {_TITLES[one.text]} text encoder)" for one in releases)

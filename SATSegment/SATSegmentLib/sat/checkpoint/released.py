@@ -53,16 +53,16 @@ class NetworkWeights:
     sha256: str
 
 
-def read_network(path: Path, family: Family = "sat") -> NetworkWeights:
+def read_network(path: Path, family: Family | None = "sat") -> NetworkWeights:
     """Read and check a SAT network in the released `.pth` layout or as safetensors.
 
     Parameters
     ----------
     path : Path
         The file.
-    family : str
-        What the caller takes it for. A network of the challenge's family cannot be told from SAT-Nano's by its
-        tensors; one that says so in its name is refused as a "sat".
+    family : str, optional
+        What the caller takes it for; None where that is told later. A network of the challenge's family cannot be told
+        from SAT-Nano's by its tensors; one that says so in its name is refused as a "sat".
 
     Raises
     ------
@@ -73,7 +73,7 @@ def read_network(path: Path, family: Family = "sat") -> NetworkWeights:
     return check_network(tensors, Path(path).name, sha256, family)
 
 
-def check_network(tensors: dict[str, Tensor], name: str, sha256: str, family: Family = "sat") -> NetworkWeights:
+def check_network(tensors: dict[str, Tensor], name: str, sha256: str, family: Family | None = "sat") -> NetworkWeights:
     """Check a state dict (without `module.`) that was read from the file `name`.
 
     Raises

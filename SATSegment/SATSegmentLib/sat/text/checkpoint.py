@@ -69,6 +69,11 @@ class TextWeights:
         return {**{self.prefix + key: tensor for key, tensor in self.backbone.items()}, **self.head}
 
     @property
+    def family(self) -> Family:
+        """Told by the rows of the modality embedding."""
+        return "cvpr25" if len(self.head["modality_embed.weight"]) == len(CHALLENGE_ROWS) else "sat"
+
+    @property
     def projected(self) -> bool:
         """Whether it is of the kind `ours`, with a projection behind the language model."""
         return self.prefix != _BARE_BERT
@@ -98,8 +103,8 @@ class TransformerShape:
     heads: int | None
 
 
-def read_text_weights(path: Path, family: Family = "sat") -> TextWeights:
-    """Read a SAT text encoder of a family in the released `.pth` layout or as safetensors.
+def read_text_weights(path: Path, family: Family | None = "sat") -> TextWeights:
+    """Read a SAT text encoder of a family, or of any (None), in the released `.pth` layout or as safetensors.
 
     Raises
     ------
@@ -114,7 +119,9 @@ def read_text_weights(path: Path, family: Family = "sat") -> TextWeights:
     return check_text_weights(tensors, path.name, sha256, family)
 
 
-def check_text_weights(tensors: dict[str, Tensor], name: str, sha256: str, family: Family = "sat") -> TextWeights:
+def check_text_weights(
+    tensors: dict[str, Tensor], name: str, sha256: str, family: Family | None = "sat"
+) -> TextWeights:
     """Find out what the state dict (names without `module.`) is, and take it apart.
 
     Raises
@@ -179,7 +186,7 @@ def _language_model(tensors: dict[str, Tensor]) -> tuple[str, str]:
     return "bert", _BARE_BERT
 
 
-def _refuse_other_kinds(tensors: dict[str, Tensor], name: str, family: Family) -> None:
+def _refuse_other_kinds(tensors: dict[str, Tensor], name: str, family: Family | None) -> None:
     rooms = {key.split(".")[0] for key in tensors}
     if "backbone" in rooms:
         raise WrongCheckpointKind(f"{name} is a segmentation network, not a text encoder.", _GET_AN_ENCODER)
@@ -198,11 +205,11 @@ def _refuse_other_kinds(tensors: dict[str, Tensor], name: str, family: Family) -
                 f"{len(CHALLENGE_ROWS)}.",
                 "Use text_encoder_cvpr25_v0.pth.",
             )
-    elif embedding.shape[:1] == (len(CHALLENGE_ROWS),):
+    elif family == "sat" and embedding.shape[:1] == (len(CHALLENGE_ROWS),):
         raise WrongCheckpointKind(
             f"{name} belongs to the CVPR 2025 challenge family (five modalities), whose prompts and images are "
             "prepared in another way.",
-            f"{_GET_AN_ENCODER}",
+            f"{_GET_AN_ENCODER} With its own network it is converted for `satsegment challenge`.",
         )
 
 

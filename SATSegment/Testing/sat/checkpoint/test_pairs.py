@@ -1,4 +1,4 @@
-"""A network and a text encoder that do not belong together are refused where it can be told, else warned about."""
+"""Which released model a network is: told, refused, or asked; and never a wrong pair in silence."""
 
 from __future__ import annotations
 
@@ -6,49 +6,91 @@ import dataclasses
 
 import pytest
 
-from SATSegmentLib.errors import PairMismatch
+from SATSegmentLib.errors import PairMismatch, ReleaseQuestion
+from SATSegmentLib.models.releases import RELEASES
 from SATSegmentLib.sat.backbones.registry import NAMED_SPECS
-from SATSegmentLib.sat.checkpoint.pairs import check_names, check_pair
+from SATSegmentLib.sat.checkpoint.pairs import TextSide, check_names, doubt_of_pair, told_release
+
+
+def side(kind: str, name: str = "text.pth", family: str = "sat") -> TextSide:
+    return TextSide(kind, family, name)
 
 
 @pytest.mark.parametrize(
-    ("shape", "network", "kind", "text"),
+    ("shape", "network", "text"),
     [
-        ("umamba", "umamba.pth", "ours", "text.pth"),
-        ("umamba", "umamba.pth", "basebert", "text.pth"),
-        ("swinunetr", "swin.pth", "ours", "text.pth"),
-        ("pro", "pro.pth", "medcpt", "text.pth"),
-        ("nano", "nano.pth", "medcpt", "text.pth"),
-        ("nano", "unet.pth", "medcpt", "basebert.pth"),  # named after one, with the vocabulary of the other
-        ("nano", "unet.pth", "basebert", "unet_cpt_text.pth"),
+        ("umamba", "umamba.pth", side("ours")),
+        ("umamba", "umamba.pth", side("basebert")),
+        ("swinunetr", "swin.pth", side("ours")),
+        ("pro", "pro.pth", side("medcpt")),
+        ("pro", "pro.pth", side("ours", family="cvpr25")),
+        ("nano", "nano.pth", side("medcpt")),
+        ("nano", "nano.pth", side("ours", family="cvpr25")),
+        ("nano", "nano_cvpr25_v0.pth", side("ours")),
+        ("nano", "unet.pth", side("medcpt", "basebert.pth")),  # named after one, with the vocabulary of the other
+        ("nano", "unet.pth", side("basebert", "unet_cpt_text.pth")),
     ],
 )
-def test_wrong_pairs_are_refused(shape, network, kind, text):
+def test_wrong_pairs_are_refused(shape, network, text):
     with pytest.raises(PairMismatch):
-        check_pair(NAMED_SPECS[shape], network, kind, text)
+        told_release(NAMED_SPECS[shape], network, text)
 
 
 @pytest.mark.parametrize(
-    ("shape", "network", "kind", "text"),
+    ("shape", "network", "text", "release", "knows"),
     [
-        ("umamba", "umamba.pth", "medcpt", "text.pth"),
-        ("swinunetr", "swin.pth", "medcpt", "cpt.pth"),
-        ("pro", "SAT_Pro.pth", "ours", "text_encoder.pth"),
-        ("nano", "nano.pth", "ours", "nano_text_encoder.pth"),
+        ("umamba", "any.pth", side("medcpt"), "umamba-cpt", False),
+        ("swinunetr", "any.pth", side("medcpt", "cpt.pth"), "swinunetr-cpt", False),
+        ("pro", "SAT_Pro.pth", side("ours", "text_encoder.pth"), "sat-pro", True),
+        ("pro", "renamed.pth", side("ours"), "sat-pro", True),
+        ("nano", "nano.pth", side("ours", "nano_text_encoder.pth"), "sat-nano", True),
+        ("nano", "nano_cvpr25_v0.pth", side("ours", "t.pth", "cvpr25"), "sat-nano-cvpr25", False),
     ],
 )
-def test_right_pairs_leave_nothing_open(shape, network, kind, text):
-    assert check_pair(NAMED_SPECS[shape], network, kind, text) == ""
+def test_right_pairs_are_told_and_leave_nothing_open(shape, network, text, release, knows):
+    found = told_release(NAMED_SPECS[shape], network, text)
+    assert (found.name, found.knows_labels) == (release, knows)
+    assert doubt_of_pair(found, network, text) == ""
 
 
-@pytest.mark.parametrize("kind", ["ours", "medcpt", "basebert"])
-def test_a_renamed_network_that_three_encoders_go_with_is_warned_about(kind):
-    assert "came from the same folder" in check_pair(NAMED_SPECS["nano"], "renamed.pth", kind, "text.pth")
+@pytest.mark.parametrize(("kind", "release"), [("medcpt", "unet-cpt"), ("basebert", "unet-basebert")])
+def test_a_renamed_network_that_its_text_encoder_tells_is_warned_about(kind, release):
+    found = told_release(NAMED_SPECS["nano"], "renamed.pth", side(kind))
+    assert found.name == release
+    assert "came from the same folder" in doubt_of_pair(found, "renamed.pth", side(kind))
 
 
-def test_nothing_is_said_about_widths_that_were_never_released():
+@pytest.mark.parametrize(
+    ("text", "candidates"),
+    [
+        (side("ours"), {"sat-nano", "unet-ours"}),
+        (side("ours", family="cvpr25"), {"sat-nano-cvpr25"}),
+        (None, {"sat-nano", "unet-ours", "unet-cpt", "unet-basebert", "sat-nano-cvpr25"}),
+    ],
+)
+def test_a_network_that_cannot_be_told_from_sat_nanos_is_asked_for(text, candidates):
+    with pytest.raises(ReleaseQuestion) as caught:
+        told_release(NAMED_SPECS["nano"], "renamed.pth", text)
+    assert set(caught.value.candidates) == candidates
+    assert "--release" in caught.value.remedy
+
+
+@pytest.mark.parametrize("release", RELEASES, ids=lambda one: one.name)
+def test_what_is_said_is_taken_where_the_shape_and_the_text_encoder_allow_it(release):
+    text = side(release.text, family=release.family)
+    assert told_release(NAMED_SPECS[release.shape], "renamed.pth", text, release.name) == release
+    assert doubt_of_pair(release, "renamed.pth", text, release.name) == ""
+    with pytest.raises(PairMismatch, match="shape"):
+        told_release(NAMED_SPECS["umamba" if release.shape != "umamba" else "pro"], "x.pth", text, release.name)
+    other = side(release.text, family="sat" if release.family == "cvpr25" else "cvpr25")
+    with pytest.raises(PairMismatch):
+        told_release(NAMED_SPECS[release.shape], "renamed.pth", other, release.name)
+
+
+def test_nothing_is_known_of_widths_that_were_never_released():
     spec = dataclasses.replace(NAMED_SPECS["umamba"], features=(8, 8, 12, 16, 24, 40))
-    assert check_pair(spec, "mine.pth", "ours", "text.pth") == ""
+    assert told_release(spec, "mine.pth", side("ours")) is None
+    assert doubt_of_pair(None, "mine.pth", side("ours")) == ""
 
 
 def test_names_of_two_released_models_are_refused_before_anything_is_read():
