@@ -19,6 +19,7 @@ from SATSegmentLib.scratch import ended_by_signals
 _COMMANDS = {
     "segment": "segment structures in a scan by their names",
     "demo": "segment a real head scan with the embedded demonstration model, and draw it",
+    "challenge": "segment cases (.npz) of the CVPR 2025 challenge, ultrasound or microscopy with SAT's models for it",
     "convert": "turn a released SAT checkpoint into a model folder, once",
     "download": "get a released model, from its authors or from a folder",
     "models": "list the models that are installed and those that could be, or delete one",

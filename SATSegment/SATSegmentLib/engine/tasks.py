@@ -78,9 +78,14 @@ def _convert(fields: Mapping[str, Any], progress: _Tell, cancel: _Asked) -> str:
 def _verify(fields: Mapping[str, Any], progress: _Tell, cancel: _Asked) -> str:
     """{folder} -> name: a model folder is read whole, before it replaces another."""
     from SATSegmentLib.inference.segmenter import Segmenter
+    from SATSegmentLib.models.folder import CHALLENGE_FAMILY, read_description
     from SATSegmentLib.types import Prompt
 
     progress(Progress(0.0, "checking the model"))
+    if read_description(Path(fields["folder"]), family=None).family == CHALLENGE_FAMILY:
+        from SATSegmentLib.challenge.segmenter import ChallengeSegmenter
+
+        return ChallengeSegmenter.load(fields["folder"], "cpu").description.name
     segmenter = Segmenter.load(fields["folder"], "cpu", "float32")
     progress(Progress(0.7, "checking its text encoder"))
     if cancel():

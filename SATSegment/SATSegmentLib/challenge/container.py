@@ -1,0 +1,165 @@
+"""The files of the CVPR 2025 challenge "Foundation Models for Text-Guided 3D Biomedical Image Segmentation".
+
+One `.npz` in: `imgs` (D, H, W) with intensities of 0 to 255, `spacing` (3) in millimetres, and `text_prompts`, a
+dictionary from label values to phrases, with an entry `instance_label` beside them. One `.npz` out: `segs` (D, H, W).
+"""
+
+from __future__ import annotations
+
+import pickle
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile, ZipFile
+
+import numpy as np
+
+from SATSegmentLib.errors import ScanError
+from SATSegmentLib.files import atomic_path
+from SATSegmentLib.types import CHALLENGE_MODALITIES, Modality
+
+# What a case's file name begins with, for each modality.
+_PREFIXES: dict[str, Modality] = {
+    "CT": "ct",
+    "MR": "mri",
+    "US": "us",
+    "PET": "pet",
+    "Microscopy": "microscopy",
+}
+_NO_PHRASE = "instance_label"
+_REMEDY = "Use a case of the challenge: an .npz with imgs, spacing and text_prompts."
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One case.
+
+    Parameters
+    ----------
+    images : np.ndarray
+        (D, H, W), 0 to 255.
+    spacing : tuple of float
+        Millimetres, in the file's order.
+    phrases : dict of int to str
+        What to look for, by the value it gets in the result.
+    modality : Modality
+        One of the five.
+    """
+
+    images: np.ndarray
+    spacing: tuple[float, float, float]
+    phrases: dict[int, str]
+    modality: Modality
+
+
+def cases_in(path: Path) -> list[Path]:
+    """The cases that a path names: the file itself, or all `.npz` of a folder, as in the challenge's container."""
+    return sorted(path.glob("*.npz")) if path.is_dir() else [path] if path.suffix == ".npz" else []
+
+
+def read_case(path: Path, modality: Modality | None = None) -> Case:
+    """Read a case.
+
+    Parameters
+    ----------
+    path : Path
+        An `.npz`.
+    modality : str, optional
+        Without it, the file's name tells: CT…, MR…, US…, PET…, Microscopy….
+
+    Raises
+    ------
+    ScanError
+        No such file, not a case, intensities outside of 0 to 255, or no modality in its name.
+    """
+    content = _load(path)
+    images = content.get("imgs")
+    if images is None or images.ndim != 3 or 0 in images.shape or images.dtype.kind not in "uif":
+        raise ScanError(f"{path.name} has no imgs of three axes.", _REMEDY)
+    if not np.isfinite(images).all() or images.min() < 0 or images.max() > 255:
+        raise ScanError(
+            f"The intensities of {path.name} are not all from 0 to 255.",
+            "Cases hold 8-bit images. A scan in its own units is given as NIfTI or DICOM, with a rule (--intensities).",
+        )
+    spacing = np.asarray(content.get("spacing", ()), np.float64).ravel()
+    if spacing.shape != (3,) or not np.isfinite(spacing).all() or (spacing <= 0).any():
+        raise ScanError(f"{path.name} has no spacing of three positive numbers.", _REMEDY)
+    x, y, z = (float(side) for side in spacing)
+    return Case(images, (x, y, z), _phrases(content, path.name), modality or _modality_of(path.name))
+
+
+def write_segmentation(labels: np.ndarray, path: Path, overwrite: bool = False) -> None:
+    """Write labels (D, H, W) as the challenge expects them; the file appears whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        It exists already, or cannot be written.
+    """
+    with atomic_path(path, overwrite=overwrite) as target, target.open("wb") as file:
+        np.savez_compressed(file, segs=labels)
+
+
+def _load(path: Path) -> dict[str, np.ndarray]:
+    if not path.is_file():
+        raise ScanError(f"There is no file {path.name}.", "Check the path.")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            found = {key: file[key] for key in file.files if key != "text_prompts"}
+            return found | {"text_prompts": _prompts(path)} if "text_prompts" in file.files else found
+    except (OSError, ValueError, EOFError, KeyError, TypeError, AttributeError, BadZipFile, zlib.error) as error:
+        raise ScanError(f"{path.name} is damaged, or no .npz file.", _REMEDY) from error
+
+
+class _PlainUnpickler(pickle.Unpickler):
+    """Reads a pickled array of a dictionary of text and numbers, and nothing that could run code."""
+
+    _ALLOWED = frozenset(
+        (module, name)
+        for module in ("numpy.core.multiarray", "numpy._core.multiarray")
+        for name in ("_reconstruct", "scalar")
+    ) | {("numpy", "ndarray"), ("numpy", "dtype")}
+
+    def find_class(self, module: str, name: str) -> Any:
+        """The few names that NumPy's own arrays need."""
+        if (module, name) not in self._ALLOWED:
+            raise ValueError(f"{module}.{name}")
+        return super().find_class(module, name)
+
+
+def _prompts(path: Path) -> np.ndarray:
+    """`text_prompts`, which NumPy stores as a pickle inside the archive."""
+    with ZipFile(path) as archive, archive.open("text_prompts.npy") as file:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        _, _, dtype = read(file)
+        if not dtype.hasobject:
+            raise ValueError("text_prompts holds no dictionary")
+        try:
+            return np.asarray(_PlainUnpickler(file).load(), object)
+        except pickle.UnpicklingError as error:
+            raise ValueError("text_prompts is damaged") from error
+
+
+def _phrases(content: Mapping[str, np.ndarray], name: str) -> dict[int, str]:
+    stored = content.get("text_prompts")
+    prompts = stored.item() if stored is not None and stored.size == 1 else None
+    try:
+        phrases = {int(key): str(text) for key, text in dict(prompts or {}).items() if key != _NO_PHRASE}
+    except (TypeError, ValueError) as error:
+        raise ScanError(f"The text_prompts of {name} are not phrases by label values.", _REMEDY) from error
+    if not phrases or min(phrases) < 1 or max(phrases) > 65535:
+        raise ScanError(f"{name} has no text_prompts with label values of 1 and more.", _REMEDY)
+    return phrases
+
+
+def _modality_of(name: str) -> Modality:
+    for prefix, modality in _PREFIXES.items():
+        if name.startswith(prefix):
+            return modality
+    raise ScanError(
+        f"The name of {name} does not tell its modality: cases begin with {', '.join(_PREFIXES)}.",
+        f"Give --modality, one of {', '.join(CHALLENGE_MODALITIES)}.",
+    )
