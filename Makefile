@@ -26,6 +26,7 @@ lint: $(VENV)/.ready
 # Times and memory as ratios, in build/bench: small windows, or with FULL=1 those of the released networks (an hour or more).
 bench: $(VENV)/.ready
 	$(BIN)/python benchmarks/bench_window.py --out build/bench-window.csv $(if $(FULL),--models nano pro,--window 96 96 96)
+	$(BIN)/python benchmarks/bench_backbones.py $(if $(FULL),,--window 96 96 96 --rounds 3)
 	$(BIN)/python benchmarks/bench_scan.py --out build/bench $(if $(FULL),--full)
 	$(BIN)/python benchmarks/bench_loading.py
 	$(BIN)/python benchmarks/bench_panel.py

@@ -21,8 +21,11 @@ from SATSegmentLib.learning.knowledge.wording import paraphrases
 from SATSegmentLib.learning.sample import TrainingPrompt, TrainingSample
 from SATSegmentLib.learning.segmentation.initial import new_network
 from SATSegmentLib.learning.segmentation.queries import TextQueries
+from SATSegmentLib.learning.segmentation.settings import Settings
 from SATSegmentLib.learning.segmentation.trainer import Outcome, fit
+from SATSegmentLib.sat.backbone import Spec
 from SATSegmentLib.sat.network import SATNetwork
+from SATSegmentLib.sat.text.folder import ENCODER_FILE
 
 _WINDOWS_PER_HEAD = 3
 _PLAIN_NAME = 0.3
@@ -64,24 +67,39 @@ class PromptedWindows:
         return str(chance.choice(self._wordings[row]))
 
 
-def fit_prompts(heads: list[Head], tissue: Path, text: Path, folder: Path) -> Outcome:
+def fit_prompts(
+    heads: list[Head],
+    tissue: Path,
+    text: Path,
+    folder: Path,
+    architecture: Spec = ARCHITECTURE,
+    schedules: tuple[Settings, Settings] = (DECODER_SETTINGS, SETTINGS),
+) -> Outcome:
     """Train the query decoder on the finished U-Net, then both together; goes on where `folder` left off.
 
     Parameters
     ----------
-    tissue: checkpoint of the U-Net's first training.
+    tissue: checkpoint of the backbone's first training.
     text: folder of the text encoder (text.py).
     folder: gets `decoder/` and `whole/`, one for each of the two.
+    architecture: that of the first training.
+    schedules: of the query decoder alone, and of both together.
     """
-    network = new_network(ARCHITECTURE, WINDOW, SEED)
+    network = new_network(architecture, WINDOW, SEED)
     _start_embeddings(network)
     state = torch.load(tissue, weights_only=True)["model"]
     prefix = "network.backbone."
     network.backbone.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
-    queries = TextQueries.load(text / "text_encoder.pth", text)
+    queries = TextQueries.load(_text_file(text), text)
     samples, judged = PromptedWindows(heads, SEED), PromptedWindows(heads, VALIDATION_SEED, judged=True)
-    fit(network, queries, samples, DECODER_SETTINGS, folder / "decoder", judged, resume=True)
-    return fit(network, queries, samples, SETTINGS, folder / "whole", judged, resume=True)
+    fit(network, queries, samples, schedules[0], folder / "decoder", judged, resume=True)
+    return fit(network, queries, samples, schedules[1], folder / "whole", judged, resume=True)
+
+
+def _text_file(folder: Path) -> Path:
+    """The text encoder's checkpoint, or the file that it became in a model folder."""
+    released = folder / "text_encoder.pth"
+    return released if released.exists() else folder / ENCODER_FILE
 
 
 def _start_embeddings(network: SATNetwork) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from SATSegmentLib.learning.segmentation.settings import Settings
+from SATSegmentLib.sat.backbone import Spec
+from SATSegmentLib.sat.backbones.swinunetr.spec import SwinUNETRSpec
+from SATSegmentLib.sat.backbones.umamba.spec import UMambaSpec
 from SATSegmentLib.sat.backbones.unet.spec import UNetSpec
 
 SEED = 20260
@@ -25,6 +28,14 @@ ARCHITECTURE = UNetSpec(
     feedforward_dim=384,
     mask_dim=96,
 )
+
+# The same depth and grid with the other backbones; the embedded model is the U-Net.
+_HEAD = {"query_dim": 192, "projection_dim": 256, "decoder_layers": 3, "feedforward_dim": 384, "mask_dim": 96}
+ARCHITECTURES: dict[str, Spec] = {
+    "unet": ARCHITECTURE,
+    "umamba": UMambaSpec(features=ARCHITECTURE.features, strides=ARCHITECTURE.strides, mamba_layers=3, **_HEAD),
+    "swinunetr": SwinUNETRSpec(feature_size=24, depths=(2, 2, 2), heads=(3, 6, 12), **_HEAD),
+}
 
 
 @dataclass(frozen=True)

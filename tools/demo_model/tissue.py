@@ -1,9 +1,9 @@
-"""The U-Net's first training: plain classification of SAMSEG's labels, and one fixed mask embedding per structure.
+"""The backbone's first training: plain classification of SAMSEG's labels, and one fixed mask embedding per structure.
 
-A query sees few voxels of its own, a classifier sees all labels in each step: so the U-Net learns what tissue a voxel
-is, and where it lies, several times faster than through prompts. The mask embeddings are what the query decoder will
-have to make out of words later: they draw the finest features into the form it needs. Classifiers and embeddings are
-thrown away afterwards; the prompted training (SATSegmentLib.learning) goes on from this U-Net.
+A query sees few voxels of its own, a classifier sees all labels in each step: so the backbone learns what tissue a
+voxel is, and where it lies, several times faster than through prompts. The mask embeddings are what the query decoder
+will have to make out of words later: they draw the finest features into the form it needs. Classifiers and embeddings
+are thrown away afterwards; the prompted training (SATSegmentLib.learning) goes on from this backbone.
 """
 
 from __future__ import annotations
@@ -23,6 +23,10 @@ from structures import membership
 from torch import Tensor, nn
 from windows import VALIDATION_SEED, LabelledWindow, random_windows
 
+from SATSegmentLib.sat.backbone import Backbone, Spec
+from SATSegmentLib.sat.backbones.umamba.module import UMamba
+from SATSegmentLib.sat.backbones.unet.module import UNet
+from SATSegmentLib.sat.backbones.unet.spec import UNetSpec
 from SATSegmentLib.sat.network import SATNetwork
 
 _VALIDATION_HEADS = 6
@@ -31,36 +35,46 @@ _VALIDATION_HEADS = 6
 class TissueNetwork(nn.Module):
     """The network's image encoder, a classifier of labels on each level of its decoder, and a mask per structure."""
 
-    def __init__(self, label_count: int, structure_count: int) -> None:
+    def __init__(self, label_count: int, structure_count: int, architecture: Spec = ARCHITECTURE) -> None:
         super().__init__()
-        self.network = SATNetwork(ARCHITECTURE, WINDOW)
+        self.network = SATNetwork(architecture, WINDOW)
+        if not isinstance(architecture, UNetSpec):
+            self.network.backbone.init_weights()
         # Mask embeddings pass a GELU, so they reach -0.17 at the least, and a voxel that belongs to another structure
         # can only be told by such a small weight: the features it meets must be large from the start.
-        finest = self.network.backbone.decoder.stages[-1].convs[-1].norm
-        nn.init.constant_(finest.weight, 20.0)
-        nn.init.constant_(finest.bias, 10.0)
-        self.embeddings = nn.Parameter(torch.randn(structure_count, ARCHITECTURE.channels) * 0.1 - 0.06)
-        self.classifiers = nn.ModuleList(nn.Conv3d(width, label_count, 1) for width in ARCHITECTURE.features[-2::-1])
+        finest = _finest_norm(self.network.backbone)
+        if finest is not None:
+            nn.init.constant_(finest.weight, 20.0)
+            nn.init.constant_(finest.bias, 10.0)
+        self.embeddings = nn.Parameter(torch.randn(structure_count, architecture.channels) * 0.1 - 0.06)
+        widths = [width for width, _ in reversed(architecture.supervised_levels)]
+        self.classifiers = nn.ModuleList(nn.Conv3d(width, label_count, 1) for width in (*widths, architecture.channels))
         nn.init.normal_(self.classifiers[-1].weight, std=0.01)
-        self._levels: list[Tensor] = []
-        for stage in self.network.backbone.decoder.stages[:-1]:
-            stage.convs[-1].register_forward_hook(self._keep)
-
-    def _keep(self, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        self._levels.append(output)
 
     def forward(self, window: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Logits (structures, X, Y, Z), and each level's (1, labels, ...), coarsest first; none in evaluation mode.
 
         The finest level is classified at every other voxel, which is as good and costs an eighth.
         """
-        self._levels.clear()
-        _, finest = self.network.backbone(window)
-        logits = torch.einsum("nc,cxyz->nxyz", F.gelu(self.embeddings), finest[0])
         if not self.training:
-            return logits, []
-        levels = [*self._levels, finest[..., ::2, ::2, ::2]]
-        return logits, [classify(level) for classify, level in zip(self.classifiers, levels, strict=True)]
+            return self._logits(self.network.backbone(window)[1]), []
+        _, maps = self.network.backbone.supervised_maps(window, len(self.classifiers))
+        levels = [*maps[:0:-1], maps[0][..., ::2, ::2, ::2]]
+        return self._logits(maps[0]), [
+            classify(level) for classify, level in zip(self.classifiers, levels, strict=True)
+        ]
+
+    def _logits(self, finest: Tensor) -> Tensor:
+        return torch.einsum("nc,cxyz->nxyz", F.gelu(self.embeddings), finest[0])
+
+
+def _finest_norm(backbone: Backbone) -> nn.Module | None:
+    """The norm that makes the finest map, where it has weights; SwinUNETR's have none."""
+    if isinstance(backbone, UNet):
+        return backbone.decoder.stages[-1].convs[-1].norm
+    if isinstance(backbone, UMamba):
+        return backbone.decoder.stages[-1].block.conv2.norm
+    return None
 
 
 class _Windows(torch.utils.data.Dataset):
@@ -77,12 +91,14 @@ class _Windows(torch.utils.data.Dataset):
         return random_windows(self.heads, SEED + self.first + number, self.schedule.windows_per_head)
 
 
-def fit_tissue(heads: list[Head], schedule: TissueSchedule, folder: Path) -> TissueNetwork:
+def fit_tissue(
+    heads: list[Head], schedule: TissueSchedule, folder: Path, architecture: Spec = ARCHITECTURE
+) -> TissueNetwork:
     """Train, or go on where `folder` left off; the log is `folder/tissue.jsonl`."""
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(SEED)
     contains = torch.from_numpy(membership(heads[0].labels))
-    model = TissueNetwork(len(heads[0].labels), len(contains))
+    model = TissueNetwork(len(heads[0].labels), len(contains), architecture)
     learned = [*model.network.backbone.parameters(), *model.classifiers.parameters(), model.embeddings]
     optimizer = torch.optim.AdamW(learned, weight_decay=schedule.weight_decay)
     checkpoint, first = folder / "tissue.pt", 0

@@ -1,0 +1,92 @@
+"""U-Mamba and SwinUNETR give what a plain float64 implementation gives, at other widths, windows and seeds."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from helpers.plain_backbones import plain_encoding, plain_mamba
+from SATSegmentLib.sat.backbone import Spec
+from SATSegmentLib.sat.backbones.swinunetr.spec import SwinUNETRSpec
+from SATSegmentLib.sat.backbones.umamba.mamba import Mamba
+from SATSegmentLib.sat.backbones.umamba.spec import UMambaSpec
+from SATSegmentLib.sat.checkpoint.released import build_network, check_network, released_state
+from SATSegmentLib.sat.network import SATNetwork
+
+# As for the golden numbers: 1e-3 of the standard deviation. (Found: below 1e-4.)
+RELATIVE = 1e-3
+HEAD = {"query_dim": 24, "projection_dim": 20, "decoder_layers": 1, "feedforward_dim": 16, "mask_dim": 12}
+TWO = (2, 2, 2)
+# Widths, window and seed; windows of unequal sides, so that no axis can stand for another.
+CASES: dict[str, tuple[Spec, tuple[int, int, int], int]] = {
+    "umamba": (
+        UMambaSpec(features=(4, 4, 6, 8), strides=((1, 1, 1), TWO, TWO, TWO), mamba_layers=3, **HEAD),
+        (24, 16, 32),
+        1,
+    ),
+    "umamba, wide and shallow": (
+        UMambaSpec(features=(8, 12, 20), strides=((1, 1, 1), TWO, TWO), mamba_layers=1, **HEAD),
+        (12, 20, 8),
+        2,
+    ),
+    "umamba, uneven strides": (
+        UMambaSpec(features=(4, 6, 8), strides=((1, 1, 1), (2, 2, 1), (2, 1, 2)), mamba_layers=2, **HEAD),
+        (16, 12, 10),
+        3,
+    ),
+    # Grids of 18 x 8 x 9 and 9 x 4 x ...: padded windows, shifts on some axes only, windows smaller than 7.
+    "swinunetr": (SwinUNETRSpec(feature_size=6, depths=(2, 2), heads=(3, 2), **HEAD), (40, 16, 24), 4),
+    "swinunetr, one stage": (SwinUNETRSpec(feature_size=4, depths=(2,), heads=(1,), **HEAD), (12, 36, 20), 5),
+    "swinunetr, three blocks": (SwinUNETRSpec(feature_size=4, depths=(3, 1), heads=(2, 4), **HEAD), (24, 24, 8), 6),
+}
+
+
+def random_network(spec: Spec, window: tuple[int, int, int], seed: int) -> tuple[SATNetwork, dict[str, torch.Tensor]]:
+    """A network with weights that no training would start from, and its tensors as a released file holds them."""
+    random = torch.Generator().manual_seed(seed)
+    network = SATNetwork(spec, window)
+    with torch.no_grad():
+        for name, tensor in network.named_parameters():
+            drawn = torch.randn(tensor.shape, generator=random)
+            if name.endswith("A_log"):
+                tensor.copy_(torch.rand(tensor.shape, generator=random) * 3)
+            elif name.endswith("x_proj.weight"):
+                tensor.copy_(0.3 * drawn / tensor.shape[1] ** 0.5)
+            elif tensor.ndim > 1:
+                tensor.copy_(drawn * (2 / tensor[0].numel()) ** 0.5)
+            else:
+                tensor.copy_((1.0 if name.endswith("weight") else 0.0) + 0.2 * drawn)
+    state = {key.removeprefix("module."): tensor for key, tensor in released_state(network, {}).items()}
+    return build_network(check_network(dict(state), "made", sha256=""), window), state
+
+
+@pytest.mark.parametrize("name", list(CASES))
+def test_tokens_and_features_are_those_of_a_plain_implementation(name):
+    spec, window, seed = CASES[name]
+    network, state = random_network(spec, window, seed)
+    seen = torch.randn(2, 1, *window, generator=torch.Generator().manual_seed(seed + 100))
+    _, finest, tokens = plain_encoding(state, seen)
+    for gradients in (True, False):  # layer by layer, and slab by slab
+        with torch.set_grad_enabled(gradients):
+            ours = network.encode(seen)
+        assert_close(ours.tokens, tokens)
+        assert_close(ours.voxels, finest)
+
+
+@pytest.mark.parametrize(("length", "width", "seed"), [(1, 8, 0), (2, 16, 1), (3, 33, 2), (700, 8, 3)])
+def test_a_mamba_block_is_a_loop_over_its_sequence(length, width, seed):
+    random = torch.Generator().manual_seed(seed)
+    block = Mamba(width)
+    with torch.no_grad():
+        for parameter in block.parameters():
+            parameter.copy_(0.4 * torch.randn(parameter.shape, generator=random))
+    sequence = torch.randn(length, width, generator=random)
+    expected = plain_mamba({key: one.double() for key, one in block.state_dict().items()}, sequence.double())
+    with torch.inference_mode():
+        ours = block(sequence)
+    assert (ours - expected).abs().max() <= 1e-5 * expected.abs().max()
+
+
+def assert_close(ours: torch.Tensor, plain: torch.Tensor) -> None:
+    assert ours.shape == plain.shape
+    assert (ours.detach().double() - plain).abs().max() <= RELATIVE * plain.std()
