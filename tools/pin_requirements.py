@@ -14,11 +14,11 @@ from packaging.utils import canonicalize_name
 RUNTIME = (
     "numpy SimpleITK torch safetensors slicerio pynrrd pydicom pyjpegls pylibjpeg pylibjpeg-openjpeg pylibjpeg-rle "
     "python-gdcm platformdirs psutil tqdm transformers huggingface-hub matplotlib scikit-image surface-distance PyYAML "
-    "highdicom contourpy"
+    "highdicom contourpy requests"
 )
 DEVELOPMENT = (
     "pytest pytest-xdist hypothesis ruff mypy import-linter nibabel slicer-core cmake pydicom-data setuptools dcmqi "
-    "PySide6-Essentials tensorboard"
+    "PySide6-Essentials tensorboard fastapi uvicorn httptools uvloop prometheus_client schemathesis mcp"
 )
 FOLDER = Path(__file__).parent.parent / "requirements"
 

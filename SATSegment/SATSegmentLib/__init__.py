@@ -5,6 +5,8 @@ Importing this package is cheap: torch comes in only when `Segmenter` is first t
     from SATSegmentLib import Image, Prompt, Segmenter
     segmenter = Segmenter.load("demo")
     results = segmenter.segment(image, [Prompt("left putamen", "mri")])
+
+On a computer without torch, `Segmenter.connect(URL)` still asks a server.
 """
 
 from __future__ import annotations
@@ -31,6 +33,11 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    try:
+        value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    except ModuleNotFoundError as error:
+        if name != "Segmenter" or error.name != "torch":
+            raise
+        value = importlib.import_module(f"{__name__}.engine.remote_segmenter").RemoteSegmenter
     globals()[name] = value
     return value

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from SATSegmentLib.anatomy.languages.display import TITLES, local_name
 from SATSegmentLib.anatomy.vocabulary.labels import label_of
+from SATSegmentLib.cli.engine import add_server, engine_of
 from SATSegmentLib.cli.inspect import add_choice
 from SATSegmentLib.grid.grid import Grid
 from SATSegmentLib.grid.network_grid import GRID_RULES
@@ -76,6 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the DICOM series that a scan of another format was made from, for DICOM results",
     )
     parser.add_argument("--report", type=Path, metavar="FILE.json", help="also write what was found as JSON")
+    add_server(parser)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps (default: auto)")
     parser.add_argument(
         "--precision",
@@ -159,7 +161,6 @@ def _segment(arguments: argparse.Namespace, prompts: list[Prompt], dicom_source:
     from SATSegmentLib import __version__
     from SATSegmentLib.cli.progress import progress_bar
     from SATSegmentLib.engine.api import RunListener, RunOptions, SegmentRequest
-    from SATSegmentLib.engine.local import LocalEngine
     from SATSegmentLib.files import write_report
     from SATSegmentLib.scans import read_scan
     from SATSegmentLib.storage import Algorithm, find_source, write_results
@@ -181,10 +182,10 @@ def _segment(arguments: argparse.Namespace, prompts: list[Prompt], dicom_source:
         plans.append(plan)
         print(f"Plan: {plan}", file=sys.stderr)
 
-    with progress_bar("Segmenting") as progress:
+    with engine_of(arguments) as engine, progress_bar("Segmenting") as progress:
         started = time.perf_counter()
         listener = RunListener(progress=progress, on_plan=tell)
-        answer = LocalEngine().segment(SegmentRequest.of(image, prompts, options), listener)
+        answer = engine.segment(SegmentRequest.of(image, prompts, options), listener)
         took = time.perf_counter() - started
     written = write_results(
         arguments.out,

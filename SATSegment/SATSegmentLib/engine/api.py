@@ -39,6 +39,10 @@ class EngineReason(StrEnum):
     MESSAGE = "message"
     VERSION = "version"
     PACKAGE = "package"
+    DENIED = "denied"
+    LOST = "lost"
+    NOT_KEPT = "not kept"
+    LIMIT = "limit"
     UNEXPECTED = "unexpected"
 
 
@@ -93,6 +97,8 @@ class RunOptions:
     keep_probabilities : bool
         Whether results keep the network's probability on the scan's grid (`SegmentResult.probability`); the masks stay
         the same.
+    spill : bool
+        Whether image features that find no place in memory may go to a private temporary folder.
     """
 
     model: str = DEFAULT_MODEL
@@ -103,6 +109,7 @@ class RunOptions:
     cache_bytes: int | None = None
     grid: GridRule = "own"
     keep_probabilities: bool = False
+    spill: bool = True
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,8 +3,8 @@
 A message is one line of JSON; where it has arrays, their bytes follow in the order in which the line names them. Pipe
 and HTTP carry the same bytes.
 
-To the engine      {"type": "segment", "plan", "teach", "export" or "task", "run": n, "content": ...};
-                   {"type": "cancel", "run"}
+To the engine      {"type": "segment", "plan", "teach", "export", "forget" or "task", "run": n, "content": ...}
+                   {"type": "cancel", "run": n}
 From the engine    {"type": "hello", "content": Hello}, then for a run "accepted", any number of "progress", "warning"
                    and "plan", and one "done" or "failed"
 """
@@ -27,8 +27,11 @@ import SATSegmentLib
 from SATSegmentLib.engine.api import EngineError, EngineReason
 
 # Raised whenever an older program could not understand a newer one; `CHANGES` says what came with it.
-PROTOCOL = 1
-CHANGES = {1: "requests as typed messages; taught words travel with them"}
+PROTOCOL = 2
+CHANGES = {
+    1: "requests as typed messages; taught words travel with them",
+    2: "engines on a server; features may be kept off the disk",
+}
 
 # Arrays up to this many values stand in the line itself.
 _INLINE = 32

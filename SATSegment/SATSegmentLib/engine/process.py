@@ -61,6 +61,8 @@ class WorkerEngine:
         Its environment; this process's own by default.
     idle_seconds : float
         After so long without a run the child lets the model go, and the device's memory with it.
+    cancel_seconds : float
+        A child that was told to stop a run and has not after this is ended.
     """
 
     def __init__(
@@ -68,10 +70,11 @@ class WorkerEngine:
         python: str = sys.executable,
         environment: Mapping[str, str] | None = None,
         idle_seconds: float = IDLE_SECONDS,
+        cancel_seconds: float = CANCEL_GRACE_SECONDS,
     ) -> None:
         self._python = python
         self._environment = None if environment is None else dict(environment)
-        self._idle_seconds = idle_seconds
+        self._idle_seconds, self._cancel_seconds = idle_seconds, cancel_seconds
         self._child: ChildProcess | None = None
         # Kept when a child is gone: the last words of one that crashed are what a report needs.
         self._log: deque[str] = deque(maxlen=_LOG_LINES)
@@ -103,6 +106,11 @@ class WorkerEngine:
     def export(self, request: ExportRequest, listener: RunListener | None = None) -> ExportAnswer:
         """Write results as a DICOM file of this computer; see `engine.export.export`."""
         return messages.unpack(self._run("export", request, listener), ExportAnswer)
+
+    def forget(self, digest: str) -> None:
+        """Let the child forget one scan (`grid.digest.digest_of`); does nothing where there is no child."""
+        if self.pid is not None:
+            self._run("forget", digest, None)
 
     def call(self, task: str, fields: Mapping[str, Any], listener: RunListener | None = None) -> Any:
         """Let the child do something else (`engine.tasks`); returns what it answered.
@@ -172,7 +180,7 @@ class WorkerEngine:
         while True:
             if give_up_at is None and listener.cancel is not None and listener.cancel():
                 child.send(Message("cancel", run))
-                give_up_at = time.monotonic() + CANCEL_GRACE_SECONDS
+                give_up_at = time.monotonic() + self._cancel_seconds
             if give_up_at is not None and time.monotonic() > give_up_at:
                 raise Cancelled
             try:

@@ -120,6 +120,11 @@ class Session:
             )
             return TeachAnswer(word_content(word.record, word.vectors))
 
+    def forget(self, digest: str) -> None:
+        """Let all that is kept of one scan go (`grid.digest.digest_of`)."""
+        if self._segmenter is not None:
+            self._segmenter.forget(digest)
+
     def release(self) -> None:
         """Let the model and the features go, and the device's memory with them."""
         if self._segmenter is None:
@@ -137,14 +142,15 @@ class Session:
 
         # A model that was replaced in its folder is another model.
         folder = find_model(options.model)
-        wanted = (fingerprint(folder), options.device, options.precision, options.feature_storage, options.cache_bytes)
+        kept = (options.feature_storage, options.cache_bytes, options.spill)
+        wanted = (fingerprint(folder), options.device, options.precision, *kept)
         if self._segmenter is None or self._loaded != wanted:
             # Let go of the old one first: two at once may not fit.
             self.release()
             from SATSegmentLib.inference.cache import default_cache
             from SATSegmentLib.inference.segmenter import Segmenter
 
-            cache = default_cache(options.cache_bytes)
+            cache = default_cache(options.cache_bytes, options.spill)
             self._segmenter = Segmenter.load(folder, options.device, options.precision, cache, options.feature_storage)
             self._loaded = wanted
         self._segmenter.grid = options.grid

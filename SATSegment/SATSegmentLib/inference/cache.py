@@ -125,6 +125,14 @@ class FeatureCache:
             self._folder.remove()
             self._folder = None
 
+    def forget(self, digest: str) -> None:
+        """Forget the features of one scan (`grid.digest.digest_of`)."""
+        for kept in (self._on_device, self._kept):
+            for key in [key for key in kept if key.scan.endswith(digest)]:
+                del kept[key]
+        for key in [key for key in self._spilled if key.scan.endswith(digest)]:
+            self._forget(key)
+
     def _keep(self, key: FeatureKey, features: Features) -> None:
         if features.voxels.nbytes > self._device_bytes:
             self._keep_in_memory(key, features)
@@ -173,11 +181,11 @@ class FeatureCache:
         self._spilled.pop(key).path.unlink(missing_ok=True)
 
 
-def default_cache(memory_bytes: int | None = None) -> FeatureCache:
-    """So much memory, or half of what is free; and a quarter of the free space where temporary files go."""
-    disk = shutil.disk_usage(tempfile.gettempdir()).free
+def default_cache(memory_bytes: int | None = None, spill: bool = True) -> FeatureCache:
+    """So much memory, or half of what is free; and a quarter of the free space where temporary files go, or none."""
+    disk = shutil.disk_usage(tempfile.gettempdir()).free // 4 if spill else 0
     memory = psutil.virtual_memory().available // 2 if memory_bytes is None else memory_bytes
-    return FeatureCache(memory, disk // 4)
+    return FeatureCache(memory, disk)
 
 
 def _nbytes(kept: OrderedDict[FeatureKey, Features]) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from SATSegmentLib.errors import ScanError
 from SATSegmentLib.grid.box import Box
+from SATSegmentLib.grid.digest import digest_of
 from SATSegmentLib.grid.grid import Grid
 from SATSegmentLib.grid.network_grid import GridRule, NetworkGrid, network_grid
 from SATSegmentLib.grid.resample import on_network_grid
@@ -66,6 +66,11 @@ class PreparedScans:
             self._kept.popitem(last=False)
         return scan
 
+    def forget(self, digest: str) -> None:
+        """Let all views of a scan go (`grid.digest.digest_of`)."""
+        for name in [name for name in self._kept if name.endswith(digest)]:
+            del self._kept[name]
+
 
 def prepare(
     image: Image, modality: Modality, orientation: Orientation, spacing: Spacing, rule: GridRule = "own"
@@ -96,12 +101,7 @@ def prepare(
 
 
 def _name(image: Image, modality: Modality, orientation: Orientation, spacing: Spacing, rule: GridRule) -> str:
-    # Voxels in the order they lie in memory: a copy would take longer than the digest.
-    array = image.array.T if image.array.flags.f_contiguous else image.array
-    content = hashlib.blake2b(np.ascontiguousarray(array).data, digest_size=16)
-    content.update(np.asarray(image.ijk_to_ras, dtype=np.float64).tobytes())
-    order = "ijk" if array is image.array else "kji"
-    return f"{modality} {orientation} {spacing} {rule} {array.dtype} {array.shape} {order} {content.hexdigest()}"
+    return f"{modality} {orientation} {spacing} {rule} {digest_of(image)}"
 
 
 def _prepare(

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from SATSegmentLib.anatomy.resolver.names import Structures, prompts_for
-from SATSegmentLib.errors import OutOfMemory, PairMismatch, PromptError, SATSegmentWarning
+from SATSegmentLib.errors import OutOfMemory, SATSegmentWarning
 from SATSegmentLib.grid.network_grid import GridRule, NetworkGrid
 from SATSegmentLib.inference.admission import admit
+from SATSegmentLib.inference.asked import asked_in_words, checked_vectors
 from SATSegmentLib.inference.cache import FeatureCache, default_cache
 from SATSegmentLib.inference.device import check_storage, choose_device, precision_name
 from SATSegmentLib.inference.identity import Weights
@@ -122,6 +125,13 @@ class Segmenter:
         network, file_sha256 = load_network(folder, description)
         queries = QuerySource.of_model(folder, description, network.architecture.query_dim)
         return cls(network, description, queries, device, precision, cache, feature_storage, file_sha256)
+
+    @staticmethod
+    def connect(url: str, **options: Any) -> Any:
+        """A segmenter on a server, used in the same way; see `engine.remote_segmenter.RemoteSegmenter.connect`."""
+        # By its name: the rooms above are not this one's to know.
+        remote = importlib.import_module("SATSegmentLib.engine.remote_segmenter")
+        return remote.RemoteSegmenter.connect(url, **options)
 
     def segment(
         self,
@@ -257,6 +267,11 @@ class Segmenter:
         """The text side of the model; None where it has none."""
         return self._queries
 
+    def forget(self, digest: str) -> None:
+        """Let all that is kept of one scan go (`grid.digest.digest_of`); a later prompt prepares it again."""
+        self._scans.forget(digest)
+        self.cache.forget(digest)
+
     def windows(self, image: Image, modality: Modality, orientation: Orientation = "RAS") -> ScanPass:
         """A scan's windows with their features, to learn from: `boxes`, `features(number)`, `weights(number)`.
 
@@ -280,17 +295,7 @@ class Segmenter:
         return admit(image, prompts, self.description, has_bank, phantoms=phantoms)
 
     def _asks(self, prompts: Sequence[Prompt], words: Sequence[bytes] | None) -> list[Query]:
-        """The prompts with their query vectors."""
-        if self._queries is None:
-            lacking = f"The model {self.description.name} has no query vectors for words."
-            raise PromptError(lacking, "Convert it again together with its text encoder.")
-        queries, offsets = self._queries.embed(prompts, words), self._queries.mask_embedding_offsets(prompts, words)
-        channels = self._network.architecture.channels
-        if any(one is not None and len(one) != channels for one in offsets):
-            raise PairMismatch(
-                f"The file of a taught word does not fit the model {self.description.name}.", "Teach the word again."
-            )
-        return [Query(i, *one) for i, one in enumerate(zip(prompts, queries, offsets, strict=True))]
+        return asked_in_words(self.description.name, self._network.architecture, self._queries, prompts, words)
 
     def _query_asks(
         self,
@@ -302,13 +307,7 @@ class Segmenter:
         mask_embedding_offsets: Sequence[np.ndarray | None] | None = None,
     ) -> list[Query]:
         """Query vectors as they are asked, where they and the scan can be used."""
-        queries = np.asarray(queries, dtype=np.float32)
-        dim = self._network.architecture.query_dim
-        if queries.ndim != 2 or not len(queries) or queries.shape[1] != dim or not np.isfinite(queries).all():
-            raise PromptError(
-                f"Query vectors of the shape {queries.shape} were given; this model takes finite (N, {dim}).",
-                "Use vectors that were made with this model's own text encoder.",
-            )
+        queries = checked_vectors(queries, self._network.architecture)
         names = names or [f"query {number + 1}" for number in range(len(queries))]
         asked = [Prompt(name, modality, orientation, trained=False) for name in names]
         prompts = self._admit(image, asked, phantoms=True)

@@ -1,0 +1,1 @@
+"""`satsegment serve`: the engine for several users over HTTP. FastAPI in front, one child process per device behind."""

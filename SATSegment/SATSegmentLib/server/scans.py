@@ -1,0 +1,278 @@
+"""The scans that a server holds: in memory only, each on a lease, within a budget."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from SATSegmentLib.engine.api import EngineError
+from SATSegmentLib.engine.transport.wire import LimitExceeded, NotKept
+from SATSegmentLib.errors import ScanError
+from SATSegmentLib.grid.digest import CHUNK_BYTES, scan_digest
+from SATSegmentLib.server.limits import ServerLimits
+from SATSegmentLib.types import Image
+
+
+@dataclass(frozen=True, eq=False)
+class ScanHead:
+    """What a scan is, before its voxels have arrived.
+
+    Attributes
+    ----------
+    dtype : np.dtype
+        Of the voxels.
+    shape : tuple of int
+        In the order in which they lie in memory.
+    transposed : bool
+        Whether that is IJK and not KJI.
+    ijk_to_ras : np.ndarray
+        4x4.
+    unit : str
+        Of the values.
+    """
+
+    dtype: np.dtype
+    shape: tuple[int, int, int]
+    transposed: bool
+    ijk_to_ras: np.ndarray
+    unit: str = ""
+
+    @property
+    def nbytes(self) -> int:
+        """Of the voxels."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+@dataclass(eq=False)
+class StoredScan:
+    """A scan, or as much of it as has arrived.
+
+    Attributes
+    ----------
+    user, digest : str
+        Whose it is, and what it is called.
+    head : ScanHead
+        What it is.
+    pieces : list of (bytes or None)
+        Digest of each piece that has arrived.
+    leased_at, used_at : float
+        When its client last said something, and when something was last asked about it; monotonic clock.
+    device : int or None
+        Which device has its features.
+    feature_bytes : int
+        What they take there.
+    runs : int
+        How many runs are waiting or going on.
+    complete : bool
+        Whether all of it has arrived, and is what it was said to be.
+    """
+
+    user: str
+    digest: str
+    head: ScanHead
+    buffer: np.ndarray
+    pieces: list[bytes | None]
+    leased_at: float = field(default_factory=time.monotonic)
+    used_at: float = field(default_factory=time.monotonic)
+    device: int | None = None
+    feature_bytes: int = 0
+    runs: int = 0
+    complete: bool = False
+    _arriving: set[int] = field(default_factory=set)
+
+    @property
+    def missing(self) -> list[int]:
+        """Numbers of the pieces that have not arrived."""
+        return [number for number, piece in enumerate(self.pieces) if piece is None]
+
+    def piece_bytes(self, number: int) -> int:
+        """How long a piece is.
+
+        Raises
+        ------
+        EngineError
+            There is no such piece.
+        """
+        if not 0 <= number < len(self.pieces):
+            raise EngineError(f"The scan has {len(self.pieces)} pieces, and none of the number {number}.")
+        return min(CHUNK_BYTES, self.head.nbytes - number * CHUNK_BYTES)
+
+    @contextlib.contextmanager
+    def room_for(self, number: int, nbytes: int, in_place: bool) -> Iterator[memoryview]:
+        """Where a piece is received: its own place where that is free, which saves a copy; else a place of its own."""
+        if not in_place or self.pieces[number] is not None or number in self._arriving:
+            yield memoryview(bytearray(nbytes))
+            return
+        self._arriving.add(number)
+        try:
+            yield self._place(number, nbytes).data
+        finally:
+            self._arriving.discard(number)
+
+    def put(self, number: int, content: bytes | memoryview, digest: bytes) -> None:
+        """Take a whole piece in."""
+        place, piece = self._place(number, len(content)), np.frombuffer(content, np.uint8)
+        if not np.may_share_memory(place, piece):
+            place[:] = piece
+        self.pieces[number] = digest
+
+    def _place(self, number: int, nbytes: int) -> np.ndarray:
+        return self.buffer[number * CHUNK_BYTES : number * CHUNK_BYTES + nbytes]
+
+    def image(self) -> Image:
+        """The scan; its array is a view."""
+        array = self.buffer.view(self.head.dtype).reshape(self.head.shape)
+        return Image(array.T if self.head.transposed else array, self.head.ijk_to_ras, unit=self.head.unit)
+
+
+class ScanStore:
+    """All scans of a server.
+
+    Parameters
+    ----------
+    limits : ServerLimits
+        How much it takes.
+    on_gone : callable
+        Gets each scan that leaves, so that its features leave, too.
+    """
+
+    def __init__(self, limits: ServerLimits, on_gone: Callable[[StoredScan], None]) -> None:
+        self._limits, self._on_gone = limits, on_gone
+        self._scans: dict[tuple[str, str], StoredScan] = {}
+
+    def __len__(self) -> int:
+        return len(self._scans)
+
+    @property
+    def nbytes(self) -> int:
+        """Voxels of all scans."""
+        return sum(scan.head.nbytes for scan in self._scans.values())
+
+    def open(self, user: str, digest: str, head: ScanHead) -> StoredScan:
+        """The user's scan of this name; room is made for it where it is new.
+
+        Raises
+        ------
+        LimitExceeded
+            It is too large, or there is no room.
+        """
+        found = self._scans.get((user, digest))
+        if found is not None:
+            found.leased_at = time.monotonic()
+            return found
+        self._check_room(user, head.nbytes)
+        try:
+            buffer = np.empty(head.nbytes, np.uint8)
+        except MemoryError as error:
+            raise LimitExceeded("The server has no memory left for this scan.", "Try again later.") from error
+        count = math.ceil(head.nbytes / CHUNK_BYTES)
+        scan = StoredScan(user, digest, head, buffer, [None] * count)
+        self._scans[user, digest] = scan
+        return scan
+
+    def get(self, user: str, digest: str) -> StoredScan:
+        """The user's whole scan of this name.
+
+        Raises
+        ------
+        NotKept
+            It is not here, or not all of it.
+        """
+        found = self._scans.get((user, digest))
+        if found is None:
+            raise NotKept("The server does not have this scan, or no longer.", "Send it again.")
+        found.leased_at = time.monotonic()
+        return found
+
+    def whole(self, user: str, digest: str) -> StoredScan:
+        """As `get`, only once all of it has arrived; marks it as used."""
+        scan = self.get(user, digest)
+        if not scan.complete:
+            raise NotKept("The scan has not arrived as a whole.", "Send what is missing.")
+        scan.used_at = time.monotonic()
+        return scan
+
+    def finish(self, scan: StoredScan) -> None:
+        """Check a scan that has arrived as a whole.
+
+        Raises
+        ------
+        ScanError
+            It is not what it was said to be; it is gone.
+        """
+        head = scan.head
+        pieces = [piece for piece in scan.pieces if piece is not None]
+        name = scan_digest(head.dtype.str, head.shape, head.transposed, head.ijk_to_ras, pieces)
+        if name != scan.digest:
+            self.remove(scan)
+            raise ScanError("The scan did not arrive as it was sent.", "Send it again.")
+        scan.complete = True
+
+    def renew(self, user: str, digests: Iterable[str]) -> list[str]:
+        """Lengthen the leases of a user's scans; which of them are here."""
+        kept = [digest for digest in digests if (user, digest) in self._scans]
+        for digest in kept:
+            self._scans[user, digest].leased_at = time.monotonic()
+        return kept
+
+    def remove(self, scan: StoredScan) -> None:
+        """Let a scan go; a run that goes on keeps its voxels until it ends."""
+        if self._scans.pop((scan.user, scan.digest), None) is not None:
+            self._on_gone(scan)
+
+    def sweep(self) -> None:
+        """Let those go whose client has fallen silent, and those that nobody asks about."""
+        now = time.monotonic()
+        for scan in list(self._scans.values()):
+            silent = now - scan.leased_at > self._limits.lease_seconds
+            idle = now - scan.used_at > self._limits.idle_seconds
+            if not scan.runs and (silent or idle):
+                self.remove(scan)
+
+    def others_have(self, scan: StoredScan) -> bool:
+        """Whether another user has the same scan, and so the same features."""
+        return any(digest == scan.digest and user != scan.user for user, digest in self._scans)
+
+    def over_budget(self, user: str) -> list[StoredScan]:
+        """Scans whose features are to go so that a user's voxels and features keep within the budget, oldest first."""
+        own = [scan for scan in self._scans.values() if scan.user == user]
+        used = sum(scan.head.nbytes + scan.feature_bytes for scan in own)
+        going = []
+        for scan in sorted(own, key=lambda one: one.used_at):
+            if used <= self._limits.user_bytes:
+                break
+            if scan.feature_bytes and not scan.runs:
+                used -= scan.feature_bytes
+                going.append(scan)
+        return going
+
+    def _check_room(self, user: str, nbytes: int) -> None:
+        limits = self._limits
+        own = [scan for scan in self._scans.values() if scan.user == user]
+        if nbytes > min(limits.scan_bytes, limits.user_bytes, limits.total_bytes):
+            most = min(limits.scan_bytes, limits.user_bytes, limits.total_bytes)
+            raise LimitExceeded(
+                f"The scan has {_size(nbytes)} of voxels; this server takes {_size(most)}.",
+                "Crop or resample the scan, or ask who runs the server.",
+            )
+        # What its owner has not used for longest makes room, as far as it is not in use.
+        idle = sorted((scan for scan in own if not scan.runs and scan.complete), key=lambda one: one.used_at)
+        while idle and (
+            len(own) >= limits.user_scans or sum(one.head.nbytes for one in own) + nbytes > limits.user_bytes
+        ):
+            oldest = idle.pop(0)
+            own.remove(oldest)
+            self.remove(oldest)
+        if len(own) >= limits.user_scans or sum(one.head.nbytes for one in own) + nbytes > limits.user_bytes:
+            raise LimitExceeded("You have too many scans on this server at once.", "Wait for your other runs to end.")
+        if self.nbytes + nbytes > limits.total_bytes:
+            raise LimitExceeded("The server has no room for another scan now.", "Try again in some minutes.")
+
+
+def _size(count: int) -> str:
+    return f"{count / (1 << 30):.1f} GiB" if count >= 1 << 30 else f"{count / (1 << 20):.1f} MiB"

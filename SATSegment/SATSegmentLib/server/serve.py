@@ -1,0 +1,110 @@
+"""Starts the server: where it listens, with which certificate, for whom; and ends it with its children."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from SATSegmentLib.engine.api import EngineError
+from SATSegmentLib.server.gate import is_loopback
+from SATSegmentLib.server.service import ServerOptions
+from SATSegmentLib.server.tokens import Tokens
+
+DEFAULT_PORT = 8765
+_GOODBYE_SECONDS = 1
+
+
+@dataclass(frozen=True)
+class Listening:
+    """Where a server listens.
+
+    Attributes
+    ----------
+    host : str
+        Address; "127.0.0.1" is this computer only.
+    port : int
+        0 for any that is free.
+    certificate, key : Path or None
+        PEM files for TLS.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    certificate: Path | None = None
+    key: Path | None = None
+
+
+def check(listening: Listening, tokens: Tokens) -> None:
+    """Refuse what would let strangers in, before anything is started.
+
+    Raises
+    ------
+    EngineError
+        No token although others can reach it, or files of the certificate that are not there.
+    """
+    if not tokens and not is_loopback(listening.host):
+        raise EngineError(
+            f"Without a token the server would answer to everybody who reaches {listening.host}.",
+            "Set SATSEGMENT_TOKEN, or give --tokens FILE; or listen on 127.0.0.1 only.",
+        )
+    if (listening.certificate is None) != (listening.key is None):
+        raise EngineError("TLS needs a certificate and its key.", "Give --certificate and --key.")
+    for file in (listening.certificate, listening.key):
+        if file is not None and not file.is_file():
+            raise EngineError(f"There is no file {file}.", "Check its name.")
+
+
+def serve(listening: Listening, options: ServerOptions, tokens: Tokens) -> None:
+    """Serve until the process is told to end.
+
+    Raises
+    ------
+    EngineError
+        As `check`; the address is taken, or FastAPI is not installed.
+    """
+    check(listening, tokens)
+    try:
+        import uvicorn
+
+        from SATSegmentLib.server.app import create_app
+        from SATSegmentLib.server.service import Service
+    except ModuleNotFoundError as error:
+        raise EngineError(
+            f"The server needs the package {error.name}, which is not installed.", "pip install 'satsegment[server]'"
+        ) from error
+    bound = _bind(listening)
+    scheme = "http" if listening.certificate is None else "https"
+    host = f"[{listening.host}]" if ":" in listening.host else listening.host
+    address = f"{scheme}://{host}:{bound.getsockname()[1]}"
+    config = uvicorn.Config(
+        create_app(Service(options), tokens),
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        ssl_certfile=listening.certificate,
+        ssl_keyfile=listening.key,
+        timeout_graceful_shutdown=_GOODBYE_SECONDS,
+    )
+    print(f"SATSegment listens on {address} ({', '.join(options.devices)}). Research use only.", flush=True)
+    if scheme == "http" and not is_loopback(listening.host):
+        print("Warning: no TLS. Let only a proxy that has it reach this address.", file=sys.stderr, flush=True)
+    uvicorn.Server(config).run(sockets=[bound])
+
+
+def _bind(listening: Listening) -> socket.socket:
+    """The socket, bound here so that a port that is taken is an error of ours."""
+    family = socket.AF_INET6 if ":" in listening.host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    if sys.platform != "win32":
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((listening.host, listening.port))
+    except (OSError, OverflowError) as error:
+        bound.close()
+        raise EngineError(
+            f"The server cannot listen on {listening.host}, port {listening.port}: {error}.",
+            "Choose another with --host and --port.",
+        ) from error
+    return bound

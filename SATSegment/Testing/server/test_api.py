@@ -1,0 +1,237 @@
+"""The server's addresses under everything that may be sent to them."""
+
+from __future__ import annotations
+
+import socket
+import time
+import zlib
+
+import numpy as np
+import pytest
+import requests
+import schemathesis
+from fastapi import FastAPI
+from hypothesis import HealthCheck, Phase, settings
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from helpers.local_server import ALICE, BOB, request, server_here
+from helpers.small_model import headLikeImage
+from SATSegmentLib.engine import messages
+from SATSegmentLib.engine.remote import RemoteEngine
+from SATSegmentLib.grid.digest import CHUNK_BYTES, digest_of
+from SATSegmentLib.server.app import create_app
+from SATSegmentLib.server.limits import ServerLimits
+from SATSegmentLib.server.service import ServerOptions, Service
+from SATSegmentLib.server.tokens import Tokens
+from SATSegmentLib.types import Image
+
+VERSION = {"SATSegment-Protocol": str(messages.PROTOCOL)}
+HEADERS = {"Authorization": f"Bearer {ALICE}", **VERSION}
+
+
+def head_of(image: Image) -> dict:
+    array = image.array
+    return {
+        "dtype": array.dtype.str,
+        "shape": list(array.shape),
+        "transposed": False,
+        "ijk_to_ras": image.ijk_to_ras.tolist(),
+    }
+
+
+def put(url: str, path: str, **more: object) -> requests.Response:
+    headers = {**HEADERS, **more.pop("headers", {})}
+    return requests.put(url + path, headers=headers, timeout=20, **more)
+
+
+def large_image(seed: int = 0) -> Image:
+    """Two pieces and a half."""
+    array = np.random.default_rng(seed).integers(-1000, 1000, (80, 256, 512), np.int16)
+    assert array.nbytes == 2.5 * CHUNK_BYTES
+    return Image(array, np.diag([1.0, 1.0, 2.0, 1.0]))
+
+
+def test_openapi_describes_every_address_and_its_page_is_there(running) -> None:
+    schema = requests.get(f"{running.url}/openapi.json", timeout=10).json()
+    assert set(schema["paths"]) >= {"/health", "/metrics", "/v1/hello", "/v1/scans/{scan}", "/v1/scans/{scan}/runs"}
+    assert "Research use only" in schema["info"]["summary"]
+    assert requests.get(f"{running.url}/docs", timeout=10).status_code == 200
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "POST", "DELETE"])
+@pytest.mark.parametrize(
+    "token", ["", "Bearer", "Bearer x", f"Basic {ALICE}", f"Bearer {ALICE[:-1]}", f"Bearer {BOB}é"]
+)
+def test_nothing_of_a_user_is_had_without_the_token(running, method: str, token: str) -> None:
+    headers = {**VERSION, "Authorization": token.encode("latin-1")}
+    for path in ("/v1/hello", f"/v1/scans/{'a' * 64}", f"/v1/scans/{'a' * 64}/runs", "/v1/lease", "/metrics", "/other"):
+        answer = requests.request(method, running.url + path, headers=headers, timeout=10)
+        assert answer.status_code == 401
+        assert answer.json()["error"]["kind"] == "AccessDenied"
+    assert requests.get(f"{running.url}/health", timeout=10).json() == {"status": "ok"}
+
+
+def test_without_tokens_only_this_computer_is_answered_by_its_own_name(models_folder, monkeypatch) -> None:
+    """A page in a browser that was led here under another name gets nothing."""
+    service = Service(ServerOptions(("cpu",)))
+    with server_here(create_app(service, Tokens({}))) as url:
+        assert RemoteEngine(url, "").hello()["protocol"] == messages.PROTOCOL
+        answer = requests.get(f"{url}/v1/hello", headers={"Host": "evil.example"}, timeout=10)
+        assert answer.status_code == 421
+        # A page cannot set this header without being asked first, and nobody agrees to that.
+        assert requests.post(f"{url}/v1/lease", json={"scans": []}, timeout=10).status_code == 426
+
+
+@pytest.mark.parametrize(
+    ("spoken", "words"), [("1", "client"), ("99", "client"), ("", "does not say"), ("x", "not say")]
+)
+def test_versions_that_do_not_fit_are_said(running, spoken: str, words: str) -> None:
+    headers = {**HEADERS, "SATSegment-Protocol": spoken}
+    answer = requests.post(f"{running.url}/v1/lease", json={"scans": []}, headers=headers, timeout=10)
+    assert answer.status_code == 426
+    assert answer.json()["error"]["kind"] == "VersionMismatch"
+    assert words in answer.json()["error"]["message"]
+
+
+def test_a_scan_is_sent_in_pieces_packed_or_not_and_goes_on_where_it_stopped(running) -> None:
+    image = large_image()
+    digest, content = digest_of(image), image.array.tobytes()
+    path = f"/v1/scans/{digest}"
+    assert put(running.url, path, json=head_of(image)).json()["missing"] == [0, 1, 2]
+    pieces = [content[n * CHUNK_BYTES : (n + 1) * CHUNK_BYTES] for n in range(3)]
+    packed = {"Content-Encoding": "deflate"}
+    assert put(running.url, f"{path}/chunks/1", data=zlib.compress(pieces[1], 1), headers=packed).json()["missing"] == [
+        0,
+        2,
+    ]
+    assert put(running.url, f"{path}/chunks/2", data=pieces[2]).json()["missing"] == [0]
+    # A client that comes back is told what is missing.
+    assert put(running.url, path, json=head_of(image)).json()["missing"] == [0]
+    run = {"kind": "plan", "key": "k" * 8, "prompts": []}
+    assert requests.post(f"{running.url}{path}/runs", json=run, headers=HEADERS, timeout=10).status_code == 404
+    assert put(running.url, f"{path}/chunks/0", data=pieces[0]).json()["complete"]
+    stored = running.service.scans.get("alice", digest)
+    np.testing.assert_array_equal(stored.image().array, image.array)
+    assert requests.delete(running.url + path, headers=HEADERS, timeout=10).status_code == 204
+
+
+@pytest.mark.parametrize("spoil", ["other voxels", "too long", "too short", "bomb", "not packed", "no such piece"])
+def test_a_piece_that_is_not_right_is_refused_and_the_scan_can_still_come(running, spoil: str) -> None:
+    image = headLikeImage(24)
+    image = Image(image.array + np.float32(hash(spoil) % 1000), image.ijk_to_ras)
+    digest, content = digest_of(image), image.array.tobytes()
+    path = f"/v1/scans/{digest}"
+    put(running.url, path, json=head_of(image))
+    number, headers, data = 0, {}, content
+    if spoil == "other voxels":
+        data = bytes(len(content))
+    elif spoil == "too long":
+        data = content + b"x"
+    elif spoil == "too short":
+        data = content[:-1]
+    elif spoil == "bomb":
+        headers, data = {"Content-Encoding": "deflate"}, zlib.compress(bytes(200_000_000))
+    elif spoil == "not packed":
+        headers = {"Content-Encoding": "deflate"}
+    else:
+        number = 1
+    answer = put(running.url, f"{path}/chunks/{number}", data=data, headers=headers)
+    assert 400 <= answer.status_code < 500
+    assert answer.json()["error"]["message"]
+    put(running.url, path, json=head_of(image))
+    assert put(running.url, f"{path}/chunks/0", data=content).json()["complete"]
+
+
+def test_a_scan_too_large_and_too_many_of_them_are_refused_before_they_are_sent(running) -> None:
+    head = {**head_of(headLikeImage(8)), "shape": [1 << 20, 1 << 20, 1 << 20]}
+    answer = put(running.url, f"/v1/scans/{'b' * 64}", json=head)
+    assert answer.status_code == 413
+    assert "this server takes 32.0 MiB" in answer.json()["error"]["message"]
+    heads = [put(running.url, f"/v1/scans/{n:064x}", json=head_of(headLikeImage(8))) for n in range(6)]
+    assert {one.status_code for one in heads[4:]} == {413}
+    for n in range(6):
+        requests.delete(f"{running.url}/v1/scans/{n:064x}", headers=HEADERS, timeout=10)
+
+
+@pytest.mark.parametrize("how", ["stops", "leaves"])
+def test_a_half_sent_piece_ends_by_itself_and_disturbs_nobody(running, alice: RemoteEngine, how: str) -> None:
+    image = headLikeImage({"stops": 30, "leaves": 31}[how])
+    digest = digest_of(image)
+    put(running.url, f"/v1/scans/{digest}", json=head_of(image))
+    host, port = running.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as line:
+        lines = [f"PUT /v1/scans/{digest}/chunks/0 HTTP/1.1", f"Host: {host}", f"Content-Length: {image.array.nbytes}"]
+        lines += [f"{name}: {value}" for name, value in HEADERS.items()]
+        line.sendall("\r\n".join([*lines, "", ""]).encode() + image.array.tobytes()[:1000])
+        assert alice.segment(request()).results
+        if how == "stops":
+            began = time.monotonic()
+            said = line.recv(4096)
+            assert b"408" in said.splitlines()[0]
+            assert time.monotonic() - began < 5
+    assert put(running.url, f"/v1/scans/{digest}", json=head_of(image)).json()["missing"] == [0]
+    assert put(running.url, f"/v1/scans/{digest}/chunks/0", data=image.array.tobytes()).json()["complete"]
+
+
+def test_metrics_have_counts_and_nothing_of_a_patient(running, alice: RemoteEngine) -> None:
+    alice.segment(request())
+    text = requests.get(f"{running.url}/metrics", headers=HEADERS, timeout=10).text
+    assert 'satsegment_runs_total{kind="segment",outcome="done"}' in text
+    assert "satsegment_queue_length 0.0" in text
+    for secret in ("alice", "hippocampus", next(iter(alice._kept)), ALICE):
+        assert secret not in text
+
+
+def test_a_run_is_run_once_however_often_it_is_asked_for(running, alice: RemoteEngine) -> None:
+    alice.segment(request())
+    (digest,) = alice._kept
+    body = {"kind": "segment", "key": "the same key", "prompts": [{"text": "brainstem", "modality": "mri"}]}
+    body["options"] = {"model": "tiny"}
+    runs = f"{running.url}/v1/scans/{digest}/runs"
+    names = {requests.post(runs, json=body, headers=HEADERS, timeout=10).json()["run"] for _ in range(3)}
+    assert len(names) == 1
+    run = f"{runs}/{names.pop()}"
+    lines = requests.get(f"{run}/events", headers=HEADERS, timeout=20).text.splitlines()
+    assert '"done"' in lines[-1]
+    table = requests.get(run, headers=HEADERS, timeout=10).json()
+    assert [one["text"] for one in table["structures"]] == ["brainstem"]
+    requests.delete(run, headers=HEADERS, timeout=10)
+
+
+# --- everything else that may be sent
+
+
+class _Nothing:
+    """A device without a network: what is tested here never reaches it."""
+
+    def segment(self, request, listener=None):
+        raise AssertionError
+
+    plan = teach = segment
+
+    def forget(self, digest):
+        pass
+
+    def close(self):
+        pass
+
+
+def _app() -> FastAPI:
+    limits = ServerLimits(scan_bytes=1 << 20, total_bytes=1 << 24, orphan_seconds=0.5)
+    return create_app(Service(ServerOptions(("cpu",), limits=limits), [_Nothing()]), Tokens({ALICE: "alice"}))
+
+
+schema = schemathesis.openapi.from_asgi("/openapi.json", _app())
+
+
+@schema.parametrize()
+@settings(
+    max_examples=8,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+    derandomize=True,
+)
+def test_whatever_is_sent_gets_an_answer_that_was_promised(case: schemathesis.Case) -> None:
+    # What is well-formed may still be refused: a device, a model or a scan that is not here.
+    case.call_and_validate(headers=HEADERS, timeout=10, excluded_checks=[positive_data_acceptance])

@@ -1,0 +1,267 @@
+"""A server gives what this computer gives: the same bits, progress, cancel and errors, and nothing is left of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import http.server
+import os
+import subprocess
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import SATSegmentLib
+from helpers.local_server import ALICE, BOB, HEAD, OPTIONS, long_image, request
+from helpers.small_model import headLikeImage
+from SATSegmentLib.engine import messages
+from SATSegmentLib.engine.api import EngineError, RunListener, SegmentAnswer, SegmentRequest, TeachRequest
+from SATSegmentLib.engine.local import LocalEngine
+from SATSegmentLib.engine.messages import VersionMismatch
+from SATSegmentLib.engine.remote import RemoteEngine
+from SATSegmentLib.engine.transport.wire import AccessDenied, ConnectionLost, LimitExceeded
+from SATSegmentLib.errors import Cancelled, DeviceError, ModelNotFound, PromptError, SATSegmentWarning, ScanError
+from SATSegmentLib.types import Example, Image, Prompt
+
+
+@pytest.fixture(scope="module")
+def local(models_folder: Path) -> Iterator[LocalEngine]:
+    engine = LocalEngine()
+    yield engine
+    engine.close()
+
+
+def same(ours: SegmentAnswer, theirs: SegmentAnswer) -> None:
+    assert ours.model == theirs.model
+    for one, other in zip(ours.results, theirs.results, strict=True):
+        for field in dataclasses.fields(one):
+            if field.name not in ("cropped", "seconds"):
+                assert getattr(one, field.name) == getattr(other, field.name), field.name
+        np.testing.assert_array_equal(one.cropped.bits, other.cropped.bits)
+        assert (one.cropped.offset, one.cropped.shape) == (other.cropped.offset, other.cropped.shape)
+
+
+def in_order(image: Image, how: str) -> Image:
+    array = {
+        "C": image.array,
+        "Fortran": np.asfortranarray(image.array),
+        "strided": np.repeat(image.array, 2, axis=2)[:, :, ::2],
+        "big-endian": image.array.round().astype(">i2"),
+        "float64": image.array.astype(float),
+    }[how]
+    return Image(array, image.ijk_to_ras, unit="HU")
+
+
+@pytest.mark.parametrize("how", ["C", "Fortran", "strided", "big-endian", "float64"])
+def test_the_answer_is_the_local_engines_bit_by_bit(alice: RemoteEngine, local: LocalEngine, how: str) -> None:
+    image = in_order(headLikeImage(), how)
+    ours, theirs = alice.segment(request(image)), local.segment(request(image))
+    assert any(result.voxels for result in ours.results)
+    same(ours, theirs)
+
+
+def test_progress_plan_and_warnings_come_on_the_way_and_in_the_thread_that_asked(alice: RemoteEngine) -> None:
+    heard: list[tuple[str, object]] = []
+    threads = set()
+
+    def hear(kind: str):
+        def tell(content: object) -> None:
+            threads.add(threading.get_ident())
+            heard.append((kind, content))
+
+        return tell
+
+    image = headLikeImage()
+    shifted = Image(np.where(image.array == 0, -500, image.array).astype(np.float32), image.ijk_to_ras)
+    alice.segment(request(shifted), RunListener(hear("progress"), None, hear("warning"), hear("plan")))
+    fractions = [one.fraction for kind, one in heard if kind == "progress"]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1.0
+    assert [kind for kind, _ in heard].count("plan") == 1
+    assert any("look like CT" in str(text) for kind, text in heard if kind == "warning")
+    assert threads == {threading.get_ident()}
+
+
+def test_a_later_prompt_finds_the_features_and_sends_nothing_again(alice: RemoteEngine, running) -> None:
+    image = Image(headLikeImage().array + np.float32(1), headLikeImage().ijk_to_ras)
+    first = alice.plan(request(image))
+    assert first.to_encode > 0
+    received = running.service.metrics.received._value.get()
+    alice.segment(request(image, HEAD[:1]))
+    plans, stages = [], []
+    listener = RunListener(progress=lambda one: stages.append(one.stage), on_plan=plans.append)
+    alice.segment(request(image, HEAD[1:]), listener)
+    assert plans[0].to_encode == 0
+    assert running.service.metrics.received._value.get() == received
+    assert not any("sending" in stage for stage in stages)
+
+
+def test_another_threshold_needs_no_second_look(alice: RemoteEngine, local: LocalEngine) -> None:
+    alice.segment(request())
+    plans = []
+    ours = alice.segment(request(threshold=0.4), RunListener(on_plan=plans.append))
+    assert plans[0].to_encode == 0
+    same(ours, local.segment(request(threshold=0.4)))
+
+
+@pytest.mark.long
+def test_a_word_taught_on_a_server_is_known_there(alice: RemoteEngine, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    from SATSegmentLib.anatomy.personal.user_words import save_word
+
+    image = headLikeImage()
+    mask = np.zeros(image.array.shape, bool)
+    mask[10:25, 12:28, 14:30] = True
+    answer = alice.teach(TeachRequest((Example(image, mask),), "my implant", "mri", "RAS", OPTIONS))
+    word = save_word(answer.word)
+    assert word.record.name == "my implant"
+    (result,) = alice.segment(SegmentRequest.of(image, word.record.prompt(), OPTIONS)).results
+    assert result.voxels > 0
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        ({"prompts": (Prompt("spleen", "ct"),)}, PromptError),
+        ({"prompts": ()}, PromptError),
+        ({"prompts": (HEAD[0], HEAD[0])}, PromptError),
+        ({"model": "no-such-model"}, ModelNotFound),
+        ({"model": "../tiny"}, ModelNotFound),
+        ({"model": "/etc"}, ModelNotFound),
+        ({"device": "cuda:7"}, DeviceError),
+        ({"image": Image(np.zeros((8, 8, 8), np.float32), np.eye(4))}, ScanError),
+        ({"image": Image(np.zeros((500, 500, 500), np.uint8), np.eye(4))}, LimitExceeded),
+        ({"prompts": tuple(Prompt(f"structure {n}", "mri", trained=False) for n in range(21))}, LimitExceeded),
+    ],
+)
+def test_errors_keep_their_type(alice: RemoteEngine, change: dict, kind: type) -> None:
+    with pytest.raises(kind) as caught:
+        alice.segment(request(**change))
+    assert caught.value.message
+    assert alice.segment(request()).results
+
+
+def test_a_folder_of_this_computer_is_never_opened_there(alice: RemoteEngine, models_folder: Path) -> None:
+    with pytest.raises(ModelNotFound, match="The server has no model"):
+        alice.segment(request(model=str(models_folder / "tiny")))
+
+
+def test_a_cancel_is_heard_and_the_next_run_is_not_refused(alice: RemoteEngine) -> None:
+    for _ in range(2):
+        started: list[float] = []
+
+        def on_progress(_: object, started: list[float] = started) -> None:
+            started.append(time.monotonic())
+
+        listener = RunListener(progress=on_progress, cancel=lambda started=started: len(started) > 3)
+        with pytest.raises(Cancelled):
+            alice.segment(request(long_image()), listener)
+        assert time.monotonic() - started[3] < 2.0
+        assert alice.segment(request()).results
+
+
+def test_what_fails_in_a_callback_ends_the_run(alice: RemoteEngine, running) -> None:
+    def fail(_: object) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        alice.segment(request(long_image()), RunListener(progress=fail))
+    assert alice.segment(request()).results
+    assert running.service.runs.open_runs("alice") == 0
+
+
+@pytest.mark.parametrize("token", ["", "wrong-token-0123456789", BOB[:-1], BOB + "x", "ä" * 20])
+def test_a_wrong_token_is_told_apart_from_a_lost_connection(running, token: str) -> None:
+    engine = RemoteEngine(running.url, token)
+    began = time.monotonic()
+    with pytest.raises(AccessDenied, match="token"):
+        engine.segment(request())
+    assert time.monotonic() - began < 1.5
+
+
+def test_a_server_that_is_not_there_is_said(running) -> None:
+    with pytest.raises(ConnectionLost, match="cannot be reached"):
+        RemoteEngine("http://127.0.0.1:9", ALICE).hello()
+    with http.server.HTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        with pytest.raises(EngineError, match="not a SATSegment server"):
+            RemoteEngine(f"http://127.0.0.1:{other.server_port}", ALICE).hello()
+        other.shutdown()
+    with pytest.raises(EngineError, match="not the address"):
+        RemoteEngine("gpu-box:8765", ALICE)
+
+
+def test_another_version_says_which_is_older_and_what_it_lacks(running, alice: RemoteEngine, monkeypatch) -> None:
+    monkeypatch.setattr(messages, "PROTOCOL", 1)
+    with pytest.raises(VersionMismatch, match=r"version 2 .* version 1: new is engines on a server") as caught:
+        alice.segment(request())
+    assert caught.value.remedy == "Update this program, and restart it."
+
+
+def test_the_scan_of_one_user_is_not_another_users(alice: RemoteEngine, bob: RemoteEngine, running) -> None:
+    import requests
+
+    alice.segment(request())
+    (digest,) = alice._kept
+    headers = {"Authorization": f"Bearer {BOB}", "SATSegment-Protocol": str(messages.PROTOCOL)}
+    answer = requests.post(
+        f"{running.url}/v1/scans/{digest}/runs",
+        json={"kind": "segment", "key": "12345678", "prompts": [{"text": "brainstem", "modality": "mri"}]},
+        headers=headers,
+        timeout=10,
+    )
+    assert answer.status_code == 404
+    assert bob.segment(request()).results
+
+
+def test_a_scan_leaves_with_its_client(running) -> None:
+    engine = RemoteEngine(running.url, ALICE)
+    engine.segment(request())
+    assert len(running.service.scans) >= 1
+    engine.close()
+    assert running.service.scans.renew("alice", engine._kept) == []
+    assert not [run for run in running.service.runs.select(lambda one: one.user == "alice")]
+
+
+def test_what_asks_a_server_needs_neither_torch_nor_a_server(running, tmp_path: Path) -> None:
+    """In a process where these cannot be imported."""
+    np.save(tmp_path / "head.npy", headLikeImage().array)
+    program = f"""
+import sys
+class Never:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {{"torch", "transformers", "fastapi", "uvicorn", "starlette", "pydantic"}}:
+            raise ModuleNotFoundError(name, name=name)
+sys.meta_path.insert(0, Never())
+import numpy as np
+from SATSegmentLib import Image, Segmenter
+with Segmenter.connect({running.url!r}, model="tiny", precision="float32") as segmenter:
+    array = np.load({str(tmp_path / "head.npy")!r})
+    affine = np.diag([1.5, 1.4, 2.0, 1.0])
+    (result,) = segmenter.segment(Image(array, affine), "left hippocampus", modality="mri")
+    print(result.status, result.voxels)
+try:
+    Segmenter.load("demo")
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+    path = str(Path(SATSegmentLib.__file__).parents[1])
+    environment = {**os.environ, "PYTHONPATH": path, "SATSEGMENT_TOKEN": ALICE}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    first, second = done.stdout.splitlines()
+    assert first.startswith("found")
+    assert "PyTorch" in second
+
+
+def test_plain_http_to_another_computer_is_warned_of() -> None:
+    with pytest.warns(SATSegmentWarning, match="without encryption"):
+        RemoteEngine("http://gpu-box.example:8765", ALICE)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        RemoteEngine("https://gpu-box.example:8765", ALICE)
