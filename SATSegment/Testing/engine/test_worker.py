@@ -326,9 +326,9 @@ def test_an_idle_worker_lets_the_model_go_and_comes_back(model: str) -> None:
     first = ask(worker, headLikeImage(), HEAD[:1], model)
     pid = worker.pid
     until = time.monotonic() + 10
-    while not any("let go" in line for line in worker.log) and time.monotonic() < until:
+    while not any("was unloaded" in line for line in worker.log) and time.monotonic() < until:
         time.sleep(0.05)
-    assert any("let go" in line for line in worker.log)
+    assert any("was unloaded" in line for line in worker.log)
     again = ask(worker, headLikeImage(), HEAD[:1], model)
     assert worker.pid == pid
     np.testing.assert_array_equal(again.results[0].mask, first.results[0].mask)
