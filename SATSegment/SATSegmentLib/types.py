@@ -157,6 +157,91 @@ class Progress:
     seconds_left: float | None = None
 
 
+class FlagKind(StrEnum):
+    """Why a result may not be what it says it is."""
+
+    OUTSIDE_PARENT = "outside parent"  # part of it lies outside of the structure that holds it
+    SIDE = "side"  # left and right are exchanged, or it lies on the other side of the body
+    OVERLAP = "overlap"  # it shares voxels with a structure that cannot be in the same place
+    PIECES = "pieces"  # pieces lie far apart that belong together
+    VOLUME = "volume"  # larger or smaller than in adults
+    INTENSITY = "intensity"  # voxel values that its tissue cannot have
+    REGION = "region"  # the scan does not show the part of the body it belongs to
+    SAME_MASK = "same mask"  # another prompt gave the very same mask
+
+
+@dataclass(frozen=True)
+class Flag:
+    """A reason not to believe a result without looking at it. The result itself is never changed.
+
+    Attributes
+    ----------
+    kind : FlagKind
+        What is wrong, for programs.
+    text : str
+        One sentence for people.
+    reason : str
+        The measured numbers behind it.
+    others : tuple of str
+        Prompts' texts of the other results that are involved.
+    """
+
+    kind: FlagKind
+    text: str
+    reason: str
+    others: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, object]:
+        """The flag as plain data, for reports and records."""
+        return {"kind": self.kind.value, "text": self.text, "reason": self.reason, "others": list(self.others)}
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What is measured of a mask and the voxels under it.
+
+    Attributes
+    ----------
+    unit : str
+        Of the intensities: "HU" for CT, "SUVbw g/mL" or another for PET; empty where the values have none.
+    mean, sd, minimum, maximum : float
+        Of the intensities; `sd` is the standard deviation over the mask's voxels.
+    p05, median, p95 : float
+        Percentiles of the intensities.
+    centroid_ras : tuple of float
+        Centre of mass of the mask, RAS, millimetres.
+    low_ras, high_ras : tuple of float
+        Corners of the box around the mask's voxels along R, A and S, millimetres.
+    surface_cm2 : float
+        Area of the mask's surface (SimpleITK's perimeter, by Crofton's formula), square centimetres.
+    pieces : int
+        Connected pieces; voxels that touch by a corner are connected.
+    largest_share : float
+        Share of the mask's voxels in its largest piece, 0..1.
+    """
+
+    unit: str
+    mean: float
+    sd: float
+    minimum: float
+    p05: float
+    median: float
+    p95: float
+    maximum: float
+    centroid_ras: tuple[float, float, float]
+    low_ras: tuple[float, float, float]
+    high_ras: tuple[float, float, float]
+    surface_cm2: float
+    pieces: int
+    largest_share: float
+
+    @property
+    def extent_mm(self) -> tuple[float, float, float]:
+        """Edges of the box around the mask along R, A and S, millimetres."""
+        r, a, s = (high - low for low, high in zip(self.low_ras, self.high_ras, strict=True))
+        return (r, a, s)
+
+
 @dataclass(frozen=True, eq=False)
 class SegmentResult:
     """One structure's mask in the scan's own grid, cropped to where it is non-empty.
@@ -191,6 +276,11 @@ class SegmentResult:
         Time spent on this prompt alone, without the share of the image encoder.
     probability : CroppedProbability | None
         The network's probability on the scan's own grid, where a run was asked to keep it; otherwise None.
+    statistics : Statistics or None
+        Measured of the mask; None where there is none.
+    flags : tuple of Flag
+        Reasons not to believe it without looking; found by comparing it with the scan, the run's other results and
+        anatomy. Empty where there is none.
     """
 
     prompt: Prompt
@@ -207,6 +297,8 @@ class SegmentResult:
     seconds: float
     feature_storage: FeatureStorage = "native"
     probability: CroppedProbability | None = None
+    statistics: Statistics | None = None
+    flags: tuple[Flag, ...] = ()
 
     @property
     def mask(self) -> np.ndarray:

@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run `satsegment`; returns the exit code.
 
     0 done, 1 cancelled, 2 error, 3 a fault of the program itself, 4 done but for structures that the model does not
-    know.
+    know, 5 done but a result is implausible and `--strict` was given.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     command = next((word for word in words if word in _COMMANDS), None)

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 # Written, but for structures that the model does not know.
 UNKNOWN_STRUCTURES = 4
+# Written, but a result is implausible, and --strict was given.
+FLAGGED = 5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Example: satsegment segment chest.nii.gz --modality ct --model sat-nano "
         "--prompt liver --prompt 'left kidney' --prompt IVC --out chest.seg.nrrd. "
         "Exit codes: 0 done, 1 cancelled, 2 error, 4 done except for structures that the model does not know: the "
-        "others are written, and these are listed as 'unknown'."
+        "others are written, and these are listed as 'unknown'; with --strict 5 where a result has a flag (it is "
+        "written, too)."
     )
     parser.add_argument("scan", type=Path, help="NIfTI, NRRD or MetaImage file, a DICOM folder or multi-frame file")
     parser.add_argument(
@@ -77,6 +80,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the DICOM series that a scan of another format was made from, for DICOM results",
     )
     parser.add_argument("--report", type=Path, metavar="FILE.json", help="also write what was found as JSON")
+    parser.add_argument(
+        "--table", type=Path, metavar="FILE.csv", help="write volumes, intensities, places and flags as a table, too"
+    )
+    parser.add_argument(
+        "--strict", action="store_true", help="exit with code 5 where a result has a plausibility flag (Docs/flags.md)"
+    )
     add_server(parser)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps (default: auto)")
     parser.add_argument(
@@ -115,8 +124,10 @@ def run(arguments: argparse.Namespace) -> int:
     prompts = resolve_prompts(arguments.prompt, arguments.modality, arguments.free_text, arguments.model)
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_: print(f"Warning: {message}", file=sys.stderr)
-        unknown = _segment(arguments, prompts, dicom_source)
-    return UNKNOWN_STRUCTURES if unknown else 0
+        results = _segment(arguments, prompts, dicom_source)
+    if arguments.strict and any(one.flags for one in results):
+        return FLAGGED
+    return UNKNOWN_STRUCTURES if any(one.status == "unknown" for one in results) else 0
 
 
 def _check_targets(arguments: argparse.Namespace, dicom_source: DicomSource | None) -> None:
@@ -126,14 +137,18 @@ def _check_targets(arguments: argparse.Namespace, dicom_source: DicomSource | No
 
     # Whether the format can be written is asked first.
     check_source(format_of(arguments.out, arguments.format), dicom_source)
-    targets = [target.expanduser() for target in (arguments.out, arguments.report) if target is not None]
+    targets = [target.expanduser() for target in _targets(arguments)]
     for target in targets:
         check_target(target, overwrite=arguments.overwrite)
     if len({target.resolve() for target in targets}) < len(targets):
-        raise OutputError("--out and --report are the same file.", "Choose another name for one of them.")
+        raise OutputError("--out, --report and --table must be different files.", "Choose other names.")
     scan = arguments.scan.expanduser().resolve()
     if any(target.resolve() == scan for target in targets):
         raise OutputError("A result would replace the scan itself.", "Choose another name.")
+
+
+def _targets(arguments: argparse.Namespace) -> list[Path]:
+    return [one for one in (arguments.out, arguments.report, arguments.table) if one is not None]
 
 
 def resolve_prompts(texts: Sequence[str], modality: Modality, free_text: bool, model: str) -> list[Prompt]:
@@ -156,12 +171,15 @@ def resolve_prompts(texts: Sequence[str], modality: Modality, free_text: bool, m
     return list({prompt.text: prompt for prompt in prompts}.values())
 
 
-def _segment(arguments: argparse.Namespace, prompts: list[Prompt], dicom_source: DicomSource | None) -> int:
-    """Segment and write; returns how many structures the model does not know."""
+def _segment(
+    arguments: argparse.Namespace, prompts: list[Prompt], dicom_source: DicomSource | None
+) -> Sequence[SegmentResult]:
+    """Segment and write; returns the results."""
     from SATSegmentLib import __version__
     from SATSegmentLib.cli.progress import progress_bar
     from SATSegmentLib.engine.api import RunListener, RunOptions, SegmentRequest
     from SATSegmentLib.files import write_report
+    from SATSegmentLib.quality.table import row_of, write_table
     from SATSegmentLib.scans import read_scan
     from SATSegmentLib.storage import Algorithm, find_source, write_results
 
@@ -206,13 +224,15 @@ def _segment(arguments: argparse.Namespace, prompts: list[Prompt], dicom_source:
         # The last plan is the one that was carried out.
         report |= {"plan": dataclasses.asdict(plans[-1]), "seconds": round(took, 3)}
         write_report(arguments.report, report, overwrite=arguments.overwrite)
+    if arguments.table is not None:
+        write_table(arguments.table, map(row_of, answer.results), overwrite=arguments.overwrite)
     print_results(answer.results, arguments.language)
     for doubt in image.doubts:
         # Once more beside the numbers: a warning that scrolled by is no warning.
         print(f"Doubt ({doubt.kind}): {doubt.text}")
     print(f"{arguments.out}: {answer.model.name} on {plans[-1].device}, {plans[-1].precision}")
     print("Research use only. Not a medical device.")
-    return sum(result.status == "unknown" for result in answer.results)
+    return answer.results
 
 
 def _dicom_source(arguments: argparse.Namespace) -> DicomSource | None:
@@ -234,8 +254,12 @@ def print_results(results: Sequence[SegmentResult], language: str = "en") -> Non
         notes += [f"cut by the scan's border: {' '.join(result.cut_by)}"] if result.cut_by else []
         notes += [] if result.prompt.trained else [_untrained(result.prompt)]
         notes += ["not known to this model: choose another one"] if result.status == "unknown" else []
+        notes += [f"(!) {', '.join(flag.kind.value for flag in result.flags)}"] if result.flags else []
         numbers = f"{result.volume_ml:7.1f}  {result.mean_probability:11.2f}"
         print(f"{result.prompt.text:<{width}}  {result.status:<7} {numbers}  {'; '.join(notes)}".rstrip())
+    for result in results:
+        for flag in result.flags:
+            print(f"(!) {result.prompt.text}: {flag.text} ({flag.reason})")
 
 
 def _untrained(prompt: Prompt) -> str:
@@ -250,7 +274,7 @@ def _untrained(prompt: Prompt) -> str:
 
 def _report(answer: SegmentAnswer, threshold: float) -> dict[str, object]:
     from SATSegmentLib import __version__
-    from SATSegmentLib.anatomy.personal.user_words import is_taught
+    from SATSegmentLib.quality.table import as_json
 
     first = answer.results[0]
     return {
@@ -262,23 +286,7 @@ def _report(answer: SegmentAnswer, threshold: float) -> dict[str, object]:
         "precision": first.precision,
         "feature_storage": first.feature_storage,
         "threshold": threshold,
-        "results": [
-            {
-                "structure": result.prompt.text,
-                "modality": result.prompt.modality,
-                "trained": result.prompt.trained,
-                "taught": is_taught(result.prompt),
-                "status": result.status,
-                "voxels": result.voxels,
-                "volume_ml": round(result.volume_ml, 4),
-                "mean_probability": round(result.mean_probability, 4),
-                "max_probability": round(result.max_probability, 4),
-                "cut_by": list(result.cut_by),
-                "orientation": result.orientation,
-                "seconds": round(result.seconds, 3),
-            }
-            for result in answer.results
-        ],
+        "results": [as_json(result) for result in answer.results],
     }
 
 

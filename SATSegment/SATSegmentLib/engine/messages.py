@@ -18,6 +18,7 @@ import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import cache
 from typing import Any, BinaryIO, Literal, TypeVar
 
@@ -304,6 +305,8 @@ def _array(value: Any, arrays: Mapping[str, np.ndarray], where: str) -> np.ndarr
 def _scalar(kind: Any, value: Any, where: str) -> Any:
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return kind(value)
     if not isinstance(kind, type) or not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise TypeError(f"{where} is not of the type {getattr(kind, '__name__', kind)}")
     return value

@@ -91,6 +91,26 @@ class CroppedMask:
         part[shared.relative_to(box)] = bits.reshape(-1, *self.shape[1:])[:, rows, columns]
         return part
 
+    def on_grid_of_steps(self, steps: Sequence[int], shape: Sequence[int]) -> np.ndarray:
+        """The mask on a coarser grid: the middle one of each `steps` voxels, on a grid of this (coarse) shape.
+
+        A mask too small to hold any of these has the coarse voxel that its first voxel lies in.
+        """
+        coarse = np.zeros(tuple(shape), bool)
+        part, places = self.to_array(), []
+        for axis, (start, step) in enumerate(zip(self.offset, steps, strict=True)):
+            # Coarse voxel n is the grid's voxel n * step + step // 2.
+            first = -(-(start - step // 2) // step)
+            taken = slice(first * step + step // 2 - start, None, step)
+            part = part[(slice(None),) * axis + (taken,)]
+            places.append(slice(first, first + part.shape[axis]))
+        if part.any():
+            coarse[tuple(places)] = part
+        elif self:
+            one = np.argwhere(self.to_array())[0] + np.array(self.offset)
+            coarse[tuple(np.minimum(one // np.array(steps), np.array(shape) - 1))] = True
+        return coarse
+
     def on_grid(self, shape: Sequence[int]) -> np.ndarray:
         """The mask as a boolean array of the whole grid, which has this shape."""
         whole = np.zeros(tuple(shape), bool)

@@ -6,7 +6,7 @@ import csv
 import io
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import slicer
@@ -15,7 +15,7 @@ from slicer.i18n import tr as _
 
 from SATSegmentLib.mrml.record import records
 from SATSegmentLib.segments.style import segment_id
-from SATSegmentLib.types import Prompt
+from SATSegmentLib.types import FlagKind, Prompt
 
 _SIDES = {
     "R": _("right"),
@@ -25,8 +25,41 @@ _SIDES = {
     "S": _("upper"),
     "I": _("lower"),
 }
+_STATISTICS = ("mean", "sd", "minimum", "p05", "median", "p95", "maximum", "surface_cm2", "pieces", "largest_share")
 COLUMNS = ("structure", "status", "volume_ml", "mean_probability", "max_probability", "seconds", "modality", "trained",
-           "threshold", "cut_by", "device", "precision", "segment_id")  # fmt: skip
+           "threshold", "cut_by", "device", "precision", "segment_id", "flags", "unit", *_STATISTICS)  # fmt: skip
+
+
+# What a flag is called in the table; its sentence says the rest.
+_FLAG_TITLES = {
+    FlagKind.OUTSIDE_PARENT: _("outside its organ"),
+    FlagKind.SIDE: _("wrong side"),
+    FlagKind.OVERLAP: _("overlap"),
+    FlagKind.PIECES: _("pieces far apart"),
+    FlagKind.VOLUME: _("volume"),
+    FlagKind.INTENSITY: _("intensity"),
+    FlagKind.REGION: _("not in this scan"),
+    FlagKind.SAME_MASK: _("same mask"),
+}
+
+
+@dataclass(frozen=True)
+class RowFlag:
+    """A reason not to believe a result without looking at it, as `types.Flag`; `kind` may be of a later version."""
+
+    kind: str
+    text: str
+    reason: str
+
+    @property
+    def title(self) -> str:
+        """In a word or two."""
+        return next((title for kind, title in _FLAG_TITLES.items() if kind.value == self.kind), self.kind)
+
+    @property
+    def sentence(self) -> str:
+        """With its numbers."""
+        return f"{self.text} ({self.reason})" if self.reason else self.text
 
 
 @dataclass(frozen=True)
@@ -43,6 +76,10 @@ class ResultRow:
         With which the mask was made.
     model, modelSha256 : str
         What made it.
+    flags : tuple of RowFlag
+        Reasons not to believe it without looking.
+    statistics : dict
+        As `types.Statistics`; empty where nothing was measured.
     """
 
     prompt: Prompt
@@ -58,6 +95,39 @@ class ResultRow:
     threshold: float
     model: str = ""
     modelSha256: str = ""
+    flags: tuple[RowFlag, ...] = ()
+    statistics: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def markedStatus(self) -> str:
+        """The status, with a warning sign and words in front of it where the result is implausible."""
+        if not self.flags:
+            return self.statusText
+        titles = ", ".join(dict.fromkeys(flag.title for flag in self.flags))
+        return _("\u26a0 check: {reasons}").format(reasons=titles)
+
+    @property
+    def statisticsText(self) -> str:
+        """Intensity, surface and pieces in one line; empty where nothing was measured."""
+        if not self.statistics:
+            return ""
+        number = self._number
+        return _(
+            "Intensity {mean} \u00b1 {sd} {unit}, median {median} ({p05} to {p95}). Surface {surface} cm\u00b2, "
+            "largest piece {share} %."
+        ).format(
+            mean=number("mean", 1),
+            sd=number("sd", 1),
+            unit=self.statistics.get("unit", ""),
+            median=number("median", 1),
+            p05=number("p05", 1),
+            p95=number("p95", 1),
+            surface=number("surface_cm2", 1),
+            share=decimals(100 * float(self.statistics.get("largest_share", math.nan)), 0),
+        )
+
+    def _number(self, name: str, digits: int) -> str:
+        return decimals(float(self.statistics.get(name, math.nan)), digits)
 
     @property
     def statusText(self) -> str:
@@ -91,6 +161,9 @@ class ResultRow:
             self.device,
             self.precision,
             self.segmentId,
+            "; ".join(flag.kind for flag in self.flags),
+            str(self.statistics.get("unit", "")),
+            *(self._number(name, 4) for name in _STATISTICS),
         )
 
 
@@ -144,6 +217,8 @@ def _row(run: dict[str, Any], one: dict[str, Any]) -> ResultRow:
         threshold=float(run.get("threshold", math.nan)),
         model=str(run.get("model", "")),
         modelSha256=str(run.get("model_sha256", "")),
+        flags=tuple(RowFlag(str(f["kind"]), str(f["text"]), str(f.get("reason", ""))) for f in one.get("flags", ())),
+        statistics=dict(one.get("statistics") or {}),
     )
 
 
@@ -162,7 +237,7 @@ def toTableNode(rows: Sequence[ResultRow], segmentationNode: Any) -> Any:
     node = slicer.vtkMRMLTableNode()
     node.SetName(scene.GenerateUniqueName(_("{name} results").format(name=segmentationNode.GetName())))
     scene.AddNode(node)
-    numbers = {"volume_ml", "mean_probability", "max_probability", "seconds", "threshold"}
+    numbers = {"volume_ml", "mean_probability", "max_probability", "seconds", "threshold", *_STATISTICS}
     table = vtk.vtkTable()
     for index, name in enumerate(COLUMNS):
         column = vtk.vtkDoubleArray() if name in numbers else vtk.vtkStringArray()

@@ -99,7 +99,7 @@ class ResultsTable:
         for number, tip in enumerate(
             (
                 _("Enter shows where it is, F2 renames the segment, Del removes it."),
-                _("Whether the structure was found, and whether the scan's edge cuts it."),
+                _("Whether the structure was found, whether the scan's edge cuts it, and what speaks against it."),
                 _("Volume in millilitres."),
                 _("Mean of the network's probability over the structure's voxels. This is not a measure of accuracy."),
                 _("Seconds spent on this structure alone."),
@@ -178,7 +178,7 @@ class ResultsTable:
         found = row.status == "found"
         texts = [
             row.prompt.text,
-            row.statusText,
+            row.markedStatus,
             decimals(row.volumeMl, 1) if found else "",
             decimals(row.meanProbability, 2) if found else "",
             decimals(row.seconds, 1) if row.status != "unknown" else "",
@@ -193,6 +193,10 @@ class ResultsTable:
             flags = qt.Qt.ItemIsSelectable | qt.Qt.ItemIsEnabled
             item.setFlags(flags | qt.Qt.ItemIsEditable if editable else flags)
             item.setToolTip(self._tip(row))
+            if row.flags and columnNumber in (_NAME, _STATUS):
+                # A screen reader gets the sentences, not a sign.
+                spoken = " ".join(flag.sentence for flag in row.flags)
+                item.setData(qt.Qt.AccessibleDescriptionRole, spoken)
             if _VOLUME <= columnNumber <= _SECONDS:
                 item.setTextAlignment(qt.Qt.AlignRight | qt.Qt.AlignVCenter)
             self.table.setItem(number, columnNumber, item)
@@ -214,6 +218,10 @@ class ResultsTable:
             device=row.device,
             precision=row.precision,
         )
+        if row.statisticsText:
+            text += "\n" + row.statisticsText
+        for flag in row.flags:
+            text += "\n\u26a0 " + flag.sentence
         if is_taught(row.prompt):
             text += " " + _("A word that was taught from examples.")
         elif not row.prompt.trained and label_of(row.prompt):
@@ -246,8 +254,10 @@ class ResultsTable:
         for widget in (self.thresholdLabel, self.thresholdSlider):
             widget.enabled = row is not None and not self._busy and not why
             widget.setToolTip(why or _THRESHOLD_TIP)
-        self.noteLabel.text = why
-        self.noteLabel.setVisible(bool(why))
+        notes = [f"\u26a0 {flag.sentence}" for flag in row.flags] if row is not None else []
+        notes += [why] if why else []
+        self.noteLabel.text = "\n".join(notes)
+        self.noteLabel.setVisible(bool(notes))
         if row is not None and not math.isnan(row.threshold):
             self.thresholdSlider.blockSignals(True)
             self.thresholdSlider.setValue(round(row.threshold * _STEPS))

@@ -30,6 +30,7 @@ from SATSegmentLib.inference.scan_pass import Output, Query, ScanPass
 from SATSegmentLib.inference.speed import Speed, measure_speed
 from SATSegmentLib.models.catalog import find_model
 from SATSegmentLib.models.folder import ModelDescription, read_description
+from SATSegmentLib.quality import assess
 from SATSegmentLib.sat.network import SATNetwork
 from SATSegmentLib.sat.text.queries import QuerySource
 from SATSegmentLib.types import DEFAULT_THRESHOLD, Image, Modality, Orientation, Prompt, SegmentResult
@@ -145,7 +146,7 @@ class Segmenter:
         modality: Modality | None = None,
         keep_probabilities: bool = False,
     ) -> list[SegmentResult]:
-        """Segment the prompts in a scan: one result each, in their order.
+        """Segment the prompts in a scan: one result each, in their order, with statistics and plausibility flags.
 
         Parameters
         ----------
@@ -177,7 +178,8 @@ class Segmenter:
         OutOfMemory, Cancelled
         """
         asks = self._asks(self._admit(image, prompts, modality), words)
-        return self._run(image, asks, progress, cancel, Output(threshold, keep_probabilities), on_plan)
+        results = self._run(image, asks, progress, cancel, Output(threshold, keep_probabilities), on_plan)
+        return assess(image, results, lambda: check_cancelled(cancel))
 
     def unknown(self, prompts: Sequence[Prompt]) -> list[Prompt]:
         """Those of the prompts that the model has no answer to; `segment` refuses them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -55,6 +56,8 @@ def addRecord(
                 "cut_by": list(one.cut_by),
                 "seconds": one.seconds,
                 "concept": one.prompt.concept,
+                "statistics": dataclasses.asdict(one.statistics) if one.statistics is not None else None,
+                "flags": [flag.as_dict() for flag in one.flags],
                 # A word may be taught anew later, under the same name.
                 **({"word_sha256": word_sha256(one.prompt, model.sha256)} if is_taught(one.prompt) else {}),
             }

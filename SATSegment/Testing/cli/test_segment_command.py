@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 
@@ -53,6 +54,24 @@ def test_names_become_segments_with_names_colours_and_a_report(satsegment, tmp_p
     assert [row["structure"] for row in report["results"]] == names
     assert (report["device"], report["precision"], report["model"]) == ("cpu", "float32", "tiny")
     assert len(report["network_sha256"]) == 64
+
+
+def test_flags_and_statistics_are_written_and_strict_makes_them_an_exit_code(satsegment, tmp_path):
+    more = ("--table", tmp_path / "table.csv", "--report", tmp_path / "report.json", "--strict")
+    code, out, _ = satsegment(GOLDEN / "oblique.nii.gz", "liver", "both kidneys", more=more)
+
+    # Random weights find a liver of any size and place.
+    assert code == 5
+    assert "(!) liver" in out
+    report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["results"]
+    assert {flag["kind"] for row in report for flag in row["flags"]}
+    with (tmp_path / "table.csv").open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["structure"] for row in rows] == ["liver", "left kidney", "right kidney"]
+    assert [float(row["mean"]) for row in rows] == [row["statistics"]["mean"] for row in report]
+    assert rows[0]["unit"] == "HU"
+    code, _, _ = satsegment(GOLDEN / "oblique.nii.gz", "liver", more=("--overwrite",))
+    assert code == 0
 
 
 def test_orientation_follows_the_label(satsegment, tmp_path):
