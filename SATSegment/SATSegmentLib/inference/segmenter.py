@@ -41,12 +41,10 @@ _log = logging.getLogger(__name__)
 
 
 class Segmenter:
-    """A loaded model that segments scans.
+    """A loaded model that segments scans. Not thread-safe: one run at a time.
 
         segmenter = Segmenter.load("demo")
         results = segmenter.segment(image, [Prompt("left putamen", "mri")])
-
-    Not thread-safe: one run at a time.
 
     Attributes
     ----------
@@ -178,8 +176,8 @@ class Segmenter:
         OutOfMemory, Cancelled
         """
         asks = self._asks(self._admit(image, prompts, modality), words)
-        results = self._run(image, asks, progress, cancel, Output(threshold, keep_probabilities), on_plan)
-        return assess(image, results, lambda: check_cancelled(cancel))
+        found = self._run(image, asks, progress, cancel, Output(threshold, keep_probabilities), on_plan)
+        return assess(image, found, lambda: check_cancelled(cancel))
 
     def unknown(self, prompts: Sequence[Prompt]) -> list[Prompt]:
         """Those of the prompts that the model has no answer to; `segment` refuses them."""
