@@ -38,12 +38,14 @@ class Grammar:
         Short side words that count only behind the noun.
     joints, ranges, fillers, counters : frozenset of str
         Words for "and" and for "to", words without a meaning of their own, and words behind a number.
+    between, around : frozenset of str
+        Words for "between" in front of two levels, and for tissue and region: a name beside these is only asked.
     letters : dict
         Abbreviated word before a dot -> the word.
     numbers : dict
         Stem of an ordinal or cardinal -> its number.
     phrases : tuple
-        (phrase, word) for ordinals of two words.
+        (phrase, word) for ordinals and sides of several words.
     levels : dict
         Word that makes a number a vertebra -> "c", "t", "l" or "s".
     side_forms, short_side_forms : dict
@@ -59,6 +61,8 @@ class Grammar:
     ranges: frozenset[str]
     fillers: frozenset[str]
     counters: frozenset[str]
+    between: frozenset[str]
+    around: frozenset[str]
     letters: dict[str, str]
     numbers: dict[str, int]
     phrases: tuple[tuple[str, str], ...]
@@ -93,7 +97,7 @@ def load_grammars() -> dict[str, Grammar]:
 def _grammar(language: str, table: dict[str, Any]) -> Grammar:
     stem = STEMMERS.get(language, lambda word: word)
     numbers: dict[str, int] = {}
-    phrases: list[tuple[str, str]] = []
+    phrases: list[tuple[str, str]] = list(table.get("phrases", {}).items())
     for kind in ("cardinals", "ordinals"):
         for number, word in enumerate(table.get(kind, ()), 1):
             if " " in word:
@@ -109,6 +113,8 @@ def _grammar(language: str, table: dict[str, Any]) -> Grammar:
         ranges=frozenset(table["ranges"]),
         fillers=frozenset(table["fillers"]),
         counters=frozenset(table.get("counters", ())),
+        between=frozenset(table.get("between", ())),
+        around=frozenset(table.get("around", ())),
         letters=table.get("letters", {}),
         numbers=numbers,
         phrases=tuple(phrases),

@@ -90,11 +90,14 @@ class Names:
         folded = _folded_table(grammar, "\n".join(lines)).split("\n")
         for line, plain in zip(lines, folded, strict=True):
             base, gender, preferred, names = line.split("\t")
-            self.preferred[base] = Preferred(preferred, gender)
+            self.preferred[base] = Preferred(preferred.lstrip("~"), gender)
             texts = f"{preferred}|{names}".split("|")
             for text, low in zip(texts, plain.split("\t", 2)[2].replace("\t", "|").split("|"), strict=True):
                 if text:
                     self._add(base, text, low)
+                if "-" in text and grammar.language not in UNSPACED:
+                    # "Brachio-céphalique" is written in one word as well.
+                    self._add(base, text, grammar.refold(fold(text.replace("-", ""))).strip("~"))
 
     def _add(self, base: str, text: str, low: str) -> None:
         certain = text[0] != "~"

@@ -17,7 +17,7 @@ from SATSegmentLib.anatomy.languages.grammar import UNSPACED, WORDY, Grammar, lo
 from SATSegmentLib.anatomy.languages.names import ORDINAL_ENDING, Name, Names, load_names
 from SATSegmentLib.anatomy.languages.stems import looks_plural
 from SATSegmentLib.anatomy.text.bases import DISC
-from SATSegmentLib.anatomy.text.spelling import fold
+from SATSegmentLib.anatomy.text.spelling import canonical_word, fold
 
 MAX_CHARACTERS = 120
 # A longer text is no structure's name; nor has a name more than a few side words.
@@ -91,7 +91,8 @@ class _Text:
         letters = self.grammar.letters
         folded = _ABBREVIATED.sub(lambda match: f"{letters[match[1]]} " if match[1] in letters else match[0], folded)
         for phrase, number in self.grammar.phrases:
-            folded = folded.replace(phrase, number)
+            if phrase in folded:
+                folded = re.sub(rf"\b{phrase}\b", number, folded)
         self.items = [_item(match) for match in _ITEM.finditer(ORDINAL_ENDING.sub("", folded))]
 
     def readings(self) -> list[Reading]:
@@ -155,7 +156,7 @@ class _Text:
         )
         if not words:
             return []
-        found = self._find(words)
+        found = self._find(words) or self._inside(words)
         named = [name for name in found if "<n>" not in name.base and name.base != DISC]
         if not named and any(name.base == DISC for name in found):
             named = [name._replace(base="intervertebral discs") for name in found]
@@ -167,12 +168,23 @@ class _Text:
             found = self.names.find((self.grammar.letters[words[0]], *words[1:]))
         return found
 
+    def _inside(self, words: tuple[str, ...]) -> tuple[Name, ...]:
+        """What is named in "Lebergewebe" and "tejido del hígado"; never for certain."""
+        around = self.grammar.around
+        kept = [word for word in words if word not in around]
+        if self.grammar.language == "de":
+            endings = [(word, next((end for end in around if word.endswith(end)), "")) for word in kept]
+            kept = [word.removesuffix(end) for word, end in endings]
+        if not kept or tuple(kept) == words or min(map(len, kept)) < 3:
+            return ()
+        return tuple(name._replace(certain=False) for name in self._find(tuple(kept)))
+
     def _reading(self, name: Name, words: tuple[str, ...], side: str) -> list[Reading]:
         base = name.base.removeprefix("=")
         if side == "conflict":
             return [self._said(f"{one} {base}", name, one, False) for one in ("left", "right")]
         plural = not side and any(self._is_plural(word, name) for word in words)
-        english = f"{side or ('all' if plural and not base.endswith('s') else '')} {base}".strip()
+        english = f"{side or ('all' if plural and not canonical_word(base.split()[-1])[1] else '')} {base}".strip()
         return [self._said(english, name, side, name.certain)]
 
     def _is_plural(self, word: str, name: Name) -> bool:
@@ -197,8 +209,8 @@ class _Text:
             return []
         if not words:
             # "L4" is the same in English; "L1 bis L3" is not.
-            ranged = any(item.text in self.grammar.ranges for item in items)
-            english = english_of("", side, counts, True) if of_body or ranged else ""
+            joined = any(item.text in self.grammar.ranges | self.grammar.joints for item in items)
+            english = english_of("", side, counts, True) if of_body or joined else ""
             return [Reading(self.grammar.language, english, True, english, side)] if english else []
         found = [name for name in self._find(words) if is_counted(name.base) and name.certain]
         readings = []
@@ -227,7 +239,7 @@ class _Text:
                 joint = "-"
             elif counts and item.text in grammar.joints and self._counts_at(items, place + 1, has_digits):
                 joint = "&"
-            elif item.text not in grammar.fillers:
+            elif item.text not in grammar.fillers and item.text not in grammar.between:
                 words.append(item.text)
         return tuple(words), tuple(counts), of_body
 

@@ -12,12 +12,17 @@ _VOWELS_ROMANCE = "aeo"
 
 
 def _german(word: str) -> str:
+    if len(word) > 5 and word.endswith(("us", "is", "um", "i", "ae")):
+        # Latin, with its plurals: "Hippocampi", "Venae pulmonales".
+        return word[:-1] if word.endswith("i") else word[:-2]
     if word.endswith("s") and len(word) > 4 and word[-2] not in "es":
         # A genitive, of which the noun may have an ending as well: "Brustbeins".
         word = word[:-1]
     for ending in ("ern", "ers", "ens", "en", "er", "es", "em", "e", "n", "s"):
         if word.endswith(ending) and len(word) - len(ending) >= 3:
-            return word[: -len(ending)]
+            word = word[: -len(ending)]
+            # "Schlüsselbeine" loses its e, and then the n that "Schlüsselbein" loses.
+            return word[:-1] if ending in ("e", "es") and word.endswith("ein") else word
     return word
 
 
@@ -59,10 +64,16 @@ STEMMERS: dict[str, Callable[[str], str]] = {
     "de": _german, "fr": _french, "es": _spanish, "it": _italian, "pt": _portuguese,
 }  # fmt: skip
 
-_PLURAL_ENDINGS = {"de": ("n", "en", "e", "er"), "fr": ("s", "x"), "es": ("s",), "it": ("i", "e"), "pt": ("s",)}
+_PLURAL_ENDINGS = {
+    "de": ("n", "en", "e", "er", "i", "ae"),
+    "fr": ("s", "x"),
+    "es": ("s",),
+    "it": ("i", "e"),
+    "pt": ("s",),
+}
 # Endings of nouns that change in the plural instead of growing.
 _CHANGES = {
-    "de": (),
+    "de": (("us", "i"), ("is", "es"), ("um", "a"), ("a", "ae")),
     "fr": (("al", "aux"), ("ail", "aux")),
     "es": (("z", "ces"),),
     "it": (("o", "i"), ("a", "e"), ("e", "i"), ("io", "i"), ("co", "chi"), ("ca", "che"), ("ga", "ghe"), ("go", "ghi"),

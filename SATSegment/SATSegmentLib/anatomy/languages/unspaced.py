@@ -27,6 +27,7 @@ _COUNTED_NUMERAL = re.compile(
 _LEVEL = re.compile(r"第?(?P<letter>th|[ctlds])?(?P<number>\d{1,2})")
 _DISC_OF = re.compile(r"^([颈頸胸腰])(?=椎间盘$|椎間板$|间盘$|椎間円板$)")
 _RANGE = "-~〜–—至到から"
+_LISTING = (",", "、", "・")
 
 
 def is_unspaced(text: str) -> bool:
@@ -44,6 +45,9 @@ def read(text: str, names: Names) -> list[Found]:
             break
         if readings := [*_by_count(rest, side, names)]:
             break
+    if not readings and (inside := next((end for end in names.grammar.around if folded.endswith(end)), "")):
+        # 肝组织: what is named in it, never for certain.
+        return [(english, False, name, side) for english, _, name, side in read(folded.removesuffix(inside), names)]
     return readings
 
 
@@ -69,7 +73,7 @@ def _sides(folded: str, names: Names) -> Iterator[tuple[str, str]]:
 def _plain(text: str, names: Names) -> str:
     """Without marks and words that carry no meaning."""
     text = without_marks(text)
-    for filler in names.grammar.fillers:
+    for filler in sorted(names.grammar.fillers, key=len, reverse=True):
         text = text.replace(filler, "")
     return text
 
@@ -97,11 +101,11 @@ def _by_count(rest: str, side: str, names: Names) -> Iterator[Found]:
         joint = ""
         if before:
             joint = "/" if between in ("", "/") else "-" if between.strip() and between.strip() in _RANGE else "&"
-            if joint == "&" and between not in (",", "、", *names.grammar.joints):
+            if joint == "&" and between not in (*_LISTING, *names.grammar.joints):
                 return
         counts.append(Count(letter, int(match["number"]), joint))
     left = _LEVEL.sub("", text)
-    for mark in ("/", *_RANGE, *names.grammar.ranges, *names.grammar.joints):
+    for mark in ("/", *_LISTING, *_RANGE, *names.grammar.ranges, *names.grammar.joints):
         left = left.replace(mark, "") if len(counts) > 1 else left
     for counter in sorted(names.grammar.counters, key=len, reverse=True):
         left = left.replace(counter, "")
@@ -117,7 +121,9 @@ def _by_count(rest: str, side: str, names: Names) -> Iterator[Found]:
 
 def _counted(left: str, side: str, counts: tuple[Count, ...], names: Names) -> Iterator[Found]:
     if not left:
-        if all(count.letter for count in counts[:1]) and len(counts) == 1 and (english := english_of("", side, counts)):
+        # 腰4; and "L1からL3", which English does not read. "L4/5" is the same in English.
+        joined = len(counts) == 1 or any(count.joint in ("-", "&") for count in counts[1:])
+        if counts[0].letter and joined and (english := english_of("", side, counts, True)):
             yield english, True, english, side
         return
     found: tuple[Name, ...] = names.find_unspaced(left)

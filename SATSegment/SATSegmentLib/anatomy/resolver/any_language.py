@@ -23,6 +23,7 @@ from SATSegmentLib.types import Modality, Prompt
 English = Callable[[str, Modality, bool], Resolution]
 
 _SIDE = re.compile(r"\b(left|right) ")
+_IN_BRACKETS = re.compile(r"\s*([^()（）]{2,60}?)\s*[(（]([^()（）]{2,60})[)）]\s*")
 _MAX_CANDIDATES = 6
 _MAX_PARTS = 12
 # Labels of two data sets for one structure: which of them is meant is no question to ask a person.
@@ -42,7 +43,11 @@ def resolve_any_language(text: str, modality: Modality, english: English) -> Res
         The resolver of English texts.
     """
     answer = _one_text(text, modality, english)
-    if read(text) or isinstance(answer, Resolved | Composite):
+    if isinstance(answer, Resolved | Composite):
+        return answer
+    if (twice := _said_twice(text, modality, english)) is not None:
+        return twice
+    if read(text):
         return answer
     return _list_of(text, modality, english) or answer
 
@@ -51,6 +56,23 @@ def _one_text(text: str, modality: Modality, english: English) -> Resolution:
     readings = read(text)
     own = english(text, modality, not readings)
     return _Clash(text, modality, own, english).answer(readings) if readings else own
+
+
+def _said_twice(text: str, modality: Modality, english: English) -> Resolution | None:
+    """ "Dickdarm (Kolon)", "IVC (inferior vena cava)": what two names of the same in one text mean; else None."""
+    match = _IN_BRACKETS.fullmatch(text)
+    if match is None:
+        return None
+    answers = [_one_text(part, modality, english) for part in match.groups()]
+    prompts = [_prompts(answer) for answer in answers]
+    return replace(answers[0], text=text) if prompts[0] and prompts[0] == prompts[1] else None
+
+
+def _prompts(answer: Resolution) -> tuple[Prompt, ...]:
+    """What an answer takes without a question."""
+    if isinstance(answer, Resolved):
+        return (answer.prompt,)
+    return answer.prompts if isinstance(answer, Composite) else ()
 
 
 class _Clash:
@@ -63,14 +85,14 @@ class _Clash:
         answers = [(reading, self._answer_of(reading)) for reading in readings]
         answers = _without_refused_twins(answers)
         own_says = not isinstance(self.own, Unknown)
-        certain = [self._prompts(answer) for reading, answer in answers if reading.certain and self._prompts(answer)]
-        own = self._prompts(self.own)
+        certain = [_prompts(answer) for reading, answer in answers if reading.certain and _prompts(answer)]
+        own = _prompts(self.own)
         # "L1 a L3": English leaves out the small word, and with it what lies between.
         if own and not any(2 <= len(own) < len(other) and set(own) < set(other) for other in certain):
             certain.append(own)
-        unsure = [answer for reading, answer in answers if not (reading.certain and self._prompts(answer))]
+        unsure = [answer for reading, answer in answers if not (reading.certain and _prompts(answer))]
         meanings = self._one_of_twins(list(dict.fromkeys(certain)))
-        rivals = [*unsure, *([self.own] if own_says and not self._prompts(self.own) else [])]
+        rivals = [*unsure, *([self.own] if own_says and not _prompts(self.own) else [])]
         if len(meanings) == 1 and not any(self._differs(rival, meanings[0]) for rival in rivals):
             return self._take(meanings[0], answers)
         refusals = [answer for _, answer in answers if isinstance(answer, NotSegmentable)]
@@ -88,11 +110,6 @@ class _Clash:
             answer = self.english(reading.english.removeprefix("all "), self.modality, True)
         return answer
 
-    def _prompts(self, answer: Resolution) -> tuple[Prompt, ...]:
-        if isinstance(answer, Resolved):
-            return (answer.prompt,)
-        return answer.prompts if isinstance(answer, Composite) else ()
-
     def _one_of_twins(self, meanings: list[tuple[Prompt, ...]]) -> list[tuple[Prompt, ...]]:
         """One of several meanings that are the same structure: two data sets' labels of it, or one label and its pair.
 
@@ -102,7 +119,7 @@ class _Clash:
         sides = {_side(meaning) for meaning in meanings}
         if len(structures) != 1 or len(meanings) < 2 or (len(sides) > 1 and sides & {"left", "right"}):
             return meanings
-        own = self._prompts(self.own)
+        own = _prompts(self.own)
         return [own if own in meanings else min(meanings, key=lambda meaning: (_rank(meaning[0]), len(meaning)))]
 
     def _differs(self, rival: Resolution, meaning: tuple[Prompt, ...]) -> bool:
@@ -112,7 +129,7 @@ class _Clash:
         elif isinstance(rival, NotSegmentable):
             return not any(prompt in meaning for prompt in rival.nearest)
         else:
-            named = set(self._prompts(rival))
+            named = set(_prompts(rival))
             if (
                 named
                 and not _side(tuple(named))
@@ -123,7 +140,7 @@ class _Clash:
 
     def _take(self, prompts: tuple[Prompt, ...], answers: list[tuple[Reading, Resolution]]) -> Resolution:
         for answer in (self.own, *(answer for _, answer in answers)):
-            if self._prompts(answer) == prompts:
+            if _prompts(answer) == prompts:
                 return replace(answer, text=self.text)
         raise AssertionError(prompts)
 
@@ -150,7 +167,7 @@ class _Clash:
         if isinstance(answer, DidYouMean):
             return [_named(hit, reading) for hit in answer.candidates]
         structures = load_lexicon().structures
-        hits = [suggest(structures[p.text], self.modality, p.text) for p in self._prompts(answer)]
+        hits = [suggest(structures[p.text], self.modality, p.text) for p in _prompts(answer)]
         if isinstance(answer, Composite) and hits:
             whole = replace(hits[0], name=answer.name, what="composite", prompts=answer.prompts, concept="", codes=())
             hits = [whole]
@@ -199,14 +216,14 @@ def _without_refused_twins(answers: list[tuple[Reading, Resolution]]) -> list[tu
 
 # --- lists
 
-_MARKS = r"[,;&+\n，；、]"
+_MARKS = r"[,;&+\n，；、＋＆]"
 
 
 def _list_of(text: str, modality: Modality, english: English) -> Resolution | None:
     """Several structures in one text of one language, where each is certain by itself."""
     asked: Resolution | None = None
     for grammar in load_grammars().values():
-        words = "|".join(map(re.escape, sorted(grammar.joints, key=len, reverse=True)))
+        words = "|".join(map(re.escape, sorted({*grammar.joints, "and"}, key=len, reverse=True)))
         joint = rf"\s*(?:{_MARKS}|\b(?:{words})\b)\s*" if grammar.after or grammar.letters else rf"(?:{_MARKS}|{words})"
         parts = [part.strip() for part in re.split(joint, text, flags=re.IGNORECASE) if part.strip()]
         if not 2 <= len(parts) <= _MAX_PARTS or not any(read(part) for part in parts):

@@ -13,7 +13,7 @@ from functools import lru_cache
 # Plurals that no rule makes.
 _PLURALS = {
     "amygdalae": "amygdala", "aortae": "aorta", "atria": "atrium", "bronchi": "bronchus", "cervices": "cervix",
-    "clavicula": "clavicle", "claviculae": "clavicle", "cochleae": "cochlea", "corpora": "corpus", "costae": "rib",
+    "claviculae": "clavicle", "cochleae": "cochlea", "corpora": "corpus", "costae": "rib",
     "cortices": "cortex", "cunei": "cuneus", "femora": "femur", "fibulae": "fibula", "foramina": "foramen",
     "fossae": "fossa", "ganglia": "ganglion", "gyri": "gyrus", "hippocampi": "hippocampus", "humeri": "humerus",
     "insulae": "insula", "larynges": "larynx", "lentes": "lens", "lenses": "lens", "lymphonodi": "lymphonodus",
@@ -52,7 +52,8 @@ _WORDS = {
     "gray": "grey", "lobus": "lobe", "lobi": "lobe", "lob": "lobe", "costa": "rib", "costal": "costal",
     "nuc": "nucleus", "nucl": "nucleus", "thal": "thalamus", "vent": "ventricle", "ventr": "ventricle",
     "ventriculus": "ventricle", "gyr": "gyrus", "ctr": "center", "tmr": "tumor", "tumors": "tumor", "ca": "cancer",
-    "cartilago": "cartilage", "tractus": "tract", "lymphonodus": "node", "caput": "head", "pulm": "pulmonary",
+    "clavicula": "clavicle", "cartilago": "cartilage", "tractus": "tract", "lymphonodus": "node", "caput": "head",
+    "pulm": "pulmonary",
     "carot": "carotid", "jug": "jugular", "hippocampal": "hippocampus", "thalamic": "thalamus",
     "esophageal": "esophagus", "prostatic": "prostate", "submandibularis": "submandibular",
     "hip": "hip", "femoral": "femoral", "temp": "temporal", "occ": "occipital", "occip": "occipital",

@@ -20,6 +20,7 @@ from SATSegmentLib.anatomy.vocabulary.lexicon import load_lexicon
 from SATSegmentLib.resources import resource_path
 
 PHRASES = Path(__file__).parents[2] / "Data/languages/phrases.tsv"
+FIRST_SIGHT = PHRASES.with_name("first_sight.tsv")
 
 
 def _phrases() -> list[dict[str, str]]:
@@ -62,6 +63,64 @@ def test_what_radiologists_type_means_the_right_label_first_and_is_never_silentl
     assert len(wrong) <= 0.1 * len(rows), wrong
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("number", ["a", "b"])
+def test_lists_scored_at_first_sight_stay_right(number, language):
+    lines = [line for line in FIRST_SIGHT.read_text(encoding="utf-8").split("\n") if not line.startswith("#")]
+    rows = [
+        row for row in csv.DictReader(lines, delimiter="\t") if (row["list"], row["language"]) == (number, language)
+    ]
+    wrong, silent = [], []
+    for row in rows:
+        answer = anatomy.resolve(row["text"], row["modality"])
+        labels, certain = _first(answer)
+        ways = [sorted(way.split("|")) for way in row["expect"].split(" ; ")]
+        refused = isinstance(answer, anatomy.NotSegmentable) and any(set(way) <= set(labels) for way in ways)
+        if sorted(labels) not in ways and not refused:
+            (silent if certain else wrong).append((row["text"], labels))
+    assert len(rows) == 90
+    assert not silent
+    assert len(wrong) <= 0.05 * len(rows), wrong
+
+
+@pytest.mark.parametrize(
+    ("text", "labels"),
+    [
+        ("clavicula", ["clavicle"]),
+        ("Clavicula dextra", ["right clavicle"]),
+        ("claviculae", ["left clavicle", "right clavicle"]),
+        ("los dos pulmones", ["left lung", "right lung"]),
+        ("T11 et T12", ["thoracic vertebrae 11 (t11)", "thoracic vertebrae 12 (t12)"]),
+        ("L1からL3", [f"lumbar vertebrae {n} (l{n})" for n in (1, 2, 3)]),
+        ("foie and spleen", ["liver", "spleen"]),
+        ("Leber (Hepar)", ["liver"]),
+        ("IVC (inferior vena cava)", ["inferior vena cava"]),
+        ("les moyens fessiers", ["left gluteus medius", "right gluteus medius"]),
+    ],
+)
+def test_forms_are_read_by_rule(text, labels):
+    assert _first(anatomy.resolve(text, "ct")) == (labels, True)
+
+
+@pytest.mark.parametrize(
+    "word", ["Lebergewebe", "Nierenparenchym", "tissu du foie", "tejido del hígado", "肝组织", "肝実質"]
+)
+def test_tissue_of_an_organ_is_asked_and_never_taken(word):
+    answer = anatomy.resolve(word, "ct")
+    assert isinstance(answer, anatomy.DidYouMean)
+    assert {prompt.text for prompt in answer.candidates[0].prompts} <= {
+        "liver",
+        "kidney",
+        "left kidney",
+        "right kidney",
+    }
+
+
+@pytest.mark.parametrize("text", ["liver (spleen)", "hemimandíbula", "Leber (Milz)", "胃体"])
+def test_what_two_names_or_a_part_say_is_not_taken(text):
+    assert not _first(anatomy.resolve(text, "ct"))[1]
+
+
 def test_the_phrases_are_not_in_the_tables():
     known = {(language, name.text.casefold()) for language in LANGUAGES for name in load_names(language).names}
     assert [row for row in _phrases() if (row["language"], row["text"].casefold()) in known] == []
@@ -75,7 +134,7 @@ def test_every_label_has_a_name_that_leads_back_to_it(language):
         if not name:
             unnamed.append(label.text)
         labels, certain = _first(anatomy.resolve(name, label.modality))
-        # "Clavicula" is a plural in English, hence both: nothing is lost by that.
+        # A name that is plural in English is both: nothing is lost by that.
         meant = {label.text, _twin(label.text), f"left {label.text}", f"right {label.text}"}
         if not meant & set(labels) or (certain and not set(labels) <= meant):
             lost.append((label.text, name, labels))
