@@ -165,6 +165,7 @@ def test_planned_bytes_are_right_within_a_factor_of_one_and_a_half(width, window
     assert live.peak / 1.5 <= seen[0].peak_bytes <= 1.5 * live.peak
 
 
+@pytest.mark.long  # benchmarks/bench_plan.py prints the ratios
 def test_planned_seconds_are_right_within_a_factor_of_one_and_a_half(monkeypatch):
     # Processor time on one thread: what others do on this machine is not planned for.
     monkeypatch.setattr(speed.time, "perf_counter", time.process_time)

@@ -16,6 +16,9 @@ from SATSegmentLib.sat.backbones.streaming.winograd import SEEN, TILE, TiledConv
 _CLEAR_LEAD = 1.15
 _ROUNDS = 6
 _CHANNELS, _TILES, _DEPTH = 64, 4, 64
+# Where a CPU has no instructions for half precision, a convolution takes up to 100 times as long: a small one tells.
+_SMALL = 2
+_HOPELESS = 4.0
 
 
 @cache
@@ -30,17 +33,25 @@ def compute_dtype(stored: torch.dtype, device: torch.device) -> torch.dtype:
     if stored not in (torch.bfloat16, torch.float16) or device.type != "cpu":
         return stored
     with torch.inference_mode():
-        direct = _direct(stored), _direct(torch.float32)
-        runs = {stored: direct[:1], torch.float32: (direct[1], _tiled())}
-        seconds = dict.fromkeys(runs, float("inf"))
-        for _ in range(_ROUNDS):
-            for dtype, ways in runs.items():
-                seconds[dtype] = min(seconds[dtype], *map(_seconds, ways))
-    return stored if seconds[stored] * _CLEAR_LEAD < seconds[torch.float32] else torch.float32
+        small, full = _best({stored: [_direct(stored, _SMALL)], torch.float32: [_direct(torch.float32, _SMALL)]}, 2)
+        if small > _HOPELESS * full:
+            return torch.float32
+        ways = [_direct(torch.float32, _DEPTH), _tiled()]
+        half, full = _best({stored: [_direct(stored, _DEPTH)], torch.float32: ways}, _ROUNDS)
+    return stored if half * _CLEAR_LEAD < full else torch.float32
 
 
-def _direct(dtype: torch.dtype) -> Callable[[], Tensor]:
-    shape = (1, _CHANNELS, SEEN, TILE * _TILES, _DEPTH)
+def _best(runs: dict[torch.dtype, list[Callable[[], Tensor]]], rounds: int) -> list[float]:
+    """The shortest time of each type's ways, in turns, so that what disturbs one disturbs the other."""
+    seconds = [float("inf")] * len(runs)
+    for _ in range(rounds):
+        for number, ways in enumerate(runs.values()):
+            seconds[number] = min(seconds[number], *map(_seconds, ways))
+    return seconds
+
+
+def _direct(dtype: torch.dtype, depth: int) -> Callable[[], Tensor]:
+    shape = (1, _CHANNELS, SEEN, TILE * _TILES, depth)
     x = torch.ones(*shape, dtype=dtype).to(memory_format=torch.channels_last_3d)
     weight = torch.ones(_CHANNELS, _CHANNELS, 3, 3, 3, dtype=dtype).to(memory_format=torch.channels_last_3d)
     return lambda: F.conv3d(x, weight, padding=(0, 1, 1))
