@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 
 import numpy as np
 import pytest
@@ -344,7 +343,7 @@ def test_whatever_the_runs_each_segment_is_what_was_last_found_for_it(runs) -> N
 def ball(number: int, shape: tuple[int, int, int], random: np.random.Generator):
     """A ball somewhere in the grid, cropped as the engine crops."""
     centre = random.uniform(0.15, 0.85, 3) * shape
-    radius = random.uniform(15, 90)
+    radius = random.uniform(5, 30)
     low = np.maximum(np.floor(centre - radius), 0).astype(int)
     high = np.minimum(np.ceil(centre + radius) + 1, shape).astype(int)
     axes = np.ogrid[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
@@ -358,18 +357,15 @@ def ball(number: int, shape: tuple[int, int, int], random: np.random.Generator):
     )
 
 
-def test_a_hundred_overlapping_segments_of_a_body_scan_are_written_with_ten_seconds_of_work(scene) -> None:
-    shape = (300, 512, 512)
+def test_a_hundred_overlapping_segments_are_written_as_they_are(scene) -> None:
+    """How long it takes is in benchmarks/bench_panel.py."""
+    shape = (100, 170, 170)
     random = np.random.default_rng(0)
     results = [ball(number, shape, random) for number in range(100)]
     volumeNode = addVolume(scene, np.zeros(shape, np.int16), grid("oblique"))
     segmentationNode = createSegmentation(volumeNode)
     for _ in range(2):
-        started = time.thread_time()
         written = writeResults(segmentationNode, volumeNode, results)
-        seconds = time.thread_time() - started
-        print(f"{seconds:.1f} s of work for 100 segments")
-        assert seconds <= 10
     for identifier, one in zip(written.segmentIds, results, strict=True):
         labelmap = slicer.vtkOrientedImageData()
         assert segmentationNode.GetBinaryLabelmapRepresentation(identifier, labelmap)
