@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 
 from SATSegmentLib.errors import SATSegmentError, ScanError
 from SATSegmentLib.scans.dicom.headers import Header, damaged
-from SATSegmentLib.scans.dicom.traits import Traits, classic_traits, enhanced_traits
+from SATSegmentLib.scans.dicom.traits import ClassicTraits, Traits, enhanced_traits
 
 _GREY = ("MONOCHROME1", "MONOCHROME2")
 
@@ -134,7 +134,7 @@ def _classic(header: Header) -> Frame:
     position, decimals = _position(data)
     return Frame(
         header, 0, position, decimals, _numbers(data, "ImageOrientationPatient", 6), _pair(data, "PixelSpacing"),
-        _rescale(header, data), classic_traits(data),
+        _rescale(header, data), ClassicTraits(data),
     )  # fmt: skip
 
 

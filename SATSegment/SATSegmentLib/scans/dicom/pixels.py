@@ -65,7 +65,13 @@ def _is_whole(frame: Frame) -> bool:
 
 def _wide_enough(volume: np.ndarray, stored: np.ndarray, rescale: Rescale) -> np.ndarray:
     """The volume in a type that holds the values; sixteen bits are enough for nearly every scan."""
-    ends = [int(end) * int(rescale.slope) + int(rescale.intercept) for end in (stored.min(), stored.max())]
+    slope, intercept, info = int(rescale.slope), int(rescale.intercept), np.iinfo(volume.dtype)
+    kind = np.iinfo(stored.dtype)
+    ends = []
+    for extreme, look in ((int(kind.min), np.min), (int(kind.max), np.max)):
+        value = extreme * slope + intercept
+        # Looking through all voxels takes time: only where what the type can hold would not fit.
+        ends.append(value if info.min <= value <= info.max else int(look(stored)) * slope + intercept)
     for dtype in (volume.dtype, np.dtype(np.int32), np.dtype(np.int64)):
         if np.iinfo(dtype).min <= min(ends) and max(ends) <= np.iinfo(dtype).max:
             return volume if dtype == volume.dtype else volume.astype(dtype)
@@ -82,18 +88,33 @@ def _rescale_whole(stored: np.ndarray, rescale: Rescale, values: np.ndarray) -> 
 
 
 def _stored(frames: Sequence[Frame]) -> Iterator[tuple[int, np.ndarray]]:
-    """Each frame's stored values with its index, file by file."""
+    """Each frame's stored values with its index, file by file; valid until the next is asked for."""
+    room = _Room()
     by_file: dict[int, list[int]] = {}
     for k, frame in enumerate(frames):
         by_file.setdefault(id(frame.header), []).append(k)
     for indices in by_file.values():
         header = frames[indices[0]].header
-        arrays = _native(header, frames, indices) if header.pixels_at >= 0 else _decoded(header, frames, indices)
+        native = header.pixels_at >= 0
+        arrays = _native(header, frames, indices, room) if native else _decoded(header, frames, indices)
         for k, array in zip(indices, arrays, strict=True):
             yield k, array
 
 
-def _native(header: Header, frames: Sequence[Frame], indices: Sequence[int]) -> Iterator[np.ndarray]:
+class _Room:
+    """One buffer for all frames: a new one for each costs as much as reading it."""
+
+    def __init__(self) -> None:
+        self._bytes = bytearray()
+
+    def of(self, size: int) -> memoryview:
+        """The buffer's first bytes, overwritten by the next user."""
+        if len(self._bytes) < size:
+            self._bytes = bytearray(size)
+        return memoryview(self._bytes)[:size]
+
+
+def _native(header: Header, frames: Sequence[Frame], indices: Sequence[int], room: _Room) -> Iterator[np.ndarray]:
     data = header.data
     rows, columns = frames[indices[0]].shape
     bits = int(data.BitsAllocated)
@@ -102,13 +123,13 @@ def _native(header: Header, frames: Sequence[Frame], indices: Sequence[int]) -> 
         raise damaged(header.path)
     order = ">" if header.syntax == pydicom.uid.ExplicitVRBigEndian else "<"
     kind = np.dtype(f"{order}{'i' if data.get('PixelRepresentation') else 'u'}{bits // 8}")
+    piece = room.of(size)
     with header.path.open("rb") as stream:
         for k in indices:
             stream.seek(header.pixels_at + frames[k].number * size)
-            content = stream.read(size)
-            if len(content) < size:
+            if stream.readinto(piece) < size:
                 raise damaged(header.path)
-            yield _used_bits(np.frombuffer(content, kind).reshape(rows, columns), data)
+            yield _used_bits(np.frombuffer(piece, kind).reshape(rows, columns), data)
 
 
 def _used_bits(stored: np.ndarray, data: Dataset) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from pydicom.dataset import Dataset
@@ -26,30 +26,32 @@ UNITS = {
 }  # fmt: skip
 
 
-def classic_traits(data: Dataset) -> dict[str, str | float]:
-    """Of a file with one slice."""
-    types = [str(part) for part in _list(data.get("ImageType"))]
-    found: dict[str, Any] = {
-        "part": _complex_part(types),
-        "echo number": data.get("EchoNumbers"),
-        "echo time": data.get("EchoTime"),
-        "b-value": _b_value(data),
-        "time point": data.get("TemporalPositionIdentifier"),
-        "image type": "\\".join(types),
-        "contrast agent": data.get("ContrastBolusAgent"),
-        "inversion time": data.get("InversionTime"),
-        "flip angle": data.get("FlipAngle"),
-        "repetition time": data.get("RepetitionTime"),
-        "kV": data.get("KVP"),
-        "kernel": data.get("ConvolutionKernel"),
-        "acquisition": data.get("AcquisitionNumber"),
-        "reconstruction diameter": data.get("ReconstructionDiameter"),
-        "frame reference time": data.get("FrameReferenceTime"),
-        "acquisition time": data.get("AcquisitionDateTime") or _moment(data),
-        "trigger time": data.get("TriggerTime"),
-        "content time": data.get("ContentTime"),
-    }
-    return _clean(found)
+class ClassicTraits(Mapping[str, "str | float"]):
+    """Of a file with one slice, each read when it is asked for: most series need few of them, and parsing takes time.
+
+    Parameters
+    ----------
+    data : Dataset
+        The header.
+    """
+
+    def __init__(self, data: Dataset) -> None:
+        self._data = data
+        self._known: dict[str, str | float | None] = {}
+
+    def __getitem__(self, label: str) -> str | float:
+        if label not in self._known:
+            self._known[label] = _cleaned(label, _CLASSIC[label](self._data)) if label in _CLASSIC else None
+        value = self._known[label]
+        if value is None:
+            raise KeyError(label)
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        return (label for label in _CLASSIC if self.get(label) is not None)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 def enhanced_traits(data: Dataset, group: Callable[[str], Dataset]) -> dict[str, str | float]:
@@ -160,13 +162,45 @@ def _joined(value: Any) -> str:
 
 
 def _clean(found: dict[str, Any]) -> dict[str, str | float]:
-    kept: dict[str, str | float] = {}
-    for label, value in found.items():
-        if value is None or value == "" or value == []:
-            continue
-        try:
-            # Four digits: headers of one and the same echo differ in the fifth.
-            kept[label] = float(f"{float(value):.4g}") if label not in ORDERED else float(value)
-        except (TypeError, ValueError):
-            kept[label] = _joined(value) if not isinstance(value, str) else value.strip()
-    return kept
+    cleaned = ((label, _cleaned(label, value)) for label, value in found.items())
+    return {label: value for label, value in cleaned if value is not None}
+
+
+def _cleaned(label: str, value: Any) -> str | float | None:
+    if value is None or value == "" or value == []:
+        return None
+    try:
+        # Four digits: headers of one and the same echo differ in the fifth.
+        return float(value) if label in ORDERED else float(f"{float(value):.4g}")
+    except (TypeError, ValueError):
+        return value.strip() if isinstance(value, str) else _joined(value)
+
+
+def _image_type(data: Dataset) -> list[str]:
+    return [str(part) for part in _list(data.get("ImageType"))]
+
+
+def _named(keyword: str) -> Callable[[Dataset], Any]:
+    return lambda data: data.get(keyword)
+
+
+_CLASSIC: dict[str, Callable[[Dataset], Any]] = {
+    "part": lambda data: _complex_part(_image_type(data)),
+    "echo number": _named("EchoNumbers"),
+    "echo time": _named("EchoTime"),
+    "b-value": _b_value,
+    "time point": _named("TemporalPositionIdentifier"),
+    "image type": lambda data: "\\".join(_image_type(data)),
+    "contrast agent": _named("ContrastBolusAgent"),
+    "inversion time": _named("InversionTime"),
+    "flip angle": _named("FlipAngle"),
+    "repetition time": _named("RepetitionTime"),
+    "kV": _named("KVP"),
+    "kernel": _named("ConvolutionKernel"),
+    "acquisition": _named("AcquisitionNumber"),
+    "reconstruction diameter": _named("ReconstructionDiameter"),
+    "frame reference time": _named("FrameReferenceTime"),
+    "acquisition time": lambda data: data.get("AcquisitionDateTime") or _moment(data),
+    "trigger time": _named("TriggerTime"),
+    "content time": _named("ContentTime"),
+}
