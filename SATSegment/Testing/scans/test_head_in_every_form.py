@@ -13,12 +13,12 @@ from pydicom.dataset import Dataset
 
 from helpers.dicom_files import Slice, write_classic, write_enhanced
 from SATSegmentLib import Image, Prompt, Segmenter
-from SATSegmentLib.errors import GeometryError
+from SATSegmentLib.grid.grid import Grid
+from SATSegmentLib.grid.tilt import slice_tilt
 from SATSegmentLib.resources import resource_path
 from SATSegmentLib.scans import read_scan
 
 NAMES = ("brainstem", "left putamen", "right cerebellum")
-TILT = np.tan(np.deg2rad(12.0))
 
 
 @functools.cache
@@ -28,7 +28,11 @@ def head() -> Image:
 
 @functools.cache
 def millilitres(path: Path) -> tuple[float, ...]:
-    found = Segmenter.load("demo").segment(read_scan(path), [Prompt(name, "mri") for name in NAMES])
+    return volumes(read_scan(path))
+
+
+def volumes(image: Image) -> tuple[float, ...]:
+    found = Segmenter.load("demo").segment(image, [Prompt(name, "mri") for name in NAMES])
     return tuple(result.volume_ml for result in found)
 
 
@@ -112,35 +116,44 @@ def test_every_form_holds_the_same_voxels_at_the_same_places(tmp_path: Path, for
     )
 
 
-@pytest.mark.long
-def test_the_tilted_head_gives_the_same_millilitres_or_a_refusal(tmp_path: Path) -> None:
-    """Slices of a tilted gantry: the head resampled onto a sheared stack."""
-    import SimpleITK
+def tilted(folder: Path, rows_per_slice: float) -> Path:
+    """The head as a gantry would have scanned it, each slice beginning so many rows further along than the one before.
 
-    image = head()
+    In whole rows every voxel is one of the head's own; otherwise they lie between two of them.
+    """
+    image, made = head(), []
     affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ image.ijk_to_ras
-    straight = SimpleITK.GetImageFromArray(np.ascontiguousarray(image.array.astype(np.float32)))
-    spacing = np.linalg.norm(affine[:3, :3], axis=0)
-    straight.SetSpacing(spacing.tolist())
-    straight.SetDirection((affine[:3, :3] / spacing).ravel().tolist())
-    straight.SetOrigin(affine[:3, 3].tolist())
-    step = affine[:3, 2] + affine[:3, 1] / spacing[1] * spacing[2] * TILT
-    made = []
+    count, rows = image.array.shape[:2]
+    ahead = int(np.ceil(rows_per_slice * count))
+    ahead += -ahead % 3  # by whole voxels of the network (6 mm): where it begins to look must not be the difference
     for k, one in enumerate(slices()):
-        position = affine[:3, 3] + k * step - affine[:3, 1] * 15
-        rows, columns = one.stored.shape[0] + 30, one.stored.shape[1]
-        plane = SimpleITK.Image([columns, rows, 1], SimpleITK.sitkFloat32)
-        plane.SetSpacing(spacing.tolist())
-        plane.SetDirection(straight.GetDirection())
-        plane.SetOrigin(position.tolist())
-        sampled = SimpleITK.GetArrayFromImage(SimpleITK.Resample(straight, plane))[0]
-        made.append(Slice(np.rint(sampled).astype(np.int16), position, one.orientation, one.spacing))
-    write_classic(tmp_path, made, modality="MR")
-    wanted = millilitres(resource_path("Demo/itk_t1.nii.gz"))
+        whole, part = divmod(ahead - rows_per_slice * k, 1)
+        plane = np.zeros((rows + ahead + 1, image.array.shape[2]))
+        plane[int(whole) : int(whole) + rows] += (1 - part) * one.stored
+        plane[int(whole) + 1 : int(whole) + 1 + rows] += part * one.stored
+        first = affine @ [0, rows_per_slice * k - ahead, k, 1]
+        made.append(Slice(np.rint(plane).astype(np.int16), first[:3], one.orientation, one.spacing))
+    write_classic(folder, made, modality="MR")
+    return folder
+
+
+@pytest.mark.long
+def test_the_tilted_head_gives_the_same_millilitres(tmp_path: Path) -> None:
+    found, wanted = millilitres(tilted(tmp_path, 1)), millilitres(resource_path("Demo/itk_t1.nii.gz"))
+    np.testing.assert_allclose(found, wanted, rtol=0.01)
+
+
+@pytest.mark.long
+def test_a_tilt_of_twelve_degrees_changes_no_more_than_its_interpolation(tmp_path: Path) -> None:
+    """Beside the same voxels in a straight stack: that a scanner's voxels lie between the head's is not the reader's.
+
+    The demonstration model gives 4 % less for the left putamen where the head is moved by half a voxel, without a tilt.
+    """
+    scan = read_scan(tilted(tmp_path, 0.32))
+    tilt = slice_tilt(Grid.of(scan))
+    assert tilt is not None
+    assert tilt.degrees == pytest.approx(12.0, abs=0.1)
+    straight = Image(tilt.straighten(scan.array), tilt.straight.ijk_to_ras)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        try:
-            found = millilitres(tmp_path)
-        except GeometryError:
-            return
-    np.testing.assert_allclose(found, wanted, rtol=0.03)
+        np.testing.assert_allclose(volumes(scan), volumes(straight), rtol=0.01)
