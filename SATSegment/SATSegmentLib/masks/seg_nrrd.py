@@ -17,12 +17,17 @@ import numpy as np
 
 from SATSegmentLib.errors import GeometryError, ScanError
 from SATSegmentLib.grid.affine import check_axes, lps_to_ras
+from SATSegmentLib.scans.nrrd_data import read_values
 from SATSegmentLib.types import Image
 
 _NOT_FOUND = "SATSegment.NotFound"
 _GEOMETRY = "Reference image geometry"
 _FIELD = re.compile(r"Segment(\d+)_(\w+)")
 # What each of NRRD's anatomical spaces has to be multiplied with to give LPS.
+# The format's short names.
+_SPACES = {
+    "ras": "right-anterior-superior", "las": "left-anterior-superior", "lps": "left-posterior-superior"
+}  # fmt: skip
 _TO_LPS = {
     "left": (1, 1), "right": (-1, 1), "anterior": (-1, 2), "posterior": (1, 2), "superior": (1, 3), "inferior": (-1, 3),
 }  # fmt: skip
@@ -138,8 +143,13 @@ def _voxels(path: Path, header: Mapping[str, Any]) -> np.ndarray:
     import nrrd
 
     try:
-        voxels: np.ndarray = nrrd.read(str(path))[0]
-    except Exception as error:
+        with path.open("rb") as stream:
+            plain = nrrd.read_header(stream)
+            begin = stream.tell()
+        voxels: np.ndarray = read_values(path, plain, begin).T
+    except ScanError:
+        raise
+    except Exception as error:  # pynrrd raises whatever its parsers stumble over
         raise _damaged(path) from error
     kinds = [str(kind) for kind in header.get("kinds", [])]
     if voxels.ndim == 3:
@@ -152,8 +162,8 @@ def _voxels(path: Path, header: Mapping[str, Any]) -> np.ndarray:
 
 
 def _ijk_to_ras(header: Mapping[str, Any], path: Path) -> np.ndarray:
-    space = str(header.get("space", ""))
-    words = space.lower().split("-")
+    space = str(header.get("space", "")).strip()
+    words = _SPACES.get(space.lower(), space.lower()).split("-")
     signs = [_TO_LPS[word] for word in words[:3]] if len(words) == 3 and set(words) <= set(_TO_LPS) else []
     if [axis for _, axis in signs] != [1, 2, 3]:
         raise GeometryError(

@@ -16,6 +16,8 @@ def beside(header: Path, name: str) -> Path:
         It lies outside of the header's folder, or is not there.
     """
     folder = header.parent.resolve()
+    # Damaged headers name anything; what a terminal would obey is not shown.
+    shown = "".join(letter if letter.isprintable() else "?" for letter in name[:80])
     try:
         found = (folder / name).resolve()
         inside = found.is_relative_to(folder)
@@ -24,9 +26,9 @@ def beside(header: Path, name: str) -> Path:
         inside = there = False
     if not inside:
         raise ScanError(
-            f"{header} names a data file outside of its own folder ({name}).",
+            f"{header} names a data file outside of its own folder ({shown}).",
             "Put both into one folder, and write the bare name into the header.",
         )
     if not there:
-        raise ScanError(f"The voxels of {header} are missing: there is no {name} beside it.", "Copy both files.")
+        raise ScanError(f"The voxels of {header} are missing: there is no {shown} beside it.", "Copy both files.")
     return found

@@ -1,7 +1,7 @@
 """MetaImage files (.mha, .mhd).
 
 Read here and not by ITK, which does not look at the checksum of compressed voxels, passes over the unit of length, and
-prints its own errors over the terminal. Only voxels that are spread over several files, or are text, are left to it.
+prints its own errors over the terminal. Only voxels that are spread over several files are left to it.
 """
 
 from __future__ import annotations
@@ -31,12 +31,13 @@ _BLOCK = 1 << 20
 
 @dataclass(frozen=True, eq=False)
 class _Data:
-    """Where the voxels are: the file, their first byte in it, their type, and whether they are compressed."""
+    """Where the voxels are: the file, their first byte in it, their type, and whether they are compressed, or text."""
 
     place: Path
     first: int
     dtype: np.dtype
     packed: bool
+    text: bool
 
 
 def is_metaimage(path: Path, start: bytes) -> bool:
@@ -56,6 +57,8 @@ def open_metaimage(path: Path) -> OpenScan:
     """
     fields, begin = _fields(path)
     sizes = [int(n) for n in _numbers(path, fields, "DimSize")]
+    if int(_number(fields, "ndims", len(sizes))) != len(sizes):
+        raise ScanError(f"The header of {path} is damaged: its sizes do not fit its dimension.", "Copy it again.")
     if len(sizes) < 3:
         raise ScanError(f"{path} is a {len(sizes)}-D image; SAT needs a 3-D scan.", "Give the whole volume.")
     if len(sizes) > 4 or min(sizes) < 1:
@@ -70,6 +73,9 @@ def open_metaimage(path: Path) -> OpenScan:
     affine, doubts = _affine(path, fields, len(sizes))
     slope, intercept = (_number(fields, f"elementtointensityfunction{name}", default)
                         for name, default in (("slope", 1.0), ("offset", 0.0)))  # fmt: skip
+    if (slope, intercept) != (1, 0):
+        text = f"The file scales its values by {slope:g} and adds {intercept:g}. That was done; most programs do not."
+        doubts = (*doubts, Doubt(DoubtKind.VALUES, text))
 
     def load(frame: int) -> np.ndarray:
         array = _read_with_itk(path, frame, sizes) if data is None else _read(path, data, frame, sizes)
@@ -115,8 +121,7 @@ def _data(path: Path, fields: dict[str, str], begin: int, sizes: list[int]) -> _
             beside(path, listed)
         return None
     place = path if name.upper() == "LOCAL" else beside(path, name)
-    if fields.get("binarydata", "true").lower() == "false":
-        return None
+    text = fields.get("binarydata", "true").lower() == "false"
     kind = fields.get("elementtype", "").upper().removeprefix("MET_")
     if kind not in _TYPES:
         raise ScanError(
@@ -127,12 +132,13 @@ def _data(path: Path, fields: dict[str, str], begin: int, sizes: list[int]) -> _
     dtype = np.dtype(f"{'>' if big.lower() == 'true' else '<'}{_TYPES[kind]}")
     needed = int(np.prod(sizes, dtype=object)) * dtype.itemsize
     packed = fields.get("compresseddata", "false").lower() == "true"
-    first = begin if place is path else int(_number(fields, "headersize", 0))
-    if first < 0:  # the voxels are the end of the file
+    skipped = int(_number(fields, "headersize", 0))
+    first = begin if place is path and skipped >= 0 else skipped
+    if first < 0 and not packed:  # the voxels are the end of the file
         first = max(place.stat().st_size - needed, 0)
-    if not packed and place.stat().st_size - first < needed:
+    if first < 0 or (not packed and not text and place.stat().st_size - first < needed):
         raise _cut_off(path)
-    return _Data(place, first, dtype, packed)
+    return _Data(place, first, dtype, packed, text)
 
 
 def _pattern(path: Path, words: list[str]) -> list[str]:
@@ -147,6 +153,8 @@ def _read(path: Path, data: _Data, frame: int, sizes: list[int]) -> np.ndarray:
     count = int(np.prod(sizes[:3], dtype=object))
     size = count * data.dtype.itemsize
     frames = sizes[3] if len(sizes) == 4 else 1
+    if data.text:
+        return _read_text(path, data, count * frames)[count * frame : count * (frame + 1)].reshape(sizes[2::-1])
     with data.place.open("rb") as stream:
         stream.seek(data.first if data.packed else data.first + frame * size)
         content = _unpacked(path, stream, size * frames) if data.packed else stream.read(size)
@@ -154,6 +162,19 @@ def _read(path: Path, data: _Data, frame: int, sizes: list[int]) -> np.ndarray:
         raise _cut_off(path)
     values = np.frombuffer(content, data.dtype, count, frame * size if data.packed else 0)
     return values.reshape(sizes[2::-1]).astype(data.dtype.newbyteorder("="))
+
+
+def _read_text(path: Path, data: _Data, count: int) -> np.ndarray:
+    with data.place.open("rb") as stream:
+        stream.seek(data.first)
+        words = stream.read().split()
+    try:
+        values = np.array(words, data.dtype.newbyteorder("="))
+    except (ValueError, OverflowError) as error:
+        raise _cut_off(path) from error
+    if len(values) != count:
+        raise _cut_off(path)
+    return values
 
 
 def _unpacked(path: Path, file: BinaryIO, size: int) -> bytearray:
@@ -206,10 +227,38 @@ def _affine(path: Path, fields: dict[str, str], dimension: int) -> tuple[np.ndar
     columns = directions[:3, :3]
     if not np.isfinite(columns).all() or abs(np.linalg.det(columns)) < 1e-6:
         raise GeometryError(f"The axes of {path} do not each have a direction.", "Export the scan again.")
+    lengths = np.linalg.norm(columns, axis=0)
+    if np.abs(lengths - 1).max() > 0.01:
+        words = ", ".join(f"{length:g}" for length in lengths)
+        raise GeometryError(
+            f"The directions of {path} (TransformMatrix) are {words} long instead of 1: its voxel size is unclear.",
+            "Write the voxel size into ElementSpacing alone.",
+        )
+    doubts += _orientation_doubts(fields.get("anatomicalorientation", "") if matrix is not None else "", columns)
     affine = np.eye(4)
-    affine[:3, :3] = columns / np.linalg.norm(columns, axis=0) * edges[:3] * scale
+    affine[:3, :3] = columns / lengths * edges[:3] * scale
     affine[:3, 3] = first[:3] * scale
     return lps_to_ras(affine), tuple(doubts)
+
+
+def _orientation_doubts(letters: str, columns: np.ndarray) -> list[Doubt]:
+    """Where the letters (the sides that the axes come from, as ITK writes them) contradict the directions."""
+    letters = letters.strip().upper()
+    lps = ("RL", "AP", "IS")
+    axes = [next((axis for axis, pair in enumerate(lps) if letter in pair), None) for letter in letters]
+    if len(axes) != 3 or set(axes) != {0, 1, 2}:
+        return []
+    named = np.zeros((3, 3))
+    for column, (axis, letter) in enumerate(zip(axes, letters, strict=True)):
+        named[axis, column] = 1 if letter == lps[axis][0] else -1
+    if (named * columns).sum(axis=0).min() > 0:
+        return []
+    text = (
+        f"The file says two things about how its axes lie: TransformMatrix, and AnatomicalOrientation {letters}. "
+        "The matrix was taken; check the sides."
+    )
+    mirrored = np.linalg.det(named) * np.linalg.det(columns) < 0
+    return [Doubt(DoubtKind.SIDES if mirrored else DoubtKind.GRID, text)]
 
 
 def _read_with_itk(path: Path, frame: int, sizes: list[int]) -> np.ndarray:

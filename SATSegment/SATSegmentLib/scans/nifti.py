@@ -17,6 +17,7 @@ import numpy as np
 from SATSegmentLib.errors import GeometryError, ScanError
 from SATSegmentLib.scans.nifti_place import Place, place
 from SATSegmentLib.scans.opened import OpenScan
+from SATSegmentLib.types import Doubt, DoubtKind
 
 _SUFFIXES = (".nii", ".nii.gz", ".hdr", ".img", ".hdr.gz", ".img.gz")
 _COLOURS = {128: "RGB", 2304: "RGBA"}
@@ -48,7 +49,12 @@ class _Header:
     quaternion: np.ndarray  # b, c, d
     offset: np.ndarray
     srow: np.ndarray  # 3x4
-    millimetres: float  # in one unit of the file
+    units: int  # code of the unit of length
+
+    @property
+    def millimetres(self) -> float:
+        """In one unit of the file."""
+        return _MILLIMETRES.get(self.units, 1.0)
 
 
 def is_nifti(path: Path, start: bytes) -> bool:
@@ -96,7 +102,7 @@ def open_nifti(path: Path) -> OpenScan:
         return _scaled(path, stored, header).reshape(k, j, i)
 
     kind = "Analyze" if not header.has_magic else "NIfTI-1" if header.size == 348 else "NIfTI-2"
-    return OpenScan(path, kind, size, frames, placed.ijk_to_ras, placed.doubts, load)
+    return OpenScan(path, kind, size, frames, placed.ijk_to_ras, (*placed.doubts, *_unit_doubts(header)), load)
 
 
 def _pair(path: Path) -> tuple[Path, Path | None]:
@@ -155,7 +161,7 @@ def _nifti1(start: bytes, order: str) -> _Header:
         qform_code=int(field("i2", 1, 252)[0]) if has_magic else 0,
         sform_code=int(field("i2", 1, 254)[0]) if has_magic else 0,
         quaternion=field("f4", 3, 256).astype(float), offset=field("f4", 3, 268).astype(float),
-        srow=field("f4", 12, 280).astype(float).reshape(3, 4), millimetres=_MILLIMETRES.get(units, 1.0),
+        srow=field("f4", 12, 280).astype(float).reshape(3, 4), units=units,
     )  # fmt: skip
 
 
@@ -171,7 +177,7 @@ def _nifti2(start: bytes, order: str) -> _Header:
         qform_code=int(field("i4", 1, 344)[0]), sform_code=int(field("i4", 1, 348)[0]),
         quaternion=field("f8", 3, 352).astype(float), offset=field("f8", 3, 376).astype(float),
         srow=field("f8", 12, 400).astype(float).reshape(3, 4),
-        millimetres=_MILLIMETRES.get(int(field("i4", 1, 500)[0]) & 7, 1.0),
+        units=int(field("i4", 1, 500)[0]) & 7,
     )  # fmt: skip
 
 
@@ -221,6 +227,13 @@ def _checked_type(path: Path, header: _Header) -> np.dtype:
             "Export the scan again.",
         )
     return dtype
+
+
+def _unit_doubts(header: _Header) -> tuple[Doubt, ...]:
+    if header.units in _MILLIMETRES:
+        return ()
+    text = f"The file's unit of length has no meaning (code {header.units}): mm was taken, so sizes are a guess."
+    return (Doubt(DoubtKind.SIZES, text),)
 
 
 def _first_byte(path: Path, header: _Header) -> int:

@@ -1,4 +1,4 @@
-"""NRRD files, attached or with the data in a file of their own."""
+"""The headers of NRRD files: what their axes are, and where their voxels lie."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from SATSegmentLib.errors import GeometryError, ScanError
-from SATSegmentLib.scans.data_files import beside
+from SATSegmentLib.scans.nrrd_data import data_files, read_values
 from SATSegmentLib.scans.opened import OpenScan
 from SATSegmentLib.types import Doubt, DoubtKind
 
@@ -70,7 +70,7 @@ def open_nrrd(path: Path) -> OpenScan:
         raise ScanError(f"{path} holds a segmentation, not a scan.", "Give the scan it was made from.")
     if dimension != len(sizes) or min(sizes) < 1:
         raise ScanError(f"The header of {path} is damaged: its sizes do not fit its dimension.", "Copy it again.")
-    _check_data_file(path, header)
+    data_files(path, header, begin)
     try:
         axes = _axes(path, header, sizes)
         affine, doubts = _affine(path, header, axes, sizes)
@@ -82,7 +82,7 @@ def open_nrrd(path: Path) -> OpenScan:
     frames = 1 if axes.frame is None else sizes[axes.frame]
 
     def load(frame: int) -> np.ndarray:
-        array = _read(path, header, begin).T  # the file's own order of axes
+        array = read_values(path, header, begin).T  # the file's own order of axes
         if axes.frame is not None:
             array = array.take(frame, axis=axes.frame)
             order = [axis - (axis > axes.frame) for axis in axes.space]
@@ -93,17 +93,6 @@ def open_nrrd(path: Path) -> OpenScan:
         return _finite(path, np.ascontiguousarray(array.T))
 
     return OpenScan(path, "NRRD", (i, j, k), frames, affine, doubts, load)
-
-
-def _check_data_file(path: Path, header: Mapping[str, Any]) -> None:
-    name = header.get("datafile", header.get("data file"))
-    if name is None:
-        return
-    if str(name).upper().startswith("LIST") or "%" in str(name):
-        raise ScanError(
-            f"{path} keeps its voxels in a list of files, which is not read.", "Save it as one file (.nrrd) first."
-        )
-    beside(path, str(name))
 
 
 def _axes(path: Path, header: Mapping[str, Any], sizes: Sequence[int]) -> _Axes:
@@ -252,24 +241,6 @@ def _numbers(header: Mapping[str, Any], name: str, count: int) -> np.ndarray:
         values = np.asarray(given, float)[:count]
         found[: len(values)] = values
     return found
-
-
-def _read(path: Path, header: Mapping[str, Any], begin: int) -> np.ndarray:
-    import nrrd
-
-    try:
-        with path.open("rb") as stream:
-            stream.seek(begin)
-            return nrrd.read_data(dict(header), stream, str(path), index_order="C")
-    except MemoryError:
-        raise
-    except Exception as error:  # pynrrd raises whatever it stumbles over
-        text = str(error)
-        if "Unsupported encoding" in text or "data type" in text.lower():
-            raise ScanError(f"{path} is not read: {text}.", "Save it again with raw or gzip encoding.") from error
-        raise ScanError(
-            f"{path} is damaged, or cut off: {' '.join(text.split())[:120]}.", "Copy or download it again."
-        ) from error
 
 
 def _finite(path: Path, array: np.ndarray) -> np.ndarray:

@@ -325,3 +325,15 @@ def test_half_a_pair_is_refused(tmp_path):
     (tmp_path / "scan.img").unlink()
     with pytest.raises(ScanError, match="voxels are missing"):
         read_scan(tmp_path / "scan.hdr")
+
+
+@pytest.mark.parametrize(("code", "doubted"), [(0, False), (2, False), (4, True), (5, True), (7, True)])
+@pytest.mark.parametrize("kind", [nibabel.Nifti1Image, nibabel.Nifti2Image])
+def test_a_unit_of_length_without_a_meaning_is_a_doubt(tmp_path, kind, code, doubted):
+    image = kind(np.arange(120, dtype=np.int16).reshape(4, 5, 6), np.diag([2.0, 2.0, 3.0, 1.0]))
+    image.header["xyzt_units"] = code
+    nibabel.save(image, tmp_path / "a.nii")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = read_scan(tmp_path / "a.nii")
+    assert [doubt.kind for doubt in found.doubts] == [DoubtKind.SIZES] * doubted

@@ -128,7 +128,7 @@ def test_frames_are_found_whichever_axis_counts_them(tmp_path, place, kind, coun
         ("space: LPS\nspace directions: (1,0,0) (2,0,0) (0,0,3)\n", VOXELS, GeometryError, "direction"),
         (GOOD + 'space units: "mm" "cm" "mm"\n', VOXELS, GeometryError, "different units"),
         (GOOD + "Segment0_ID:=a\n", VOXELS, ScanError, "segmentation"),
-        (GOOD + "data file: LIST\n", VOXELS, ScanError, "list of files"),
+        (GOOD + "data file: LIST\n", VOXELS, ScanError, "outside of its own folder"),
     ],
 )
 def test_the_real_reason_of_a_refusal_is_given(tmp_path, fields, array, error, words):

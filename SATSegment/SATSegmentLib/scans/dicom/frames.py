@@ -131,6 +131,11 @@ def _frames(header: Header) -> Iterator[Frame]:
 
 def _classic(header: Header) -> Frame:
     data = header.data
+    if "MOSAIC" in str(data.get("ImageType", "")).upper():
+        raise ScanError(
+            f"{header.path} is a mosaic: all slices of a volume, tiled into one picture.",
+            "Convert the series first (dcm2niix does), and give the resulting NIfTI file.",
+        )
     position, decimals = _position(data)
     return Frame(
         header, 0, position, decimals, _numbers(data, "ImageOrientationPatient", 6), _pair(data, "PixelSpacing"),

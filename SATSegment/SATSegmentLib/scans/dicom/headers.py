@@ -16,7 +16,7 @@ from SATSegmentLib.scans.dicom.signature import is_dicom
 
 # Reading only these takes two thirds of the time of reading all; sequences come with everything inside them.
 _TAGS = [
-    *("SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"),
+    *("SpecificCharacterSet", "PatientID", "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"),
     *("FrameOfReferenceUID", "Modality", "SeriesDescription", "SeriesNumber", "ImageType", "InstanceNumber"),
     *("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "NumberOfFrames"),
     *("Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated", "BitsStored", "HighBit"),
@@ -196,6 +196,8 @@ def _with_pixels(path: Path, data: Dataset, syntax: str, at: int, element: bytes
     order = "little" if uid.is_little_endian else "big"
     start, length = (8, element[4:8]) if uid.is_implicit_VR else (12, element[8:12])
     size = int.from_bytes(length, order)  # type: ignore[arg-type]
-    if uid.is_compressed or size == _UNDEFINED:
+    # Bytes in the words of a big-endian file are swapped in pairs: that is left to pydicom's decoder.
+    in_words = not uid.is_little_endian and element[4:6] == b"OW" and data.get("BitsAllocated") == 8
+    if uid.is_compressed or size == _UNDEFINED or in_words:
         return Header(path, data, syntax, -1, -1, True)
     return Header(path, data, syntax, at + start, size, True)

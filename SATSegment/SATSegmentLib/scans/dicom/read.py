@@ -61,7 +61,7 @@ def _read_dicom(path: Path, series: str | int | None, volume: int | None, pet_un
     array = read_voxels(frames)
     if factor is not None:
         array = (array * np.float32(factor)).astype(np.float32, copy=False)
-    return Image(array, lps_to_ras(part.ijk_to_lps(stack)), (*doubts, *chosen.doubts), unit)
+    return Image(array, lps_to_ras(part.ijk_to_lps(stack)), (*doubts, *chosen.doubts, *part.doubts), unit)
 
 
 def choose(path: Path, series: str | int | None, volume: int | None) -> tuple[Series, Volume, tuple[Doubt, ...]]:

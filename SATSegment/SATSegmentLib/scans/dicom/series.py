@@ -56,8 +56,9 @@ class Series:
         Raises
         ------
         ScanError
-            Colour, damaged headers, two different images under one SOPInstanceUID.
+            Colour, damaged headers, two different images under one SOPInstanceUID, several patients or studies.
         """
+        _check_one_patient(self.headers)
         return _without_copies(self.headers)
 
     @cached_property
@@ -100,6 +101,22 @@ def _series_number(series: Series) -> float:
         return float(series.headers[0].data.get("SeriesNumber"))
     except (TypeError, ValueError):
         return float("inf")
+
+
+def _check_one_patient(headers: Iterable[Header]) -> None:
+    """Refuse files of two patients or studies: what de-identified them gave them all one SeriesInstanceUID."""
+    for keyword, words in (("PatientID", "patients"), ("StudyInstanceUID", "studies")):
+        first: dict[str, Header] = {}
+        for header in headers:
+            if value := str(header.data.get(keyword) or "").strip():
+                first.setdefault(value, header)
+        if len(first) > 1:
+            one, other, *_ = first.values()
+            # Who they are is not said: messages go into logs.
+            raise ScanError(
+                f"Files of {len(first)} {words} have one SeriesInstanceUID, among them {one.path} and {other.path}.",
+                "Put the files of each into a folder of their own.",
+            )
 
 
 def _without_copies(headers: Iterable[Header]) -> tuple[tuple[Frame, ...], tuple[Doubt, ...]]:

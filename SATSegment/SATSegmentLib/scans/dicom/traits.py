@@ -18,6 +18,12 @@ WEAK = (
     "flip angle", "repetition time", "velocity encoding", "kV", "kernel", "respiratory phase", "acquisition",
     "reconstruction diameter", "dimension index",
 )  # fmt: skip
+# Some of them also tell volumes apart whose slices lie between each other's. Acquisition and times do not: a scanner
+# may take every other slice first.
+APART = (
+    "contrast phase", "contrast agent", "cardiac phase", "respiratory phase", "velocity encoding", "kV", "kernel",
+    "flip angle", "image type", "reconstruction diameter",
+)  # fmt: skip
 # Of these only the order counts: at each place the earliest frame belongs to the first volume, and so on.
 ORDERED = ("frame reference time", "acquisition time", "trigger time", "content time")
 UNITS = {

@@ -19,9 +19,12 @@ from SATSegmentLib.scans.dicom.stack import (
     normal_of,
     same_direction,
 )
-from SATSegmentLib.scans.dicom.traits import ORDERED, STRONG, WEAK, told
+from SATSegmentLib.scans.dicom.traits import APART, ORDERED, STRONG, WEAK, told
+from SATSegmentLib.types import Doubt, DoubtKind
 
 _PLANES = ("sagittal", "coronal", "axial")
+# Fewer do not make a volume.
+_FEWEST_SLICES = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +47,18 @@ class Volume:
         """Whether it is a single slice that its file calls a localizer."""
         kind = str(self.frames[0].traits.get("image type", "")).upper()
         return len(self.frames) == 1 and ("LOCALIZER" in kind or "SCOUT" in kind)
+
+    @property
+    def doubts(self) -> tuple[Doubt, ...]:
+        """Where several acquisitions were taken for one volume, though they may be two."""
+        acquisitions = _partition(list(self.frames), ["acquisition"])
+        if len(acquisitions) == 1 or not _lie_between([members for _, members in acquisitions]):
+            return ()
+        text = (
+            f"The slices of {len(acquisitions)} acquisitions lie between each other's and were taken for one volume. "
+            "Where they are several scans of one place (contrast phases, times), export each by itself."
+        )
+        return (Doubt(DoubtKind.FILES, text),)
 
     def stack(self) -> Stack:
         """The grid of the slices.
@@ -157,7 +172,7 @@ def _by_strong(frames: list[Frame]) -> list[tuple[tuple[str, ...], list[Frame]]]
 def _by_place(frames: list[Frame]) -> list[tuple[tuple[str, ...], list[Frame]]]:
     """Frames at the same place told apart by what differs there, one trait after the other."""
     if not (meeting := _coincide(frames)):
-        return [((), frames)]
+        return _by_turns(frames)
     for label in WEAK:
         if any(len({frame.traits.get(label) for frame in group}) > 1 for group in meeting):
             found = []
@@ -166,6 +181,26 @@ def _by_place(frames: list[Frame]) -> list[tuple[tuple[str, ...], list[Frame]]]:
             if not all(len(members) == 1 for _, members in found):
                 return found
     return _by_order(frames, meeting)
+
+
+def _by_turns(frames: list[Frame]) -> list[tuple[tuple[str, ...], list[Frame]]]:
+    """Volumes whose slices lie between each other's, as those of two contrast phases half a slice apart."""
+    for label in APART:
+        if len({frame.traits.get(label) for frame in frames}) > 1:
+            parts = _partition(frames, [label])
+            if _lie_between([members for _, members in parts]):
+                return [((*words, *more), part) for words, members in parts for more, part in _by_place(members)]
+    return [((), frames)]
+
+
+def _lie_between(groups: Sequence[Sequence[Frame]]) -> bool:
+    """Whether groups of slices share most of their extent, each a stack of its own."""
+    if min(map(len, groups)) < _FEWEST_SLICES:
+        return False
+    normal = normal_of(_orientation(groups[0][0]))
+    ends = np.array([np.sort(_positions(group) @ normal)[[0, -1]] for group in groups])
+    shared = ends[:, 1].min() - ends[:, 0].max()
+    return bool(shared > 0.5 * (ends[:, 1] - ends[:, 0]).max())
 
 
 def _by_order(frames: list[Frame], meeting: list[list[Frame]]) -> list[tuple[tuple[str, ...], list[Frame]]]:
