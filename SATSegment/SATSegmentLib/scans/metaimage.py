@@ -245,8 +245,8 @@ def _orientation_doubts(letters: str, columns: np.ndarray) -> list[Doubt]:
     """Where the letters (the sides that the axes come from, as ITK writes them) contradict the directions."""
     letters = letters.strip().upper()
     lps = ("RL", "AP", "IS")
-    axes = [next((axis for axis, pair in enumerate(lps) if letter in pair), None) for letter in letters]
-    if len(axes) != 3 or set(axes) != {0, 1, 2}:
+    axes = [axis for letter in letters for axis, pair in enumerate(lps) if letter in pair]
+    if len(letters) != 3 or sorted(axes) != [0, 1, 2]:
         return []
     named = np.zeros((3, 3))
     for column, (axis, letter) in enumerate(zip(axes, letters, strict=True)):

@@ -10,9 +10,9 @@ import bz2
 import gzip
 import io
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -32,7 +32,9 @@ _TYPES = {
     **dict.fromkeys(("ulonglong", "unsigned long long", "unsigned long long int", "uint64", "uint64_t"), "u8"),
     **{"float": "f4", "double": "f8"},
 }  # fmt: skip
-_OPENERS = {"gzip": gzip.open, "gz": gzip.open, "bzip2": bz2.open, "bz2": bz2.open}
+_OPENERS: dict[str, Callable[[BinaryIO], Any]] = {
+    "gzip": gzip.open, "gz": gzip.open, "bzip2": bz2.open, "bz2": bz2.open
+}  # fmt: skip
 _TEXT = ("ascii", "text", "txt")
 # How many bytes these pack into one at most, with some room: 1,032 and some 45,000 were seen.
 _MOST_PACKED = {"gzip": 1100, "gz": 1100, "bzip2": 100_000, "bz2": 100_000}
@@ -135,8 +137,7 @@ def _read_file(
             if encoding in _TEXT:
                 return _from_text(file, stream.read()[max(skipped_bytes, 0) :], dtype, count)
             if encoding in _OPENERS:
-                with _OPENERS[encoding](stream) as packed:
-                    unpacked = cast(BinaryIO, packed)
+                with _OPENERS[encoding](stream) as unpacked:
                     if skipped_bytes == -1:  # of a packed stream the end is only known once it was read
                         unpacked = io.BytesIO(unpacked.read())
                     return _from_bytes(file, unpacked, dtype, count, skipped_bytes)
