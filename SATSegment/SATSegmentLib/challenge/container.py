@@ -56,7 +56,7 @@ class Case:
 
 def cases_in(path: Path) -> list[Path]:
     """The cases that a path names: the file itself, or all `.npz` of a folder, as in the challenge's container."""
-    return sorted(path.glob("*.npz")) if path.is_dir() else [path] if path.suffix == ".npz" else []
+    return sorted(path.glob("*.npz")) if path.is_dir() else [path] if path.suffix.lower() == ".npz" else []
 
 
 def read_case(path: Path, modality: Modality | None = None) -> Case:

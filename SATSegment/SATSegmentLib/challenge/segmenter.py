@@ -180,8 +180,9 @@ class ChallengeSegmenter:
                 for query in range(len(queries)):
                     logits = mask_logits(voxels, embeddings[:, query : query + 1])[0, 0]
                     sums[(query, *box)] += (torch.sigmoid(logits) * on_device).cpu().numpy()
+        sums /= total
         x, y, z = image.shape
-        return (sums / total)[:, :x, :y, :z]
+        return sums[:, :x, :y, :z]
 
 
 def _part(progress: ProgressCallback | None, start: float, end: float) -> ProgressCallback | None:

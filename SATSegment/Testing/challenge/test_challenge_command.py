@@ -16,6 +16,7 @@ from SATSegmentLib.errors import CheckpointError, PairMismatch, ReleaseQuestion,
 from SATSegmentLib.inference.segmenter import Segmenter
 from SATSegmentLib.models.catalog import catalog
 from SATSegmentLib.models.folder import ModelDescription, read_description
+from SATSegmentLib.models.install import Installer
 from SATSegmentLib.sat.checkpoint.convert import convert
 
 
@@ -119,6 +120,18 @@ def test_the_catalog_lists_the_family():
     (entry,) = [entry for entry in catalog() if entry.family == "cvpr25"]
     assert entry.network == "Nano/nano_cvpr25_v0.pth"
     assert entry.text_encoder == "Nano/text_encoder_cvpr25_v0.pth"
+
+
+def test_its_released_files_are_imported_under_their_names(tmp_path, monkeypatch):
+    monkeypatch.setenv("SATSEGMENT_MODELS", str(tmp_path / "models"))
+    (tmp_path / "stick").mkdir()
+    released_pair(tmp_path / "stick")
+    (entry,) = [entry for entry in catalog() if entry.family == "cvpr25"]
+    folder = Installer(in_this_process).import_folder(entry, tmp_path / "stick")
+    assert read_description(folder, "cvpr25").name == entry.title
+    # And once more from the folder that it became.
+    carried = folder.rename(tmp_path / "carried")
+    assert Installer(in_this_process).import_folder(entry, carried.parent / "carried") == folder
 
 
 def test_a_network_whose_name_does_not_tell_is_asked_for(tmp_path, capsys):

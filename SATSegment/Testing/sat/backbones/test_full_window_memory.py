@@ -47,4 +47,5 @@ def test_a_window_keeps_to_its_bytes_weights_included(monkeypatch, model, precis
         with LiveBytes([image, *network.state_dict().values(), network.position_code]) as live:
             network.encode(image)
 
+    print(f"{model} in {str(precision)[6:]}: {live.peak / 1e9:.2f} GB")  # shown by pytest -rP
     assert 1e9 < live.peak <= limit
