@@ -17,8 +17,12 @@ CLASSIC = {
     "MR": pydicom.uid.MRImageStorage,
     "PT": pydicom.uid.PositronEmissionTomographyImageStorage,
 }
-ENHANCED = {"CT": pydicom.uid.EnhancedCTImageStorage, "MR": pydicom.uid.EnhancedMRImageStorage}
-_FRAME_TYPES = {"CT": "CTImageFrameTypeSequence", "MR": "MRImageFrameTypeSequence"}
+ENHANCED = {
+    "CT": pydicom.uid.EnhancedCTImageStorage,
+    "MR": pydicom.uid.EnhancedMRImageStorage,
+    "PT": pydicom.uid.EnhancedPETImageStorage,
+}
+_FRAME_TYPES = {"CT": "CTImageFrameTypeSequence", "MR": "MRImageFrameTypeSequence", "PT": "PETFrameTypeSequence"}
 
 
 @dataclass

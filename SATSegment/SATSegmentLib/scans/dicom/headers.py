@@ -28,6 +28,7 @@ _TAGS = [
     *("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "DimensionIndexSequence"),
     # PET
     *("Units", "DecayCorrection", "CorrectedImage", "SeriesDate", "SeriesTime", "SUVType"),
+    *("DecayCorrected", "DecayCorrectionDateTime", "AttenuationCorrected"),
     *("RadiopharmaceuticalInformationSequence", "PatientWeight", "PatientSize", "PatientSex", "ActualFrameDuration"),
 ]
 # Vendors' own places of the b-value, written before the standard had one: Siemens, General Electric, Philips.

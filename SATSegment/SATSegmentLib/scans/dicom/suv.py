@@ -15,6 +15,7 @@ from pydicom.dataset import Dataset
 
 from SATSegmentLib.errors import ScanError
 from SATSegmentLib.scans.dicom.frames import Frame
+from SATSegmentLib.scans.dicom.pet_header import PetHeader
 from SATSegmentLib.scans.dicom.series import Series
 
 PetUnit = Literal["stored", "suvbw", "suvlbm", "suvlbm-janma"]
@@ -37,12 +38,13 @@ class _NoSuv(Exception):
 
 def stored_unit(series: Series) -> str:
     """The unit of a series' values as they are stored; empty where the file does not say."""
-    data = series.headers[0].data
     if series.sat_modality == "ct":
         units = {frame.rescale.unit for frame in series.unique[0]}
         declared = all(frame.rescale.declared for frame in series.unique[0])
         return "HU" if declared and units <= {"", "HU"} else ", ".join(sorted(units - {""}))
-    return _UNITS.get(str(data.get("Units", "")).strip(), "")
+    if series.sat_modality != "pet":
+        return ""
+    return _UNITS.get(str(PetHeader(series.unique[0][0]).get("Units", "")).strip(), "")
 
 
 def suv_factor(series: Series, frames: Sequence[Frame], unit: PetUnit) -> tuple[str, float]:
@@ -62,7 +64,7 @@ def suv_factor(series: Series, frames: Sequence[Frame], unit: PetUnit) -> tuple[
     try:
         if series.sat_modality != "pet":
             raise _NoSuv(f"it is {series.modality}, not PET")
-        return _CODES[unit], _factor([frame.header.data for frame in frames], unit)
+        return _CODES[unit], _factor([PetHeader(frame) for frame in frames], unit)
     except _NoSuv as reason:
         raise ScanError(
             f"There is no {_NAMES[unit]} for the series {series.description!r}: {reason}.",
@@ -70,7 +72,7 @@ def suv_factor(series: Series, frames: Sequence[Frame], unit: PetUnit) -> tuple[
         ) from None
 
 
-def _factor(headers: Sequence[Dataset], unit: PetUnit) -> float:
+def _factor(headers: Sequence[PetHeader], unit: PetUnit) -> float:
     data = headers[0]
     stored = str(data.get("Units", "")).strip()
     if any(str(one.get("Units", "")).strip() != stored for one in headers):
@@ -87,7 +89,7 @@ def _factor(headers: Sequence[Dataset], unit: PetUnit) -> float:
     return _body_grams(data, unit) / _dose_at_scan(headers)
 
 
-def _philips(headers: Sequence[Dataset], unit: PetUnit) -> float:
+def _philips(headers: Sequence[PetHeader], unit: PetUnit) -> float:
     """Counts are turned into SUV by Philips' own factors only."""
     data = headers[0]
     if _creator(data, 0x7053) != "Philips PET Private Group":
@@ -103,7 +105,7 @@ def _philips(headers: Sequence[Dataset], unit: PetUnit) -> float:
     raise _NoSuv("its values are counts, and Philips' scale factors are zero or missing")
 
 
-def _body_grams(data: Dataset, unit: PetUnit) -> float:
+def _body_grams(data: PetHeader, unit: PetUnit) -> float:
     """Body weight, or lean body mass."""
     weight = _number(data, "PatientWeight", "the patient's weight")
     if not 0.5 <= weight <= 500:
@@ -125,7 +127,7 @@ def _body_grams(data: Dataset, unit: PetUnit) -> float:
     return lean * 1000
 
 
-def _dose_at_scan(headers: Sequence[Dataset]) -> float:
+def _dose_at_scan(headers: Sequence[PetHeader]) -> float:
     """The injected dose, decayed to the time that the values were decay-corrected to, in Bq."""
     data = headers[0]
     parts = data.get("CorrectedImage") or []
@@ -140,17 +142,19 @@ def _dose_at_scan(headers: Sequence[Dataset]) -> float:
     correction = str(data.get("DecayCorrection", "")).strip()
     if correction == "ADMIN":
         return dose
-    if correction != "START":
+    # Enhanced PET says to when its values were corrected, in so many words.
+    stated = _parsed(str(data.get("DecayCorrectionDateTime", "") or ""))
+    if correction != "START" and stated is None:
         raise _NoSuv(f"its decay correction is {correction or 'not given'}, neither START nor ADMIN")
     half_life = _number(drug, "RadionuclideHalfLife", "the half-life")
-    start = _scan_start(headers, half_life)
+    start = stated or _scan_start(headers, half_life)
     seconds = (start - _injection(drug, start)).total_seconds()
     if not 0 <= seconds <= _MOST_HALF_LIVES * half_life:
         raise _NoSuv(f"the scan starts {seconds / 60:.0f} minutes after the injection, which is implausible")
     return dose * float(2 ** (-seconds / half_life))
 
 
-def _scan_start(headers: Sequence[Dataset], half_life: float) -> datetime:
+def _scan_start(headers: Sequence[PetHeader], half_life: float) -> datetime:
     """To when a correction to START goes back: the series' time, unless it was overwritten by later processing."""
     series = _moment(headers[0], "Series")
     acquisitions = [(moment, one) for one in headers if (moment := _moment(one, "Acquisition"))]
@@ -184,9 +188,9 @@ def _injection(drug: Dataset, start: datetime) -> datetime:
     return found if found <= start else found - timedelta(days=1)
 
 
-def _moment(data: Dataset, name: str) -> datetime | None:
+def _moment(data: PetHeader, name: str) -> datetime | None:
     if name == "Acquisition" and data.get("AcquisitionDateTime"):
-        return _parsed(str(data.AcquisitionDateTime))
+        return _parsed(str(data.get("AcquisitionDateTime")))
     date, time = (str(data.get(f"{name}{part}", "") or "").strip() for part in ("Date", "Time"))
     return _parsed(date + time) if date and time else None
 
@@ -200,7 +204,7 @@ def _parsed(text: str) -> datetime | None:
     return moment + timedelta(seconds=float(f"0.{fraction}")) if fraction.isdecimal() else moment
 
 
-def _number(data: Dataset, name: str, words: str) -> float:
+def _number(data: PetHeader | Dataset, name: str, words: str) -> float:
     try:
         value = float(data.get(name))
     except (TypeError, ValueError):
@@ -210,11 +214,11 @@ def _number(data: Dataset, name: str, words: str) -> float:
     return value
 
 
-def _creator(data: Dataset, group: int) -> str:
+def _creator(data: PetHeader, group: int) -> str:
     return str(data[group, 0x0010].value).strip() if (group, 0x0010) in data else ""
 
 
-def _private_number(data: Dataset, tag: Any) -> float:
+def _private_number(data: PetHeader, tag: Any) -> float:
     try:
         return float(data[tag].value) if tag in data else 0.0
     except (TypeError, ValueError):
