@@ -1,4 +1,4 @@
-"""SUV of multi-frame PET: enhanced, and converted from classic slices by highdicom, with the classic series' numbers."""
+"""SUV of multi-frame PET, enhanced or converted from classic slices by highdicom: the classic numbers."""
 
 from __future__ import annotations
 
