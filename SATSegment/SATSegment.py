@@ -8,7 +8,6 @@ segmentationNode = logic.segment(volumeNode, ["liver", "left kidney"], RunOption
 
 from __future__ import annotations
 
-import functools
 import os
 import sys
 import types
@@ -296,27 +295,31 @@ class SATSegmentLogic(ScriptedLoadableModuleLogic):
         work = lesson(sharedEngine(), examples, name, options, modality, "RAS")
         return PanelTask(work, onDone or (lambda word, error: None), listener)
 
+    @staticmethod
+    def useServer(url: str, tokenFile: str = "") -> None:
+        """Have later runs go to a server, or ("") to this computer; its token comes from a file or SATSEGMENT_TOKEN."""
+        from SATSegmentLib.setup.shared_engine import shared_engine
+
+        shared_engine.use(url, tokenFile)
+
     def _write(self, run, answer):
         output = run.write(answer)
         self.results, self.written = output.results, output.written
         return output
 
 
-@functools.cache
 def sharedEngine():
     """The one engine of this Slicer: started at the first run, and kept so that the model stays loaded."""
-    from SATSegmentLib.engine.offline import offline_environment
-    from SATSegmentLib.engine.process import WorkerEngine
+    from SATSegmentLib.setup.shared_engine import shared_engine
 
-    python, environment = childPython()
-    return WorkerEngine(python, offline_environment(environment))
+    return shared_engine.get(childPython)
 
 
 def closeEngine() -> None:
     """End the engine, if there is one; a later run starts another."""
-    if sharedEngine.cache_info().currsize:
-        sharedEngine().close()
-        sharedEngine.cache_clear()
+    from SATSegmentLib.setup.shared_engine import shared_engine
+
+    shared_engine.close()
 
 
 def childPython() -> tuple[str, dict[str, str]]:

@@ -279,12 +279,20 @@
         <translation>, aber {chosen} ist gewählt. Die Masken wären falsch.</translation>
     </message>
     <message>
+        <source>A file that holds your token and nothing else. Left empty, SATSEGMENT_TOKEN of the environment is used.</source>
+        <translation>Eine Datei, die Ihr Token enthält und sonst nichts. Bleibt das Feld leer, gilt SATSEGMENT_TOKEN aus der Umgebung.</translation>
+    </message>
+    <message>
         <source>A label of SAT; whether this model was trained on it is not known.</source>
         <translation>Ein Label von SAT; ob dieses Modell darauf trainiert wurde, ist nicht bekannt.</translation>
     </message>
     <message>
         <source>A run is already in progress. Wait for it, or cancel it.</source>
         <translation>Es läuft bereits eine Segmentierung. Abwarten oder abbrechen.</translation>
+    </message>
+    <message>
+        <source>A server (satsegment serve) has the GPU and the models; nothing is installed here.</source>
+        <translation>Ein Server (satsegment serve) hat die GPU und die Modelle; hier wird nichts installiert.</translation>
     </message>
     <message>
         <source>A voxel belongs to the structure where its probability exceeds this. Lower makes it larger.</source>
@@ -305,6 +313,14 @@
     <message>
         <source>Add {count} structures</source>
         <translation>{count} Strukturen hinzufügen</translation>
+    </message>
+    <message>
+        <source>Address of the server</source>
+        <translation>Adresse des Servers</translation>
+    </message>
+    <message>
+        <source>Address:</source>
+        <translation>Adresse:</translation>
     </message>
     <message>
         <source>All structures</source>
@@ -337,6 +353,10 @@
     <message>
         <source>As computed</source>
         <translation>Wie berechnet</translation>
+    </message>
+    <message>
+        <source>Asks the server for its version, models and devices. No scan is sent.</source>
+        <translation>Fragt den Server nach Version, Modellen und Geräten. Es wird keine Aufnahme gesendet.</translation>
     </message>
     <message>
         <source>Automatic</source>
@@ -437,6 +457,10 @@
     <message>
         <source>Esc twice does the same.</source>
         <translation>Zweimal Esc bewirkt dasselbe.</translation>
+    </message>
+    <message>
+        <source>File with the token</source>
+        <translation>Datei mit dem Token</translation>
     </message>
     <message>
         <source>Fits the word on what the model sees in this scan. A minute or two.</source>
@@ -635,6 +659,10 @@
         <translation>Ergebnisse als DICOM</translation>
     </message>
     <message>
+        <source>Run on:</source>
+        <translation>Ausführen auf:</translation>
+    </message>
+    <message>
         <source>Runs a small computation on the chosen device and says which it is.</source>
         <translation>Führt auf dem gewählten Gerät eine kleine Berechnung aus und nennt das Gerät.</translation>
     </message>
@@ -689,6 +717,10 @@
     <message>
         <source>Segment {count} structures</source>
         <translation>{count} Strukturen segmentieren</translation>
+    </message>
+    <message>
+        <source>Server</source>
+        <translation>Server</translation>
     </message>
     <message>
         <source>Set for this site by SATSEGMENT_MODELS.</source>
@@ -767,6 +799,10 @@
         <translation>Anlernen: aus diesem von Ihnen bearbeiteten Segment ein Wort machen, das man verwenden kann.</translation>
     </message>
     <message>
+        <source>Test connection</source>
+        <translation>Verbindung testen</translation>
+    </message>
+    <message>
         <source>The Python package {subject} is not installed. Install it, then run again.</source>
         <translation>Das Python-Paket {subject} ist nicht installiert. Bitte installieren und erneut starten.</translation>
     </message>
@@ -795,6 +831,18 @@
         <translation>Der Segmentierungsprozess wurde von außen beendet, durch eine Person oder das System. Es ging nichts verloren. Erneut starten. Wenn es wieder geschieht, andere Programme schließen: Möglicherweise fehlt dem Computer Arbeitsspeicher.</translation>
     </message>
     <message>
+        <source>The server cannot be reached, or the connection was lost. Nothing was lost here. Check the network and whether the server runs; then run it again.</source>
+        <translation>Der Server ist nicht erreichbar, oder die Verbindung ist abgebrochen. Hier ging nichts verloren. Prüfen Sie das Netzwerk und ob der Server läuft, und starten Sie den Lauf dann erneut.</translation>
+    </message>
+    <message>
+        <source>The server does not know your token. Check the token file in Settings.</source>
+        <translation>Der Server kennt Ihr Token nicht. Prüfen Sie die Token-Datei in den Einstellungen.</translation>
+    </message>
+    <message>
+        <source>The server has no address yet. Write it in Settings.</source>
+        <translation>Der Server hat noch keine Adresse. Tragen Sie sie in den Einstellungen ein.</translation>
+    </message>
+    <message>
         <source>The threshold can be changed once a model is installed.</source>
         <translation>Der Schwellenwert lässt sich ändern, sobald ein Modell installiert ist.</translation>
     </message>
@@ -807,8 +855,16 @@
         <translation>Der Schwellenwert lässt sich nicht mehr ändern: Das Bild zu diesem Ergebnis ist nicht in der Szene.</translation>
     </message>
     <message>
+        <source>The voxels of your scans, their place, and the structures you ask for are sent to {url}. Names of patients, files and DICOM tags are not sent. The server keeps scans in memory while you use them. Send scans there?</source>
+        <translation>Die Voxel Ihrer Aufnahmen, ihre Lage und die gewünschten Strukturen werden an {url} gesendet. Namen von Patienten und Dateien sowie DICOM-Tags werden nicht gesendet. Der Server hält Aufnahmen im Arbeitsspeicher, solange Sie sie verwenden. Aufnahmen dorthin senden?</translation>
+    </message>
+    <message>
         <source>There is no segment to teach from. Draw the structure in the result's segmentation first.</source>
         <translation>Es gibt kein Segment zum Anlernen. Zeichnen Sie die Struktur zuerst in der Segmentierung des Ergebnisses.</translation>
+    </message>
+    <message>
+        <source>This computer</source>
+        <translation>Dieser Computer</translation>
     </message>
     <message>
         <source>Threshold of the probability</source>
@@ -821,6 +877,10 @@
     <message>
         <source>Threshold:</source>
         <translation>Schwellenwert:</translation>
+    </message>
+    <message>
+        <source>Token file:</source>
+        <translation>Token-Datei:</translation>
     </message>
     <message>
         <source>Training</source>
@@ -859,8 +919,16 @@
         <translation>Wie die Struktur in der Sprache heißt, die in den Einstellungen gewählt ist.</translation>
     </message>
     <message>
+        <source>Where runs go</source>
+        <translation>Wo Läufe ausgeführt werden</translation>
+    </message>
+    <message>
         <source>Whether the structure was found, and whether the scan's edge cuts it.</source>
         <translation>Ob die Struktur gefunden wurde und ob der Bildrand sie abschneidet.</translation>
+    </message>
+    <message>
+        <source>Working. SATSegment {version}, models: {models}; devices: {devices}.</source>
+        <translation>Funktioniert. SATSegment {version}, Modelle: {models}; Geräte: {devices}.</translation>
     </message>
     <message>
         <source>Writing the DICOM file…</source>

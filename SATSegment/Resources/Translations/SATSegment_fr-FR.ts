@@ -279,12 +279,20 @@
         <translation>, mais {chosen} est sélectionné. Les masques seraient faux.</translation>
     </message>
     <message>
+        <source>A file that holds your token and nothing else. Left empty, SATSEGMENT_TOKEN of the environment is used.</source>
+        <translation>Un fichier qui contient votre jeton et rien d’autre. S’il est vide, SATSEGMENT_TOKEN de l’environnement est utilisé.</translation>
+    </message>
+    <message>
         <source>A label of SAT; whether this model was trained on it is not known.</source>
         <translation>Un label de SAT ; on ne sait pas si ce modèle a été entraîné dessus.</translation>
     </message>
     <message>
         <source>A run is already in progress. Wait for it, or cancel it.</source>
         <translation>Une segmentation est déjà en cours. Attendez la fin ou annulez-la.</translation>
+    </message>
+    <message>
+        <source>A server (satsegment serve) has the GPU and the models; nothing is installed here.</source>
+        <translation>Un serveur (satsegment serve) possède le GPU et les modèles ; rien n’est installé ici.</translation>
     </message>
     <message>
         <source>A voxel belongs to the structure where its probability exceeds this. Lower makes it larger.</source>
@@ -305,6 +313,14 @@
     <message>
         <source>Add {count} structures</source>
         <translation>Ajouter {count} structures</translation>
+    </message>
+    <message>
+        <source>Address of the server</source>
+        <translation>Adresse du serveur</translation>
+    </message>
+    <message>
+        <source>Address:</source>
+        <translation>Adresse :</translation>
     </message>
     <message>
         <source>All structures</source>
@@ -337,6 +353,10 @@
     <message>
         <source>As computed</source>
         <translation>Telles que calculées</translation>
+    </message>
+    <message>
+        <source>Asks the server for its version, models and devices. No scan is sent.</source>
+        <translation>Demande au serveur sa version, ses modèles et ses périphériques. Aucune image n’est envoyée.</translation>
     </message>
     <message>
         <source>Automatic</source>
@@ -437,6 +457,10 @@
     <message>
         <source>Esc twice does the same.</source>
         <translation>Deux fois Échap fait de même.</translation>
+    </message>
+    <message>
+        <source>File with the token</source>
+        <translation>Fichier contenant le jeton</translation>
     </message>
     <message>
         <source>Fits the word on what the model sees in this scan. A minute or two.</source>
@@ -635,6 +659,10 @@
         <translation>Résultats en DICOM</translation>
     </message>
     <message>
+        <source>Run on:</source>
+        <translation>Exécuter sur :</translation>
+    </message>
+    <message>
         <source>Runs a small computation on the chosen device and says which it is.</source>
         <translation>Effectue un petit calcul sur le périphérique choisi et indique lequel c'est.</translation>
     </message>
@@ -689,6 +717,10 @@
     <message>
         <source>Segment {count} structures</source>
         <translation>Segmenter {count} structures</translation>
+    </message>
+    <message>
+        <source>Server</source>
+        <translation>Serveur</translation>
     </message>
     <message>
         <source>Set for this site by SATSEGMENT_MODELS.</source>
@@ -767,6 +799,10 @@
         <translation>Apprendre : faire de ce segment, tel que vous l'avez modifié, un mot utilisable.</translation>
     </message>
     <message>
+        <source>Test connection</source>
+        <translation>Tester la connexion</translation>
+    </message>
+    <message>
         <source>The Python package {subject} is not installed. Install it, then run again.</source>
         <translation>Le paquet Python {subject} n’est pas installé. Installez-le, puis relancez.</translation>
     </message>
@@ -795,6 +831,18 @@
         <translation>Le processus de segmentation a été arrêté de l’extérieur, par une personne ou par le système. Rien n’a été perdu. Relancez-le. Si cela se reproduit, fermez d’autres programmes : l’ordinateur manque peut-être de mémoire.</translation>
     </message>
     <message>
+        <source>The server cannot be reached, or the connection was lost. Nothing was lost here. Check the network and whether the server runs; then run it again.</source>
+        <translation>Le serveur est injoignable, ou la connexion a été perdue. Rien n’a été perdu ici. Vérifiez le réseau et que le serveur fonctionne, puis relancez.</translation>
+    </message>
+    <message>
+        <source>The server does not know your token. Check the token file in Settings.</source>
+        <translation>Le serveur ne connaît pas votre jeton. Vérifiez le fichier du jeton dans les réglages.</translation>
+    </message>
+    <message>
+        <source>The server has no address yet. Write it in Settings.</source>
+        <translation>Le serveur n’a pas encore d’adresse. Saisissez-la dans les réglages.</translation>
+    </message>
+    <message>
         <source>The threshold can be changed once a model is installed.</source>
         <translation>Le seuil pourra être changé une fois un modèle installé.</translation>
     </message>
@@ -807,8 +855,16 @@
         <translation>Le seuil ne peut plus être changé : l'image de ce résultat n'est pas dans la scène.</translation>
     </message>
     <message>
+        <source>The voxels of your scans, their place, and the structures you ask for are sent to {url}. Names of patients, files and DICOM tags are not sent. The server keeps scans in memory while you use them. Send scans there?</source>
+        <translation>Les voxels de vos images, leur position et les structures demandées sont envoyés à {url}. Les noms de patients et de fichiers ainsi que les balises DICOM ne sont pas envoyés. Le serveur garde les images en mémoire tant que vous les utilisez. Y envoyer des images ?</translation>
+    </message>
+    <message>
         <source>There is no segment to teach from. Draw the structure in the result's segmentation first.</source>
         <translation>Aucun segment ne peut servir d'exemple. Dessinez d'abord la structure dans la segmentation du résultat.</translation>
+    </message>
+    <message>
+        <source>This computer</source>
+        <translation>Cet ordinateur</translation>
     </message>
     <message>
         <source>Threshold of the probability</source>
@@ -821,6 +877,10 @@
     <message>
         <source>Threshold:</source>
         <translation>Seuil :</translation>
+    </message>
+    <message>
+        <source>Token file:</source>
+        <translation>Fichier du jeton :</translation>
     </message>
     <message>
         <source>Training</source>
@@ -859,8 +919,16 @@
         <translation>Le nom de la structure dans la langue choisie dans les paramètres.</translation>
     </message>
     <message>
+        <source>Where runs go</source>
+        <translation>Où les calculs sont exécutés</translation>
+    </message>
+    <message>
         <source>Whether the structure was found, and whether the scan's edge cuts it.</source>
         <translation>Si la structure a été trouvée, et si le bord de l'image la coupe.</translation>
+    </message>
+    <message>
+        <source>Working. SATSegment {version}, models: {models}; devices: {devices}.</source>
+        <translation>Fonctionne. SATSegment {version}, modèles : {models} ; périphériques : {devices}.</translation>
     </message>
     <message>
         <source>Writing the DICOM file…</source>

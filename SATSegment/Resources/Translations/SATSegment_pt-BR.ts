@@ -279,11 +279,19 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>A file that holds your token and nothing else. Left empty, SATSEGMENT_TOKEN of the environment is used.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>A label of SAT; whether this model was trained on it is not known.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
         <source>A run is already in progress. Wait for it, or cancel it.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>A server (satsegment serve) has the GPU and the models; nothing is installed here.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -304,6 +312,14 @@
     </message>
     <message>
         <source>Add {count} structures</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Address of the server</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Address:</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -336,6 +352,10 @@
     </message>
     <message>
         <source>As computed</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Asks the server for its version, models and devices. No scan is sent.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -436,6 +456,10 @@
     </message>
     <message>
         <source>Esc twice does the same.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>File with the token</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -635,6 +659,10 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>Run on:</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Runs a small computation on the chosen device and says which it is.</source>
         <translation type="unfinished"></translation>
     </message>
@@ -688,6 +716,10 @@
     </message>
     <message>
         <source>Segment {count} structures</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Server</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -767,6 +799,10 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>Test connection</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>The Python package {subject} is not installed. Install it, then run again.</source>
         <translation type="unfinished"></translation>
     </message>
@@ -795,6 +831,18 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>The server cannot be reached, or the connection was lost. Nothing was lost here. Check the network and whether the server runs; then run it again.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The server does not know your token. Check the token file in Settings.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The server has no address yet. Write it in Settings.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>The threshold can be changed once a model is installed.</source>
         <translation type="unfinished"></translation>
     </message>
@@ -807,7 +855,15 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>The voxels of your scans, their place, and the structures you ask for are sent to {url}. Names of patients, files and DICOM tags are not sent. The server keeps scans in memory while you use them. Send scans there?</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>There is no segment to teach from. Draw the structure in the result's segmentation first.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>This computer</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -820,6 +876,10 @@
     </message>
     <message>
         <source>Threshold:</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Token file:</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -859,7 +919,15 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>Where runs go</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Whether the structure was found, and whether the scan's edge cuts it.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Working. SATSegment {version}, models: {models}; devices: {devices}.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>

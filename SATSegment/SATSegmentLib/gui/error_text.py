@@ -62,4 +62,11 @@ def _engine(error: EngineError) -> str:
         return _("The Python package {subject} is not installed. Install it, then run again.").format(
             subject=error.subject
         )
+    if error.reason == EngineReason.DENIED:
+        return _("The server does not know your token. Check the token file in Settings.")
+    if error.reason == EngineReason.LOST:
+        return _(
+            "The server cannot be reached, or the connection was lost. Nothing was lost here. Check the network and "
+            "whether the server runs; then run it again."
+        )
     return ""

@@ -243,7 +243,8 @@ class Panel:
 
     def _onReady(self, ready: bool) -> None:
         settings = self.settings
-        self.promptBox.setLabels(ModelLabels.of(settings.modelFolder, settings.modelTitle) if ready else ANY_LABEL)
+        here = ready and not settings.server.isChosen
+        self.promptBox.setLabels(ModelLabels.of(settings.modelFolder, settings.modelTitle) if here else ANY_LABEL)
         self._sayPossible()
 
     def _sayPossible(self) -> None:
@@ -280,6 +281,7 @@ class Panel:
         if volumeNode is None:
             raise ScanError("No volume is chosen.", "Load a scan, and choose it on top of the panel.")
         self._slices = sliceStates(slicer.mrmlScene)
+        self.settings.server.applyTo(self.logic)
         self.run.log(
             f"{MODALITY_TITLES[modality]}, {self.settings.modelTitle}, {self.settings.device}, "
             f"{self.settings.precision}: " + ", ".join(prompt.text for prompt in prompts)
@@ -316,6 +318,7 @@ class Panel:
         settings = (self.ui.deviceComboBox, self.ui.precisionComboBox, self.ui.featureStorageComboBox)
         for widget in (self.ui.modelComboBox, *settings):
             widget.enabled = not busy
+        self.settings.server.setBusy(busy)
         self.promptBox.setEnabled(not busy)
         self.resultsPanel.setBusy(busy)
         self.teachBar.setBusy(busy)
@@ -377,6 +380,7 @@ class Panel:
             return
 
         def start(**callbacks: Any) -> Any:
+            self.settings.server.applyTo(self.logic)
             return self.logic.teachAsync(
                 self.ui.inputSelector.currentNode(),
                 self.ui.outputSelector.currentNode(),

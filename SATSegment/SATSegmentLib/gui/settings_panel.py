@@ -14,6 +14,7 @@ from slicer.i18n import tr as _
 from SATSegmentLib.anatomy.languages.display import TITLES
 from SATSegmentLib.engine.api import RunOptions
 from SATSegmentLib.gui.language import chooseLanguage, chosenLanguage
+from SATSegmentLib.gui.server_settings import ServerSettings
 from SATSegmentLib.gui.signal import Connections, Signal
 from SATSegmentLib.types import FeatureStorage
 
@@ -50,6 +51,7 @@ class SettingsPanel:
         self._connections = Connections()
         # A folder that the site has set is not the user's to change.
         self._siteFolder = os.environ.get(_MODELS_VARIABLE, "") if not _ownFolder() else ""
+        self.server = ServerSettings(ui)
         self._fill()
         self._connect()
         self.refreshModels()
@@ -83,9 +85,8 @@ class SettingsPanel:
     @property
     def options(self) -> RunOptions:
         """How a run is done, as it is set here."""
-        return RunOptions(
-            self.modelFolder, self.device, self.precision, self.featureStorage, cache_bytes=self.cacheBytes
-        )
+        model, device = (Path(self.model).name, "auto") if self.server.isChosen else (self.modelFolder, self.device)
+        return RunOptions(model, device, self.precision, self.featureStorage, cache_bytes=self.cacheBytes)
 
     @property
     def modelSha256(self) -> str:
@@ -129,6 +130,7 @@ class SettingsPanel:
         self._sayHeader()
 
     def release(self) -> None:
+        self.server.release()
         self._connections.release()
         self.changed.disconnectAll()
 
@@ -171,10 +173,15 @@ class SettingsPanel:
         connect(ui.languageComboBox, "currentIndexChanged(int)", self._onLanguage)
         connect(ui.cacheSpinBox, "valueChanged(double)", self._onCache)
         connect(ui.weightsFolderEdit, "currentPathChanged(QString)", self._onFolder)
+        self.server.changed.connect(self._onServer)
 
     @staticmethod
     def _choose(combo: Any, value: str) -> None:
         combo.setCurrentIndex(max(combo.findData(value), 0))
+
+    def _onServer(self) -> None:
+        self._sayHeader()
+        self.changed.emit()
 
     def _onModel(self, index: int) -> None:
         _write("model", self.model)

@@ -60,10 +60,11 @@ class SetupPanel:
         if self.isBusy:
             return
         ui, entry = self._ui, self._settings.entry
-        missing = packages.missing("run")
-        isThere = self._modelIsThere()
+        onServer = self._settings.server.isChosen
+        missing = [] if onServer else packages.missing("run")
+        isThere = bool(self._settings.server.url) if onServer else self._modelIsThere()
         self.isReady = not missing and isThere
-        downloadable = not missing and not isThere and entry is not None and bool(entry.repository)
+        downloadable = not onServer and not missing and not isThere and entry is not None and bool(entry.repository)
         ui.setupFrame.setVisible(not self.isReady)
         ui.setupProgressBar.hide()
         ui.setupButton.setVisible(bool(missing) or downloadable)
@@ -74,6 +75,8 @@ class SetupPanel:
             self._sayPackages(missing)
         elif downloadable:
             self._sayDownload(entry)
+        elif not self.isReady and onServer:
+            ui.setupLabel.text = _("The server has no address yet. Write it in Settings.")
         elif not self.isReady:
             ui.setupLabel.text = _("Model {model} is not installed. Choose another one in Settings.").format(
                 model=self._settings.modelTitle

@@ -1,0 +1,198 @@
+"""Where runs go: this computer or a server; its address and token, and a button that tries it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from SATSegmentLib.errors import Cancelled
+from SATSegmentLib.gui.error_text import errorText
+from SATSegmentLib.gui.panel_task import PanelTask
+from SATSegmentLib.gui.signal import Connections, Signal
+
+_GROUP = "SATSegment"
+_HERE, _SERVER = "here", "server"
+
+
+class ServerSettings:
+    """The part of Settings about a server. The token itself is never kept in Slicer's settings.
+
+    Signals
+    -------
+    changed(): runs go somewhere else now.
+
+    Parameters
+    ----------
+    ui : Any
+        The panel's widgets by name.
+    """
+
+    def __init__(self, ui: Any) -> None:
+        self.changed = Signal()
+        self._connections = Connections()
+        self._task: PanelTask | None = None
+        self._build(ui.serverPlaceholder)
+        self._fill()
+        connect = self._connections.connect
+        connect(self.whereComboBox, "currentIndexChanged(int)", self._onWhere)
+        connect(self.urlEdit, "editingFinished()", self._onEdited)
+        connect(self.tokenFileEdit, "editingFinished()", self._onEdited)
+        connect(self.testButton, "clicked()", self._onTest)
+
+    @property
+    def isChosen(self) -> bool:
+        """Whether runs go to a server."""
+        return bool(self.whereComboBox.currentData == _SERVER)
+
+    @property
+    def url(self) -> str:
+        """Its address; empty where runs stay on this computer."""
+        return str(self.urlEdit.text).strip() if self.isChosen else ""
+
+    @property
+    def tokenFile(self) -> str:
+        """File that holds the token; empty for the environment's."""
+        return str(self.tokenFileEdit.text).strip()
+
+    def applyTo(self, logic: Any) -> None:
+        """Have the module's runs go where it is chosen here.
+
+        Raises
+        ------
+        Cancelled
+            The user does not want that scans are sent there.
+        """
+        self.agree()
+        logic.useServer(self.url, self.tokenFile)
+
+    def agree(self) -> None:
+        """Say what is sent, before the first scan is sent to this address.
+
+        Raises
+        ------
+        Cancelled
+            The user does not want that.
+        """
+        url = self.url
+        if not url or _read("serverAgreed", "") == url:
+            return
+        if not slicer.util.confirmOkCancelDisplay(
+            _(
+                "The voxels of your scans, their place, and the structures you ask for are sent to {url}. Names of "
+                "patients, files and DICOM tags are not sent. The server keeps scans in memory while you use them. "
+                "Send scans there?"
+            ).format(url=url)
+        ):
+            raise Cancelled
+        _write("serverAgreed", url)
+
+    def setBusy(self, busy: bool) -> None:
+        """A run must not be taken to another place."""
+        for widget in (self.whereComboBox, self.urlEdit, self.tokenFileEdit, self.testButton):
+            widget.enabled = not busy
+
+    def release(self) -> None:
+        if self._task is not None:
+            self._task.abandon()
+            self._task = None
+        self._connections.release()
+        self.changed.disconnectAll()
+
+    def _build(self, holder: Any) -> None:
+        form = qt.QFormLayout(holder)
+        form.setContentsMargins(0, 0, 0, 0)
+        self.whereComboBox = qt.QComboBox(holder)
+        self.whereComboBox.setAccessibleName(_("Where runs go"))
+        self.whereComboBox.setToolTip(
+            _("A server (satsegment serve) has the GPU and the models; nothing is installed here.")
+        )
+        self.urlEdit = qt.QLineEdit(holder)
+        self.urlEdit.setPlaceholderText("https://gpu-box:8765")
+        self.urlEdit.setAccessibleName(_("Address of the server"))
+        self.tokenFileEdit = qt.QLineEdit(holder)
+        self.tokenFileEdit.setAccessibleName(_("File with the token"))
+        self.tokenFileEdit.setToolTip(
+            _("A file that holds your token and nothing else. Left empty, SATSEGMENT_TOKEN of the environment is used.")
+        )
+        self.testButton = qt.QPushButton(_("Test connection"), holder)
+        self.testButton.setToolTip(_("Asks the server for its version, models and devices. No scan is sent."))
+        self.testLabel = qt.QLabel("", holder)
+        self.testLabel.setWordWrap(True)
+        self.testLabel.hide()
+        form.addRow(_("Run on:"), self.whereComboBox)
+        form.addRow(_("Address:"), self.urlEdit)
+        form.addRow(_("Token file:"), self.tokenFileEdit)
+        form.addRow(self.testButton)
+        form.addRow(self.testLabel)
+        self._form = form
+
+    def _fill(self) -> None:
+        self.whereComboBox.addItem(_("This computer"), _HERE)
+        self.whereComboBox.addItem(_("Server"), _SERVER)
+        self.whereComboBox.setCurrentIndex(max(self.whereComboBox.findData(_read("runOn", _HERE)), 0))
+        self.urlEdit.text = _read("serverUrl", "")
+        self.tokenFileEdit.text = _read("serverTokenFile", "")
+        self._show()
+
+    def _show(self) -> None:
+        for widget in (self.urlEdit, self.tokenFileEdit):
+            widget.setVisible(self.isChosen)
+            self._form.labelForField(widget).setVisible(self.isChosen)
+        self.testButton.setVisible(self.isChosen)
+        self.testLabel.hide()
+
+    def _onWhere(self, index: int) -> None:
+        _write("runOn", self.whereComboBox.currentData)
+        self._show()
+        self.changed.emit()
+
+    def _onEdited(self) -> None:
+        before = _read("serverUrl", ""), _read("serverTokenFile", "")
+        if before == (str(self.urlEdit.text).strip(), self.tokenFile):
+            return
+        _write("serverUrl", str(self.urlEdit.text).strip())
+        _write("serverTokenFile", self.tokenFile)
+        self.testLabel.hide()
+        self.changed.emit()
+
+    def _onTest(self) -> None:
+        if self._task is not None:
+            return
+        url, tokenFile = self.url, self.tokenFile
+
+        def work(listener: Any) -> Any:
+            from SATSegmentLib.engine.remote import RemoteEngine
+            from SATSegmentLib.engine.transport.http import find_token
+
+            return RemoteEngine(url, find_token(tokenFile or None)).hello()
+
+        self._say(_("Trying…"))
+        self.testButton.enabled = False
+        self._task = PanelTask(work, self._onTested)
+
+    def _onTested(self, said: Any, error: BaseException | None) -> None:
+        self._task = None
+        self.testButton.enabled = True
+        if error is not None:
+            self._say(errorText(error))
+            return
+        self._say(
+            _("Working. SATSegment {version}, models: {models}; devices: {devices}.").format(
+                version=said["satsegment"], models=", ".join(said["models"]), devices=", ".join(said["devices"])
+            )
+        )
+
+    def _say(self, text: str) -> None:
+        self.testLabel.text = text
+        self.testLabel.show()
+
+
+def _read(key: str, default: Any) -> Any:
+    return slicer.util.settingsValue(f"{_GROUP}/{key}", default)
+
+
+def _write(key: str, value: Any) -> None:
+    qt.QSettings().setValue(f"{_GROUP}/{key}", value)
