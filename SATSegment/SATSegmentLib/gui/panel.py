@@ -14,7 +14,7 @@ from SATSegmentLib.anatomy.personal.user_words import WordFile, find_words
 from SATSegmentLib.errors import Cancelled, SATSegmentError, ScanError
 from SATSegmentLib.gui.away_progress import AwayProgress
 from SATSegmentLib.gui.modality import Guess, guessModality, mismatch
-from SATSegmentLib.gui.model_labels import ANY_LABEL, ModelLabels
+from SATSegmentLib.gui.model_labels import ANY_LABEL
 from SATSegmentLib.gui.panel_state import INPUT, OUTPUT, PanelState
 from SATSegmentLib.gui.prompt_box import PromptBox
 from SATSegmentLib.gui.results_model import ResultRow, decimals
@@ -242,9 +242,7 @@ class Panel:
         self._sayPossible()
 
     def _onReady(self, ready: bool) -> None:
-        settings = self.settings
-        here = ready and not settings.server.isChosen
-        self.promptBox.setLabels(ModelLabels.of(settings.modelFolder, settings.modelTitle) if here else ANY_LABEL)
+        self.promptBox.setLabels(self.settings.labels if ready else ANY_LABEL)
         self._sayPossible()
 
     def _sayPossible(self) -> None:

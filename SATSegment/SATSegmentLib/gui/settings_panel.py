@@ -14,6 +14,7 @@ from slicer.i18n import tr as _
 from SATSegmentLib.anatomy.languages.display import TITLES
 from SATSegmentLib.engine.api import RunOptions
 from SATSegmentLib.gui.language import chooseLanguage, chosenLanguage
+from SATSegmentLib.gui.model_labels import ANY_LABEL, ModelLabels
 from SATSegmentLib.gui.server_settings import ServerSettings
 from SATSegmentLib.gui.signal import Connections, Signal
 from SATSegmentLib.types import FeatureStorage
@@ -87,6 +88,11 @@ class SettingsPanel:
         """How a run is done, as it is set here."""
         model, device = (Path(self.model).name, "auto") if self.server.isChosen else (self.modelFolder, self.device)
         return RunOptions(model, device, self.precision, self.featureStorage, cache_bytes=self.cacheBytes)
+
+    @property
+    def labels(self) -> ModelLabels:
+        """What the chosen model can be asked for; anything where it is a server's, who says it when it is asked."""
+        return ANY_LABEL if self.server.isChosen else ModelLabels.of(self.modelFolder, self.modelTitle)
 
     @property
     def modelSha256(self) -> str:

@@ -135,7 +135,7 @@ def test_a_cancelled_download_can_be_taken_up_again(rig: PanelInRig, hub: Hub) -
     click(rig.ui.setupButton)
     waitForSetup(rig)
     assert rig.ui.errorFrame.isHidden()
-    assert "arrived already" in rig.ui.setupLabel.text
+    assert "already downloaded" in rig.ui.setupLabel.text
     assert rig.ui.setupButton.text == "Continue the download"
 
 
