@@ -158,7 +158,7 @@ def _in_other_words(segmenter: Segmenter, head: Image, label: SegmentResult) -> 
 
 
 def _draw(path: Path, head: Image, results: Sequence[SegmentResult], mean_dice: float, overwrite: bool) -> None:
-    from SATSegmentLib.cli.picture import draw_picture
+    from SATSegmentLib.storage.picture import draw_picture
 
     draw_picture(
         path,

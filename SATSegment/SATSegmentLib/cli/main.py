@@ -30,6 +30,7 @@ _COMMANDS = {
     "teach": "teach a model a new word from a scan and a mask of the structure",
     "pretrain": "teach a text encoder the knowledge tree",
     "evaluate": "compare masks with a reference, and two methods with each other",
+    "mcp": "offer search, segmentation and statistics as tools to an agent (MCP)",
     "serve": "let others use this computer's models and GPUs over HTTP",
     "report": "find the anatomy that a radiology report mentions",
     "inspect": "tell what a scan is: its grid, modality, doubts, the series and volumes of a folder",

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import socket
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from SATSegmentLib.engine.api import EngineError
 from SATSegmentLib.server.gate import is_loopback
@@ -66,20 +68,41 @@ def serve(listening: Listening, options: ServerOptions, tokens: Tokens) -> None:
     """
     check(listening, tokens)
     try:
-        import uvicorn
-
         from SATSegmentLib.server.app import create_app
         from SATSegmentLib.server.service import Service
     except ModuleNotFoundError as error:
         raise EngineError(
             f"The server needs the package {error.name}, which is not installed.", "pip install 'satsegment[server]'"
         ) from error
+    greeting = f"SATSegment listens ({', '.join(options.devices)})"
+    serve_app(lambda: create_app(Service(options), tokens), listening, tokens, greeting)
+
+
+def serve_app(make: Callable[[], Any], listening: Listening, tokens: Tokens, greeting: str) -> None:
+    """Serve an ASGI application until the process is told to end.
+
+    Parameters
+    ----------
+    make : callable
+        Makes it, once the address is known to be free.
+    greeting : str
+        What is printed before the address.
+
+    Raises
+    ------
+    EngineError
+        As `check`; the address is taken, or uvicorn is not installed.
+    """
+    check(listening, tokens)
+    try:
+        import uvicorn
+    except ModuleNotFoundError as error:
+        raise EngineError("The server needs the package uvicorn.", "pip install 'satsegment[server]'") from error
     bound = _bind(listening)
     scheme = "http" if listening.certificate is None else "https"
     host = f"[{listening.host}]" if ":" in listening.host else listening.host
-    address = f"{scheme}://{host}:{bound.getsockname()[1]}"
     config = uvicorn.Config(
-        create_app(Service(options), tokens),
+        make(),
         log_level="warning",
         access_log=False,
         server_header=False,
@@ -87,7 +110,7 @@ def serve(listening: Listening, options: ServerOptions, tokens: Tokens) -> None:
         ssl_keyfile=listening.key,
         timeout_graceful_shutdown=_GOODBYE_SECONDS,
     )
-    print(f"SATSegment listens on {address} ({', '.join(options.devices)}). Research use only.", flush=True)
+    print(f"{greeting} on {scheme}://{host}:{bound.getsockname()[1]} . Research use only.", flush=True)
     if scheme == "http" and not is_loopback(listening.host):
         print("Warning: no TLS. Let only a proxy that has it reach this address.", file=sys.stderr, flush=True)
     uvicorn.Server(config).run(sockets=[bound])
@@ -101,6 +124,8 @@ def _bind(listening: Listening) -> socket.socket:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((listening.host, listening.port))
+        # Before the address is told: who comes early waits a moment, and is not refused.
+        bound.listen(128)
     except (OSError, OverflowError) as error:
         bound.close()
         raise EngineError(

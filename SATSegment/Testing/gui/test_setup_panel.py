@@ -175,4 +175,4 @@ def test_the_device_check_names_what_it_ran_on(rig: PanelInRig) -> None:
     rig.panel.setup.checkButton.click()
     waitForSetup(rig)
     assert "cpu: CPU" in rig.panel.setup.deviceLabel.text
-    assert "computes" in rig.panel.setup.deviceLabel.text
+    assert "Working." in rig.panel.setup.deviceLabel.text

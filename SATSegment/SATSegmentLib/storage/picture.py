@@ -92,6 +92,29 @@ def draw_picture(
         figure.savefig(temporary, dpi=100, format="png", facecolor=_BACKGROUND)
 
 
+def draw_slices(image: Image, results: Sequence[SegmentResult], centre: str) -> bytes:
+    """Draw `results` over three slices, as a PNG that is given back; parameters as `draw_picture`."""
+    import io
+
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    scan, shapes, spacing = _upright(image, results)
+    figure = Figure(figsize=(15, 5.4), facecolor=_BACKGROUND)
+    FigureCanvasAgg(figure)
+    grid = figure.add_gridspec(
+        1, 4, width_ratios=(1, 1, 1, 0.6), left=0.01, right=0.995, top=0.98, bottom=0.08, wspace=0.03
+    )
+    point = _centre_of(centre, shapes, scan.shape)
+    for column, axis in enumerate((2, 1, 0)):
+        _slice(figure.add_subplot(grid[0, column]), scan, shapes, spacing, axis, point[axis])
+    _legend(figure.add_subplot(grid[0, 3]), shapes)
+    figure.text(0.01, 0.02, "Research use only. Not a medical device.", color="#ffb454", fontsize=11.5)
+    content = io.BytesIO()
+    figure.savefig(content, dpi=80, format="png", facecolor=_BACKGROUND)
+    return content.getvalue()
+
+
 def _upright(
     image: Image, results: Sequence[SegmentResult]
 ) -> tuple[np.ndarray, list[_Shape], tuple[float, float, float]]:
