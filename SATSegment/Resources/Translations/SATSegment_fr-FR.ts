@@ -523,6 +523,10 @@
         <translation>Installation de {what}</translation>
     </message>
     <message>
+        <source>Intensity {mean} ± {sd} {unit}, median {median} ({p05} to {p95}). Surface {surface} cm², largest piece {share} %.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>It is left out of runs with this model.</source>
         <translation>Elle est omise avec ce modèle.</translation>
     </message>
@@ -923,8 +927,8 @@
         <translation>Où les calculs sont exécutés</translation>
     </message>
     <message>
-        <source>Whether the structure was found, and whether the scan's edge cuts it.</source>
-        <translation>Si la structure a été trouvée, et si le bord de l'image la coupe.</translation>
+        <source>Whether the structure was found, whether the scan's edge cuts it, and what speaks against it.</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Working. SATSegment {version}, models: {models}; devices: {devices}.</source>
@@ -983,6 +987,10 @@
         <translation>estimé : valeurs jusqu'à {low:.0f}, comme en unités Hounsfield</translation>
     </message>
     <message>
+        <source>intensity</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>left</source>
         <translation>gauche</translation>
     </message>
@@ -1007,6 +1015,10 @@
         <translation>absente de ce modèle</translation>
     </message>
     <message>
+        <source>not in this scan</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>not kept</source>
         <translation>non conservé</translation>
     </message>
@@ -1025,6 +1037,18 @@
     <message>
         <source>only possible</source>
         <translation>seulement possible</translation>
+    </message>
+    <message>
+        <source>outside its organ</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>overlap</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>pieces far apart</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>removal of {structure}</source>
@@ -1051,6 +1075,10 @@
         <translation>absent selon le compte rendu</translation>
     </message>
     <message>
+        <source>same mask</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>segmentation of {structures}</source>
         <translation>segmentation de {structures}</translation>
     </message>
@@ -1075,8 +1103,16 @@
         <translation>haut</translation>
     </message>
     <message>
+        <source>volume</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>without “{words}”</source>
         <translation>sans « {words} »</translation>
+    </message>
+    <message>
+        <source>wrong side</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{count} scans</source>
@@ -1205,6 +1241,10 @@
     <message>
         <source>“{text}”: did you mean</source>
         <translation>« {text} » : vouliez-vous dire</translation>
+    </message>
+    <message>
+        <source>⚠ check: {reasons}</source>
+        <translation type="unfinished"></translation>
     </message>
 </context>
 </TS>
