@@ -225,7 +225,8 @@ def _segment(
         report |= {"plan": dataclasses.asdict(plans[-1]), "seconds": round(took, 3)}
         write_report(arguments.report, report, overwrite=arguments.overwrite)
     if arguments.table is not None:
-        write_table(arguments.table, map(row_of, answer.results), overwrite=arguments.overwrite)
+        rows = (row_of(result, image.doubts) for result in answer.results)
+        write_table(arguments.table, rows, overwrite=arguments.overwrite)
     print_results(answer.results, arguments.language)
     for doubt in image.doubts:
         # Once more beside the numbers: a warning that scrolled by is no warning.

@@ -27,7 +27,8 @@ _SIDES = {
 }
 _STATISTICS = ("mean", "sd", "minimum", "p05", "median", "p95", "maximum", "surface_cm2", "pieces", "largest_share")
 COLUMNS = ("structure", "status", "volume_ml", "mean_probability", "max_probability", "seconds", "modality", "trained",
-           "threshold", "cut_by", "device", "precision", "segment_id", "flags", "unit", *_STATISTICS)  # fmt: skip
+           "threshold", "cut_by", "device", "precision", "segment_id", "flags", "doubts", "unit",
+           *_STATISTICS)  # fmt: skip
 
 
 # What a flag is called in the table; its sentence says the rest.
@@ -78,6 +79,8 @@ class ResultRow:
         What made it.
     flags : tuple of RowFlag
         Reasons not to believe it without looking.
+    doubts : tuple of str
+        Kinds of what the scan's file left open (`types.DoubtKind`).
     statistics : dict
         As `types.Statistics`; empty where nothing was measured.
     """
@@ -96,6 +99,7 @@ class ResultRow:
     model: str = ""
     modelSha256: str = ""
     flags: tuple[RowFlag, ...] = ()
+    doubts: tuple[str, ...] = ()
     statistics: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -162,6 +166,7 @@ class ResultRow:
             self.precision,
             self.segmentId,
             "; ".join(flag.kind for flag in self.flags),
+            "; ".join(self.doubts),
             str(self.statistics.get("unit", "")),
             *(self._number(name, 4) for name in _STATISTICS),
         )
@@ -218,6 +223,7 @@ def _row(run: dict[str, Any], one: dict[str, Any]) -> ResultRow:
         model=str(run.get("model", "")),
         modelSha256=str(run.get("model_sha256", "")),
         flags=tuple(RowFlag(str(f["kind"]), str(f["text"]), str(f.get("reason", ""))) for f in one.get("flags", ())),
+        doubts=tuple(str(kind) for kind in run.get("doubts", ())),
         statistics=dict(one.get("statistics") or {}),
     )
 

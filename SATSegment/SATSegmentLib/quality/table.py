@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from SATSegmentLib.anatomy.personal.user_words import is_taught
 from SATSegmentLib.files import atomic_path
-from SATSegmentLib.types import SegmentResult, Statistics
+from SATSegmentLib.types import Doubt, SegmentResult, Statistics
 
 # Name of a column: what it holds. "flags" first after the status: they are what a reader should not miss.
 COLUMNS: dict[str, str] = {
@@ -18,6 +18,8 @@ COLUMNS: dict[str, str] = {
     "status": "found, empty or unknown (to the model)",
     "flags": "kinds of its flags, with semicolons between them",
     "flag_reasons": "sentence and numbers of each flag",
+    "doubts": "kinds of what the scan's file leaves open, with semicolons between them",
+    "doubt_reasons": "sentence of each doubt",
     "volume_ml": "volume",
     "mean_probability": "mean of the network's probability over the mask",
     "max_probability": "highest probability of any window",
@@ -45,14 +47,16 @@ COLUMNS: dict[str, str] = {
 }
 
 
-def row_of(result: SegmentResult) -> dict[str, str | float | int]:
-    """A result as a row of `COLUMNS`; what is not known is an empty text."""
+def row_of(result: SegmentResult, doubts: Sequence[Doubt] = ()) -> dict[str, str | float | int]:
+    """A result as a row of `COLUMNS`, with the doubts about its scan; what is not known is an empty text."""
     row: dict[str, str | float | int] = dict.fromkeys(COLUMNS, "")
     row |= {
         "structure": result.prompt.text,
         "status": result.status,
         "flags": "; ".join(flag.kind.value for flag in result.flags),
         "flag_reasons": " ".join(f"{flag.text} ({flag.reason})" for flag in result.flags),
+        "doubts": "; ".join(doubt.kind.value for doubt in doubts),
+        "doubt_reasons": " ".join(doubt.text for doubt in doubts),
         "volume_ml": round(result.volume_ml, 4),
         "mean_probability": round(result.mean_probability, 4),
         "max_probability": round(result.max_probability, 4),

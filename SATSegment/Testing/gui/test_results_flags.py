@@ -17,6 +17,7 @@ from SATSegmentLib.gui.results_model import asCsv, rowsOfNode, toTableNode
 from SATSegmentLib.gui.results_table import ResultsTable
 from SATSegmentLib.mrml.record import addRecord
 from SATSegmentLib.quality import assess
+from SATSegmentLib.types import Doubt, DoubtKind
 
 MODEL = ModelRecord("Tiny", "0" * 64, "", "2")
 
@@ -33,7 +34,7 @@ def node(scene: Any) -> Any:
     scene.AddNode(node)
     for one in results:
         node.GetSegmentation().AddEmptySegment(f"SAT_{one.prompt.text}".replace(" ", "_"), one.prompt.text)
-    addRecord(node, results, MODEL, 0.5)
+    addRecord(node, results, MODEL, 0.5, [Doubt(DoubtKind.SIDES, "Its words may name a file.")])
     for row in rowsOfNodeIds(node):
         if node.GetSegmentation().GetSegment(row) is None:
             node.GetSegmentation().AddEmptySegment(row, row)
@@ -75,6 +76,7 @@ def testCsvAndTableNodeHoldFlagsAndStatistics(node: Any) -> None:
     rows = rowsOfNode(node)
     table = list(csv.DictReader(io.StringIO(asCsv(rows))))
     assert table[0]["flags"] == "side"
+    assert {row["doubts"] for row in table} == {"sides"}
     assert float(table[0]["mean"]) < -700
     assert (table[0]["unit"], table[2]["mean"]) == ("HU", "")
     vtkTable = toTableNode(rows, node).GetTable()

@@ -11,7 +11,7 @@ from SATSegmentLib.grid.cropped_mask import CroppedMask
 from SATSegmentLib.quality import assess
 from SATSegmentLib.quality.statistics import measure
 from SATSegmentLib.quality.table import COLUMNS, as_csv, as_json, row_of
-from SATSegmentLib.types import Image
+from SATSegmentLib.types import Doubt, DoubtKind, Image
 
 SHAPE = (30, 40, 50)
 RADIUS = 18.0
@@ -87,5 +87,7 @@ def test_table_and_json_hold_the_same_numbers():
     assert isinstance(statistics, dict)
     assert found["mean"] == statistics["mean"]
     assert empty["mean"] == ""
+    doubted = row_of(results[0], (Doubt(DoubtKind.SIDES, "A guess."), Doubt(DoubtKind.SIZES, "Another.")))
+    assert (doubted["doubts"], doubted["doubt_reasons"], found["doubts"]) == ("sides; sizes", "A guess. Another.", "")
     assert as_csv([found, empty]).splitlines()[0] == ",".join(COLUMNS)
     assert as_csv([{"structure": "=1+1"}], ["structure"]).splitlines()[1] == "'=1+1"
