@@ -13,7 +13,7 @@ from pydicom.dataset import Dataset
 from SATSegmentLib.errors import GeometryError, ScanError
 from SATSegmentLib.grid.affine import lps_to_ras
 from SATSegmentLib.grid.grid import Grid
-from SATSegmentLib.masks.planes import PlanePaster
+from SATSegmentLib.masks.planes import PlanePaster, check_every_slice
 from SATSegmentLib.types import Image
 
 # Gaps between the frames of one segmentation may differ by this share and still be one step.
@@ -77,6 +77,8 @@ class DicomSegmentation:
         frames = [frame for frame in self._frames if number in frame.segments]
         for frame, plane in zip(frames, self._planes(frames), strict=True):
             paster.paste(plane == number if self._labelmap else plane, frame.affine)
+        if grid is not None:
+            check_every_slice(paster.slices, f'"{name}" in {self._path.name}')
         return Image(paster.mask, (grid or self._own_grid()).ijk_to_ras)
 
     def _planes(self, frames: Sequence[_Frame]) -> Any:

@@ -12,6 +12,7 @@ from pydicom.dataset import Dataset
 from SATSegmentLib.errors import GeometryError, ScanError
 from SATSegmentLib.grid.grid import Grid
 from SATSegmentLib.grid.plane import lps_to_index
+from SATSegmentLib.masks.planes import check_every_slice
 from SATSegmentLib.storage.contours import filled
 from SATSegmentLib.types import Image
 
@@ -78,6 +79,7 @@ class StructureSet:
                 continue
             axis, index, polygon = self._in_slice(_points(contour, self._path) @ to_index[:3, :3].T + to_index[:3, 3])
             slices[axis, index].append(polygon)
+        check_every_slice((index for _, index in slices), f'"{name}" in {self._path.name}')
         return Image(self._filled(slices, grid), grid.ijk_to_ras)
 
     def _only_points(self, name: str) -> bool:

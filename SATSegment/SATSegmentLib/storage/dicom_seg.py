@@ -19,7 +19,7 @@ from SATSegmentLib.errors import OutputError
 from SATSegmentLib.files import atomic_path
 from SATSegmentLib.segments.style import SegmentStyle, segment_id, style_of
 from SATSegmentLib.storage.dicom_codes import code_sequence, terminology_of
-from SATSegmentLib.storage.dicom_series import Placed, SourceSeries, used_slices
+from SATSegmentLib.storage.dicom_series import Placed, SourceFrame, SourceSeries, used_slices
 from SATSegmentLib.storage.seg_voxels import fractions, labels_or_channels
 from SATSegmentLib.storage.written import NO_DETAILS, Algorithm, Details, ResultDetails, WrittenSegmentation
 from SATSegmentLib.types import Prompt, SegmentResult
@@ -122,7 +122,7 @@ def _segmentation(
             "Write the binary kind, or fewer structures into one file.",
         )
     frames = [series.frames[index] for index in slices]
-    several = int(frames[0].header.get("NumberOfFrames") or 1) > 1
+    several = any(int(frame.header.get("NumberOfFrames") or 1) > 1 for frame in frames)
     seg = highdicom.seg.Segmentation(
         source_images=_one_file(series, slices) if several else _single_frames(series, slices),
         pixel_array=voxels,
@@ -147,7 +147,7 @@ def _segmentation(
     seg.SeriesDescription = f"Segmentation ({algorithm.name})"[:64]
     _add_modifiers(seg, found)
     if several:
-        _true_frame_numbers(seg, [frame.number for frame in frames])
+        _true_references(seg, frames)
     return seg
 
 
@@ -266,12 +266,22 @@ def _add_modifiers(seg: Any, found: Sequence[SegmentResult]) -> None:
             )
 
 
-def _true_frame_numbers(seg: Any, numbers: list[int]) -> None:
-    """Frames were counted among those that are used; the file's own numbers begin at 1."""
+def _true_references(seg: Any, frames: Sequence[SourceFrame]) -> None:
+    """Frames were counted among those that are used, as if one file held them; the files' own numbers begin at 1."""
     seen: set[int] = set()  # segments on one slice share its reference
     for group in seg.PerFrameFunctionalGroupsSequence:
         for derivation in group.get("DerivationImageSequence", []):
             for source in derivation.SourceImageSequence:
                 if "ReferencedFrameNumber" in source and id(source) not in seen:
                     seen.add(id(source))
-                    source.ReferencedFrameNumber = numbers[int(source.ReferencedFrameNumber) - 1] + 1
+                    frame = frames[int(source.ReferencedFrameNumber) - 1]
+                    source.ReferencedFrameNumber = frame.number + 1
+                    source.ReferencedSOPInstanceUID = frame.header.SOPInstanceUID
+    # A volume may lie in several multi-frame files, a concatenation.
+    files = {str(frame.header.SOPInstanceUID): frame.header for frame in frames}
+    instances = []
+    for uid, header in files.items():
+        item = Dataset()
+        item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = header.SOPClassUID, uid
+        instances.append(item)
+    seg.ReferencedSeriesSequence[0].ReferencedInstanceSequence = DicomSequence(instances)

@@ -79,6 +79,17 @@ def test_training_reads_dicom_masks(written, name, label):
     np.testing.assert_array_equal(voxels.array, masks()["left kidney"])
 
 
+@pytest.mark.parametrize(("file", "name"), [("seg.dcm", "left kidney"), ("rt.dcm", "Kidney_L")])
+@pytest.mark.parametrize("times", [2, 3])
+def test_masks_of_thicker_slices_are_no_masks_of_thin_ones(written, file, name, times):
+    """Every second slice would be empty, and the volume half."""
+    root, grid = written
+    thin = grid.ijk_to_ras.copy()
+    thin[:3, 2] /= times
+    with pytest.raises(GeometryError, match=f"one of {times} slices of the scan only"):
+        open_masks(root / file).read(name, Grid(((SHAPE[0] - 1) * times + 1, *SHAPE[1:]), thin))
+
+
 def test_contours_need_the_scan_they_were_drawn_on(written):
     root, _ = written
     with pytest.raises(GeometryError, match="no voxels of their own"):

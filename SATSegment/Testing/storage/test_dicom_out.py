@@ -103,6 +103,34 @@ def test_highdicom_and_the_references_agree(series, tmp_path, kind):
         np.testing.assert_array_equal(rebuilt, mask)
 
 
+def test_each_frame_refers_to_the_file_of_a_concatenation_that_it_is_in(tmp_path):
+    """A multi-frame volume that was divided into two files."""
+    affine = lps_affine(SHAPE, ORIENTATIONS["axial"])
+    for part, start in ((slice(0, 3), 0), (slice(3, None), 3)):
+        own = affine.copy()
+        own[:3, 3] += affine[:3, 2] * start
+        write_enhanced(tmp_path / "scan" / f"{start}.dcm", np.zeros(SHAPE, int)[part], own)
+    files = [pydicom.dcmread(path, stop_before_pixels=True) for path in sorted((tmp_path / "scan").iterdir())]
+    for data in files:
+        data.SeriesInstanceUID = files[0].SeriesInstanceUID
+    source, results, grid = matched((source_frames(tmp_path / "scan"), affine))
+    write_dicom_seg(tmp_path / "seg.dcm", source, results, ALGORITHM)
+    seg = pydicom.dcmread(tmp_path / "seg.dcm")
+    uids = [str(data.SOPInstanceUID) for data in files]
+    listed = [str(item.ReferencedSOPInstanceUID) for item in seg.ReferencedSeriesSequence[0].ReferencedInstanceSequence]
+    assert sorted(listed) == sorted(uids)
+    for group in seg.PerFrameFunctionalGroupsSequence:
+        image = group.DerivationImageSequence[0].SourceImageSequence[0]
+        data = files[uids.index(str(image.ReferencedSOPInstanceUID))]
+        there = data.PerFrameFunctionalGroupsSequence[int(image.ReferencedFrameNumber) - 1].PlanePositionSequence[0]
+        here = group.PlanePositionSequence[0]
+        np.testing.assert_allclose(
+            np.array(here.ImagePositionPatient, float), np.array(there.ImagePositionPatient, float), atol=1e-4
+        )
+    for text, mask in masks().items():
+        np.testing.assert_array_equal(DicomSegmentation(tmp_path / "seg.dcm").read(text, grid).array, mask)
+
+
 @pytest.mark.parametrize("form", ["classic", "enhanced"])
 @pytest.mark.parametrize("name", ["axial", "sagittal", "oblique"])
 def test_dcmqi_reads_every_voxel_where_it_was(series, tmp_path, name, form):
