@@ -18,7 +18,8 @@ RUNTIME = (
 )
 DEVELOPMENT = (
     "pytest pytest-xdist hypothesis ruff mypy import-linter nibabel slicer-core cmake pydicom-data setuptools dcmqi "
-    "PySide6-Essentials tensorboard fastapi uvicorn httptools uvloop prometheus_client schemathesis mcp"
+    "PySide6-Essentials tensorboard fastapi uvicorn httptools uvloop prometheus_client schemathesis mcp "
+    "pyarrow submitit"
 )
 FOLDER = Path(__file__).parent.parent / "requirements"
 

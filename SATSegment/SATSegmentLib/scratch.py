@@ -70,7 +70,7 @@ def _is_left(folder: Path) -> bool:
             return False
         # Without a lock file it is being made right now, or is not ours.
         with (folder / _LOCK).open("r+b") as file:
-            return _try_lock(file)
+            return try_lock(file)
     except OSError:
         return False
 
@@ -79,16 +79,16 @@ def _hold(path: Path) -> IO[bytes]:
     """Make a lock file that is held from the moment it can be seen under its name."""
     if os.name != "posix":  # An open file cannot be renamed there; nor can another process remove its folder.
         file = path.open("w+b")
-        _try_lock(file)
+        try_lock(file)
         return file
     hidden = path.with_name(f"{path.name}.new")
     file = hidden.open("w+b")
-    _try_lock(file)
+    try_lock(file)
     hidden.rename(path)
     return file
 
 
-def _try_lock(file: IO[bytes]) -> bool:
+def try_lock(file: IO[bytes]) -> bool:
     """Take the lock of an open file, which goes with it; whether nobody else has it."""
     try:
         if sys.platform == "win32":

@@ -18,6 +18,8 @@ from SATSegmentLib.scratch import ended_by_signals
 # Modules are imported only for the command that is called, so that `--help` does not wait for torch.
 _COMMANDS = {
     "segment": "segment structures in a scan by their names",
+    "cohort": "segment many scans: a folder, a BIDS data set or a list, to masks, one table and one page",
+    "collect": "join the results of a cohort's shards into one table and one page",
     "demo": "segment a real head scan with the embedded demonstration model, and draw it",
     "challenge": "segment cases (.npz) of the CVPR 2025 challenge, ultrasound or microscopy with SAT's models for it",
     "convert": "turn a released SAT checkpoint into a model folder, once",
@@ -58,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run `satsegment`; returns the exit code.
 
     0 done, 1 cancelled, 2 error, 3 a fault of the program itself, 4 done but for structures that the model does not
-    know, 5 done but a result is implausible and `--strict` was given.
+    know, 5 done but a result is implausible and `--strict` was given, 6 done but a scan of a cohort has no results.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     command = next((word for word in words if word in _COMMANDS), None)

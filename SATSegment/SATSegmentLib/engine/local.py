@@ -40,6 +40,20 @@ class LocalEngine:
         """Learn a word; see `engine.api.Engine`."""
         return self._alone(self._session.teach, request, listener)
 
+    def prepare(self, request: SegmentRequest) -> None:
+        """Bring a scan to the network's grid while another run goes on; any thread may call it.
+
+        Raises
+        ------
+        SATSegmentError
+            The scan cannot be used.
+        """
+        self._session.prepare(request)
+
+    def forget_all(self) -> None:
+        """Let the features of all scans go, between runs; the model stays."""
+        self._session.forget_all()
+
     def close(self) -> None:
         """Let the model go."""
         self._session.release()

@@ -83,6 +83,27 @@ class Session:
         assert len(found) + len(unknown) == len(ordered)
         return SegmentAnswer(tuple(ordered), _record(segmenter))
 
+    def prepare(self, request: SegmentRequest) -> None:
+        """Bring a scan to the network's grid ahead of its run, in another thread than the runs'.
+
+        Nothing is done where no model is loaded yet.
+
+        Raises
+        ------
+        SATSegmentError
+            The scan cannot be used.
+        """
+        segmenter = self._segmenter
+        if segmenter is None:
+            return
+        for modality, axes in {(one.modality, one.orientation) for one in request.prompts}:
+            segmenter.scans.get(request.image, modality, axes, segmenter.description.spacing, segmenter.grid)
+
+    def forget_all(self) -> None:
+        """Let the features of all scans go; the model stays."""
+        if self._segmenter is not None:
+            self._segmenter.cache.clear()
+
     def plan(self, request: SegmentRequest, listener: RunListener) -> RunPlan:
         """What `segment` would take with the features that are kept now.
 

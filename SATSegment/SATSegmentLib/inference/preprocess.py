@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 
@@ -45,9 +46,13 @@ class PreparedScan:
 
 
 class PreparedScans:
-    """The views of the scans seen last: a prompt that comes later on the same scan finds them ready."""
+    """The views of the scans seen last: a prompt that comes later on the same scan finds them ready.
+
+    Several threads may ask: one may prepare the next scan while another's network is busy.
+    """
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._kept: OrderedDict[str, PreparedScan] = OrderedDict()
 
     def get(
@@ -60,10 +65,14 @@ class PreparedScans:
     ) -> PreparedScan:
         """As `prepare`, only once for each scan."""
         name = _name(image, modality, orientation, spacing, rule)
-        scan = self._kept.pop(name, None) or _prepare(image, modality, orientation, spacing, rule, name)
-        self._kept[name] = scan
-        while sum(one.array.nbytes for one in self._kept.values()) > _KEPT_BYTES:
-            self._kept.popitem(last=False)
+        with self._lock:
+            kept = self._kept.get(name)
+        scan = kept or _prepare(image, modality, orientation, spacing, rule, name)
+        with self._lock:
+            self._kept[name] = scan
+            self._kept.move_to_end(name)
+            while sum(one.array.nbytes for one in self._kept.values()) > _KEPT_BYTES:
+                self._kept.popitem(last=False)
         return scan
 
     def forget(self, digest: str) -> None:

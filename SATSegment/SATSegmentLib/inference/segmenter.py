@@ -56,6 +56,8 @@ class Segmenter:
         What the network runs on.
     feature_storage : str
         How image features are kept.
+    scans : PreparedScans
+        The scans' views on the network's grid.
     grid : GridRule
         "own", or "sat" to see scans on the very grid of SAT's own preprocessing.
     """
@@ -81,7 +83,7 @@ class Segmenter:
         self._network = network.to(self.device).eval()
         self._queries = queries
         self._speed: Speed | None = None
-        self._scans = PreparedScans()
+        self.scans = PreparedScans()
         self.grid: GridRule = "own"
         self._weights = Weights(self._network, file_sha256)
 
@@ -176,8 +178,8 @@ class Segmenter:
         OutOfMemory, Cancelled
         """
         asks = self._asks(self._admit(image, prompts, modality), words)
-        found = self._run(image, asks, progress, cancel, Output(threshold, keep_probabilities), on_plan)
-        return assess(image, found, lambda: check_cancelled(cancel))
+        results = self._run(image, asks, progress, cancel, Output(threshold, keep_probabilities), on_plan)
+        return assess(image, results, lambda: check_cancelled(cancel))
 
     def unknown(self, prompts: Sequence[Prompt]) -> list[Prompt]:
         """Those of the prompts that the model has no answer to; `segment` refuses them."""
@@ -269,7 +271,7 @@ class Segmenter:
 
     def forget(self, digest: str) -> None:
         """Let all that is kept of one scan go (`grid.digest.digest_of`); a later prompt prepares it again."""
-        self._scans.forget(digest)
+        self.scans.forget(digest)
         self.cache.forget(digest)
 
     def windows(self, image: Image, modality: Modality, orientation: Orientation = "RAS") -> ScanPass:
@@ -393,7 +395,7 @@ class Segmenter:
             self._speed = self._speed.after_encoding(self._network, windows, seconds)
 
     def _prepare(self, image: Image, modality: Modality, orientation: Orientation) -> PreparedScan:
-        return self._scans.get(image, modality, orientation, self.description.spacing, self.grid)
+        return self.scans.get(image, modality, orientation, self.description.spacing, self.grid)
 
     def _pass(self, scan: PreparedScan, asks: list[Query], output: Output) -> ScanPass:
         return ScanPass(self._network, self._weights.digest, scan, asks, self.cache, output, self.feature_storage)

@@ -51,7 +51,9 @@ def outside_parents(results: Sequence[SegmentResult], grid: Grid) -> Numbered:
 def overlaps(results: Sequence[SegmentResult], grid: Grid) -> Numbered:
     """Flags of pairs that share more voxels than a border has; both get one."""
     for (i, one), (j, other) in combinations(enumerate(results), 2):
-        allowed = most_shared(one.prompt.text, other.prompt.text) if one.voxels and other.voxels else None
+        if not (one.voxels and other.voxels) or one.cropped.box.intersection(other.cropped.box) is None:
+            continue
+        allowed = most_shared(one.prompt.text, other.prompt.text)
         if allowed is None:
             continue
         shared = _shared_voxels(one.cropped, other.cropped)
@@ -67,9 +69,10 @@ def overlaps(results: Sequence[SegmentResult], grid: Grid) -> Numbered:
 def same_masks(results: Sequence[SegmentResult]) -> Numbered:
     """Flags of pairs of different structures with the same mask; both get one."""
     for (i, one), (j, other) in combinations(enumerate(results), 2):
-        if not (one.voxels and other.voxels) or _may_be_same(one, other):
+        # The cheapest question first: hundreds of structures make tens of thousands of pairs.
+        if min(one.voxels, other.voxels) < max(_SAME_DICE * max(one.voxels, other.voxels), 1):
             continue
-        if min(one.voxels, other.voxels) < _SAME_DICE * max(one.voxels, other.voxels):
+        if one.cropped.box.intersection(other.cropped.box) is None or _may_be_same(one, other):
             continue
         shared = _shared_voxels(one.cropped, other.cropped)
         dice = 2 * shared / (one.voxels + other.voxels)

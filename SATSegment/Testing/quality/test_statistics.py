@@ -71,6 +71,17 @@ def test_a_mask_at_the_border_has_all_of_its_surface():
     assert surfaces[0] == pytest.approx(surfaces[1])
 
 
+def test_a_large_box_is_measured_on_a_coarser_grid(monkeypatch):
+    image, mask, centre = ball(turned(30))
+    fine = measure(image, CroppedMask.from_array(mask), "pet")
+    monkeypatch.setattr("SATSegmentLib.quality.statistics._MOST_VOXELS", 5000)
+    coarse = measure(image, CroppedMask.from_array(mask), "pet")
+
+    assert coarse.surface_cm2 == pytest.approx(fine.surface_cm2, rel=0.15)
+    assert coarse.centroid_ras == fine.centroid_ras == pytest.approx(centre, abs=0.1)
+    assert (coarse.mean, coarse.low_ras, coarse.pieces) == (fine.mean, fine.low_ras, 1)
+
+
 def test_ct_is_in_hounsfield_units_and_mri_has_no_unit():
     image = Image(np.ones((4, 4, 4), np.int16), np.eye(4))
     whole = CroppedMask.from_array(np.ones((4, 4, 4), bool))

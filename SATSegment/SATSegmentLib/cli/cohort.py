@@ -1,0 +1,193 @@
+"""`satsegment cohort`: many scans to masks, one table and one page."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from SATSegmentLib.cohort.jobs import CLUSTERS
+from SATSegmentLib.types import DEFAULT_THRESHOLD, MODALITIES
+
+if TYPE_CHECKING:
+    from SATSegmentLib.cohort.run import ScanEvent
+
+# All was written, but a scan has no results; its row says why.
+SOME_FAILED = 6
+_FLAGGED = 5
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.epilog = (
+        "Example: satsegment cohort scans/ --modality mri --prompt 'both hippocampi' --out results. "
+        "Each scan has a folder of its own in OUT/scans, written whole or not at all; OUT/cohort.csv (and .parquet "
+        "with pyarrow) is the table, OUT/cohort.html the page. After an interruption the command with --resume does "
+        "only what is missing. Exit codes: 0 done, 1 cancelled, 2 error, 5 a result has a flag and --strict was given, "
+        "6 a scan has no results (its row says why)."
+    )
+    parser.add_argument(
+        "scans", type=Path, help="folder, BIDS data set, or list (CSV or JSON lines with columns scan, name, modality, "
+        "prompts, preset, report, frame, series, volume; all but the first may be missing)"
+    )  # fmt: skip
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="folder of the results")
+    parser.add_argument(
+        "--prompt", action="append", default=[], metavar="NAME", help="structure to segment, as in segment"
+    )
+    parser.add_argument("--preset", action="append", default=[], metavar="ID", help="a preset's structures")
+    parser.add_argument(
+        "--reports", action="store_true", help="also what the scan's own report mentions: NAME.txt beside NAME.nii.gz"
+    )
+    parser.add_argument("--modality", choices=MODALITIES, help="of scans that do not say theirs")
+    parser.add_argument("--model", default="demo", help="model folder or name (default: demo)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps (default: auto)")
+    parser.add_argument("--precision", default="auto", help="auto, float32, bfloat16 or float16 (default: auto)")
+    parser.add_argument("--threshold", type=float, default=DEFAULT_THRESHOLD, help="probability a voxel needs")
+    parser.add_argument("--resume", action="store_true", help="go on: do only scans that are not done, or have changed")
+    parser.add_argument(
+        "--retry-failed", action="store_true", help="with --resume: try scans without results once more"
+    )
+    parser.add_argument("--strict", action="store_true", help="exit with code 5 where a result has a plausibility flag")
+    parser.add_argument(
+        "--shard", type=_shard, default=(1, 1), metavar="K/N", help="do only the K-th of N shares; `collect` joins them"
+    )
+    jobs = parser.add_argument_group("jobs of a cluster (pip install 'satsegment[cohort]')")
+    jobs.add_argument("--slurm", type=_count, metavar="N", help="submit N shards as an array of SLURM jobs")
+    jobs.add_argument("--cluster", choices=CLUSTERS, default="slurm", help="local or debug try it on this computer")
+    jobs.add_argument(
+        "--job", action="append", default=[], metavar="KEY=VALUE",
+        help="submitit's parameters: timeout_min=600, slurm_partition=gpu, gpus_per_node=1, cpus_per_task=8, mem_gb=32",
+    )  # fmt: skip
+    jobs.add_argument("--wait", action="store_true", help="wait for the jobs, then collect")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the cohort, or submit it; returns the exit code."""
+    from SATSegmentLib.errors import OutputError
+
+    out = arguments.out.expanduser()
+    if not arguments.resume and (out / "scans").is_dir() and any((out / "scans").iterdir()) and arguments.shard[1] == 1:
+        raise OutputError(f"{out} has results already.", "Go on with --resume, or choose another folder.")
+    if arguments.slurm is not None:
+        return _submitted(arguments, out)
+    return _run_here(arguments, out)
+
+
+def _run_here(arguments: argparse.Namespace, out: Path) -> int:
+    from SATSegmentLib.cli.progress import progress_bar
+    from SATSegmentLib.cohort.asked import Asked
+    from SATSegmentLib.cohort.collect import collect
+    from SATSegmentLib.cohort.listing import find_tasks
+    from SATSegmentLib.cohort.run import CohortRun
+    from SATSegmentLib.engine.api import RunListener, RunOptions
+    from SATSegmentLib.models.catalog import find_model
+
+    # A model that is not there is no scan's fault.
+    find_model(arguments.model)
+    tasks = find_tasks(arguments.scans, without=out)
+    asked = Asked(arguments.modality or "", tuple(arguments.prompt), tuple(arguments.preset), arguments.reports)
+    options = RunOptions(arguments.model, arguments.device, arguments.precision, threshold=arguments.threshold)
+    run = CohortRun(out, asked, options, arguments.shard, arguments.retry_failed)
+    with progress_bar("This scan") as progress:
+        summary = run.run(tasks, _tell, RunListener(progress=progress))
+    # One shard of several may end before the others have begun: `collect` is for the last one.
+    written = collect([out], out) if arguments.shard[1] == 1 else []
+    print(
+        f"{summary.done} scans done, {summary.failed} without results, {summary.flagged} with flags, "
+        f"{summary.skipped} done before."
+    )
+    print("\n".join(map(str, written)) or f"Join the shards with: satsegment collect {out}")
+    print("Research use only. Not a medical device.")
+    if arguments.strict and summary.flagged:
+        return _FLAGGED
+    return SOME_FAILED if summary.failed else 0
+
+
+def _tell(event: ScanEvent) -> None:
+    state = f"no results: {event.error}" if event.error else f"{event.flagged} flags" if event.flagged else "done"
+    left = f", about {_duration(event.seconds_left)} left" if event.number < event.count else ""
+    print(f"[{event.number}/{event.count}{left}] {event.task.name}: {state}", file=sys.stderr, flush=True)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+class ShardFailed(RuntimeError):
+    """A shard's command ended with an error; submitit marks its job as failed."""
+
+
+def run_shard(words: Sequence[str]) -> int:
+    """Run `satsegment` with these words in this process: a job's whole work.
+
+    Raises
+    ------
+    ShardFailed
+        It ended with an error. Scans without results and flags are no errors of the job.
+    """
+    from SATSegmentLib.cli.main import main
+
+    code = main(list(words))
+    if code in (1, 2, 3):
+        raise ShardFailed(f"satsegment ended with exit code {code}; its log says why")
+    return code
+
+
+def _submitted(arguments: argparse.Namespace, out: Path) -> int:
+    from SATSegmentLib.cohort.collect import collect
+    from SATSegmentLib.cohort.jobs import submit
+
+    words, parameters = _shard_words(arguments, out), _parameters(arguments.job)
+    jobs = submit(run_shard, words, arguments.slurm, out.resolve() / "jobs", arguments.cluster, parameters)
+    print(f"Submitted {len(jobs)} jobs: {', '.join(job.job_id for job in jobs)}. Logs: {out / 'jobs'}")
+    if not arguments.wait:
+        print(f"When they are done: satsegment collect {out}")
+        return 0
+    codes = [job.result() for job in jobs]
+    print("\n".join(map(str, collect([out], out))))
+    if arguments.strict and _FLAGGED in codes:
+        return _FLAGGED
+    return SOME_FAILED if SOME_FAILED in codes else 0
+
+
+def _shard_words(arguments: argparse.Namespace, out: Path) -> list[str]:
+    """The command of a shard: what was given, without what submits; a job runs in another folder."""
+    words = ["cohort", str(arguments.scans.expanduser().resolve()), "--out", str(out.resolve()), "--resume"]
+    for name in ("prompt", "preset"):
+        words += [word for value in getattr(arguments, name) for word in (f"--{name}", value)]
+    model = Path(arguments.model).expanduser()
+    given = {"modality": arguments.modality, "model": str(model.resolve()) if model.is_dir() else arguments.model}
+    given |= {"device": arguments.device, "precision": arguments.precision, "threshold": str(arguments.threshold)}
+    words += [word for name, value in given.items() if value for word in (f"--{name}", value)]
+    return words + [
+        f"--{one.replace('_', '-')}" for one in ("reports", "retry_failed", "strict") if getattr(arguments, one)
+    ]
+
+
+def _parameters(texts: list[str]) -> dict[str, str | int]:
+    from SATSegmentLib.errors import PromptError
+
+    found: dict[str, str | int] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise PromptError(f"--job {text} has no value.", "Write KEY=VALUE.")
+        found[key] = int(value) if value.isdigit() else value
+    return found
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError("must be a number of shards, 1 or more")
+    return int(text)
+
+
+def _shard(text: str) -> tuple[int, int]:
+    number, _, count = text.partition("/")
+    if not (number.isdigit() and count.isdigit() and 1 <= int(number) <= int(count)):
+        raise argparse.ArgumentTypeError("must be like 3/40, the third of forty")
+    return int(number), int(count)

@@ -1,0 +1,27 @@
+"""`satsegment collect`: one table and one page from the results of a cohort's shards."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.epilog = "Example: satsegment collect results. Exit codes: 0 done, 2 error."
+    parser.add_argument(
+        "folders", type=Path, nargs="+", metavar="FOLDER", help="--out of `satsegment cohort`, one or more"
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="FOLDER", help="where table and page go (default: the first folder)"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Collect; returns the exit code."""
+    from SATSegmentLib.cohort.collect import collect
+
+    folders = [folder.expanduser() for folder in arguments.folders]
+    written = collect(folders, (arguments.out or folders[0]).expanduser())
+    print("\n".join(map(str, written)))
+    return 0

@@ -1,0 +1,154 @@
+"""One table and one page from all scans' folders, whatever runs or shards wrote them."""
+
+from __future__ import annotations
+
+import html
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from SATSegmentLib.cohort.units import MASKS, PICTURE, units
+from SATSegmentLib.errors import OutputError, SATSegmentError
+from SATSegmentLib.files import atomic_path
+from SATSegmentLib.quality.table import COLUMNS, write_table
+
+TABLE, PARQUET, PAGE = "cohort.csv", "cohort.parquet", "cohort.html"
+SCAN_COLUMNS = ("scan", "path", "scan_status", "reason", "doubts")
+ALL_COLUMNS = (*SCAN_COLUMNS, *COLUMNS)
+_TEXT_COLUMNS = {*SCAN_COLUMNS, "structure", "status", "flags", "flag_reasons", "cut_by", "unit", "modality", "trained"}
+
+Unit = tuple[Path, dict[str, Any]]
+
+
+def collect(folders: Sequence[Path], out: Path) -> list[Path]:
+    """Write the table (CSV, and Parquet where pyarrow is there) and the page of all scans in one or more folders.
+
+    Parameters
+    ----------
+    folders : sequence of Path
+        Results of `satsegment cohort`: of shards on one disk it is one folder, else one each.
+    out : Path
+        Folder of table and page; older ones are replaced.
+
+    Returns
+    -------
+    list of Path
+        What was written.
+
+    Raises
+    ------
+    SATSegmentError
+        A folder has no results.
+    OutputError
+        As `files.atomic_path`.
+    """
+    found: list[Unit] = []
+    for folder in folders:
+        here = units(folder)
+        if not here:
+            raise SATSegmentError(f"{folder} has no results of a cohort.", "Give the --out of `satsegment cohort`.")
+        found += here
+    rows = [row for _, content in found for row in rows_of(content)]
+    out.mkdir(parents=True, exist_ok=True)
+    write_table(out / TABLE, rows, ALL_COLUMNS, overwrite=True)
+    written = [out / TABLE]
+    if _write_parquet(out / PARQUET, rows):
+        written.append(out / PARQUET)
+    with atomic_path(out / PAGE, overwrite=True) as temporary:
+        temporary.write_text(page(found, out), encoding="utf-8")
+    return [*written, out / PAGE]
+
+
+def rows_of(content: dict[str, Any]) -> list[dict[str, Any]]:
+    """A scan's rows of the table: one a structure, or one with the reason why it has none."""
+    error = content.get("error")
+    doubts = "; ".join(f"{one['kind']}: {one['text']}" for one in content.get("doubts", ()))
+    head = {
+        "scan": content["scan"],
+        "path": content["path"],
+        "scan_status": "failed" if error else "done",
+        "reason": f"{error['message']} {error.get('remedy', '')}".strip() if error else "",
+        "doubts": doubts,
+    }
+    return [{**head, **row} for row in content["rows"]] or [head]
+
+
+def _write_parquet(path: Path, rows: Sequence[dict[str, Any]]) -> bool:
+    """Whether it could be: without pyarrow there is the CSV alone."""
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ModuleNotFoundError:
+        return False
+    columns = {}
+    for name in ALL_COLUMNS:
+        values = [row.get(name, "") for row in rows]
+        if name in _TEXT_COLUMNS:
+            columns[name] = pyarrow.array([str(value) for value in values], pyarrow.string())
+        else:
+            numbers = [None if value == "" else float(value) for value in values]
+            columns[name] = pyarrow.array(numbers, pyarrow.float64())
+    with atomic_path(path, overwrite=True) as temporary:
+        try:
+            pyarrow.parquet.write_table(pyarrow.table(columns), str(temporary))
+        except pyarrow.ArrowException as error:
+            raise OutputError(f"{path} could not be written: {error}.", "Choose another place.") from error
+    return True
+
+
+def page(found: Sequence[Unit], out: Path) -> str:
+    """The page: a card a scan, flagged ones first, then those without results, then all others."""
+    ordered = sorted(found, key=lambda unit: (_rank(unit[1]), unit[1]["scan"]))
+    flagged, failed = (sum(_rank(content) == rank for _, content in found) for rank in (0, 1))
+    cards = "\n".join(_card(folder, content, out) for folder, content in ordered)
+    return _PAGE.format(scans=len(found), flagged=flagged, failed=failed, cards=cards)
+
+
+def _rank(content: dict[str, Any]) -> int:
+    if any(row.get("flags") for row in content["rows"]):
+        return 0
+    return 1 if "error" in content else 2
+
+
+def _card(folder: Path, content: dict[str, Any], out: Path) -> str:
+    name = html.escape(str(content["scan"]))
+    link = quote(Path(os.path.relpath(folder, out)).as_posix())
+    rank = _rank(content)
+    lines = [f"<p class=bad>\u2716 {html.escape(rows_of(content)[0]['reason'])}</p>"] if rank == 1 else []
+    for row in content["rows"]:
+        if row.get("flags"):
+            text = f"{row['structure']}: {row['flag_reasons']}"
+            lines.append(f"<p class=flag>\u26a0 {html.escape(text)}</p>")
+    lines += [f"<p class=doubt>? {html.escape(one['text'])}</p>" for one in content.get("doubts", ())]
+    picture = f'<img src="{link}/{PICTURE}" alt="Slice through {name} with its structures" loading=lazy>'
+    title = f'<a href="{link}/{MASKS}">{name}</a>' if rank != 1 else name
+    rows = "".join(
+        f"<tr><td>{html.escape(str(row['structure']))}<td>{html.escape(str(row['status']))}<td>{row['volume_ml']}"
+        f"<td>{row['mean']}<td>{html.escape(str(row['flags']))}"
+        for row in content["rows"]
+    )
+    table = f"<table><tr><th>structure<th>result<th>mL<th>mean<th>flags{rows}</table>" if rows else ""
+    state = ("flagged", "no result", "done")[rank]
+    body = "\n".join(lines)
+    shown = picture if rank != 1 else ""
+    return f"<section class=r{rank}>{shown}<div><h2>{title} <small>{state}</small></h2>{body}{table}</div></section>"
+
+
+_PAGE = """<!doctype html>
+<html lang=en><meta charset=utf-8><meta name=viewport content="width=device-width"><title>Cohort</title>
+<style>
+body {{font: 15px system-ui, sans-serif; margin: 2em auto; max-width: 70em; padding: 0 1em; color: #1a1d21}}
+section {{display: flex; gap: 1em; border-top: 1px solid #bbb; padding: 1em 0}}
+img {{width: 256px; height: auto; align-self: start; background: #000}}
+h2 {{font-size: 1.1em; margin: 0}} small {{font-weight: normal; color: #555}} p {{margin: .4em 0}}
+.flag, .bad {{color: #8a2500}} .doubt {{color: #555}}
+table {{border-collapse: collapse; font-size: .9em}} td, th {{padding: .1em .8em .1em 0; text-align: left}}
+</style>
+<h1>Cohort</h1>
+<p>{scans} scans: {flagged} with flags (\u26a0, first), {failed} without results (\u2716). Slices show the patient's
+right on the left. A flag says what to look at; no flag proves nothing. Research use only. Not a medical device.</p>
+{cards}
+</html>
+"""

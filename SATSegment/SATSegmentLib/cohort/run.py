@@ -1,0 +1,281 @@
+"""The run over a cohort's scans: the next scan is read and the last one written while the network works."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from SATSegmentLib import __version__
+from SATSegmentLib.cohort.asked import Asked, modality_of, prompts_of
+from SATSegmentLib.cohort.listing import ScanTask
+from SATSegmentLib.cohort.thumbnail import write_thumbnail
+from SATSegmentLib.cohort.units import MASKS, PICTURE, RESULT, held_shard, is_done, key_of, unit_folder, write_failure
+from SATSegmentLib.engine.api import RunListener, RunOptions, SegmentAnswer, SegmentRequest
+from SATSegmentLib.engine.local import LocalEngine
+from SATSegmentLib.engine.session import foreseen, warnings_to
+from SATSegmentLib.errors import Cancelled, OutOfMemory, SATSegmentError, ScanError
+from SATSegmentLib.files import atomic_path
+from SATSegmentLib.quality.table import as_json, row_of
+from SATSegmentLib.scans import read_scan
+from SATSegmentLib.scans.read import checked_path, is_dicom_path, open_scan
+from SATSegmentLib.storage import Algorithm, write_results
+from SATSegmentLib.types import Doubt, SegmentResult
+
+# A scan is held as it is, as the network's float32 view, and once more while it is made.
+_BYTES_A_VOXEL = 16
+_MOST_OF_MEMORY = 0.8
+
+
+@dataclass(frozen=True)
+class ScanEvent:
+    """A scan is over.
+
+    Attributes
+    ----------
+    task : ScanTask
+        Which.
+    number, count : int
+        It is the `number`th of `count` that this run does.
+    error : SATSegmentError or None
+        Why it has no results.
+    flagged : int
+        How many of its results have flags.
+    seconds_left : float
+        Estimate for the rest of the run.
+    """
+
+    task: ScanTask
+    number: int
+    count: int
+    error: SATSegmentError | None
+    flagged: int
+    seconds_left: float
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run did: how many scans were there before, were done, failed, and have flags."""
+
+    skipped: int
+    done: int
+    failed: int
+    flagged: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Ready:
+    """A scan that is read, or the reason why it is not."""
+
+    task: ScanTask
+    key: str
+    request: SegmentRequest | None
+    error: SATSegmentError | None
+    doubts: tuple[Doubt, ...] = ()
+
+
+class CohortRun:
+    """Scans of a cohort, one after the other; each is written whole or not at all.
+
+    Parameters
+    ----------
+    out : Path
+        Folder of the results.
+    asked : Asked
+        What is asked of scans whose own row says nothing else.
+    options : RunOptions
+        How.
+    shard : (int, int)
+        Which of how many shares of the scans this run does, counted from 1.
+    retry_failed : bool
+        Whether scans with a lasting reason for having no results are tried once more.
+    """
+
+    def __init__(
+        self,
+        out: Path,
+        asked: Asked,
+        options: RunOptions,
+        shard: tuple[int, int] = (1, 1),
+        retry_failed: bool = False,
+    ) -> None:
+        self.out, self.asked, self.options, self.shard = out, asked, options, shard
+        self.retry_failed = retry_failed
+        self._engine = LocalEngine()
+
+    def run(self, tasks: Sequence[ScanTask], on_scan: Callable[[ScanEvent], None], listener: RunListener) -> Summary:
+        """Do this shard's scans that are not done yet.
+
+        Raises
+        ------
+        OutputError
+            The folder cannot be written to, or another run writes the same shard.
+        Cancelled
+            The listener said so; what is complete stays.
+        """
+        number, count = self.shard
+        own = list(tasks)[number - 1 :: count]
+        with held_shard(self.out, number, count, own):
+            waiting = [task for task in own if not self._is_done(task)]
+            events = list(self._done(waiting, on_scan, listener))
+        failed = sum(event.error is not None for event in events)
+        flagged = sum(bool(event.flagged) for event in events)
+        return Summary(len(own) - len(waiting), len(events) - failed, failed, flagged)
+
+    def _done(
+        self, tasks: Sequence[ScanTask], on_scan: Callable[[ScanEvent], None], listener: RunListener
+    ) -> Iterator[ScanEvent]:
+        """One scan is read ahead and one is written behind, so three are held at most."""
+        started = time.monotonic()
+        over = 0
+
+        def ended(task: ScanTask, written: Future[int] | None, error: SATSegmentError | None) -> ScanEvent:
+            nonlocal over
+            flagged = 0
+            if written is not None:
+                try:
+                    flagged = written.result()
+                except Exception as problem:
+                    error = foreseen(problem)
+            over += 1
+            left = (time.monotonic() - started) / over * (len(tasks) - over)
+            event = ScanEvent(task, over, len(tasks), error, flagged, left)
+            on_scan(event)
+            return event
+
+        with ThreadPoolExecutor(1, "reader") as reader, ThreadPoolExecutor(1, "writer") as writer:
+            ahead = [reader.submit(self._ready, task) for task in tasks[:1]]
+            behind: tuple[ScanTask, Future[int]] | None = None
+            for number in range(len(tasks)):
+                ready = ahead.pop().result()
+                ahead += [reader.submit(self._ready, task) for task in tasks[number + 1 : number + 2]]
+                try:
+                    answer, error = self._segmented(ready, listener)
+                except BaseException:
+                    for one in ahead:
+                        one.cancel()
+                    raise
+                if behind is not None:
+                    yield ended(behind[0], behind[1], None)
+                    behind = None
+                if answer is not None:
+                    behind = (ready.task, writer.submit(self._write, ready, answer))
+                else:
+                    assert error is not None
+                    yield ended(ready.task, None, self._failed(ready, error))
+                del ready, answer
+            if behind is not None:
+                yield ended(behind[0], behind[1], None)
+
+    def _is_done(self, task: ScanTask) -> bool:
+        if self.retry_failed and not (unit_folder(self.out, task) / MASKS).exists():
+            return False
+        return is_done(self.out, task, self._key(task))
+
+    def _key(self, task: ScanTask) -> str:
+        try:
+            return key_of(task, self.options, (*self.asked.prompts, *self.asked.presets, str(self.asked.reports)))
+        except OSError:
+            return ""
+
+    def _ready(self, task: ScanTask) -> _Ready:
+        """Read a scan and bring it to the network's grid; in a thread of its own."""
+        key = self._key(task)
+        doubts: tuple[Doubt, ...] = ()
+        try:
+            if task.problem:
+                raise ScanError(task.problem)
+            modality = modality_of(task, self.asked)
+            prompts = prompts_of(task, self.asked, modality)
+            refuse_too_large(task)
+            # The doubts are rows' own columns; nobody reads them on a terminal for a thousand scans.
+            with warnings_to(lambda text: None):
+                image = read_scan(task.path, task.frame, _series(task.series), task.volume)
+                doubts = image.doubts
+                request = SegmentRequest.of(image, prompts, self.options)
+                self._engine.prepare(request)
+        except Exception as error:
+            return _Ready(task, key, None, foreseen(error), doubts)
+        return _Ready(task, key, request, None, doubts)
+
+    def _segmented(self, ready: _Ready, listener: RunListener) -> tuple[SegmentAnswer | None, SATSegmentError | None]:
+        if ready.request is None:
+            return None, ready.error
+        try:
+            quiet = RunListener(listener.progress, listener.cancel, lambda text: None, listener.on_plan)
+            return self._engine.segment(ready.request, quiet), None
+        except Cancelled:
+            raise
+        except Exception as error:
+            return None, foreseen(error)
+        finally:
+            # No other scan of the cohort needs this one's features.
+            self._engine.forget_all()
+
+    def _write(self, ready: _Ready, answer: SegmentAnswer) -> int:
+        """Write a scan's folder; in a thread of its own. Returns how many results have flags."""
+        assert ready.request is not None
+        image, results = ready.request.image, answer.results
+        with atomic_path(unit_folder(self.out, ready.task), overwrite=True, folder=True) as folder:
+            algorithm = Algorithm(answer.model.name, __version__, answer.model.sha256)
+            write_results(folder / MASKS, image, results, algorithm)
+            write_thumbnail(folder / PICTURE, image, results)
+            content = self._content(ready, answer, results)
+            (folder / RESULT).write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
+        return sum(bool(one.flags) for one in results)
+
+    def _content(self, ready: _Ready, answer: SegmentAnswer, results: Sequence[SegmentResult]) -> dict[str, Any]:
+        return {
+            "scan": ready.task.name,
+            "path": ready.task.path,
+            "key": ready.key,
+            "software": f"SATSegment {__version__}",
+            "model": answer.model.name,
+            "network_sha256": answer.model.sha256,
+            "threshold": self.options.threshold,
+            "doubts": [doubt.as_dict() for doubt in ready.doubts],
+            "rows": [row_of(one) for one in results],
+            "results": [as_json(one) for one in results],
+        }
+
+    def _failed(self, ready: _Ready, error: SATSegmentError) -> SATSegmentError:
+        """Keep the reason; where even that cannot be written, that is the reason."""
+        try:
+            doubts = [doubt.as_dict() for doubt in ready.doubts]
+            write_failure(self.out, ready.task, ready.key, error, doubts)
+        except SATSegmentError as unwritten:
+            return unwritten
+        return error
+
+
+def refuse_too_large(task: ScanTask) -> None:
+    """Refuse, by its header, a scan that this computer's memory cannot hold.
+
+    Raises
+    ------
+    OutOfMemory
+        Says how much it would take.
+    ScanError
+        The header cannot be read.
+    """
+    path = checked_path(task.path)
+    if is_dicom_path(path):
+        return
+    i, j, k = open_scan(path).size_ijk
+    needed, free = i * j * k * _BYTES_A_VOXEL, psutil.virtual_memory().available
+    if needed > _MOST_OF_MEMORY * free:
+        raise OutOfMemory(
+            f"The scan has {i} x {j} x {k} voxels and would take about {needed / 2**30:.0f} GiB of memory; "
+            f"{free / 2**30:.0f} GiB are free.",
+            "Crop it or resample it, or use a computer with more memory.",
+        )
+
+
+def _series(text: str | None) -> str | int | None:
+    return int(text) if text is not None and text.isdigit() else text

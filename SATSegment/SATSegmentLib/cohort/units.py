@@ -1,0 +1,108 @@
+"""One scan's results on disk: a folder that is there whole, or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from SATSegmentLib.cohort.listing import ScanTask
+from SATSegmentLib.engine.api import RunOptions
+from SATSegmentLib.errors import OutputError, SATSegmentError
+from SATSegmentLib.files import atomic_path
+from SATSegmentLib.scratch import try_lock
+
+SCANS, RESULT, MASKS, PICTURE = "scans", "result.json", "masks.seg.nrrd", "picture.png"
+# What a scan itself is to blame for: trying once more gives the same.
+_LASTING = ("ScanError", "GeometryError", "PromptError", "NameQuestion")
+_LEFTOVER = re.compile(r"\.[0-9a-f]{12}\.(?P<tail>.+?)(\.old)?$")
+
+
+def unit_folder(out: Path, task: ScanTask) -> Path:
+    """Where a scan's results are."""
+    return out / SCANS / task.name
+
+
+def key_of(task: ScanTask, options: RunOptions, prompts: Iterable[str]) -> str:
+    """Changes with whatever would change a scan's results: the file, what is asked, how it is run."""
+    path = Path(task.path)
+    stats = [path.stat()] if path.is_file() else [one.stat() for one in sorted(path.glob("*")) if one.is_file()]
+    files = [(one.st_size, one.st_mtime_ns) for one in stats]
+    asked = {**asdict(task), "options": asdict(options), "files": files, "all_prompts": list(prompts)}
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
+
+def is_done(out: Path, task: ScanTask, key: str) -> bool:
+    """Whether a scan has its results, or a reason why it has none that will not change."""
+    found = read_unit(unit_folder(out, task))
+    if found is None or found.get("key") != key:
+        return False
+    return "error" not in found or found["error"].get("kind") in _LASTING
+
+
+def read_unit(folder: Path) -> dict[str, Any] | None:
+    """What a scan's folder says; None where there is none, or it cannot be understood."""
+    try:
+        found = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) and isinstance(found.get("rows"), list) else None
+
+
+def units(out: Path) -> list[tuple[Path, dict[str, Any]]]:
+    """All scans' folders of a cohort, by name, with what they say."""
+    folder = out / SCANS
+    names = sorted(one.name for one in folder.iterdir() if not one.name.startswith(".")) if folder.is_dir() else []
+    found = ((folder / name, read_unit(folder / name)) for name in names)
+    return [(path, content) for path, content in found if content is not None]
+
+
+def write_failure(out: Path, task: ScanTask, key: str, error: SATSegmentError, doubts: list[dict[str, str]]) -> None:
+    """Keep why a scan has no results.
+
+    Raises
+    ------
+    OutputError
+        As `files.atomic_path`.
+    """
+    content = {"scan": task.name, "path": task.path, "key": key, "error": error.as_dict(), "doubts": doubts, "rows": []}
+    with atomic_path(unit_folder(out, task), overwrite=True, folder=True) as folder:
+        (folder / RESULT).write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+@contextlib.contextmanager
+def held_shard(out: Path, number: int, count: int, tasks: Iterable[ScanTask]) -> Iterator[None]:
+    """Hold a shard's lock, and clear away what an earlier run of it left half-written.
+
+    Raises
+    ------
+    OutputError
+        Another run holds it, or the folder cannot be written to.
+    """
+    try:
+        (out / SCANS).mkdir(parents=True, exist_ok=True)
+        lock = (out / f".shard-{number}-of-{count}.lock").open("ab")
+    except OSError as error:
+        raise OutputError(f"{out} cannot be written to: {error.strerror}.", "Choose another folder.") from error
+    with lock:
+        if not try_lock(lock):
+            raise OutputError(
+                f"Another run is writing shard {number} of {count} into {out}.", "Wait for it, or end it."
+            )
+        _clear_leftovers(out / SCANS, {task.name for task in tasks})
+        yield
+
+
+def _clear_leftovers(folder: Path, names: set[str]) -> None:
+    tails = {name[-40:] for name in names}
+    for path in folder.glob(".*"):
+        match = _LEFTOVER.match(path.name)
+        # Other shards write beside this one: only what is of this shard's scans is known to be nobody's.
+        if match is not None and match["tail"] in tails:
+            shutil.rmtree(path, ignore_errors=True)

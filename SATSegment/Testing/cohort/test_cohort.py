@@ -1,0 +1,286 @@
+"""A cohort on good and bad scans: every scan is a row, whole or with its reason, and nothing is done twice."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+import SimpleITK as sitk  # noqa: N813 - as its own documentation does
+
+from helpers.small_model import headLikeImage, makeModel
+from SATSegmentLib.cli import main
+from SATSegmentLib.cohort.collect import PAGE, PARQUET, TABLE
+from SATSegmentLib.cohort.listing import find_tasks
+from SATSegmentLib.errors import SATSegmentError
+
+ASKED = ("--modality", "mri", "--prompt", "left hippocampus", "--prompt", "brainstem")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> Path:
+    return makeModel(tmp_path_factory.mktemp("models"))
+
+
+def write_scan(path: Path, shift: float = 0.0) -> Path:
+    """A small head-like scan."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = headLikeImage(32)
+    affine = image.ijk_to_ras.copy()
+    affine[0, 3] += shift
+    nib.save(nib.Nifti1Image(image.array.T.astype(np.float32), affine), path)
+    return path
+
+
+def cohort(scans: Path, out: Path, model: Path, *more: object) -> int:
+    return main(["cohort", str(scans), "--out", str(out), "--model", str(model), "--device", "cpu", *map(str, more)])
+
+
+def table(out: Path) -> list[dict[str, str]]:
+    with (out / TABLE).open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory, model) -> tuple[Path, Path, int]:
+    """A folder of good and bad scans, the results, and the exit code."""
+    folder = tmp_path_factory.mktemp("mixed")
+    scans, out = folder / "scans", folder / "out"
+    write_scan(scans / "a" / "head.nii.gz")
+    write_scan(scans / "b" / "head.nii.gz", 5)
+    (scans / "broken.nii.gz").write_bytes((scans / "a" / "head.nii.gz").read_bytes()[:2000])
+    nib.save(nib.Nifti1Image(np.zeros((16, 16, 16), np.int16), np.eye(4)), scans / "zeros.nii")
+    header = nib.Nifti1Header()
+    header.set_data_shape((2000, 2000, 1300))
+    header.set_data_dtype(np.int16)
+    header.set_qform(np.eye(4), 1)
+    header["vox_offset"] = 352
+    with (scans / "huge.nii").open("wb") as stream:
+        header.write_to(stream)
+        # Ten billion bytes that take no room.
+        stream.truncate(352 + 2 * 2000 * 2000 * 1300)
+    return scans, out, cohort(scans, out, model, *ASKED)
+
+
+def test_each_scan_is_a_row_with_results_or_a_reason(mixed):
+    _, out, code = mixed
+    rows = table(out)
+    by_scan = {row["scan"]: row for row in rows}
+
+    assert code == 6
+    assert set(by_scan) == {"a__head", "b__head", "broken", "zeros", "huge"}
+    assert [row["structure"] for row in rows if row["scan"] == "a__head"] == ["left hippocampus", "brainstem"]
+    assert by_scan["a__head"]["scan_status"] == "done"
+    assert float(by_scan["a__head"]["volume_ml"]) > 0
+    for name, words in {"broken": "", "zeros": "", "huge": "GiB"}.items():
+        assert by_scan[name]["scan_status"] == "failed"
+        assert by_scan[name]["reason"]
+        assert words in by_scan[name]["reason"]
+
+
+def test_a_scan_is_a_folder_that_slicer_opens_with_a_picture_and_numbers(mixed):
+    _, out, _ = mixed
+    unit = out / "scans" / "a__head"
+    assert sorted(one.name for one in unit.iterdir()) == ["masks.seg.nrrd", "picture.png", "result.json"]
+    picture = sitk.ReadImage(str(unit / "picture.png"))
+    assert max(picture.GetSize()) == 256
+    assert picture.GetNumberOfComponentsPerPixel() == 3
+    result = json.loads((unit / "result.json").read_text(encoding="utf-8"))
+    assert [one["structure"] for one in result["results"]] == ["left hippocampus", "brainstem"]
+    assert not [one for one in (out / "scans").iterdir() if one.name.startswith(".")]
+
+
+def test_the_page_shows_flags_first_and_has_a_picture_for_each_scan(mixed):
+    _, out, _ = mixed
+    page = (out / PAGE).read_text(encoding="utf-8")
+    rows = table(out)
+    flagged = {row["scan"] for row in rows if row["flags"]}
+    order = [part.split("</a>")[0].split(" <small>")[0].split(">")[-1] for part in page.split("<h2>")[1:]]
+    assert flagged, "random weights find nothing that is plausible"
+    assert set(order[: len(flagged)]) == flagged
+    assert page.count("<img") == 2
+    assert "scans/a__head/picture.png" in page
+    assert "\u26a0" in page
+
+
+def test_parquet_holds_what_the_csv_holds(mixed):
+    parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is an extra")
+    _, out, _ = mixed
+    content = parquet.read_table(out / PARQUET).to_pylist()
+    assert [row["scan"] for row in content] == [row["scan"] for row in table(out)]
+    assert content[0]["volume_ml"] == pytest.approx(float(table(out)[0]["volume_ml"]))
+
+
+def stamps(out: Path) -> dict[str, int]:
+    return {one.parent.name: one.stat().st_mtime_ns for one in out.glob("scans/[!.]*/result.json")}
+
+
+def test_resume_does_only_what_is_missing_or_has_changed(mixed, model, capsys):
+    scans, out, _ = mixed
+    before = stamps(out)
+    assert cohort(scans, out, model, *ASKED) == 2
+    assert "--resume" in capsys.readouterr().err
+
+    assert cohort(scans, out, model, *ASKED, "--resume") in (0, 6)
+    # Too little memory is not the scan's fault: that one is tried again.
+    assert {name for name, stamp in stamps(out).items() if stamp != before[name]} <= {"huge"}
+    (out / "scans" / "b__head" / "result.json").unlink()
+    write_scan(scans / "a" / "head.nii.gz", 9)
+    cohort(scans, out, model, *ASKED, "--resume")
+    assert {name for name, stamp in stamps(out).items() if stamp != before[name]} - {"huge"} == {"a__head", "b__head"}
+
+
+def test_a_list_says_what_is_asked_of_each_scan(tmp_path, model):
+    write_scan(tmp_path / "one.nii.gz")
+    (tmp_path / "one.txt").write_text("The brainstem is normal. No lesion in the left hippocampus.")
+    (tmp_path / "list.csv").write_text(
+        "scan,name,modality,prompts,report,frame\n"
+        "one.nii.gz,first,mri,left hippocampus; brainstem,,\n"
+        "one.nii.gz,report,mri,,one.txt,\n"
+        "one.nii.gz,FIRST,mri,brainstem,,\n"
+        "one.nii.gz,unsaid,,brainstem,,\n"
+        "one.nii.gz,unknown,mri,no such thing,,\n"
+        "one.nii.gz,frame,mri,brainstem,,x\n"
+        "none.nii.gz,none,mri,brainstem,,\n"
+    )
+    assert cohort(tmp_path / "list.csv", tmp_path / "out", model) == 6
+    rows = table(tmp_path / "out")
+    structures = {name: [row["structure"] for row in rows if row["scan"] == name] for name in ("first", "report")}
+    assert structures["first"] == ["left hippocampus", "brainstem"]
+    assert "brainstem" in structures["report"]
+    reasons = {row["scan"]: row["reason"] for row in rows if row["scan_status"] == "failed"}
+    assert "called FIRST" in reasons["FIRST~2"]
+    assert "modality" in reasons["unsaid"]
+    assert "no such thing" in reasons["unknown"]
+    assert "frame" in reasons["frame"]
+    assert "no file" in reasons["none"]
+
+
+def test_lists_in_json_lines_and_bids_trees_are_read(tmp_path):
+    lines = [
+        {"scan": "x.nii.gz", "modality": "mri", "prompts": ["brainstem", "thalami"]},
+        {"scan": "y.nii", "volume": 2},
+    ]
+    (tmp_path / "list.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    one, two = find_tasks(tmp_path / "list.jsonl")
+    assert (one.prompts, one.modality, two.volume) == (("brainstem", "thalami"), "mri", 2)
+
+    bids = tmp_path / "bids"
+    for name in ("sub-01/anat/sub-01_T1w.nii.gz", "sub-01/pet/sub-01_pet.nii.gz", "sub-01/func/sub-01_bold.nii.gz"):
+        write_scan(bids / name)
+    (bids / "dataset_description.json").write_text("{}")
+    assert {task.name: task.modality for task in find_tasks(bids)} == {"sub-01_T1w": "mri", "sub-01_pet": "pet"}
+
+
+@pytest.mark.parametrize("text", ["name,modality\nx,mri\n", "scan,colour\nx.nii,red\n", "scan\n\n"])
+def test_a_list_that_cannot_be_meant_is_refused(tmp_path, text):
+    (tmp_path / "list.csv").write_text(text)
+    with pytest.raises(SATSegmentError):
+        find_tasks(tmp_path / "list.csv")
+
+
+def test_shards_share_the_scans_out_and_collect_joins_them(tmp_path, model):
+    for number in range(3):
+        write_scan(tmp_path / "scans" / f"s{number}.nii.gz", number)
+    for number in (1, 2):
+        more = (*ASKED, "--shard", f"{number}/2")
+        assert cohort(tmp_path / "scans", tmp_path / f"out{number}", model, *more) == 0
+        assert not (tmp_path / f"out{number}" / TABLE).exists()
+    assert sorted(stamps(tmp_path / "out1")) == ["s0", "s2"]
+    assert main(["collect", str(tmp_path / "out1"), str(tmp_path / "out2"), "--out", str(tmp_path / "all")]) == 0
+    assert sorted({row["scan"] for row in table(tmp_path / "all")}) == ["s0", "s1", "s2"]
+    assert "../out2/scans/s1/picture.png" in (tmp_path / "all" / PAGE).read_text(encoding="utf-8")
+
+
+def command(scans: Path, out: Path, model: Path, *more: str) -> list[str]:
+    words = ["cohort", str(scans), "--out", str(out), "--model", str(model), "--device", "cpu", *ASKED, *more]
+    return [sys.executable, "-c", "import sys; from SATSegmentLib.cli import main; sys.exit(main())", *words]
+
+
+def run_and_kill(words: list[str], out: Path, when) -> None:
+    """Start a cohort and kill it with -9 as soon as `when()` holds."""
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(words, stderr=subprocess.PIPE, env=environment)
+    try:
+        while process.poll() is None and not when():
+            time.sleep(0.01)
+    finally:
+        process.send_signal(signal.SIGKILL) if process.poll() is None else None
+        process.wait()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kill -9 is POSIX")
+def test_a_run_that_was_killed_goes_on_where_it_was(tmp_path, model):
+    for number in range(4):
+        write_scan(tmp_path / "scans" / f"s{number}.nii.gz", number)
+    out = tmp_path / "out"
+    run_and_kill(command(tmp_path / "scans", out, model), out, lambda: len(stamps(out)) >= 1)
+    left = stamps(out)
+    assert 1 <= len(left) <= 4
+    # What a writer that was killed leaves behind.
+    (out / "scans" / ".0123456789ab.s3").mkdir(exist_ok=True)
+
+    assert cohort(tmp_path / "scans", out, model, *ASKED, "--resume") == 0
+    assert sorted(stamps(out)) == ["s0", "s1", "s2", "s3"]
+    assert {name: stamps(out)[name] for name in left} == left
+    assert not [one for one in (out / "scans").iterdir() if one.name.startswith(".")]
+
+
+@pytest.mark.long
+@pytest.mark.skipif(os.name != "posix", reason="kill -9 is POSIX")
+def test_ten_kills_at_random_moments_cost_nothing_that_was_done(tmp_path, model):
+    for number in range(12):
+        write_scan(tmp_path / "scans" / f"s{number}.nii.gz", number)
+    out = tmp_path / "out"
+    rng = np.random.default_rng(0)
+    for _ in range(10):
+        before, until = stamps(out), time.monotonic() + rng.uniform(0.5, 8)
+        run_and_kill(
+            command(tmp_path / "scans", out, model, "--resume"), out, lambda until=until: time.monotonic() > until
+        )
+        assert {name: stamps(out)[name] for name in before} == before
+        for unit in (out / "scans").glob("[!.]*"):
+            assert len(list(unit.iterdir())) == 3
+    assert cohort(tmp_path / "scans", out, model, *ASKED, "--resume") == 0
+    assert len(stamps(out)) == 12
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits of files are POSIX")
+def test_where_a_file_cannot_be_written_its_scan_is_a_row_and_is_done_later(tmp_path, model, capsys):
+    import resource
+
+    write_scan(tmp_path / "scans" / "s.nii.gz")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1500, limits[1]))
+    try:
+        code = cohort(tmp_path / "scans", tmp_path / "out", model, *ASKED)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert code in (2, 6)
+    assert "could not be written" in capsys.readouterr().err
+    assert not list((tmp_path / "out" / "scans").glob(".*"))
+    assert not list((tmp_path / "out" / "scans").glob("*/masks.seg.nrrd"))
+
+    assert cohort(tmp_path / "scans", tmp_path / "out", model, *ASKED, "--resume") == 0
+    assert table(tmp_path / "out")[0]["scan_status"] == "done"
+
+
+def test_one_shard_is_not_written_by_two_runs(tmp_path, model):
+    from SATSegmentLib.cohort.units import held_shard
+
+    write_scan(tmp_path / "scans" / "s.nii.gz")
+    with held_shard(tmp_path / "out", 1, 1, ()):
+        assert cohort(tmp_path / "scans", tmp_path / "out", model, *ASKED) == 2
+
+
+def test_strict_makes_flags_an_exit_code(tmp_path, model):
+    write_scan(tmp_path / "scans" / "s.nii.gz")
+    assert cohort(tmp_path / "scans", tmp_path / "out", model, *ASKED, "--strict") == 5

@@ -1,0 +1,65 @@
+"""Shards as jobs: on this computer through submitit, and on a real SLURM where one runs."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from cohort.test_cohort import ASKED, cohort, table, write_scan
+
+from helpers.small_model import makeModel
+
+submitit = pytest.importorskip("submitit", reason="submitit is an extra")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> Path:
+    return makeModel(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture
+def scans(tmp_path: Path) -> Path:
+    for number in range(2):
+        write_scan(tmp_path / "scans" / f"s{number}.nii.gz", number)
+    return tmp_path / "scans"
+
+
+@pytest.fixture(autouse=True)
+def _found_by_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    testing = Path(__file__).parents[1]
+    monkeypatch.setenv("PYTHONPATH", f"{testing.parent}:{testing}")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
+# Each local job starts PyTorch anew, so it is only one.
+@pytest.mark.parametrize(("cluster", "count"), [("debug", 2), ("local", 1)])
+def test_shards_run_as_jobs_and_are_collected(scans, tmp_path, model, cluster, count):
+    more = (*ASKED, "--slurm", count, "--cluster", cluster, "--wait")
+    assert cohort(scans, tmp_path / "out", model, *more) == 0
+    assert sorted({row["scan"] for row in table(tmp_path / "out")}) == ["s0", "s1"]
+
+
+def test_a_job_with_an_unknown_parameter_is_an_error(scans, tmp_path, model, capsys):
+    more = (*ASKED, "--slurm", 1, "--cluster", "local", "--job", "no_such_thing=1")
+    assert cohort(scans, tmp_path / "out", model, *more) == 2
+    assert "could not be submitted" in capsys.readouterr().err
+
+
+def slurm_is_up() -> bool:
+    if shutil.which("sinfo") is None:
+        return False
+    answer = subprocess.run(
+        ["sinfo", "--noheader", "--format=%T"], capture_output=True, text=True, check=False, timeout=20
+    )
+    return answer.returncode == 0 and any(state in answer.stdout for state in ("idle", "mixed", "alloc"))
+
+
+@pytest.mark.skipif(not slurm_is_up(), reason="no SLURM answers `sinfo` here")
+def test_shards_run_on_a_real_slurm(scans, tmp_path, model):
+    more = (*ASKED, "--slurm", 2, "--wait", "--job", "timeout_min=5")
+    assert cohort(scans, tmp_path / "out", model, *more) == 0
+    assert sorted({row["scan"] for row in table(tmp_path / "out")}) == ["s0", "s1"]
+    logs = list((tmp_path / "out" / "jobs").glob("*_log.out"))
+    assert len(logs) == 2
