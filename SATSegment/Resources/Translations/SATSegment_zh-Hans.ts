@@ -523,6 +523,10 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>Intensity {mean} ± {sd} {unit}, median {median} ({p05} to {p95}). Surface {surface} cm², largest piece {share} %.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>It is left out of runs with this model.</source>
         <translation type="unfinished"></translation>
     </message>
@@ -923,7 +927,7 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <source>Whether the structure was found, and whether the scan's edge cuts it.</source>
+        <source>Whether the structure was found, whether the scan's edge cuts it, and what speaks against it.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -983,6 +987,10 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>intensity</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>left</source>
         <translation type="unfinished"></translation>
     </message>
@@ -1007,6 +1015,10 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>not in this scan</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>not kept</source>
         <translation type="unfinished"></translation>
     </message>
@@ -1024,6 +1036,18 @@
     </message>
     <message>
         <source>only possible</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>outside its organ</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>overlap</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>pieces far apart</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -1051,6 +1075,10 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>same mask</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>segmentation of {structures}</source>
         <translation type="unfinished"></translation>
     </message>
@@ -1075,7 +1103,15 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>volume</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>without “{words}”</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>wrong side</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -1204,6 +1240,10 @@
     </message>
     <message>
         <source>“{text}”: did you mean</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>⚠ check: {reasons}</source>
         <translation type="unfinished"></translation>
     </message>
 </context>

@@ -75,6 +75,12 @@ def run(arguments: argparse.Namespace) -> int:
         written = _convert(arguments, description, arguments.release)
     except ReleaseQuestion as question:
         written = _convert(arguments, description, _ask(question))
+    arguments.answer = {
+        "folder": str(arguments.out),
+        "name": written.name,
+        "network_sha256": written.network_sha256,
+        "text_sha256": written.text_sha256,
+    }
     print(f"{arguments.out}: {written.name}, network {written.network_sha256[:12]}")
     if not written.text_sha256:
         print("Without a text encoder the model takes query vectors only, no words.")

@@ -88,6 +88,10 @@ def run(arguments: argparse.Namespace) -> int:
         results = segmenter.segment(head, [Prompt(name, "mri") for name in reference], progress=progress)
         took = time.perf_counter() - before
     scores = [dice(result.whole_mask(head.array.shape), reference[result.prompt.text]) for result in results]
+    arguments.answer = {
+        "files": [str(segmentation), str(picture)],
+        "dice": {one.prompt.text: round(float(score), 4) for one, score in zip(results, scores, strict=True)},
+    }
     print_table(results, scores)
     print(f"\nHead scan: {len(results)} prompts in {took:.1f} s on {segmenter.device}, {segmenter.precision}.")
     print(f"Mean Dice against SAMSEG's labels over {len(scores)} structures: {np.mean(scores):.3f}\n")

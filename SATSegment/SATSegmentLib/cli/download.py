@@ -52,6 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
         folder = _import(installer, entry, source)
     else:
         folder = _download(installer, entry, arguments.accept)
+    arguments.answer = {"model": entry.name, "folder": str(folder)}
     print(f"{entry.title} is installed in {folder}")
     print("Research use only. Not a medical device.")
     return 0

@@ -85,6 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
         _warn(judged.scores)
         _print_regions(judged)
     _print_comparison(methods, differences)
+    arguments.answer = {"folder": str(folder)}
     print(f"\n{folder}: tables, evaluation.json and pictures")
     return 0
 

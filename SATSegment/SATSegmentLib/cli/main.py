@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Sequence
 
 from SATSegmentLib import __version__
+from SATSegmentLib.cli.json_answer import add_json, answering, print_answer, print_error
 from SATSegmentLib.errors import Cancelled, SATSegmentError
 from SATSegmentLib.scratch import ended_by_signals
 
@@ -34,6 +35,7 @@ _COMMANDS = {
     "evaluate": "compare masks with a reference, and two methods with each other",
     "mcp": "offer search, segmentation and statistics as tools to an agent (MCP)",
     "serve": "let others use this computer's models and GPUs over HTTP",
+    "schema": "print the JSON schema of what a command prints with --json",
     "report": "find the anatomy that a radiology report mentions",
     "inspect": "tell what a scan is: its grid, modality, doubts, the series and volumes of a folder",
 }
@@ -52,6 +54,7 @@ def build_parser(command: str | None) -> argparse.ArgumentParser:
         if name == command:
             module = importlib.import_module(f"SATSegmentLib.cli.{name}")
             module.add_arguments(sub)
+            add_json(sub, name)
             sub.set_defaults(run=module.run)
     return parser
 
@@ -66,13 +69,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = next((word for word in words if word in _COMMANDS), None)
     arguments = build_parser(command).parse_args(words)
     try:
-        with ended_by_signals():
+        with ended_by_signals(), answering(arguments):
             code = int(arguments.run(arguments))
+        print_answer(arguments, code)
         # A full disk behind standard output shows itself here, and not on Python's way out.
         if sys.stdout is not None:
             sys.stdout.flush()
         return code
-    except (KeyboardInterrupt, Cancelled):
+    except (KeyboardInterrupt, Cancelled) as error:
+        print_error(arguments, error)
         print("satsegment: cancelled; nothing was written.", file=sys.stderr)
         return 1
     except BrokenPipeError:
@@ -80,9 +85,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         _forget_output()
         return 0
     except SATSegmentError as error:
+        print_error(arguments, error)
         print(f"satsegment: {error}", file=sys.stderr)
         return 2
     except OSError as error:
+        print_error(arguments, error)
         print(
             f"satsegment: {error.strerror or error}{f': {error.filename}' if error.filename else ''}", file=sys.stderr
         )
@@ -91,7 +98,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except EOFError:
         print("satsegment: the input ended before the question was answered.", file=sys.stderr)
         return 2
-    except Exception:  # what nobody foresaw is not to look like a cancelled run
+    except Exception as error:  # what nobody foresaw is not to look like a cancelled run
+        print_error(arguments, error)
         traceback.print_exc()
         print(f"satsegment {__version__}: this is a bug. Please report it with the lines above.", file=sys.stderr)
         return 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 
@@ -17,7 +18,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """List models, or delete one; returns the exit code."""
     if arguments.delete is not None:
-        return _delete(arguments.delete, arguments.yes)
+        with contextlib.redirect_stdout(sys.stderr if arguments.json else sys.stdout):
+            code = _delete(arguments.delete, arguments.yes)
+        if arguments.json:
+            print(json.dumps({"deleted": [arguments.delete] if code == 0 else []}))
+        return code
     rows = _rows()
     if arguments.json:
         from SATSegmentLib.models.catalog import models_home

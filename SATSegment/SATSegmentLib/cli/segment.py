@@ -216,13 +216,14 @@ def _segment(
     )
     if written.not_found:
         print(f"Not found, so not in the file: {', '.join(written.not_found)}", file=sys.stderr)
+    report = _report(answer, arguments.threshold)
+    tilt = slice_tilt(Grid.of(image))
+    report |= {"grid": arguments.grid, "slice_tilt_degrees": round(tilt.degrees, 2) if tilt else 0.0}
+    report["doubts"] = [doubt.as_dict() for doubt in image.doubts]
+    # The last plan is the one that was carried out.
+    report |= {"plan": dataclasses.asdict(plans[-1]), "seconds": round(took, 3)}
+    arguments.answer = {**report, "out": str(arguments.out)}
     if arguments.report is not None:
-        report = _report(answer, arguments.threshold)
-        tilt = slice_tilt(Grid.of(image))
-        report |= {"grid": arguments.grid, "slice_tilt_degrees": round(tilt.degrees, 2) if tilt else 0.0}
-        report["doubts"] = [doubt.as_dict() for doubt in image.doubts]
-        # The last plan is the one that was carried out.
-        report |= {"plan": dataclasses.asdict(plans[-1]), "seconds": round(took, 3)}
         write_report(arguments.report, report, overwrite=arguments.overwrite)
     if arguments.table is not None:
         rows = (row_of(result, image.doubts) for result in answer.results)

@@ -40,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scan-gb", type=float, metavar="GB", help="largest scan that is taken")
     parser.add_argument("--user-gb", type=float, metavar="GB", help="memory for the scans and features of one user")
     parser.add_argument("--idle-minutes", type=float, metavar="N", help="after which an unused scan leaves")
+    parser.add_argument("--lease-seconds", type=float, metavar="N", help="a scan whose client is silent so long leaves")
     parser.add_argument("--run-minutes", type=float, metavar="N", help="a run that takes longer is ended")
 
 
@@ -68,6 +69,7 @@ def _limits(arguments: argparse.Namespace):  # type: ignore[no-untyped-def]
     given = {
         "scan_bytes": arguments.scan_gb and int(arguments.scan_gb * 1e9),
         "user_bytes": arguments.user_gb and int(arguments.user_gb * 1e9),
+        "lease_seconds": arguments.lease_seconds,
         "idle_seconds": arguments.idle_minutes and arguments.idle_minutes * 60,
         "run_seconds": arguments.run_minutes and arguments.run_minutes * 60,
     }

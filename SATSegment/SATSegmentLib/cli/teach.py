@@ -6,8 +6,12 @@ import argparse
 import sys
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from SATSegmentLib.types import MODALITIES, ORIENTATIONS
+
+if TYPE_CHECKING:
+    from SATSegmentLib.anatomy.personal.user_words import WordFile
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Teach, or look after what was taught; returns the exit code."""
     if arguments.list:
-        _list()
+        _list(arguments)
     elif arguments.delete is not None:
         _delete(arguments)
     elif arguments.import_file is not None:
@@ -108,6 +112,7 @@ def _teach(arguments: argparse.Namespace) -> None:
     with progress_bar("Teaching") as progress:
         answer = LocalEngine().teach(request, RunListener(progress=progress))
     word = save_word(answer.word)
+    arguments.answer = {"word": _plain(word)}
     for number, dice in enumerate(word.record.dice, 1):
         left = f", {word.record.left_out_dice[number - 1]:.2f} when left out" if word.record.left_out_dice else ""
         print(f"example {number}: Dice {dice:.2f}{left}")
@@ -115,10 +120,11 @@ def _teach(arguments: argparse.Namespace) -> None:
     print("Research use only. Not a medical device.")
 
 
-def _list() -> None:
+def _list(arguments: argparse.Namespace) -> None:
     from SATSegmentLib.anatomy.personal.user_words import word_files, words_home
 
     files = word_files()
+    arguments.answer = {"words": [_plain(one) for one in files]}
     if not files:
         print(f"No word was taught yet. Words are kept in {words_home()}")
         return
@@ -136,7 +142,9 @@ def _list() -> None:
 def _delete(arguments: argparse.Namespace) -> None:
     from SATSegmentLib.anatomy.personal.user_words import delete_word
 
-    for one in delete_word(arguments.delete, arguments.modality):
+    deleted = delete_word(arguments.delete, arguments.modality)
+    arguments.answer = {"deleted": [_plain(one) for one in deleted]}
+    for one in deleted:
         print(f"Deleted {one.record.name!r} ({one.record.modality}, {one.record.model}).")
 
 
@@ -148,5 +156,20 @@ def _import(arguments: argparse.Namespace) -> None:
     read_word(arguments.import_file.expanduser())
     one = import_word(arguments.import_file, arguments.overwrite)
     record = one.record
+    arguments.answer = {"word": _plain(one)}
     print(f"{record.name!r} can now be asked of {record.model} ({record.model_sha256[:12]}) in {record.modality}.")
     print(f"{record.quality()}, {record.examples} example(s), taught {record.taught[:10]}.")
+
+
+def _plain(word: WordFile) -> dict[str, object]:
+    record = word.record
+    return {
+        "name": record.name,
+        "modality": record.modality,
+        "model": record.model,
+        "model_sha256": record.model_sha256,
+        "examples": record.examples,
+        "dice": list(record.dice),
+        "left_out_dice": list(record.left_out_dice),
+        "path": str(word.path),
+    }

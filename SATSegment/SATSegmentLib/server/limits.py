@@ -51,7 +51,7 @@ class ServerLimits:
     run_seconds: float = 3600.0
     lease_seconds: float = 60.0
     idle_seconds: float = 1800.0
-    orphan_seconds: float = 30.0
+    orphan_seconds: float = 20.0
     result_seconds: float = 600.0
     stall_seconds: float = 20.0
     chunk_seconds: float = 300.0

@@ -88,7 +88,8 @@ class Service:
         now, limits = time.monotonic(), self.limits
         for run in self.runs.select(lambda one: not one.ended):
             if not run.listeners and now - run.heard_at > limits.orphan_seconds:
-                run.cancel()
+                # A client that comes back after all starts anew.
+                run.cancel(NotKept("Nobody listened to the run any more, and it was ended.", "Run it again."))
             elif run.started_at and now - run.started_at > limits.run_seconds:
                 minutes = limits.run_seconds / 60
                 run.cancel(LimitExceeded(f"The run took longer than {minutes:.0f} minutes.", "Ask for less at once."))

@@ -23,7 +23,7 @@ SEGMENT = ["segment", str(resource_path("Demo/itk_t1.nii.gz")), "--modality", "m
         ("missing/a.seg.nrrd", None, "does not exist"),
         ("a.nii.gz", None, "does not end in .seg.nrrd"),
         ("a.seg.nrrd", "missing/r.json", "does not exist"),
-        ("a.seg.nrrd", "a.seg.nrrd", "same file"),
+        ("a.seg.nrrd", "a.seg.nrrd", "different files"),
         ("a.seg.nrrd", "folder", "is a folder"),
         (f"{'x' * 300}.seg.nrrd", None, "too long"),
         ("a.seg.nrrd", f"{'x' * 300}.json", "too long"),
@@ -74,7 +74,7 @@ def test_a_dangling_link_is_replaced_only_on_request(tmp_path):
     [
         (Cancelled(), 1, "cancelled"),
         (KeyboardInterrupt(), 1, "cancelled"),
-        (ValueError("unforeseen"), 3, "fault of the program"),
+        (ValueError("unforeseen"), 3, "this is a bug"),
         (PermissionError(13, "Permission denied", "/a/b"), 2, "Permission denied: /a/b"),
         (EOFError(), 2, "input ended"),
         (BrokenPipeError(), 0, ""),
