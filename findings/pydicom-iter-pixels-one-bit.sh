@@ -2,8 +2,8 @@
 # pydicom 3.0.2 on a valid DICOM Segmentation of one bit per pixel (BINARY) with frames of 7 x 5 pixels, which do not end on
 # a byte: in DICOM such frames follow each other without padding.
 #  1. all frames at once (`Dataset.pixel_array`) are right;
-#  2. one at a time, the first of three frames raises ValueError ("cannot reshape array of size 34 into shape (7,5)"), with
-#     `pixel_array(..., index=0)` and with `iter_pixels`; `index=1` is right. Frames of 8 x 8 pixels are right in all ways.
+#  2. one at a time, the last of three frames raises ValueError ("cannot reshape array of size 34 into shape (7,5)"), with
+#     `pixel_array(..., index=2)` and with `iter_pixels`; `index=0` is right. Frames of 8 x 8 pixels are right in all ways.
 # Expected by most: the ways differ in memory, not in what they can read. Exits with 1 where this is no longer so.
 set -euo pipefail
 work=$(mktemp -d)
@@ -52,16 +52,16 @@ def outcome(rows: int, columns: int) -> list[str]:
     return [
         tried(lambda: data.pixel_array, bits),
         tried(lambda: pixel_array(data, index=0), bits[0]),
-        tried(lambda: pixel_array(data, index=1), bits[1]),
+        tried(lambda: pixel_array(data, index=2), bits[2]),
         tried(lambda: list(iter_pixels(data)), bits),
     ]
 
 
 even, odd = outcome(8, 8), outcome(7, 5)
 for size, found in (("8 x 8", even), ("7 x 5", odd)):
-    ways = zip(("all at once", "index=0", "index=1", "iter_pixels"), found, strict=True)
+    ways = zip(("all at once", "index=0", "index=2", "iter_pixels"), found, strict=True)
     print(f"{size}: " + "; ".join(f"{way}: {what}" for way, what in ways))
 print(f"pydicom {pydicom.__version__}")
-as_seen = even == ["right"] * 4 and odd[0] == odd[2] == "right" and "reshape" in odd[1] and "reshape" in odd[3]
+as_seen = even == ["right"] * 4 and odd[:2] == ["right"] * 2 and all("reshape" in one for one in odd[2:])
 sys.exit(0 if as_seen else 1)
 PY
