@@ -9,7 +9,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from helpers.live_bytes import LiveBytes
 from SATSegmentLib.sat.backbones.registry import NAMED_SPECS
-from SATSegmentLib.sat.backbones.streaming import norm, slabs, winograd
+from SATSegmentLib.sat.backbones.streaming import norm, residual, slabs, winograd
 from SATSegmentLib.sat.backbones.umamba import scan
 from SATSegmentLib.sat.network import SATNetwork
 
@@ -33,6 +33,7 @@ def test_a_window_keeps_to_its_bytes_weights_included(monkeypatch, model, precis
     monkeypatch.setattr(winograd, "_STRIP_BYTES", 64 << 20)
     monkeypatch.setattr(slabs, "SLAB_BYTES", 96 << 20)
     monkeypatch.setattr(scan, "_AT_ONCE", 1 << 24)
+    monkeypatch.setattr(residual, "_PIECE_BYTES", 24 << 20)
     # The arithmetic is measured otherwise, which tensors without data cannot be.
     monkeypatch.setattr(slabs, "compute_dtype", lambda dtype, device: torch.float32)
     with FakeTensorMode(allow_non_fake_inputs=True), torch.inference_mode():

@@ -14,8 +14,11 @@ from torch import Tensor, nn
 
 from SATSegmentLib.sat.backbones.blocks import NEGATIVE_SLOPE, ConvBlock, ResidualBlock
 from SATSegmentLib.sat.backbones.streaming.norm import Moments
-from SATSegmentLib.sat.backbones.streaming.slabs import computed_in, convolve, empty, ranges, slab_planes
-from SATSegmentLib.sat.backbones.streaming.sources import Joined, Map, Source
+from SATSegmentLib.sat.backbones.streaming.slabs import computed_in, convolve, layout, ranges, slab_planes
+from SATSegmentLib.sat.backbones.streaming.sources import Joined, Map, Projected, Source
+
+# Of each of the pieces that are added up.
+_PIECE_BYTES = 1 << 19
 
 
 class Residual:
@@ -39,13 +42,15 @@ class Residual:
 
     def finish(self, first: int, last: int) -> Iterator[Tensor]:
         """Finish the planes [first, last) of the map, and yield each slab in the precision of the arithmetic."""
-        rows = slice(0, self._out.shape[3])
+        dtype = computed_in(self._out)
         for low, high in ranges(first, last, _planes(self._out)):
-            stored, dtype = self._out[:, :, low:high], computed_in(self._out)
+            stored = self._out[:, :, low:high]
             slab = stored if stored.dtype == dtype else torch.empty_like(stored, dtype=dtype)
-            skipped = torch.empty_like(stored, dtype=dtype)
-            self._skip.read(slice(low, high), rows, skipped)
-            F.leaky_relu_(self._norm.apply(stored, slab).add_(skipped), NEGATIVE_SLOPE)
+            for rows in _rows(stored, dtype):
+                part = slab[:, :, :, rows]
+                skipped = torch.empty_like(part, memory_format=layout(part.device))
+                self._skip.read(slice(low, high), rows, skipped)
+                F.leaky_relu_(self._norm.apply(stored[:, :, :, rows], part).add_(skipped), NEGATIVE_SLOPE)
             if slab.dtype != stored.dtype:
                 stored.copy_(slab)
             yield slab
@@ -61,29 +66,29 @@ class Pointwise:
     """A convolution of one tap with its norm, as something to read."""
 
     def __init__(self, source: Source, block: ConvBlock, out: Tensor) -> None:
-        self._source = source
         dtype = computed_in(out)
-        self._weight = block.conv.weight.flatten(1).T.to(dtype)
-        self._bias = None if block.conv.bias is None else block.conv.bias.to(dtype)
-        self.shape = tuple(out.shape[1:])
-        moments, rows = Moments(), slice(0, out.shape[3])
+        weight = block.conv.weight.flatten(1).T.float()
+        bias = weight.new_zeros(weight.shape[1]) if block.conv.bias is None else block.conv.bias.float()
+        product, moments = source.projected(weight.to(dtype), bias.to(dtype)), Moments()
         for low, high in ranges(0, out.shape[2], _planes(out)):
-            moments.add(self._product(slice(low, high), rows))
-        self._norm = moments.norm(block.norm)
+            stored = out[:, :, low:high]
+            for rows in _rows(stored, dtype):
+                piece = torch.empty_like(stored[:, :, :, rows], dtype=dtype, memory_format=layout(out.device))
+                product.read(slice(low, high), rows, piece)
+                moments.add(piece)
+        norm = moments.norm(block.norm)
+        # Known now, the norm is a part of the weights.
+        weight, bias = weight * norm.scale, bias * norm.scale + norm.shift
+        self._normalised = source.projected(weight.to(dtype), bias.to(dtype))
+        self.shape = tuple(out.shape[1:])
 
     def read(self, planes: slice, rows: slice, into: Tensor) -> None:
         """As in `Source`."""
-        self._norm.apply(self._product(planes, rows), into)
+        self._normalised.read(planes, rows, into)
 
-    def _product(self, planes: slice, rows: slice) -> Tensor:
-        """(1, C, planes, rows, Z)."""
-        shape = (planes.stop - planes.start, rows.stop - rows.start, self.shape[3])
-        seen = empty(self._weight, self._source.shape[0], *shape)
-        self._source.read(planes, rows, seen)
-        lines = seen[0].permute(1, 2, 3, 0).flatten(0, 2) @ self._weight
-        if self._bias is not None:
-            lines += self._bias
-        return lines.view(1, *shape, -1).permute(0, 4, 1, 2, 3)
+    def projected(self, weight: Tensor, bias: Tensor) -> Source:
+        """As in `Source`."""
+        return Projected(self, weight, bias)
 
 
 class Averaged:
@@ -99,10 +104,21 @@ class Averaged:
         seen = self._voxels[:, :, planes.start * x : planes.stop * x, rows.start * y : rows.stop * y]
         into.copy_(F.avg_pool3d(seen.to(into.dtype), self._step))
 
+    def projected(self, weight: Tensor, bias: Tensor) -> Source:
+        """As in `Source`."""
+        return Projected(self, weight, bias)
+
 
 def _planes(out: Tensor) -> int:
     """A fourth of a slab: both maps that are joined, their product, the skip and the sum are there at once."""
     return max(slab_planes(out) // 4, 1)
+
+
+def _rows(slab: Tensor, dtype: torch.dtype) -> list[slice]:
+    """Pieces of a slab along Y that stay in a core's own cache while the block is put together."""
+    row_bytes = slab[0, :, :, 0].numel() * dtype.itemsize
+    rows = max(_PIECE_BYTES // row_bytes, 1)
+    return [slice(low, high) for low, high in ranges(0, slab.shape[3], rows)]
 
 
 def decode(levels: list[Tensor], upsamplers: Sequence[nn.ConvTranspose3d], blocks: Sequence[ResidualBlock]) -> Tensor:

@@ -99,7 +99,7 @@ def convolve(source: Source, block: ConvBlock, out: Tensor) -> Norm:
     dtype = computed_in(out)
     if dtype == torch.float32 and filtering_pays(conv.weight, conv.stride, out):
         return _convolve_tiled(source, block, out)
-    weight = conv.weight.to(dtype).contiguous(memory_format=_layout(out.device))
+    weight = conv.weight.to(dtype).contiguous(memory_format=layout(out.device))
     bias = None if conv.bias is None else conv.bias.to(dtype)
     channels, planes, *sides = source.shape
     step = conv.stride[0]
@@ -167,7 +167,7 @@ def average(voxels: Tensor, cells: Sequence[int], finished: Callable[[int, int],
     layers = []
     for cell in range(cells[0]):
         plane = torch.empty(
-            1, voxels.shape[1], 1, *voxels.shape[3:], device=voxels.device, memory_format=_layout(voxels.device)
+            1, voxels.shape[1], 1, *voxels.shape[3:], device=voxels.device, memory_format=layout(voxels.device)
         )[:, :, 0].zero_()
         for slab in finished(cell * thick, (cell + 1) * thick):
             for layer in slab.unbind(2):  # many times faster than a sum over a strided axis
@@ -190,10 +190,11 @@ def slab_planes(voxels: Tensor) -> int:
 
 def empty(like: Tensor, *shape: int) -> Tensor:
     """A map (1, *shape) of the precision and on the device of another tensor, in the layout convolved fastest there."""
-    return torch.empty(1, *shape, dtype=like.dtype, device=like.device, memory_format=_layout(like.device))
+    return torch.empty(1, *shape, dtype=like.dtype, device=like.device, memory_format=layout(like.device))
 
 
-def _layout(device: torch.device) -> torch.memory_format:
+def layout(device: torch.device) -> torch.memory_format:
+    """Of maps on a device: the one convolved fastest there."""
     return torch.channels_last_3d if device.type == "cpu" else torch.contiguous_format
 
 

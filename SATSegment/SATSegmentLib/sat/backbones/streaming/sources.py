@@ -1,4 +1,4 @@
-"""What a convolution reads, piece by piece: a map with a norm still to be applied, or two maps joined."""
+"""What a convolution reads, piece by piece: a map with a norm still to be applied, two maps joined, or a projection."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ class Source(Protocol):
     def read(self, planes: slice, rows: slice, into: Tensor) -> None:
         """Write the activated voxels of these planes along X and rows along Y into (1, C, planes, rows, Z)."""
 
+    def projected(self, weight: Tensor, bias: Tensor) -> Source:
+        """Each voxel times `weight` (C, out), plus `bias`: a convolution of one tap, as something to read."""
+
 
 class Map:
     """A map, and the norm that is still to be applied to it, if one is."""
@@ -34,6 +37,29 @@ class Map:
             into.copy_(voxels)
         else:
             self._norm.activate(voxels, into)
+
+    def projected(self, weight: Tensor, bias: Tensor) -> Source:
+        """As in `Source`."""
+        return Projected(self, weight, bias)
+
+
+class Projected:
+    """Another source's voxels, each times a matrix."""
+
+    def __init__(self, source: Source, weight: Tensor, bias: Tensor) -> None:
+        self._source, self._weight, self._bias = source, weight, bias
+        self.shape = (weight.shape[1], *source.shape[1:])
+
+    def read(self, planes: slice, rows: slice, into: Tensor) -> None:
+        """As in `Source`."""
+        seen = into.new_empty(1, *into.shape[2:], self._source.shape[0]).permute(0, 4, 1, 2, 3)
+        self._source.read(planes, rows, seen)
+        lines = torch.addmm(self._bias, seen[0].permute(1, 2, 3, 0).flatten(0, 2), self._weight)
+        into[0].permute(1, 2, 3, 0).copy_(lines.view(*into.shape[2:], -1))
+
+    def projected(self, weight: Tensor, bias: Tensor) -> Source:
+        """As in `Source`."""
+        return Projected(self, weight, bias)
 
 
 class Joined:
@@ -63,6 +89,41 @@ class Joined:
             blocks = torch.addmm(self._bias, below.flatten(0, 2).to(into.dtype), self._weight[x, y])
             above = into[0, : self._channels, above_x, above_y]
             above.copy_(blocks.view(*above.shape[1:], self._channels).permute(3, 0, 1, 2))
+
+    def projected(self, weight: Tensor, bias: Tensor) -> Source:
+        """As in `Source`: neither the upsampled map nor the concatenation is made."""
+        up, kept = weight.split([self._channels, weight.shape[0] - self._channels])
+        upsample = self._weight.unflatten(3, (-1, self._channels)) @ up
+        total = bias + self._bias[: self._channels] @ up
+        return _JoinedProjection(self._below, self._skip, self._step, upsample.flatten(3), kept, total)
+
+
+class _JoinedProjection:
+    """The projection of a concatenation: that of the skip, plus an upsampling whose weights are projected."""
+
+    def __init__(
+        self, below: Tensor, skip: Tensor, step: tuple[int, ...], upsample: Tensor, kept: Tensor, bias: Tensor
+    ) -> None:
+        self._below, self._skip, self._step = below, skip, step
+        self._upsample, self._kept, self._bias = upsample, kept, bias
+        self.shape = (len(bias), *skip.shape[2:])
+
+    def read(self, planes: slice, rows: slice, into: Tensor) -> None:
+        """As in `Source`."""
+        voxels = into[0].permute(1, 2, 3, 0)
+        skip = self._skip[0, :, planes, rows].permute(1, 2, 3, 0).flatten(0, 2).to(into.dtype)
+        voxels.copy_(torch.addmm(self._bias, skip, self._kept).view(voxels.shape))
+        for x, y in product(range(self._step[0]), range(self._step[1])):
+            below_x, above_x = _matching(planes, x, self._step[0])
+            below_y, above_y = _matching(rows, y, self._step[1])
+            below = self._below[0, :, below_x, below_y].permute(1, 2, 3, 0)
+            blocks = below.flatten(0, 2).to(into.dtype) @ self._upsample[x, y]
+            above = voxels[above_x, above_y]
+            above += blocks.view(above.shape)
+
+    def projected(self, weight: Tensor, bias: Tensor) -> Source:
+        """As in `Source`."""
+        return Projected(self, weight, bias)
 
 
 def _matching(above: slice, offset: int, step: int) -> tuple[slice, slice]:
