@@ -12,17 +12,17 @@ _WORD = re.compile(r"[^\W_]+")
 _PART = re.compile(r"[^\W\d_]+|\d+")
 
 
-def spans_of(name: str, words: Words) -> tuple[tuple[int, int], ...]:
-    """(start, end) of the parts of `name` that the words match: a whole word, its beginning, or a slip of it."""
+def spans_of(name: str, words: Words, slips: bool = True) -> tuple[tuple[int, int], ...]:
+    """(start, end) of the parts of `name` that the words match: a whole word, its beginning, or one of its `slips`."""
     spans: list[tuple[int, int]] = []
     for match in _WORD.finditer(name):
-        length = _matched_length(match[0], words)
+        length = _matched_length(match[0], words, slips)
         if length:
             spans.append((match.start(), match.start() + length))
     return tuple(spans)
 
 
-def _matched_length(word: str, words: Words) -> int:
+def _matched_length(word: str, words: Words, slips: bool) -> int:
     folded = fold(word)
     canonical = canonical_word(folded)[0]
     sides = {"left": LEFT_WORDS, "right": RIGHT_WORDS}
@@ -38,6 +38,6 @@ def _matched_length(word: str, words: Words) -> int:
             best = max(best, len(token))
         elif token in (part.lstrip("0") for part in _PART.findall(folded)):
             best = max(best, len(word))
-        elif not best and edits(token, canonical, allowed_edits(token)) <= allowed_edits(token) > 0:
+        elif slips and not best and edits(token, canonical, allowed_edits(token)) <= allowed_edits(token) > 0:
             best = len(word)
     return min(best, len(word))

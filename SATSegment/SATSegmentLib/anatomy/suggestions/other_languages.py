@@ -6,8 +6,8 @@ import re
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import replace
 from functools import cache, lru_cache
+from typing import NamedTuple
 
 from SATSegmentLib.anatomy.languages.display import with_side
 from SATSegmentLib.anatomy.languages.grammar import UNSPACED, WORDY, load_grammars
@@ -96,22 +96,48 @@ def suggest_in_languages(text: str, modality: Modality, limit: int, guesses: boo
     if not text or len(text) > MAX_CHARACTERS:
         return ()
     if is_unspaced(text):
-        hits = [hit for language in UNSPACED for hit in _unspaced_hits(text, language, modality)]
+        fits = [fit for language in UNSPACED for fit in _unspaced_fits(text, language, modality)]
     else:
         folded = fold(text)
         # A text with a side word of one language is no slip of a name of another.
         sided = [
             language for language in WORDY if not load_grammars()[language].sides.keys().isdisjoint(folded.split())
         ]
-        languages = sided if guesses and sided else WORDY
-        hits = [hit for language in languages for hit in _wordy_hits(folded, language, modality, guesses)]
+        fits = [fit for language in WORDY for fit in _wordy_fits(folded, language, modality, False)]
+        if guesses and not fits:
+            # Slips are looked for only where no language goes on as the text does: they take most of the time.
+            fits = [fit for language in sided or WORDY for fit in _wordy_fits(folded, language, modality, True)]
+    # A first letter fits hundreds of names: suggestions are made of those only that are shown.
     best: dict[str, Suggestion] = {}
-    for hit in sorted(hits, key=lambda hit: -hit.score):
-        best.setdefault(hit.name, hit)
-    return tuple(best.values())[:limit]
+    for fit in sorted(fits, key=lambda fit: -fit.score):
+        if len(best) >= limit:
+            break
+        name = fit.structure.name
+        if fit.structure.what == "unsupported" or name not in best:
+            hit = _suggestion(fit, modality)
+            best.setdefault(hit.name, hit)
+    return tuple(best.values())
 
 
-def _wordy_hits(folded: str, language: str, modality: Modality, guesses: bool) -> list[Suggestion]:
+def begins_a_name(text: str, language: str, modality: Modality) -> bool:
+    """Whether a name in this one language goes on as the text does; False for "en"."""
+    if language not in WORDY or len(text) > MAX_CHARACTERS or len(text.strip()) < 3:
+        return False
+    return bool(_wordy_fits(fold(text.strip()), language, modality, False))
+
+
+class _Fit(NamedTuple):
+    """A structure that a name of a language stands for, and how well the name fits what was typed."""
+
+    score: float
+    structure: Structure
+    name: Name
+    language: str
+    tokens: list[str]
+    match: Match
+
+
+def _wordy_fits(folded: str, language: str, modality: Modality, guesses: bool) -> list[_Fit]:
     grammar = load_grammars()[language]
     typed = _WORD.findall(grammar.refold(folded))
     sides = {side for place, word in enumerate(typed) if (side := _side_of(grammar.sides, grammar.after, place, word))}
@@ -126,6 +152,9 @@ def _wordy_hits(folded: str, language: str, modality: Modality, guesses: bool) -
     side = next(iter(sides)) if len(sides) == 1 else ""
     index = load_name_index(language)
     holding = [index.holding(token, False) for token in tokens]
+    if len(tokens) > 1 and (begun := _side_begun(grammar.sides, tokens[-1])) and not set.intersection(*holding):
+        # "rein ga": the side is being typed.
+        tokens, holding, side = tokens[:-1], holding[:-1], side or (begun.pop() if len(begun) == 1 else "")
     match: Match = "words"
     if not all(holding) and guesses:
         holding = [index.holding(token, True) for token in tokens]
@@ -133,7 +162,12 @@ def _wordy_hits(folded: str, language: str, modality: Modality, guesses: bool) -
     numbers = set.intersection(*holding)
     if not numbers and guesses and len(tokens) > 1 and not any(token.isdigit() for token in tokens):
         numbers, match = _most_held(index, tokens, holding), "partial"
-    return [hit for n in numbers for hit in _hits(index.names[n], tokens, side, language, modality, match)]
+    return [fit for n in numbers for fit in _fits(index.names[n], tokens, side, language, modality, match)]
+
+
+def _side_begun(sides: dict[str, str], token: str) -> set[str]:
+    """The sides that a word may become."""
+    return {side for word, side in sides.items() if word.startswith(token)}
 
 
 def _most_held(index: NameIndex, tokens: list[str], holding: list[set[int]]) -> set[int]:
@@ -149,7 +183,7 @@ def _side_of(sides: dict[str, str], after: dict[str, str], place: int, word: str
     return sides.get(word) or (after.get(word, "") if place else "")
 
 
-def _unspaced_hits(text: str, language: str, modality: Modality) -> list[Suggestion]:
+def _unspaced_fits(text: str, language: str, modality: Modality) -> list[_Fit]:
     grammar = load_grammars()[language]
     folded = without_marks(grammar.folded(text))
     side = ""
@@ -164,13 +198,11 @@ def _unspaced_hits(text: str, language: str, modality: Modality) -> list[Suggest
     if not folded:
         return []
     names = [name for name in load_names(language).names if folded in name.words[0]]
-    return [hit for name in names for hit in _hits(name, [folded], side, language, modality, "words")]
+    return [fit for name in names for fit in _fits(name, [folded], side, language, modality, "words")]
 
 
-def _hits(
-    name: Name, tokens: list[str], side: str, language: str, modality: Modality, match: Match
-) -> Iterable[Suggestion]:
-    """Suggestions for the structures that a name stands for, on the side that was said."""
+def _fits(name: Name, tokens: list[str], side: str, language: str, modality: Modality, match: Match) -> Iterable[_Fit]:
+    """The structures that a name stands for, on the side that was said."""
     whole = " ".join(name.words)
     begins = whole.startswith(tokens[0])
     exact = match == "words" and sorted(tokens) == sorted(name.words)
@@ -179,11 +211,21 @@ def _hits(
     for structure in _structures(name.base, side):
         if side in ("left", "right") and not structure.side and structure.what == "label" and _sided(structure):
             continue
-        hit = suggest(structure, modality, with_side(name.text, structure.side, language), said)
-        evidence = min(hit.scans, 3000) / 600
-        trained = 1000.0 if hit.status == "trained" else 0.0
-        order = _SIDE_ORDER.get(structure.side, 0)
-        yield replace(hit, score=trained + score + evidence - 3.0 * order, spans=_spans(hit.matched, tokens, language))
+        standing = _standing(structure.name, modality) - 3.0 * _SIDE_ORDER.get(structure.side, 0)
+        yield _Fit(score + standing, structure, name, language, tokens, said)
+
+
+@lru_cache(maxsize=4096)
+def _standing(name: str, modality: Modality) -> float:
+    """What a structure is worth by itself: trained ones first, and among these those with much evidence."""
+    hit = suggest(load_lexicon().structures[name], modality, name)
+    return (1000.0 if hit.status == "trained" else 0.0) + min(hit.scans, 3000) / 600
+
+
+def _suggestion(fit: _Fit, modality: Modality) -> Suggestion:
+    matched = with_side(fit.name.text, fit.structure.side, fit.language)
+    spans = _spans(matched, fit.tokens, fit.language)
+    return suggest(fit.structure, modality, matched, fit.match, spans, fit.score)
 
 
 def _structures(base: str, side: str) -> list[Structure]:

@@ -22,7 +22,7 @@ from SATSegmentLib.anatomy.suggestions.highlight import spans_of
 from SATSegmentLib.anatomy.suggestions.index import MAX_TOKENS, load_index
 from SATSegmentLib.anatomy.suggestions.index import forget as forget_words
 from SATSegmentLib.anatomy.suggestions.left_out import left_out
-from SATSegmentLib.anatomy.suggestions.other_languages import preload_languages, suggest_in_languages
+from SATSegmentLib.anatomy.suggestions.other_languages import begins_a_name, preload_languages, suggest_in_languages
 from SATSegmentLib.anatomy.suggestions.suggestion import Match, Suggestion, suggest
 from SATSegmentLib.anatomy.suggestions.tree_names import NamedConcept, is_name, load_tree_names
 from SATSegmentLib.anatomy.suggestions.word_search import suggest_words
@@ -63,7 +63,7 @@ def search(
     text = text[:MAX_CHARACTERS].strip()
     if not text or limit < 1:
         return []
-    ranked = _as_written(text, modality, limit, not _is_in_another_language(text, modality, limit))
+    ranked = _as_written(text, modality, limit, not _is_in_another_language(text, modality, limit, language))
     taught = suggest_words(text, modality, model_sha256)
     # The user's own terms are few, and meant when they fit; only a whole name comes before them.
     whole = [hit for hit in ranked if hit.match == "exact" and hit.status == "trained" and not hit.left_out]
@@ -130,9 +130,9 @@ def _is_on(hit: Suggestion, side: str) -> bool:
     return side not in ("left", "right") or not hit.name.startswith({"left": "right ", "right": "left "}[side])
 
 
-def _is_in_another_language(text: str, modality: Modality, limit: int) -> bool:
+def _is_in_another_language(text: str, modality: Modality, limit: int, language: str) -> bool:
     """Whether names of another language fit so well that slips of English ones need not be looked for."""
-    if any(reading.certain for reading in read(text)):
+    if any(reading.certain for reading in read(text)) or begins_a_name(text, language, modality):
         return True
     return (" " in text or not text.isascii()) and bool(suggest_in_languages(text, modality, limit, False))
 
@@ -184,9 +184,13 @@ def _ranked(words: Words, text: str, modality: Modality, limit: int, guess: bool
     if words.plural and any(e.plural for e in load_lexicon().find(words, words.side)):
         everything = [*exact, *pairs, *rest]
     return tuple(
-        replace(hit, spans=hit.spans or spans_of(hit.matched, words), left_out=left_out(hit, text, words))
+        replace(hit, spans=hit.spans or _spans(hit, words), left_out=left_out(hit, text, words))
         for hit in _first(everything, limit)
     )
+
+
+def _spans(hit: Suggestion, words: Words) -> tuple[tuple[int, int], ...]:
+    return spans_of(hit.matched, words, hit.match in _GUESSES)
 
 
 def _places(entry: Entry, modality: Modality) -> float:
@@ -288,7 +292,8 @@ def _concepts(
     hits: Iterable[tuple[NamedConcept, str]] = ()
     # A long text that fits names of SAT needs no list of what else it might be.
     most = 4 if any_found else MAX_TOKENS
-    if max(map(len, words.tokens)) >= 3 and len(words.tokens) <= most:
+    # The tree is English: of a text that goes on in another language it has nothing but chance.
+    if (any_found or guess) and max(map(len, words.tokens)) >= 3 and len(words.tokens) <= most:
         hits = names.containing(words.tokens, limit, guess)
     suggestions: dict[str, Suggestion] = {}
     by_concept = _labels_by_concept()

@@ -92,10 +92,13 @@ class TreeNames:
         for index, name in found:
             concept = self._concept(self._owners[index])
             unique.setdefault(concept.id, (concept, name))
-        return list(unique.values())[:limit]
+            if len(unique) == limit:
+                break
+        return list(unique.values())
 
     def _lines_with(self, tokens: tuple[str, ...]) -> list[tuple[int, str]]:
         text, rarest = self._text, max(tokens, key=len)
+        others = [token for token in tokens if token != rarest]
         found: list[tuple[int, str]] = []
         position = -1
         for _ in range(_MAX_LINES):
@@ -107,7 +110,7 @@ class TreeNames:
             end = text.index("\n", position)
             start = text.rindex("\n", 0, position)
             line = text[start:end]
-            if all(_begins_word(line, token) for token in tokens):
+            if all(_begins_word(line, token) for token in others):
                 index = self._index_at(start + 1)
                 found.append((index, self._names[index]))
                 if len(found) >= 40:

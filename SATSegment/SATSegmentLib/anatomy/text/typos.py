@@ -20,21 +20,50 @@ def edits(typed: str, word: str, most: int, as_prefix: bool = False) -> int:
     """
     if not as_prefix and abs(len(typed) - len(word)) > most:
         return most + 1
+    # What both begin with, and end with, costs nothing; most words are told apart by what is left.
+    shared = 0
+    for letter, other in zip(typed, word, strict=False):
+        if letter != other:
+            break
+        shared += 1
+    typed, word = typed[shared:], word[shared:]
+    if not as_prefix:
+        while typed and word and typed[-1] == word[-1]:
+            typed, word = typed[:-1], word[:-1]
+    if not typed:
+        return 0 if as_prefix else min(len(word), most + 1)
+    return _edits(typed, word, most, as_prefix)
+
+
+def _edits(typed: str, word: str, most: int, as_prefix: bool) -> int:
+    """As `edits`, row by row of the table; only cells that can be within `most` of the diagonal are filled."""
+    far = most + 1
     width = min(len(word), len(typed) + most)
     two_before: list[int] = []
     before: list[int] = []
-    row = list(range(width + 1))
+    row = [min(j, far) for j in range(width + 1)]
     for i, letter in enumerate(typed, 1):
-        two_before, before, row = before, row, [i] * (width + 1)
-        for j in range(1, width + 1):
-            best = min(before[j - 1] + (letter != word[j - 1]), before[j] + 1, row[j - 1] + 1)
-            if i > 1 and j > 1 and letter == word[j - 2] and typed[i - 2] == word[j - 1]:
-                best = min(best, two_before[j - 2] + 1)
+        first, last = max(1, i - most), min(width, i + most)
+        two_before, before, row = before, row, [far] * (width + 1)
+        lowest = far
+        if i <= most:
+            row[0] = lowest = i
+        for j in range(first, last + 1):
+            other = word[j - 1]
+            best = before[j - 1] if letter == other else before[j - 1] + 1
+            if before[j] < best - 1:
+                best = before[j] + 1
+            if row[j - 1] < best - 1:
+                best = row[j - 1] + 1
+            if i > 1 and j > 1 and letter == word[j - 2] and typed[i - 2] == other and two_before[j - 2] < best - 1:
+                best = two_before[j - 2] + 1
             row[j] = best
-        if min(row) > most:
-            return most + 1
-    distance = min(row) if as_prefix else (row[len(word)] if width == len(word) else most + 1)
-    return min(distance, most + 1)
+            if best < lowest:
+                lowest = best
+        if lowest > most:
+            return far
+    distance = min(row) if as_prefix else (row[len(word)] if width == len(word) else far)
+    return min(distance, far)
 
 
 class Spellings:

@@ -302,3 +302,16 @@ def test_a_level_that_there_is_not_is_no_error(text):
 @given(st.text("左右侧側双両第的の腰胸颈頸骶椎体盘間板肋肝段区S4L5/-〜、和と（）十二三1239", max_size=12))
 def test_any_chinese_or_japanese_text_is_read_without_an_error(text):
     read(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "side"),
+    [
+        ("rein ga", "fr", "left"),
+        ("rein droi", "fr", "right"),
+        ("Niere lin", "de", "left"),
+        ("riñón izqu", "es", "left"),
+    ],
+)
+def test_a_side_that_is_being_typed_leads_on(text, language, side):
+    assert anatomy.search(text, "ct", language=language)[0].name == f"{side} kidney"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 
 import pytest
@@ -208,3 +209,21 @@ def _seconds(text: str, modality: str) -> float:
         if times[-1] < 0.05:
             break
     return min(times)
+
+
+def _plain_edits(typed: str, word: str) -> int:
+    """The whole table of the optimal string alignment distance, without any short cut."""
+    table = [[i + j if 0 in (i, j) else 0 for j in range(len(word) + 1)] for i in range(len(typed) + 1)]
+    for i, j in itertools.product(range(1, len(typed) + 1), range(1, len(word) + 1)):
+        cost = typed[i - 1] != word[j - 1]
+        table[i][j] = min(table[i - 1][j - 1] + cost, table[i - 1][j] + 1, table[i][j - 1] + 1)
+        if i > 1 and j > 1 and typed[i - 1] == word[j - 2] and typed[i - 2] == word[j - 1]:
+            table[i][j] = min(table[i][j], table[i - 2][j - 2] + 1)
+    return table[-1][-1]
+
+
+@given(st.text("abc", min_size=1, max_size=7), st.text("abc", min_size=1, max_size=8), st.integers(0, 2))
+def test_slips_are_counted_as_by_the_whole_table(typed, word, most):
+    assert edits(typed, word, most) == min(_plain_edits(typed, word), most + 1)
+    best = min(_plain_edits(typed, word[:end]) for end in range(len(word) + 1))
+    assert edits(typed, word, most, as_prefix=True) == min(best, most + 1)
