@@ -6,13 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import slicer
 
 from SATSegmentLib.errors import GeometryError, SATSegmentError
+from SATSegmentLib.mrml.dicom_files import INSTANCES_ATTRIBUTE
 from SATSegmentLib.scans.marks import mark_doubts
 from SATSegmentLib.scans.read import open_scan
 from SATSegmentLib.types import Doubt, DoubtKind, Image
 
 _SUFFIXES = (".nii", ".nii.gz", ".hdr", ".img", ".img.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
+_PHOTOMETRIC_TAG = "0028,0004"
 # In voxels: up to here Slicer and this program put a scan in the same place.
 _SAME_PLACE = 0.25
 
@@ -20,10 +23,25 @@ _SAME_PLACE = 0.25
 def volumeDoubts(volumeNode: Any, image: Image) -> tuple[Doubt, ...]:
     """The doubts about a volume: its file's, and what its voxels show.
 
-    Only the header of the file is read. A volume that was not loaded from a file of its own (DICOM, made in Slicer) has
-    those of its voxels only.
+    Only the header of the file is read, of DICOM one attribute of one image. A volume that was made in Slicer has those
+    of its voxels only.
     """
-    return (*_fileDoubts(volumeNode, image), *mark_doubts(image.array))
+    return (*_fileDoubts(volumeNode, image), *_dicomDoubts(volumeNode), *mark_doubts(image.array))
+
+
+def _dicomDoubts(volumeNode: Any) -> tuple[Doubt, ...]:
+    """Slicer's reader inverts MONOCHROME1 before the rescale, though it only says how to show values."""
+    uids = (volumeNode.GetAttribute(INSTANCES_ATTRIBUTE) or "").split()
+    database = getattr(slicer, "dicomDatabase", None)
+    if not uids or database is None or not database.isOpen:
+        return ()
+    if (database.instanceValue(uids[0], _PHOTOMETRIC_TAG) or "").strip().upper() != "MONOCHROME1":
+        return ()
+    text = (
+        "The scan's images are MONOCHROME1, and Slicer inverts the values of such images when it loads them, so masks "
+        "would be wrong. Segment the DICOM folder with the command line, which does not."
+    )
+    return (Doubt(DoubtKind.VALUES, text),)
 
 
 def _fileDoubts(volumeNode: Any, image: Image) -> tuple[Doubt, ...]:

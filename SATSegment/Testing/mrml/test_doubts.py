@@ -11,6 +11,7 @@ import pytest
 import slicer
 from mrml.mrml_phantom import SHAPE, addVolume, grid
 
+from helpers.dicom_files import stack, write_classic
 from SATSegmentLib.engine.api import RunListener, RunOptions
 from SATSegmentLib.mrml.doubts import volumeDoubts
 from SATSegmentLib.mrml.record import RECORD_ATTRIBUTE, addRecord
@@ -45,6 +46,30 @@ def save(path, sform=None, qform=None):
 
 def test_a_volume_without_a_file_has_no_doubts(scene):
     assert kinds(addVolume(scene, VOXELS, grid("axial"))) == set()
+
+
+def test_slicers_reader_inverts_monochrome1_and_that_is_doubted(scene, tmp_path, monkeypatch):
+    """With Slicer's own reader: where it no longer does, the doubt goes."""
+    read = {}
+    for photometric in ("MONOCHROME1", "MONOCHROME2"):
+        edit = lambda number, data, name=photometric: setattr(data, "PhotometricInterpretation", name)  # noqa: E731
+        files = write_classic(tmp_path / photometric, stack(VOXELS), modality="MR", edit=edit)
+        storageNode, volumeNode = slicer.vtkMRMLVolumeArchetypeStorageNode(), slicer.vtkMRMLScalarVolumeNode()
+        for node in (storageNode, volumeNode):
+            scene.AddNode(node)
+        storageNode.SetSingleFile(0)
+        storageNode.SetFileName(str(files[0]))
+        for file in files:
+            storageNode.AddFileName(str(file))
+        assert storageNode.ReadData(volumeNode)
+        database = SimpleNamespace(isOpen=True, instanceValue=lambda uid, tag, name=photometric: name)
+        monkeypatch.setattr(slicer, "dicomDatabase", database, raising=False)
+        volumeNode.SetAttribute("DICOM.instanceUIDs", "1.2.3")
+        read[photometric] = imageFromVolume(volumeNode).array.copy(), kinds(volumeNode)
+    (inverted, doubted), (plain, trusted) = read.values()
+    assert np.array_equal(plain, VOXELS)
+    assert (doubted, trusted) == ({DoubtKind.VALUES}, set())
+    assert not np.array_equal(inverted, plain)
 
 
 def test_a_good_file_has_no_doubts(scene, tmp_path):
