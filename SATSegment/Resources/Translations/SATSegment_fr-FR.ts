@@ -524,7 +524,7 @@
     </message>
     <message>
         <source>Intensity {mean} ± {sd} {unit}, median {median} ({p05} to {p95}). Surface {surface} cm², largest piece {share} %.</source>
-        <translation type="unfinished"></translation>
+        <translation>Intensité {mean} ± {sd} {unit}, médiane {median} ({p05} à {p95}). Surface {surface} cm², plus grand fragment {share} %.</translation>
     </message>
     <message>
         <source>It is left out of runs with this model.</source>
@@ -928,7 +928,7 @@
     </message>
     <message>
         <source>Whether the structure was found, whether the scan's edge cuts it, and what speaks against it.</source>
-        <translation type="unfinished"></translation>
+        <translation>Si la structure a été trouvée, si le bord de l'examen la coupe, et ce qui parle contre elle.</translation>
     </message>
     <message>
         <source>Working. SATSegment {version}, models: {models}; devices: {devices}.</source>
@@ -988,7 +988,7 @@
     </message>
     <message>
         <source>intensity</source>
-        <translation type="unfinished"></translation>
+        <translation>intensité</translation>
     </message>
     <message>
         <source>left</source>
@@ -1016,7 +1016,7 @@
     </message>
     <message>
         <source>not in this scan</source>
-        <translation type="unfinished"></translation>
+        <translation>absent de cet examen</translation>
     </message>
     <message>
         <source>not kept</source>
@@ -1040,15 +1040,15 @@
     </message>
     <message>
         <source>outside its organ</source>
-        <translation type="unfinished"></translation>
+        <translation>hors de son organe</translation>
     </message>
     <message>
         <source>overlap</source>
-        <translation type="unfinished"></translation>
+        <translation>chevauchement</translation>
     </message>
     <message>
         <source>pieces far apart</source>
-        <translation type="unfinished"></translation>
+        <translation>fragments éloignés</translation>
     </message>
     <message>
         <source>removal of {structure}</source>
@@ -1076,7 +1076,7 @@
     </message>
     <message>
         <source>same mask</source>
-        <translation type="unfinished"></translation>
+        <translation>même masque</translation>
     </message>
     <message>
         <source>segmentation of {structures}</source>
@@ -1104,7 +1104,7 @@
     </message>
     <message>
         <source>volume</source>
-        <translation type="unfinished"></translation>
+        <translation>volume</translation>
     </message>
     <message>
         <source>without “{words}”</source>
@@ -1112,7 +1112,7 @@
     </message>
     <message>
         <source>wrong side</source>
-        <translation type="unfinished"></translation>
+        <translation>mauvais côté</translation>
     </message>
     <message>
         <source>{count} scans</source>
@@ -1244,7 +1244,7 @@
     </message>
     <message>
         <source>⚠ check: {reasons}</source>
-        <translation type="unfinished"></translation>
+        <translation>⚠ à vérifier : {reasons}</translation>
     </message>
 </context>
 </TS>
