@@ -15,9 +15,10 @@ from SATSegmentLib.files import atomic_path
 from SATSegmentLib.quality.table import COLUMNS, write_table
 
 TABLE, PARQUET, PAGE = "cohort.csv", "cohort.parquet", "cohort.html"
-SCAN_COLUMNS = ("scan", "path", "scan_status", "reason", "doubts")
+SCAN_COLUMNS = ("scan", "path", "scan_status", "reason")
 ALL_COLUMNS = (*SCAN_COLUMNS, *COLUMNS)
-_TEXT_COLUMNS = {*SCAN_COLUMNS, "structure", "status", "flags", "flag_reasons", "cut_by", "unit", "modality", "trained"}
+_STRUCTURE_TEXTS = ("structure", "status", "flags", "flag_reasons", "doubts", "doubt_reasons", "cut_by", "unit")
+_TEXT_COLUMNS = {*SCAN_COLUMNS, *_STRUCTURE_TEXTS, "modality", "trained"}
 
 Unit = tuple[Path, dict[str, Any]]
 
@@ -64,13 +65,14 @@ def collect(folders: Sequence[Path], out: Path) -> list[Path]:
 def rows_of(content: dict[str, Any]) -> list[dict[str, Any]]:
     """A scan's rows of the table: one a structure, or one with the reason why it has none."""
     error = content.get("error")
-    doubts = "; ".join(f"{one['kind']}: {one['text']}" for one in content.get("doubts", ()))
+    doubts = content.get("doubts", ())
     head = {
         "scan": content["scan"],
         "path": content["path"],
         "scan_status": "failed" if error else "done",
         "reason": f"{error['message']} {error.get('remedy', '')}".strip() if error else "",
-        "doubts": doubts,
+        "doubts": "; ".join(one["kind"] for one in doubts),
+        "doubt_reasons": " ".join(one["text"] for one in doubts),
     }
     return [{**head, **row} for row in content["rows"]] or [head]
 

@@ -240,7 +240,7 @@ class CohortRun:
             "network_sha256": answer.model.sha256,
             "threshold": self.options.threshold,
             "doubts": [doubt.as_dict() for doubt in ready.doubts],
-            "rows": [row_of(one) for one in results],
+            "rows": [row_of(one, ready.doubts) for one in results],
             "results": [as_json(one) for one in results],
         }
 

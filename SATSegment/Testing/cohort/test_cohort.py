@@ -18,7 +18,7 @@ import SimpleITK as sitk  # noqa: N813 - as its own documentation does
 
 from helpers.small_model import headLikeImage, makeModel
 from SATSegmentLib.cli import main
-from SATSegmentLib.cohort.collect import PAGE, PARQUET, TABLE
+from SATSegmentLib.cohort.collect import ALL_COLUMNS, PAGE, PARQUET, TABLE
 from SATSegmentLib.cohort.listing import find_tasks
 from SATSegmentLib.errors import SATSegmentError
 
@@ -57,7 +57,10 @@ def mixed(tmp_path_factory, model) -> tuple[Path, Path, int]:
     write_scan(scans / "a" / "head.nii.gz")
     write_scan(scans / "b" / "head.nii.gz", 5)
     (scans / "broken.nii.gz").write_bytes((scans / "a" / "head.nii.gz").read_bytes()[:2000])
-    nib.save(nib.Nifti1Image(np.zeros((16, 16, 16), np.int16), np.eye(4)), scans / "zeros.nii")
+    zeros = nib.Nifti1Image(np.zeros((16, 16, 16), np.int16), np.eye(4))
+    zeros.set_sform(None)
+    zeros.set_qform(None)
+    nib.save(zeros, scans / "zeros.nii")
     header = nib.Nifti1Header()
     header.set_data_shape((2000, 2000, 1300))
     header.set_data_dtype(np.int16)
@@ -76,6 +79,10 @@ def test_each_scan_is_a_row_with_results_or_a_reason(mixed):
     by_scan = {row["scan"]: row for row in rows}
 
     assert code == 6
+    assert len(set(ALL_COLUMNS)) == len(ALL_COLUMNS)
+    # The zeros' file says nothing about where they are.
+    assert by_scan["zeros"]["doubts"]
+    assert by_scan["zeros"]["doubt_reasons"]
     assert set(by_scan) == {"a__head", "b__head", "broken", "zeros", "huge"}
     assert [row["structure"] for row in rows if row["scan"] == "a__head"] == ["left hippocampus", "brainstem"]
     assert by_scan["a__head"]["scan_status"] == "done"
