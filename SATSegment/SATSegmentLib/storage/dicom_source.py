@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
 
 import pydicom
 from pydicom.dataset import Dataset
 
-from SATSegmentLib.errors import GeometryError
+from SATSegmentLib.errors import GeometryError, ScanError
 from SATSegmentLib.grid.grid import Grid
 from SATSegmentLib.scans.dicom.frames import Frame, frames_of
 from SATSegmentLib.scans.dicom.headers import read_header
-from SATSegmentLib.scans.dicom.read import choose
+from SATSegmentLib.scans.dicom.read import choose, series_of
 from SATSegmentLib.scans.read import checked_path
 from SATSegmentLib.storage.dicom_series import SourceFrame, SourceSeries, match_series
 
@@ -29,7 +32,8 @@ def source_series(
     grid : Grid
         The scan's; its axes may have another order than the series'.
     series, volume : str | int | None, optional
-        Which series of the folder, and which volume of the series, as in `read_scan`.
+        Which series of the folder, and which volume of the series, as in `read_scan`; by default the one that shows
+        the scan's voxels.
 
     Raises
     ------
@@ -38,8 +42,33 @@ def source_series(
     GeometryError
         The images do not show the scan's voxels.
     """
-    _, chosen, _ = choose(checked_path(path), series, volume)
+    path = checked_path(path)
+    if series is None and volume is None:
+        fitting = [one for one in map(partial(_fitting, grid=grid), _all_volumes(path)) if one is not None]
+        if len(fitting) == 1:
+            return fitting[0]
+        if fitting:
+            raise GeometryError(
+                f"{len(fitting)} volumes in {path} show the scan's voxels.",
+                "Give the folder of the one that it was made from.",
+            )
+    _, chosen, _ = choose(path, series, volume)
     return _matched(chosen.frames, grid)
+
+
+def _all_volumes(path: Path) -> Iterator[Sequence[Frame]]:
+    """The frames of every volume of every series; series that cannot be read are passed over."""
+    for one in series_of(path)[0]:
+        with contextlib.suppress(ScanError):
+            yield from (volume.frames for volume in one.volumes)
+
+
+def _fitting(frames: Sequence[Frame], grid: Grid) -> SourceSeries | None:
+    """The frames on the scan's grid; None where they do not show its voxels."""
+    try:
+        return _matched(frames, grid)
+    except GeometryError:
+        return None
 
 
 def source_files(paths: Sequence[str | os.PathLike[str]], grid: Grid) -> SourceSeries:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
+
 import nibabel
 import numpy as np
+import pydicom
 import pytest
 
 from helpers.dicom_series import lps_affine, write_classic, write_enhanced
 from helpers.models import write_model
 from SATSegmentLib.cli import main
+from SATSegmentLib.errors import GeometryError
 from SATSegmentLib.grid.affine import lps_to_ras
 from SATSegmentLib.grid.grid import Grid
 from SATSegmentLib.masks.open import open_masks
 from SATSegmentLib.scans import read_scan
+from SATSegmentLib.storage import DicomSource, find_source
 
 SHAPE = (12, 40, 33)
 PROMPTS = ["liver", "left kidney"]
@@ -74,6 +79,21 @@ def test_a_nifti_file_is_written_to_the_series_it_was_made_from(folder, tmp_path
     grid = Grid.of(read_scan(folder / "straight"))
     there = open_masks(tmp_path / "a.dcm").read("liver", grid).array
     np.testing.assert_array_equal(there, mine[:, :, ::-1])
+
+
+def test_of_a_folder_with_several_series_the_one_is_taken_that_shows_the_scan(folder, tmp_path):
+    image = read_scan(folder / "turned.nii.gz")
+    source = find_source(tmp_path / "a.dcm", image, DicomSource(folder))
+    (uid,) = {str(header.SeriesInstanceUID) for header in source.headers}
+    assert uid == str(pydicom.dcmread(folder / "straight" / "0000.dcm").SeriesInstanceUID)
+    shutil.copytree(folder / "straight", tmp_path / "both" / "one")
+    other = pydicom.uid.generate_uid()
+    for file in shutil.copytree(folder / "straight", tmp_path / "both" / "two").iterdir():
+        data = pydicom.dcmread(file)
+        data.SeriesInstanceUID, data.SOPInstanceUID = other, pydicom.uid.generate_uid()
+        data.save_as(file)
+    with pytest.raises(GeometryError, match=r"2 volumes in .* show the scan's voxels"):
+        find_source(tmp_path / "a.dcm", image, DicomSource(tmp_path / "both"))
 
 
 @pytest.mark.parametrize(
