@@ -105,7 +105,11 @@ def most_shared(one: str, other: str) -> float | None:
     if _levels(first, second) or _share_list(first, second):
         return _BORDER_SHARE
     rules = _anatomy()["mostly_exclusive"]
-    if (first in rules["these"] and second in rules["those"]) or (first in rules["those"] and second in rules["these"]):
+    across = (first in rules["these"] and second in rules["those"]) or (
+        first in rules["those"] and second in rules["these"]
+    )
+    # A sheet as thin as the cortex shares much of itself with its neighbour in any segmentation.
+    if across or (first in rules["tissue"] and second in rules["tissue"]):
         return float(rules["share"])
     return None
 

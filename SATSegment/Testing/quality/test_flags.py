@@ -162,6 +162,7 @@ def test_ranges_and_rules_speak_of_labels_that_exist():
     named += [name for rule in rules["exclusive"].values() if isinstance(rule, list) for name in rule]
     named += [name for rule in rules["hounsfield"].values() if isinstance(rule, dict) for name in rule["names"]]
     named += [*rules["region"]["head"], *rules["region"]["trunk"], *rules["mostly_exclusive"]["these"]]
+    named += [*rules["mostly_exclusive"]["those"], *rules["mostly_exclusive"]["tissue"]]
     assert set(named) <= bases, set(named) - bases
 
 
