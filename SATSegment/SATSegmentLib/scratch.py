@@ -37,6 +37,8 @@ class PrivateFolder:
     ----------
     kind : str
         Part of its name: "worker", "features".
+    parent : Path or None
+        Where it is made; where temporary files go by default.
 
     Raises
     ------
@@ -44,9 +46,9 @@ class PrivateFolder:
         It cannot be made.
     """
 
-    def __init__(self, kind: str) -> None:
-        clear_leftovers()
-        self.path = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{kind}-"))
+    def __init__(self, kind: str, parent: Path | None = None) -> None:
+        clear_leftovers(parent)
+        self.path = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{kind}-", dir=parent))
         self._lock = _hold(self.path / _LOCK)
         self._finalizer = weakref.finalize(self, _remove, self.path, self._lock)
         _open.add(self)
@@ -56,10 +58,10 @@ class PrivateFolder:
         self._finalizer()
 
 
-def clear_leftovers() -> None:
+def clear_leftovers(parent: Path | None = None) -> None:
     """Remove the folders of processes that were killed; those of living ones stay, and those of other users."""
     with contextlib.suppress(OSError):
-        for entry in os.scandir(tempfile.gettempdir()):
+        for entry in os.scandir(parent or tempfile.gettempdir()):
             if entry.name.startswith(PREFIX) and entry.is_dir(follow_symlinks=False) and _is_left(Path(entry.path)):
                 shutil.rmtree(entry.path, ignore_errors=True)
 

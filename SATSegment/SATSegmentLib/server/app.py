@@ -11,49 +11,26 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Header, Query, Request, Response
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, StreamingResponse
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
-from starlette.routing import Match
+from fastapi.responses import StreamingResponse
 
 import SATSegmentLib
 from SATSegmentLib.engine import messages
 from SATSegmentLib.engine.api import EngineError, SegmentAnswer, SegmentRequest, TeachRequest
 from SATSegmentLib.engine.messages import Hello
-from SATSegmentLib.engine.transport.wire import EVENTS_TYPE, RESULT_TYPE, LimitExceeded, NotKept
-from SATSegmentLib.errors import (
-    Cancelled,
-    DeviceError,
-    ModelNotFound,
-    OutOfMemory,
-    OutputError,
-    PromptError,
-    SATSegmentError,
-    ScanError,
-)
+from SATSegmentLib.engine.transport.wire import EVENTS_TYPE, RESULT_TYPE, LimitExceeded
 from SATSegmentLib.grid.digest import CHUNK_BYTES, chunk_digest
 from SATSegmentLib.inference.run_plan import RunPlan
 from SATSegmentLib.server import schemas
+from SATSegmentLib.server.failures import handle_errors
 from SATSegmentLib.server.gate import Gate
+from SATSegmentLib.server.result_files import result_file
 from SATSegmentLib.server.runs import Run
 from SATSegmentLib.server.scans import StoredScan
 from SATSegmentLib.server.service import Service, looked_after
 from SATSegmentLib.server.tokens import Tokens
+from SATSegmentLib.storage.write import Format
 from SATSegmentLib.types import Example
 
-# The first that fits counts.
-_STATUS: tuple[tuple[type[SATSegmentError], int], ...] = (
-    (NotKept, 404),
-    (ModelNotFound, 404),
-    (LimitExceeded, 413),
-    (Cancelled, 409),
-    (PromptError, 422),
-    (ScanError, 422),
-    (DeviceError, 422),
-    (OutOfMemory, 507),
-    (OutputError, 507),
-)
 _ERRORS: dict[int | str, dict[str, Any]] = {
     "4XX": {"model": schemas.ErrorAnswer, "description": "Refused; the error says why and what to do."},
     "5XX": {"model": schemas.ErrorAnswer, "description": "The server could not do it."},
@@ -92,11 +69,7 @@ def create_app(service: Service, tokens: Tokens) -> FastAPI:
     app.state.service = service
     app.include_router(root)
     app.include_router(v1)
-    app.add_exception_handler(SATSegmentError, _known_error)
-    app.add_exception_handler(RequestValidationError, _not_understood)
-    app.add_exception_handler(HTTPException, _http_error)
-    app.add_exception_handler(ClientDisconnect, _gone)
-    app.add_exception_handler(Exception, _unforeseen)
+    handle_errors(app)
     app.add_middleware(Gate, tokens=tokens, limits=service.limits, metrics=service.metrics)
     return app
 
@@ -247,6 +220,31 @@ async def result(request: Request, scan: schemas.Digest, run: schemas.RunName) -
     return Response(body, media_type=RESULT_TYPE, headers={"Cache-Control": "no-store"})
 
 
+@v1.post(
+    "/scans/{scan}/runs/{run}/file",
+    response_class=Response,
+    responses={200: {"content": {"application/octet-stream": {}}, "description": "The file."}},
+    openapi_extra={
+        "requestBody": {
+            "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
+            "description": "For DICOM results: the DICOM files that the scan was made from; they need no pixels.",
+        }
+    },
+)
+async def file_of(
+    request: Request, scan: schemas.Digest, run: schemas.RunName, format: Annotated[Format, Query()] = "seg.nrrd"
+) -> Response:
+    """A run's results as a file: Slicer's .seg.nrrd, DICOM SEG or RTSTRUCT."""
+    service, found = _service(request), _run(request, scan, run)
+    answer = messages.unpack(_answer(found), SegmentAnswer) if found.kind == "segment" else None
+    if answer is None:
+        raise EngineError("Only a segmentation has results to write.", "Ask for the result itself.")
+    headers = await request.body()
+    image = found.scans[0].image()
+    content = await asyncio.to_thread(result_file, image, answer, format, headers, service.options.spill)
+    return Response(content, media_type="application/octet-stream", headers={"Cache-Control": "no-store"})
+
+
 @v1.post("/scans/{scan}/runs/{run}/cancel", status_code=202)
 async def cancel(request: Request, scan: schemas.Digest, run: schemas.RunName) -> schemas.RunAnswer:
     """Have a run stop."""
@@ -350,45 +348,3 @@ def _unpacked(content: memoryview, length: int, packed: bool) -> tuple[bytes | m
     if len(piece) != length:
         raise EngineError(f"A piece of the scan has {len(piece)} bytes and not {length}.", "Send it again.")
     return piece, chunk_digest(piece)
-
-
-def _failed(error: SATSegmentError, status: int, headers: dict[str, str] | None = None) -> JSONResponse:
-    return JSONResponse({"error": error.as_dict()}, status, headers)
-
-
-async def _known_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, SATSegmentError)
-    return _failed(error, next((status for kind, status in _STATUS if isinstance(error, kind)), 400))
-
-
-async def _not_understood(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
-    # Where and why, and not what was sent.
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    return _failed(EngineError(f"The request is not understood: {where}: {first['msg']}.", "See /docs."), 422)
-
-
-async def _http_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    known = EngineError(f"{request.method} {request.url.path}: {error.detail}.", "See /docs.")
-    headers = dict(error.headers or {})
-    if error.status_code == 405:
-        # Several routes share an address; the one that was found first knows its own methods only.
-        found = [one for one in request.app.routes if one.matches(request.scope)[0] is not Match.NONE]
-        headers["Allow"] = ", ".join(sorted({method for one in found for method in getattr(one, "methods", ())}))
-    return _failed(known, error.status_code, headers)
-
-
-async def _gone(request: Request, error: Exception) -> Response:
-    return _failed(
-        EngineError("The request did not arrive as a whole, or too slowly.", "Send it again."),
-        408,
-        {"Connection": "close"},
-    )
-
-
-async def _unforeseen(request: Request, error: Exception) -> Response:
-    return _failed(
-        EngineError("The server met an error that was not foreseen.", "Tell who runs it; its log says more."), 500
-    )

@@ -15,7 +15,6 @@ from SATSegmentLib.engine.api import RunOptions
 from SATSegmentLib.errors import PromptError, ScanError
 from SATSegmentLib.grid.cropped_mask import CroppedMask
 from SATSegmentLib.server.scans import ScanHead
-from SATSegmentLib.storage.write import Format
 from SATSegmentLib.types import FeatureStorage, Modality, Orientation, Prompt
 
 _LONGEST_NAME = 500
@@ -239,12 +238,6 @@ class RunAnswer(_Model):
     error: ErrorDetail | None = None
     structures: list[StructureAnswer] | None = None
     plan: dict[str, Any] | None = None
-
-
-class FileQuery(_Model):
-    """Which kind of file."""
-
-    format: Format = "seg.nrrd"
 
 
 class HealthAnswer(_Model):
