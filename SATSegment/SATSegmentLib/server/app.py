@@ -226,7 +226,7 @@ async def result(request: Request, scan: schemas.Digest, run: schemas.RunName) -
     responses={200: {"content": {"application/octet-stream": {}}, "description": "The file."}},
     openapi_extra={
         "requestBody": {
-            "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
+            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
             "description": "For DICOM results: the DICOM files that the scan was made from; they need no pixels.",
         }
     },
