@@ -35,14 +35,14 @@ def main() -> int:
     english = _keystrokes([(label.text, label.modality) for label in labels])
     print(f"en: median {statistics.median(english):.2f} ms, p99 {statistics.quantiles(english, n=100)[98]:.2f} ms")
     for language in LANGUAGES:
-        waits = _keystrokes([(local_name(label.text, language), label.modality) for label in labels])
+        waits = _keystrokes([(local_name(label.text, language), label.modality) for label in labels], language)
         ratio = statistics.median(waits) / statistics.median(english)
         p99 = statistics.quantiles(waits, n=100)[98] / statistics.quantiles(english, n=100)[98]
         print(f"{language}: median {ratio:.2f} times, p99 {p99:.2f} times that of English")
     return 0
 
 
-def _keystrokes(texts: list[tuple[str, str]]) -> list[float]:
+def _keystrokes(texts: list[tuple[str, str]], language: str = "en") -> list[float]:
     from SATSegmentLib import anatomy
     from SATSegmentLib.anatomy.suggestions import ranking
 
@@ -51,7 +51,7 @@ def _keystrokes(texts: list[tuple[str, str]]) -> list[float]:
         ranking.forget()
         for end in range(1, len(text) + 1):
             started = time.process_time()
-            anatomy.search(text[:end], modality)  # type: ignore[arg-type]
+            anatomy.search(text[:end], modality, language=language)  # type: ignore[arg-type]
             waits.append((time.process_time() - started) * 1000)
     return waits
 

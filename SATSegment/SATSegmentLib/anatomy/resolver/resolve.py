@@ -33,6 +33,8 @@ _COUINAUD = re.compile(r"(?i)(?<![^\W_])(segments?|segs?\.?)(?=[\s_]+(?:viii|vii
 
 _SEGMENTS = re.compile(r"(?i)(?<![^\W_])(segments|segs\.?)(?=[\s_]*\d)")
 
+# A sign where it says something of the whole, also of a level: "T2*", "~L4", "rib -3".
+_BARE_SIGN = re.compile(r"^\s*[~!*#^@$%&=<>|\\]|[~!*#^@$%&€£=<>|\\]\s*$|\s[-−–]\d+")
 _SIGN = re.compile(r"[-−‐‑–—~!#*^+_()|=<>\\]")
 
 
@@ -101,7 +103,10 @@ def resolve_vocabulary(text: str, modality: Modality) -> Resolution:
     signs = any(_SIGN.search(part) for part in written.left_out)
     if written.left_out and (signs or not _is_named_elsewhere(text)):
         return _asked(text, written, modality)
-    return resolve_any_language(text, modality, _answer)
+    answer = resolve_any_language(text, modality, _answer)
+    if isinstance(answer, Resolved | Composite) and (sign := _BARE_SIGN.search(text)):
+        return DidYouMean(text, tuple(_without(hit, (sign[0].strip(),)) for hit in _offered(answer, modality)))
+    return answer
 
 
 def _is_named_elsewhere(text: str) -> bool:

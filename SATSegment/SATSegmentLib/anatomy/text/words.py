@@ -167,7 +167,9 @@ def _tokens(folded: str) -> list[str]:
             tokens.extend(_level(match, folded))
         elif match["numbers"]:
             first, last = map(int, re.findall(r"\d+", match["numbers"]))
-            tokens.extend([f"{first}..{last}"] if first < last else [str(first), str(last)])
+            # "Ribs 3/5" are two ribs; "4/5" is a level between two.
+            ranged = first < last and ("/" not in match["numbers"] or last == first + 1)
+            tokens.extend([f"{first}..{last}"] if ranged else [str(first), str(last)])
         elif kind == "bilateral":
             tokens.append("both")
         elif kind in ("segment", "code"):
@@ -209,6 +211,8 @@ def _level(match: re.Match[str], folded: str) -> list[str]:
         return [start + following] if following and last == 1 else [start, end]
     if adjacent and match["join"] in "-/":
         return [(start + end).replace("d", "t")]
+    if match["join"] == "/":
+        return [start.replace("d", "t"), end.replace("d", "t")]  # "T5/T7" leaves out what lies between
     return [f"{start}..{end}".replace("d", "t")]
 
 
@@ -251,8 +255,10 @@ def _side_of(sides: list[tuple[int, str]], raw: list[str]) -> Side:
     named = {side for _, side in sides}
     if not named:
         return ""
-    if "both" in named or len(named) == 1:
+    if len(named) == 1 or len(named) == 3:
         return "both" if "both" in named else "left" if "left" in named else "right"
+    if "both" in named:
+        return "conflict"  # "both left kidney"
     # "left and right kidney": nothing but a joining word between the two; "left kidney, right lung" is no pair.
     positions = [position for position, _ in sides]
     between = raw[min(positions) + 1 : max(positions)]

@@ -147,3 +147,44 @@ def test_a_side_that_was_not_trained_is_not_answered_with_the_other(text: str) -
     offered = [hit.name for hit in getattr(answer, "candidates", ())]
     offered += [prompt.text for prompt in getattr(answer, "nearest", ())]
     assert "left auricle of heart" not in offered
+
+
+@pytest.mark.parametrize(("first", "last"), [("T5", "T7"), ("L1", "L5"), ("C2", "C5")])
+def test_a_stroke_between_levels_apart_is_no_range(first, last):
+    answer = anatomy.resolve(f"{first}/{last}", "ct")
+    assert [prompt.text[-3:-1] for prompt in answer.prompts] == [first.lower(), last.lower()]
+    through = anatomy.resolve(f"{first}-{last}", "ct")
+    assert len(through.prompts) > 2
+
+
+def test_ribs_with_a_stroke_are_the_ones_that_are_named():
+    answer = anatomy.resolve("ribs 3/5 left", "ct")
+    assert [prompt.text for prompt in answer.prompts] == ["left rib 3", "left rib 5"]
+
+
+@pytest.mark.parametrize("text", ["both left kidney", "left kidneys both", "bilateral right kidney", "both left lung"])
+def test_both_and_one_side_contradict_each_other(text):
+    assert not isinstance(anatomy.resolve(text, "ct"), anatomy.Resolved | anatomy.Composite)
+    both = anatomy.resolve("both left and right kidneys", "ct")
+    assert [prompt.text for prompt in both.prompts] == ["left kidney", "right kidney"]
+
+
+@pytest.mark.parametrize("sign", ["*", "!", "^", "~", "#", "%"])
+@pytest.mark.parametrize("name", ["T2", "L4", "left rib 5", "C1"])
+def test_a_sign_on_a_level_or_number_is_asked(sign, name):
+    for text in (f"{name}{sign}", f"{sign}{name}"):
+        assert not isinstance(anatomy.resolve(text, "ct"), anatomy.Resolved | anatomy.Composite), text
+
+
+def test_a_minus_in_front_of_a_number_is_asked():
+    assert not isinstance(anatomy.resolve("rib -3", "ct"), anatomy.Resolved | anatomy.Composite)
+    assert isinstance(anatomy.resolve("rib-3", "ct"), anatomy.Resolved)
+
+
+@pytest.mark.parametrize(
+    ("text", "offered"), [("bowel", {"small bowel", "colon", "intestine"}), ("half liver", {"left lobe of liver"})]
+)
+def test_a_word_of_several_structures_is_asked(text, offered):
+    answer = anatomy.resolve(text, "ct")
+    assert isinstance(answer, anatomy.DidYouMean)
+    assert offered <= {prompt.text for hit in answer.candidates for prompt in hit.prompts}
