@@ -169,6 +169,16 @@ class SATSegmentLogic(ScriptedLoadableModuleLogic):
         run = VolumeRun.named(volumeNode, structures, options, modality, segmentationNode)
         return self._write(run, run.ask(sharedEngine(), listener)).segmentationNode
 
+    def prepare(self, options) -> None:
+        """Start the engine and load a model ahead of the first run; returns at once.
+
+        Parameters
+        ----------
+        options : SATSegmentLib.RunOptions
+            Those of the run to come.
+        """
+        sharedEngine().prepare(options)
+
     def segmentAsync(
         self,
         volumeNode,

@@ -84,6 +84,10 @@
         <translation>Sprache der Namen von Strukturen</translation>
     </message>
     <message>
+        <source>Load the model when the panel opens</source>
+        <translation>Modell beim Öffnen des Panels laden</translation>
+    </message>
+    <message>
         <source>Log</source>
         <translation>Protokoll</translation>
     </message>
@@ -829,6 +833,10 @@
     <message>
         <source>The segmentation process ended unexpectedly (exit code {subject}). Nothing was lost. Run it again; if it happens again, report it with the log.</source>
         <translation>Der Segmentierungsprozess endete unerwartet (Exit-Code {subject}). Es ging nichts verloren. Erneut starten; wenn es wieder geschieht, mit dem Protokoll melden.</translation>
+    </message>
+    <message>
+        <source>The segmentation process starts, and loads the model, while you choose scan and structures. It takes the model's memory until it has been idle for a while.</source>
+        <translation>Der Segmentierungsprozess startet und lädt das Modell, während Sie Scan und Strukturen wählen. Er belegt den Speicher des Modells, bis er eine Weile unbenutzt war.</translation>
     </message>
     <message>
         <source>The segmentation process was ended from outside, by a person or by the system. Nothing was lost. Run it again. If it happens again, close other programs: the computer may be short of memory.</source>

@@ -84,6 +84,10 @@
         <translation>Langue des noms de structures</translation>
     </message>
     <message>
+        <source>Load the model when the panel opens</source>
+        <translation>Charger le modèle à l’ouverture du panneau</translation>
+    </message>
+    <message>
         <source>Log</source>
         <translation>Journal</translation>
     </message>
@@ -829,6 +833,10 @@
     <message>
         <source>The segmentation process ended unexpectedly (exit code {subject}). Nothing was lost. Run it again; if it happens again, report it with the log.</source>
         <translation>Le processus de segmentation s’est arrêté de façon inattendue (code de sortie {subject}). Rien n’a été perdu. Relancez-le ; si cela se reproduit, signalez-le avec le journal.</translation>
+    </message>
+    <message>
+        <source>The segmentation process starts, and loads the model, while you choose scan and structures. It takes the model's memory until it has been idle for a while.</source>
+        <translation>Le processus de segmentation démarre et charge le modèle pendant que vous choisissez l’examen et les structures. Il occupe la mémoire du modèle jusqu’à une période d’inactivité.</translation>
     </message>
     <message>
         <source>The segmentation process was ended from outside, by a person or by the system. Nothing was lost. Run it again. If it happens again, close other programs: the computer may be short of memory.</source>

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from SATSegmentLib.engine import messages, tasks
-from SATSegmentLib.engine.api import EngineError, RunListener, SegmentRequest, TeachRequest
+from SATSegmentLib.engine.api import EngineError, RunListener, RunOptions, SegmentRequest, TeachRequest
 from SATSegmentLib.engine.export import ExportRequest, export
 from SATSegmentLib.engine.messages import Message
 from SATSegmentLib.engine.session import Session, foreseen
@@ -107,6 +107,7 @@ class Child:
             "plan": lambda: self._session.plan(messages.unpack(message, SegmentRequest), listener),
             "teach": lambda: self._session.teach(messages.unpack(message, TeachRequest), listener),
             "export": lambda: export(messages.unpack(message, ExportRequest)),
+            "prepare": lambda: self._session.prepare(messages.unpack(message, RunOptions), listener),
             "forget": lambda: self._session.forget(str(message.content)),
             "task": lambda: tasks.run(message.content, listener),
         }

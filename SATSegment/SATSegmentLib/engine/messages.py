@@ -28,10 +28,11 @@ import SATSegmentLib
 from SATSegmentLib.engine.api import EngineError, EngineReason
 
 # Raised whenever an older program could not understand a newer one; `CHANGES` says what came with it.
-PROTOCOL = 2
+PROTOCOL = 3
 CHANGES = {
     1: "requests as typed messages; taught words travel with them",
     2: "engines on a server; features may be kept off the disk",
+    3: "a model can be loaded ahead of the first run",
 }
 
 # Arrays up to this many values stand in the line itself.

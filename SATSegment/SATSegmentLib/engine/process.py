@@ -16,6 +16,7 @@ from SATSegmentLib.engine import messages
 from SATSegmentLib.engine.api import (
     EngineError,
     RunListener,
+    RunOptions,
     SegmentAnswer,
     SegmentRequest,
     TeachAnswer,
@@ -80,6 +81,7 @@ class WorkerEngine:
         self._log: deque[str] = deque(maxlen=_LOG_LINES)
         self._busy = threading.Lock()
         self._runs = itertools.count(1)
+        self._preparing = 0
 
     @property
     def pid(self) -> int | None:
@@ -106,6 +108,20 @@ class WorkerEngine:
     def export(self, request: ExportRequest, listener: RunListener | None = None) -> ExportAnswer:
         """Write results as a DICOM file of this computer; see `engine.export.export`."""
         return messages.unpack(self._run("export", request, listener), ExportAnswer)
+
+    def prepare(self, options: RunOptions) -> None:
+        """Let the child start and load a model before it is asked for anything; returns at once.
+
+        A run that comes meanwhile waits its turn and hears what it waits for. Nothing is done during a run. What goes
+        wrong is said by the run that meets it, and not here.
+        """
+        if not self._busy.acquire(blocking=False):
+            return
+        try:
+            self._preparing = next(self._runs)
+            self._reach(messages.pack("prepare", self._preparing, options))
+        finally:
+            self._busy.release()
 
     def forget(self, digest: str) -> None:
         """Let the child forget one scan (`grid.digest.digest_of`); does nothing where there is no child."""
@@ -199,6 +215,8 @@ class WorkerEngine:
                     raise Cancelled
                 raise self._with_log(child.ended()) if heard or child.is_new else _Unheard
             child.is_new = False
+            if message.run == self._preparing and message.type == "progress" and give_up_at is None:
+                pass_on(message, listener)  # what this run is waiting for
             if message.run != run:
                 continue
             heard = True

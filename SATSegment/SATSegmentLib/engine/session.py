@@ -141,6 +141,18 @@ class Session:
             )
             return TeachAnswer(word_content(word.record, word.vectors))
 
+    def prepare(self, options: RunOptions, listener: RunListener) -> None:
+        """Load a model, and with it its libraries, before anything is asked of it.
+
+        Raises
+        ------
+        SATSegmentError
+            As `Segmenter.load`.
+        """
+        with warnings_to(lambda text: None):  # the first run says it again
+            segmenter = self._load(options, listener)
+        print(f"{segmenter.description.name} is ready.", file=sys.stderr)
+
     def forget(self, digest: str) -> None:
         """Let all that is kept of one scan go (`grid.digest.digest_of`)."""
         if self._segmenter is not None:

@@ -25,6 +25,7 @@ from SATSegmentLib.gui.settings_panel import SettingsPanel
 from SATSegmentLib.gui.setup_panel import SetupPanel
 from SATSegmentLib.gui.signal import Connections
 from SATSegmentLib.gui.teach_bar import TeachBar
+from SATSegmentLib.gui.warm_start import WarmStart
 from SATSegmentLib.mrml.views import moveToResults, sliceStates
 from SATSegmentLib.mrml.volumes import checkVolume, volumeOf
 from SATSegmentLib.types import DEFAULT_THRESHOLD, MODALITIES, MODALITY_TITLES, Modality, Prompt
@@ -65,6 +66,7 @@ class Panel:
         self.teachBar = TeachBar(self.ui.resultsPlaceholder)
         self.run = RunController(self.ui, self._startRun, self._onProcessor)
         self.away = AwayProgress(self.run.cancel)
+        self.warmStart = WarmStart(self.ui.loadAheadCheckBox, logic.prepare, self._optionsToCome)
         self._connect()
         self._observeScene()
         self._fromScene()
@@ -77,6 +79,7 @@ class Panel:
         self.away.enter()
         self.setup.refresh()
         self.promptBox.setFocus()
+        self.warmStart.opened()
 
     def exit(self) -> None:
         """The module goes to the back; a run goes on."""
@@ -88,7 +91,8 @@ class Panel:
             source.RemoveObserver(tag)
         self._observed = []
         self._connections.release()
-        for part in (self._scanWatch, self.run, self.setup, self.settings, self.resultsPanel, self.teachBar, self.away):
+        parts = (self._scanWatch, self.warmStart, self.run, self.setup, self.settings)
+        for part in (*parts, self.resultsPanel, self.teachBar, self.away):
             part.release()
         self.promptBox.release()
 
@@ -100,12 +104,12 @@ class Panel:
         connect(ui.outputSelector, "currentNodeChanged(vtkMRMLNode*)", self._onOutput)
         connect(ui.modalityComboBox, "currentIndexChanged(int)", self._onModality)
         connect(ui.modalityComboBox, "activated(int)", self._onModalityByHand)
-        self._shortcut("Ctrl+Return", self.run.run)
-        self._shortcut("Ctrl+Enter", self.run.run)
-        self._shortcut("Esc", self.run.escape)
-        self._shortcut("Ctrl+Z", self.resultsPanel.undo)
-        self._shortcut("Ctrl+Shift+Z", self.resultsPanel.redo)
-        self._shortcut("Ctrl+Y", self.resultsPanel.redo)
+        run, undo, redo = self.run.run, self.resultsPanel.undo, self.resultsPanel.redo
+        keys = {"Ctrl+Return": run, "Ctrl+Enter": run, "Esc": self.run.escape}
+        for key, slot in {**keys, "Ctrl+Z": undo, "Ctrl+Shift+Z": redo, "Ctrl+Y": redo}.items():
+            shortcut = qt.QShortcut(qt.QKeySequence(key), self.widget)
+            shortcut.setContext(qt.Qt.WidgetWithChildrenShortcut)
+            connect(shortcut, "activated()", slot)
         self.promptBox.promptsChanged.connect(self._onPrompts)
         self.promptBox.runRequested.connect(self.run.run)
         self.promptBox.escapePressed.connect(self.run.escape)
@@ -124,18 +128,13 @@ class Panel:
         self.promptBox.teachRequested.connect(self._onTeachAsked)
         self.teachBar.asked.connect(self.teach)
 
-    def _shortcut(self, keys: str, slot: Any) -> None:
-        shortcut = qt.QShortcut(qt.QKeySequence(keys), self.widget)
-        shortcut.setContext(qt.Qt.WidgetWithChildrenShortcut)
-        self._connections.connect(shortcut, "activated()", slot)
-
     def _observeScene(self) -> None:
         scene = slicer.mrmlScene
         for event, slot in (
             (scene.StartCloseEvent, self._onSceneCloses),
-            (scene.EndCloseEvent, self._onSceneClosed),
+            (scene.EndCloseEvent, lambda *_: self._fromScene()),
             (scene.EndImportEvent, self._onSceneLoaded),
-            (scene.NodeRemovedEvent, self._onNodeRemoved),
+            (scene.NodeRemovedEvent, lambda *_: self.resultsPanel.nodeRemoved()),
         ):
             self._observed.append((scene, scene.AddObserver(event, slot)))
 
@@ -167,16 +166,10 @@ class Panel:
         self.resultsPanel.clear()
         self.teachBar.close()
 
-    def _onSceneClosed(self, caller: Any, event: str) -> None:
-        self._fromScene()
-
     def _onSceneLoaded(self, caller: Any, event: str) -> None:
         self.run.forget()
         self._fromScene()
         self.resultsPanel.sceneLoaded()
-
-    def _onNodeRemoved(self, caller: Any, event: str) -> None:
-        self.resultsPanel.nodeRemoved()
 
     # --- scan, modality, result
 
@@ -244,6 +237,11 @@ class Panel:
     def _onReady(self, ready: bool) -> None:
         self.promptBox.setLabels(self.settings.labels if ready else ANY_LABEL)
         self._sayPossible()
+        self.warmStart.look()
+
+    def _optionsToCome(self) -> Any:
+        """Of the run that could be started now; None where none could."""
+        return self.settings.options if self.setup.isReady and not self.run.running else None
 
     def _sayPossible(self) -> None:
         volumeNode, prompts = self.ui.inputSelector.currentNode(), self.promptBox.prompts()

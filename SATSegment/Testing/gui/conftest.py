@@ -12,6 +12,7 @@ from rig.start import settingsFolder, start
 
 start()
 
+import qt  # noqa: E402
 import slicer  # noqa: E402
 
 
@@ -19,6 +20,8 @@ import slicer  # noqa: E402
 def _settings(tmp_path: Path) -> None:
     settingsFolder(str(tmp_path / "settings"))
     slicer.app.setProperty("SATSegmentLog", "")
+    # Most panels of the tests never run anything; test_module_warm_start.py turns it on.
+    qt.QSettings().setValue("SATSegment/loadAhead", False)
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,70 @@
+"""The model is loaded while the user still types: when the panel is opened, and when a scan or a model is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from SATSegmentLib.engine.api import RunOptions
+from SATSegmentLib.gui.signal import Connections
+
+_KEY = "SATSegment/loadAhead"
+
+
+class WarmStart:
+    """Lets the engine load the chosen model, as soon as the event loop is free.
+
+    Parameters
+    ----------
+    checkBox : QCheckBox
+        The setting.
+    prepare : callable
+        Starts loading with these `RunOptions`, and returns at once.
+    options : callable
+        Gives those of the run to come, or None where there can be none: something is not installed, or a run goes on.
+    """
+
+    def __init__(
+        self, checkBox: Any, prepare: Callable[[RunOptions], None], options: Callable[[], RunOptions | None]
+    ) -> None:
+        self._checkBox, self._prepare, self._options = checkBox, prepare, options
+        self._isOpen = False
+        self._asked: RunOptions | None = None
+        self._connections = Connections()
+        checkBox.setToolTip(
+            _(
+                "The segmentation process starts, and loads the model, while you choose scan and structures. It takes "
+                "the model's memory until it has been idle for a while."
+            )
+        )
+        checkBox.checked = slicer.util.toBool(slicer.util.settingsValue(_KEY, True))
+        self._connections.connect(checkBox, "toggled(bool)", self._onToggled)
+
+    def opened(self) -> None:
+        """The panel is in front; not when Slicer starts."""
+        self._isOpen = True
+        self._asked = None  # an engine that was idle may have let its model go
+        self.look()
+
+    def look(self) -> None:
+        """Something has changed: load what is chosen now, unless it was asked for already."""
+        if self._isOpen and self._checkBox.checked:
+            qt.QTimer.singleShot(0, self._start)
+
+    def release(self) -> None:
+        self._isOpen = False
+        self._connections.release()
+
+    def _start(self) -> None:
+        options = self._options() if self._isOpen else None
+        if options is not None and options != self._asked:
+            self._asked = options
+            self._prepare(options)
+
+    def _onToggled(self, checked: bool) -> None:
+        qt.QSettings().setValue(_KEY, checked)
+        self.look()

@@ -1,0 +1,79 @@
+"""The model is loaded while the user chooses; a run that comes early says what it waits for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import qt
+from gui.panel_rig import PanelInRig, addHead, loadModule
+from rig.hands import click, settle, waitFor
+
+from helpers.small_model import makeModel
+
+
+@pytest.fixture
+def model(scene: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "models").mkdir()
+    monkeypatch.setenv("SATSEGMENT_MODELS", str(tmp_path / "models"))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    qt.QSettings().setValue("SATSegment/model", str(makeModel(tmp_path / "models")))
+    qt.QSettings().setValue("SATSegment/loadAhead", True)
+
+
+@pytest.fixture
+def rig(model: None) -> Iterator[PanelInRig]:
+    rig = PanelInRig()
+    yield rig
+    rig.cleanup()
+
+
+def prepared(rig: PanelInRig) -> bool:
+    """Whether the engine's process has loaded a model."""
+    return any("ready" in line for line in rig.module.sharedEngine().log)
+
+
+def test_the_panel_starts_the_engine_and_the_first_run_finds_the_model_loaded(scene: Any, rig: PanelInRig) -> None:
+    waitFor(lambda: prepared(rig), 120, "the model")
+    pid = rig.module.sharedEngine().pid
+    rig.ui.inputSelector.setCurrentNode(addHead(scene, "Head"))
+    rig.ask("left hippocampus")
+    rig.panel.run.run()
+    rig.waitForEnd()
+    assert "found" in rig.panel.run.told
+    assert rig.module.sharedEngine().pid == pid
+    assert sum("ready" in line for line in rig.module.sharedEngine().log) == 1
+
+
+def test_a_run_that_comes_early_waits_its_turn_and_says_for_what(scene: Any, rig: PanelInRig) -> None:
+    rig.ui.inputSelector.setCurrentNode(addHead(scene, "Head"))
+    rig.ask("left hippocampus")
+    said: list[str] = []
+    rig.panel.run.progressed.connect(lambda progress: said.append(progress.stage))
+    rig.panel.run.run()
+    rig.waitForEnd(120)
+    assert "found" in rig.panel.run.told
+    assert said[0] == "loading the model"
+
+
+def test_it_can_be_switched_off(model: None) -> None:
+    rig = PanelInRig()
+    waitFor(lambda: rig.module.sharedEngine().pid is not None, 30, "the engine")
+    click(rig.ui.loadAheadCheckBox)
+    rig.cleanup()
+    again = PanelInRig()
+    settle()
+    assert not again.ui.loadAheadCheckBox.checked
+    assert again.module.sharedEngine().pid is None
+    again.cleanup()
+
+
+def test_nothing_is_started_before_the_panel_is_opened(model: None) -> None:
+    module = loadModule()
+    widget = module.SATSegmentWidget()
+    widget.setup()
+    settle()
+    assert module.sharedEngine().pid is None
+    widget.cleanup()
