@@ -169,15 +169,19 @@ class SATSegmentLogic(ScriptedLoadableModuleLogic):
         run = VolumeRun.named(volumeNode, structures, options, modality, segmentationNode)
         return self._write(run, run.ask(sharedEngine(), listener)).segmentationNode
 
-    def prepare(self, options) -> None:
-        """Start the engine and load a model ahead of the first run; returns at once.
+    def loadAhead(self, options) -> None:
+        """Start this computer's engine and load a model ahead of the first run; returns at once.
 
         Parameters
         ----------
         options : SATSegmentLib.RunOptions
             Those of the run to come.
         """
-        sharedEngine().prepare(options)
+        from SATSegmentLib.engine.process import WorkerEngine
+
+        engine = sharedEngine()
+        if isinstance(engine, WorkerEngine):  # a server has its own models loaded
+            engine.load_ahead(options)
 
     def segmentAsync(
         self,

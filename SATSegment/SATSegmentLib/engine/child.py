@@ -107,7 +107,7 @@ class Child:
             "plan": lambda: self._session.plan(messages.unpack(message, SegmentRequest), listener),
             "teach": lambda: self._session.teach(messages.unpack(message, TeachRequest), listener),
             "export": lambda: export(messages.unpack(message, ExportRequest)),
-            "prepare": lambda: self._session.prepare(messages.unpack(message, RunOptions), listener),
+            "load": lambda: self._session.load_ahead(messages.unpack(message, RunOptions), listener),
             "forget": lambda: self._session.forget(str(message.content)),
             "task": lambda: tasks.run(message.content, listener),
         }

@@ -81,7 +81,7 @@ class WorkerEngine:
         self._log: deque[str] = deque(maxlen=_LOG_LINES)
         self._busy = threading.Lock()
         self._runs = itertools.count(1)
-        self._preparing = 0
+        self._loading = 0
 
     @property
     def pid(self) -> int | None:
@@ -109,7 +109,7 @@ class WorkerEngine:
         """Write results as a DICOM file of this computer; see `engine.export.export`."""
         return messages.unpack(self._run("export", request, listener), ExportAnswer)
 
-    def prepare(self, options: RunOptions) -> None:
+    def load_ahead(self, options: RunOptions) -> None:
         """Let the child start and load a model before it is asked for anything; returns at once.
 
         A run that comes meanwhile waits its turn and hears what it waits for. Nothing is done during a run. What goes
@@ -118,8 +118,8 @@ class WorkerEngine:
         if not self._busy.acquire(blocking=False):
             return
         try:
-            self._preparing = next(self._runs)
-            self._reach(messages.pack("prepare", self._preparing, options))
+            self._loading = next(self._runs)
+            self._reach(messages.pack("load", self._loading, options))
         finally:
             self._busy.release()
 
@@ -215,7 +215,7 @@ class WorkerEngine:
                     raise Cancelled
                 raise self._with_log(child.ended()) if heard or child.is_new else _Unheard
             child.is_new = False
-            if message.run == self._preparing and message.type == "progress" and give_up_at is None:
+            if message.run == self._loading and message.type == "progress" and give_up_at is None:
                 pass_on(message, listener)  # what this run is waiting for
             if message.run != run:
                 continue

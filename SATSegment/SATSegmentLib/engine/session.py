@@ -141,7 +141,7 @@ class Session:
             )
             return TeachAnswer(word_content(word.record, word.vectors))
 
-    def prepare(self, options: RunOptions, listener: RunListener) -> None:
+    def load_ahead(self, options: RunOptions, listener: RunListener) -> None:
         """Load a model, and with it its libraries, before anything is asked of it.
 
         Raises

@@ -66,7 +66,7 @@ class Panel:
         self.teachBar = TeachBar(self.ui.resultsPlaceholder)
         self.run = RunController(self.ui, self._startRun, self._onProcessor)
         self.away = AwayProgress(self.run.cancel)
-        self.warmStart = WarmStart(self.ui.loadAheadCheckBox, logic.prepare, self._optionsToCome)
+        self.warmStart = WarmStart(self.ui.loadAheadCheckBox, logic.loadAhead, self._optionsToCome)
         self._connect()
         self._observeScene()
         self._fromScene()
@@ -240,8 +240,9 @@ class Panel:
         self.warmStart.look()
 
     def _optionsToCome(self) -> Any:
-        """Of the run that could be started now; None where none could."""
-        return self.settings.options if self.setup.isReady and not self.run.running else None
+        """Of the run that could be started here now; None where none could, or where a server does it."""
+        possible = self.setup.isReady and not self.run.running and not self.settings.server.url
+        return self.settings.options if possible else None
 
     def _sayPossible(self) -> None:
         volumeNode, prompts = self.ui.inputSelector.currentNode(), self.promptBox.prompts()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from SATSegmentLib.engine.api import RunOptions
+from SATSegmentLib.errors import SATSegmentError
 from SATSegmentLib.gui.signal import Connections
 
 _KEY = "SATSegment/loadAhead"
@@ -22,16 +24,16 @@ class WarmStart:
     ----------
     checkBox : QCheckBox
         The setting.
-    prepare : callable
+    load : callable
         Starts loading with these `RunOptions`, and returns at once.
     options : callable
         Gives those of the run to come, or None where there can be none: something is not installed, or a run goes on.
     """
 
     def __init__(
-        self, checkBox: Any, prepare: Callable[[RunOptions], None], options: Callable[[], RunOptions | None]
+        self, checkBox: Any, load: Callable[[RunOptions], None], options: Callable[[], RunOptions | None]
     ) -> None:
-        self._checkBox, self._prepare, self._options = checkBox, prepare, options
+        self._checkBox, self._load, self._options = checkBox, load, options
         self._isOpen = False
         self._asked: RunOptions | None = None
         self._connections = Connections()
@@ -63,7 +65,8 @@ class WarmStart:
         options = self._options() if self._isOpen else None
         if options is not None and options != self._asked:
             self._asked = options
-            self._prepare(options)
+            with contextlib.suppress(SATSegmentError):  # the run that meets it says it
+                self._load(options)
 
     def _onToggled(self, checked: bool) -> None:
         qt.QSettings().setValue(_KEY, checked)
