@@ -14,7 +14,7 @@ from typing import BinaryIO
 import numpy as np
 
 from SATSegmentLib.errors import GeometryError, ScanError
-from SATSegmentLib.grid.affine import lps_to_ras
+from SATSegmentLib.grid.affine import check_right_angles, lps_to_ras
 from SATSegmentLib.scans.data_files import beside
 from SATSegmentLib.scans.itk import quiet
 from SATSegmentLib.scans.opened import OpenScan
@@ -227,6 +227,7 @@ def _affine(path: Path, fields: dict[str, str], dimension: int) -> tuple[np.ndar
     columns = directions[:3, :3]
     if not np.isfinite(columns).all() or abs(np.linalg.det(columns)) < 1e-6:
         raise GeometryError(f"The axes of {path} do not each have a direction.", "Export the scan again.")
+    check_right_angles(columns)
     lengths = np.linalg.norm(columns, axis=0)
     if np.abs(lengths - 1).max() > 0.01:
         words = ", ".join(f"{length:g}" for length in lengths)
