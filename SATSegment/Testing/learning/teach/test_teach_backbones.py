@@ -26,7 +26,7 @@ def test_a_word_is_taught_on_the_features_of(backbone, tmp_path):
     segmenter = Segmenter.load(folder, device="cpu", precision="float32", cache=FeatureCache(1 << 30, 0))
     weights = {name: value.clone() for name, value in segmenter.network.state_dict().items()}
     example = _halved(ball_example())
-    word = teach(segmenter, [example], NAME, "mri", recipe=Recipe(rounds=4, steps=15))
+    word = teach(segmenter, [example], NAME, "mri", recipe=Recipe(rounds=2, steps=12))
     assert word.record.dice[0] > 0.6
     assert all(torch.equal(value, weights[name]) for name, value in segmenter.network.state_dict().items())
     save_word(word_content(word.record, word.vectors))
