@@ -1,13 +1,14 @@
-"""What a real Slicer said its `qt`, `ctk` and `slicer` offer to Python (Testing/Data/pythonqt_api.json)."""
+"""What a real Slicer said its `qt`, `ctk` and `slicer` offer to Python (Testing/Data/pythonqt_api.json.gz)."""
 
 from __future__ import annotations
 
+import gzip
 import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-_FILE = Path(__file__).parents[1] / "Data" / "pythonqt_api.json"
+_FILE = Path(__file__).parents[1] / "Data" / "pythonqt_api.json.gz"
 _KINDS = ("properties", "methods", "signals")
 
 
@@ -49,7 +50,7 @@ def classes() -> dict[str, ClassApi]:
 
 @cache
 def _document() -> dict:
-    return json.loads(_FILE.read_text(encoding="utf-8"))
+    return json.loads(gzip.decompress(_FILE.read_bytes()))
 
 
 def _api(*parts: dict) -> ClassApi:
