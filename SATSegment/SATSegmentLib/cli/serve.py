@@ -33,6 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--device", action="append", help="auto, cpu, cuda:0, ...; give it several times for several (default: auto)"
     )
+    parser.add_argument(
+        "--replicas", type=int, metavar="N", help="so many servers under Ray Serve, for several GPUs or computers"
+    )
+    parser.add_argument("--gpus-per-replica", type=float, default=1.0, metavar="N", help="for --replicas (default: 1)")
     parser.add_argument("--features-gb", type=float, metavar="GB", help="memory for image features, on each device")
     parser.add_argument(
         "--spill", action="store_true", help="let features that find no place in memory go to a private folder on disk"
@@ -59,7 +63,17 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.spill,
         _limits(arguments),
     )
-    serve(listening, options, read_tokens(arguments.tokens))
+    tokens = read_tokens(arguments.tokens)
+    if arguments.replicas is None:
+        serve(listening, options, tokens)
+        return 0
+    try:
+        from SATSegmentLib.server.cluster import serve_replicas
+    except ModuleNotFoundError as error:
+        from SATSegmentLib.engine.api import EngineError
+
+        raise EngineError(f"--replicas needs the package {error.name}.", "pip install 'satsegment[cluster]'") from error
+    serve_replicas(listening, options, tokens, arguments.replicas, arguments.gpus_per_replica)
     return 0
 
 

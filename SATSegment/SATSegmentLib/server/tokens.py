@@ -14,6 +14,7 @@ from SATSegmentLib.engine.transport.wire import TOKEN_VARIABLE
 # Without tokens there is one user: whoever sits at this computer.
 LOCAL_USER = "local"
 _LEAST_LETTERS = 16
+_DOCKER_SECRETS = Path("/run/secrets")
 
 
 class Tokens:
@@ -30,6 +31,10 @@ class Tokens:
 
     def __bool__(self) -> bool:
         return bool(self._users)
+
+    def as_dict(self) -> dict[str, str]:
+        """User's name by token, for another process."""
+        return {token.decode(): name for token, name in self._users.items()}
 
     def user(self, authorization: str) -> str | None:
         """The user whose token an Authorization header holds; None where it is nobody's."""
@@ -53,7 +58,12 @@ def read_tokens(file: Path | None) -> Tokens:
         token = os.environ.get(TOKEN_VARIABLE, "").strip()
         return Tokens(_checked({token: "user"} if token else {}, TOKEN_VARIABLE))
     try:
-        if os.name == "posix" and file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        # Docker's secrets are readable by all of their container.
+        if (
+            os.name == "posix"
+            and file.parent != _DOCKER_SECRETS
+            and file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)
+        ):
             raise EngineError(f"Others may read the tokens in {file}.", f"Run: chmod 600 {file}")
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:

@@ -67,12 +67,14 @@ class ServerProcess:
             text=True,
             env={**os.environ, "PYTHONPATH": _LIBRARY, "OMP_NUM_THREADS": "1", **environment},
         )
-        line = self.process.stdout.readline()
-        found = re.search(r"https?://\S+", line)
+        line = ""
+        found = None
+        while found is None and (line := self.process.stdout.readline()):
+            found = re.search(r"listens?\b.* on (https?://\S+)", line)
         if found is None:
             self.process.wait(10)
             raise AssertionError(f"no server: {line} {self.process.stderr.read()}")
-        self.url = found.group()
+        self.url = found.group(1)
         self.port = int(self.url.rpartition(":")[2])
         threading.Thread(target=self.process.stderr.read, daemon=True).start()
         if self.url.startswith("http:"):
@@ -82,10 +84,10 @@ class ServerProcess:
         self.process.kill()
         self.process.wait(10)
 
-    def stop(self) -> None:
+    def stop(self, seconds: float = 10.0) -> None:
         """As an administrator would."""
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(seconds)
 
 
 def wait_until_up(url: str, seconds: float = 20.0) -> None:
