@@ -38,7 +38,7 @@ def url(models_folder: Path) -> Iterator[str]:
 
 
 @pytest.mark.long
-def test_each_scan_stays_with_one_of_two_replicas(url: str) -> None:
+def test_each_scan_stays_with_one_of_two_replicas(url: str, models_folder: Path) -> None:
     from SATSegmentLib.server.cluster import replica_of
 
     first = headLikeImage()
@@ -47,7 +47,11 @@ def test_each_scan_stays_with_one_of_two_replicas(url: str) -> None:
     pair = [scans[homes.index(0)], scans[homes.index(1)]]
     local, engine = LocalEngine(), RemoteEngine(url, ALICE, patience_seconds=5)
     for scan in pair:
-        for one, other in zip(engine.segment(request(scan)).results, local.segment(request(scan)).results, strict=True):
+        for one, other in zip(
+            engine.segment(request(scan)).results,
+            local.segment(request(scan, model=str(models_folder / "tiny"))).results,
+            strict=True,
+        ):
             np.testing.assert_array_equal(one.mask, other.mask)
     engine.beat()
     assert len(engine._kept) == 2
