@@ -15,6 +15,7 @@ from SATSegmentLib.gui.signal import Connections, Signal
 
 _GROUP = "SATSegment"
 _HERE, _SERVER = "here", "server"
+_EXAMPLE = "https://gpu-box:8765"
 
 
 class ServerSettings:
