@@ -111,7 +111,7 @@ class ServerSettings:
             _("A server (satsegment serve) has the GPU and the models; nothing is installed here.")
         )
         self.urlEdit = qt.QLineEdit(holder)
-        self.urlEdit.setPlaceholderText("https://gpu-box:8765")
+        self.urlEdit.setPlaceholderText(_EXAMPLE)
         self.urlEdit.setAccessibleName(_("Address of the server"))
         self.tokenFileEdit = qt.QLineEdit(holder)
         self.tokenFileEdit.setAccessibleName(_("File with the token"))
