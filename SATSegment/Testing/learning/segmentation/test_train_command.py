@@ -139,7 +139,7 @@ def test_stopped_training_is_resumed_by_the_command(site, capsys):
     write(folder, config)
     assert satsegment("train", folder / "site.yaml", "--out", folder / "run") == 0
     assert satsegment("train", folder / "site.yaml", "--out", folder / "run") == 2
-    assert "holds a training already" in capsys.readouterr().err
+    assert "already holds a training" in capsys.readouterr().err
     assert satsegment("train", folder / "site.yaml", "--out", folder / "run", "--resume") == 0
 
 

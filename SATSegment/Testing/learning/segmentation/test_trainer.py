@@ -123,7 +123,7 @@ def test_other_settings_do_not_continue_a_training(tmp_path, whole):
         train(whole, resume=True, learning_rate=0.1)
     with pytest.raises(TrainingError, match="samples_per_step"):
         train(whole, resume=True, batch_size=2)
-    with pytest.raises(OutputError, match="holds a training already"):
+    with pytest.raises(OutputError, match="already holds a training"):
         train(whole)
     assert losses(whole) == losses(whole)
 
