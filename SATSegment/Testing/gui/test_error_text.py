@@ -8,8 +8,14 @@ from SATSegmentLib.engine.api import EngineError, EngineReason
 from SATSegmentLib.errors import OutOfMemory, PromptError, from_dict
 from SATSegmentLib.gui.error_text import errorText
 
-# What only its own words tell: a damaged message, another version, what nobody expected.
-ENGLISH = {EngineReason.MESSAGE, EngineReason.VERSION, EngineReason.UNEXPECTED}
+# What only its own words tell: a damaged message, another version, a server's limit, what nobody expected.
+ENGLISH = {
+    EngineReason.MESSAGE,
+    EngineReason.VERSION,
+    EngineReason.NOT_KEPT,
+    EngineReason.LIMIT,
+    EngineReason.UNEXPECTED,
+}
 
 
 @pytest.mark.parametrize("reason", EngineReason)

@@ -13,12 +13,13 @@ from mrml.slicer_module import SATSegment
 
 from helpers.results import result
 from helpers.small_model import makeModel
-from SATSegmentLib.anatomy.personal.user_words import save_word, word_files
+from SATSegmentLib.anatomy.personal.user_words import TAUGHT, save_word, word_files
 from SATSegmentLib.engine.api import RunListener, RunOptions, TeachRequest
 from SATSegmentLib.engine.process import WorkerEngine
-from SATSegmentLib.errors import Cancelled, PairMismatch, PromptError
+from SATSegmentLib.errors import Cancelled, NameQuestion, PairMismatch, PromptError
 from SATSegmentLib.mrml.record import records
 from SATSegmentLib.mrml.segmentations import createSegmentation, writeResults
+from SATSegmentLib.types import Prompt
 
 
 @pytest.fixture(scope="module")
@@ -83,8 +84,12 @@ def test_another_models_word_is_refused_across_the_pipe(scene, model: str) -> No
 
     put_word(own_folder(), model="SAT-Nano", model_sha256="d" * 64)
     volumeNode, _, _ = drawn(scene)
+    logic = SATSegment.SATSegmentLogic()
+    with pytest.raises(NameQuestion, match="taught to SAT-Nano only"):
+        logic.segment(volumeNode, "my implant", RunOptions(model), "mri")
+    # A prompt is not a name that anybody could ask back about: the engine refuses it.
     with pytest.raises(PairMismatch, match="SAT-Nano"):
-        SATSegment.SATSegmentLogic().segment(volumeNode, "my implant", RunOptions(model), "mri")
+        logic.segment(volumeNode, [Prompt("my implant", "mri", "RAS", TAUGHT, trained=False)], RunOptions(model))
 
 
 def test_several_examples_go_through_the_pipe(model: str) -> None:
