@@ -47,6 +47,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def start(hub: Hub, *words: str) -> subprocess.Popen[str]:
     """The command in a process of its own: huggingface_hub reads its address when it is imported."""
     code = (
+        # A shell lets what it starts in the background ignore Ctrl+C, tests included.
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
         f"import sys; sys.path.insert(0, {LIBRARY!r}); from SATSegmentLib.models import install; "
         "install._SIZES['sat-nano'] = install.Sizes(1e6, 1e6); "
         "from SATSegmentLib.cli.main import main; sys.exit(main(sys.argv[1:]))"
@@ -101,6 +103,7 @@ def test_with_consent_the_model_is_downloaded_and_can_be_deleted(hub: Hub, home:
     assert not NANO.installed
 
 
+@pytest.mark.long
 def test_a_folder_needs_neither_consent_nor_network(hub: Hub, released: Path, home: Path) -> None:
     done = satsegment(hub, "download", "sat-nano", "--from", str(released))
     assert done.returncode == 0, done.stderr

@@ -46,7 +46,7 @@ def segment(folder, scan, out, *more):
     return main([*words, *(word for name in PROMPTS for word in ("--prompt", name)), *map(str, more)])
 
 
-@pytest.mark.parametrize("scan", ["straight", "classic", "enhanced.dcm"])
+@pytest.mark.parametrize("scan", ["straight", "classic", pytest.param("enhanced.dcm", marks=pytest.mark.long)])
 def test_each_dicom_result_holds_the_masks_that_slicers_file_holds(folder, tmp_path, scan):
     assert segment(folder, scan, tmp_path / "a.seg.nrrd") == 0
     assert segment(folder, scan, tmp_path / "a.dcm") == 0

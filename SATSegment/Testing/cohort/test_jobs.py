@@ -34,7 +34,7 @@ def _found_by_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # Each local job starts PyTorch anew, so it is only one.
-@pytest.mark.parametrize(("cluster", "count"), [("debug", 2), ("local", 1)])
+@pytest.mark.parametrize(("cluster", "count"), [("debug", 2), pytest.param("local", 1, marks=pytest.mark.long)])
 def test_shards_run_as_jobs_and_are_collected(scans, tmp_path, model, cluster, count):
     more = (*ASKED, "--slurm", count, "--cluster", cluster, "--wait")
     assert cohort(scans, tmp_path / "out", model, *more) == 0

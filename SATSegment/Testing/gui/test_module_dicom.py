@@ -186,6 +186,7 @@ def test_a_series_with_gantry_tilt_as_its_axes_say(rig: PanelInRig, tmp_path: Pa
     assert "tilted by 14.9 degrees" in rig.ui.logTextEdit.plainText
 
 
+@pytest.mark.long
 def test_a_series_with_gantry_tilt_under_slicers_transform(rig: PanelInRig, tmp_path: Path) -> None:
     """As Slicer's DICOM module corrects it: refused with the remedy, and right after the remedy."""
     head = tilted(read_scan(resource_path("Demo/itk_t1.nii.gz")).array)

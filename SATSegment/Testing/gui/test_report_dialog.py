@@ -42,8 +42,9 @@ def test_what_is_there_is_suggested_and_what_is_not_there_is_only_listed(dialog:
         "liver": True,
         "spleen · removed": False,
         "right kidney cyst · only possible": True,
+        "right kidney": True,
     }
-    assert dialog.addButton.text == "Add 3 structures"
+    assert dialog.addButton.text == "Add 4 structures"
 
 
 def test_the_text_is_read_after_a_pause_in_typing(dialog: ReportDialog) -> None:
@@ -68,9 +69,11 @@ def test_taking_over_gives_the_checked_ones_and_forgets_the_report(dialog: Repor
     dialog.edit.setPlainText(REPORT)
     dialog.read()
     dialog.list.item(0).setCheckState(qt.Qt.Unchecked)
-    assert dialog.addButton.text == "Add 2 structures"
+    assert dialog.addButton.text == "Add 3 structures"
     hands.click(dialog.addButton)
-    assert [[prompt.text for prompt in prompts] for prompts in taken] == [["liver", "right kidney cyst"]]
+    assert [[prompt.text for prompt in prompts] for prompts in taken] == [
+        ["liver", "right kidney cyst", "right kidney"]
+    ]
     assert dialog.edit.toPlainText() == ""
     assert dialog.view.toPlainText() == ""
     assert not dialog.dialog.visible

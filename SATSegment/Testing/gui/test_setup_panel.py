@@ -149,6 +149,7 @@ def test_a_failed_download_says_what_to_do(rig: PanelInRig, hub: Hub) -> None:
     assert not NANO.installed
 
 
+@pytest.mark.long
 def test_a_folder_can_be_imported_and_the_model_deleted(
     rig: PanelInRig, hub: Hub, released: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

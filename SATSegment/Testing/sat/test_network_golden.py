@@ -33,7 +33,8 @@ def test_tiny_network_matches_reference_tokens_features_and_logits(tmp_path, gra
     assert_close(logits[:, :, ::4, ::4, ::4], golden["logits"])
 
 
-@pytest.mark.parametrize("name", ["sat_nano", "sat_pro"])
+# SAT-Pro's widths take a minute of one core: `make test-long`.
+@pytest.mark.parametrize("name", ["sat_nano", pytest.param("sat_pro", marks=pytest.mark.long)])
 def test_released_widths_match_reference_logits(name):
     # Gigabytes of tensors: kept in memory, and each made once, for what is needed and not stored twice.
     keys = {key: shape for key, shape in manifest(name)["keys"].items() if not re.search("all_modules|mid_mask", key)}

@@ -197,8 +197,9 @@ def test_a_server_that_is_not_there_is_said(running) -> None:
 
 
 def test_another_version_says_which_is_older_and_what_it_lacks(running, alice: RemoteEngine, monkeypatch) -> None:
+    theirs = messages.PROTOCOL
     monkeypatch.setattr(messages, "PROTOCOL", 1)
-    with pytest.raises(VersionMismatch, match=r"version 2 .* version 1: new is engines on a server") as caught:
+    with pytest.raises(VersionMismatch, match=rf"version {theirs} .* version 1: new is engines on a server") as caught:
         alice.segment(request())
     assert caught.value.remedy == "Update this program, and restart it."
 

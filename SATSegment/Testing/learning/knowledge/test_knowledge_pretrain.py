@@ -222,6 +222,7 @@ def test_the_rate_rises_and_falls_to_zero():
     assert rates[5] < 1e-12
 
 
+@pytest.mark.long
 def test_the_command_measures_trains_and_says_so(bert, tmp_path, capsys):
     out = tmp_path / "run"
     words = ["pretrain", str(bert), "--out", str(out), "--size", "small", "--steps", "2", "--query-dim", "16"]

@@ -111,6 +111,7 @@ def test_a_region_is_the_mean_of_the_features_under_its_mask():
     torch.testing.assert_close(found, expected)
 
 
+@pytest.mark.long
 def test_names_and_modalities_learn_what_they_look_like(bert, tmp_path):
     run = run_of(bert, tmp_path, BrightOrgans())
     unseen = range(1000, 1006)

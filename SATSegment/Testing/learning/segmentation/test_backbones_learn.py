@@ -20,6 +20,7 @@ SPECS: dict[str, Spec] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", list(SPECS))
 def test_it_learns_and_is_read_back(name, tmp_path):
     network = new_network(SPECS[name], WINDOW, seed=1)

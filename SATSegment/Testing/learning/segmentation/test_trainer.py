@@ -161,6 +161,7 @@ def gradients(folder):
     return [state[index]["exp_avg"] for index in sorted(state)]
 
 
+@pytest.mark.long
 def test_two_processes_have_the_gradients_of_one_with_accumulated_batches(tmp_path):
     launcher = ("-m", "torch.distributed.run", "--nproc-per-node", "2", "--rdzv-backend", "c10d")
     process = child("team", tmp_path / "team", *launcher, "--rdzv-endpoint", "localhost:0")
