@@ -22,6 +22,9 @@ from PySide6 import QtCore
 from rig.hands import press, settle, typeText, waitFor
 
 from helpers.small_model import headLikeImage
+from SATSegmentLib.engine.offline import offline_environment
+from SATSegmentLib.engine.process import WorkerEngine
+from SATSegmentLib.setup.shared_engine import shared_engine
 
 MODULE = "SATSegmentInRig"
 PATH = Path(__file__).parents[2] / "SATSegment.py"
@@ -44,6 +47,19 @@ def loadModule() -> ModuleType:
     sys.modules[MODULE] = module
     spec.loader.exec_module(module)
     return module
+
+
+@contextlib.contextmanager
+def keptEngine(models: Path) -> Iterator[None]:
+    """One process for all panels within; that they end and start theirs is tested elsewhere."""
+    environment = {**os.environ, "SATSEGMENT_MODELS": str(models), "OMP_NUM_THREADS": "1"}
+    engine = WorkerEngine(sys.executable, offline_environment(environment))
+    engine.call("check_device", {"device": "cpu"})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shared_engine, "_engine", engine)
+        patch.setattr(shared_engine, "close", lambda: None)
+        yield
+    engine.close()
 
 
 class PanelInRig:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import qt
 import slicer
-from gui.panel_rig import PanelInRig, addHead, leftovers, segmentNames
+from gui.panel_rig import PanelInRig, addHead, keptEngine, leftovers, segmentNames
 from PySide6 import QtCore
 from rig.hands import click, press, settle, typeText, waitFor
 from rig.slicer_app import closeScene
@@ -26,6 +26,12 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("models")
     makeModel(home)
     return home
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _engine(models: Path) -> Iterator[None]:
+    with keptEngine(models):
+        yield
 
 
 @pytest.fixture

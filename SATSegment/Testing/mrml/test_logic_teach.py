@@ -92,6 +92,7 @@ def test_another_models_word_is_refused_across_the_pipe(scene, model: str) -> No
         logic.segment(volumeNode, [Prompt("my implant", "mri", "RAS", TAUGHT, trained=False)], RunOptions(model))
 
 
+@pytest.mark.long
 def test_several_examples_go_through_the_pipe(model: str) -> None:
     worker = WorkerEngine()
     request = TeachRequest((ball_example(), ball_example(3)), "my implant", "mri", options=RunOptions(model))
