@@ -24,7 +24,7 @@ from rig.hands import press, settle, typeText, waitFor
 from helpers.small_model import headLikeImage
 from SATSegmentLib.engine.offline import offline_environment
 from SATSegmentLib.engine.process import WorkerEngine
-from SATSegmentLib.setup.shared_engine import shared_engine
+from SATSegmentLib.setup.shared_engine import SharedEngine, shared_engine
 
 MODULE = "SATSegmentInRig"
 PATH = Path(__file__).parents[2] / "SATSegment.py"
@@ -60,6 +60,12 @@ def keptEngine(models: Path) -> Iterator[None]:
         patch.setattr(shared_engine, "close", lambda: None)
         yield
     engine.close()
+
+
+def ownEngine(patch: pytest.MonkeyPatch) -> None:
+    """Within `keptEngine`: a test whose panel starts and ends a process of its own."""
+    patch.setattr(shared_engine, "_engine", None)
+    patch.setattr(shared_engine, "close", SharedEngine.close.__get__(shared_engine))
 
 
 class PanelInRig:

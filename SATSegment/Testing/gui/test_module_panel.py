@@ -17,8 +17,10 @@ from gui.panel_rig import (
     PanelInRig,
     addHead,
     importWhatRunsNeed,
+    keptEngine,
     leftovers,
     libraryModules,
+    ownEngine,
     restoreLibrary,
     segmentNames,
 )
@@ -39,6 +41,17 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("models")
     makeModel(home)
     return home
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _engine(models: Path) -> Iterator[None]:
+    with keptEngine(models):
+        yield
+
+
+@pytest.fixture
+def own(monkeypatch: pytest.MonkeyPatch) -> None:
+    ownEngine(monkeypatch)
 
 
 @pytest.fixture(autouse=True)
@@ -205,6 +218,7 @@ def longScan(rig: PanelInRig) -> None:
     settle()
 
 
+@pytest.mark.usefixtures("own")
 def test_the_panel_lives_on_during_a_run_and_cancel_ends_it(rig: PanelInRig) -> None:
     longScan(rig)
     rig.ask("left hippocampus", "brainstem")
@@ -225,6 +239,7 @@ def test_the_panel_lives_on_during_a_run_and_cancel_ends_it(rig: PanelInRig) -> 
     assert slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode") == 0
 
 
+@pytest.mark.usefixtures("own")
 def test_escape_twice_cancels_and_once_does_not(rig: PanelInRig) -> None:
     longScan(rig)
     rig.ask("left hippocampus")
@@ -240,6 +255,7 @@ def test_escape_twice_cancels_and_once_does_not(rig: PanelInRig) -> None:
     assert "Cancelled" in rig.ui.logTextEdit.plainText
 
 
+@pytest.mark.usefixtures("own")
 def test_while_a_run_is_on_its_ground_cannot_be_taken_away(rig: PanelInRig) -> None:
     longScan(rig)
     rig.ask("left hippocampus")
@@ -251,6 +267,7 @@ def test_while_a_run_is_on_its_ground_cannot_be_taken_away(rig: PanelInRig) -> N
     assert all(widget.enabled for widget in locked)
 
 
+@pytest.mark.usefixtures("own")
 def test_a_killed_worker_is_an_error_message_and_the_next_run_works(rig: PanelInRig) -> None:
     node = run(rig, "brainstem")
     before = voxelsOf(node, "SAT_mri_brainstem")
@@ -270,6 +287,7 @@ def test_a_killed_worker_is_an_error_message_and_the_next_run_works(rig: PanelIn
     assert rig.ui.errorFrame.isHidden()
 
 
+@pytest.mark.usefixtures("own")
 def test_closing_the_scene_ends_the_run_and_empties_the_panel(rig: PanelInRig) -> None:
     run(rig, "left hippocampus")
     rig.ui.outputSelector.setCurrentNode(None)
@@ -306,6 +324,7 @@ def test_the_structures_come_back_with_the_scene(rig: PanelInRig, tmp_path: Path
     assert rig.panel.modality == "mri"
 
 
+@pytest.mark.usefixtures("own")
 def test_reload_leaves_nothing_of_the_old_panel(rig: PanelInRig) -> None:
     run(rig, "left hippocampus")
     kept = libraryModules()
