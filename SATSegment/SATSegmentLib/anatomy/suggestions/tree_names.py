@@ -110,7 +110,10 @@ class TreeNames:
             end = text.index("\n", position)
             start = text.rindex("\n", 0, position)
             line = text[start:end]
-            if all(_begins_word(line, token) for token in others):
+            for token in others:
+                if token not in line or not _begins_word(line, token):
+                    break
+            else:
                 index = self._index_at(start + 1)
                 found.append((index, self._names[index]))
                 if len(found) >= 40:
