@@ -1,4 +1,4 @@
-"""Another checkout beside this one: window, warm prompt and loading, as ratios of CPU time.
+"""Another checkout beside this one: window, warm prompt, loading and keystrokes, as ratios of CPU time.
 
     git worktree add ../before 77112a2
     python benchmarks/bench_against.py ../before [--turns 15] [--threads 1]
@@ -49,6 +49,20 @@ for line in sys.stdin:
     work[line.strip()]()
     print(time.process_time() - started, flush=True)
 """
+# Every 40th label, letter by letter, in a new process: what was searched once is remembered.
+KEYSTROKES = """
+import statistics, sys, time
+sys.path.insert(0, sys.argv[1] + "/SATSegment")
+from SATSegmentLib import anatomy
+anatomy.preload("ct"), anatomy.preload("mri")
+waits = []
+for label in [one for one in anatomy.load_labels() if one.modality in ("ct", "mri")][::40]:
+    for end in range(1, len(label.text) + 1):
+        started = time.process_time()
+        anatomy.search(label.text[:end], label.modality)
+        waits.append(time.process_time() - started)
+print(statistics.mean(waits), statistics.quantiles(waits, n=100)[98])
+"""
 REPEATS = {"window": 1, "warm prompts": 8, "load": 4}
 
 
@@ -75,9 +89,22 @@ def main() -> int:
         print(f"{work}  {middle:.3f} ({low:.3f} to {high:.3f})  {one['this']:.3f}  {one['other']:.3f}", flush=True)
     for child in children.values():
         child.kill()
+    _keystrokes(trees)
     if options.out:
         options.out.write_text(json.dumps(report, indent=1), encoding="utf-8")
     return 0
+
+
+def _keystrokes(trees: dict[str, Path], pairs: int = 3) -> None:
+    print("keystrokes, English  mean  99th percentile")
+    for _ in range(pairs):
+        command = [sys.executable, "-W", "ignore", "-c", KEYSTROKES]
+        found = [
+            [float(part) for part in subprocess.check_output([*command, str(tree)], text=True).split()]
+            for tree in trees.values()
+        ]
+        mean, last = (this / other for this, other in zip(*found, strict=True))
+        print(f"ratio  {mean:.2f}  {last:.2f}", flush=True)
 
 
 def _options() -> argparse.Namespace:
