@@ -59,6 +59,7 @@ def reference() -> dict[str, np.ndarray]:
     return reference_masks(read_scan(resource_path("Demo/itk_t1_samseg.nii.gz")))
 
 
+@pytest.mark.long
 def test_written_masks_agree_with_the_reference_of_the_held_out_head(masks, reference):
     # Judged from the file, not from what the command says of itself.
     scores = [dice(masks.get(name, np.zeros_like(mask)), mask) for name, mask in reference.items()]
@@ -66,6 +67,7 @@ def test_written_masks_agree_with_the_reference_of_the_held_out_head(masks, refe
     assert np.mean(scores) >= 0.75
 
 
+@pytest.mark.long
 def test_left_is_left(masks, reference):
     left = [name for name in reference if name.startswith("left ") and name in masks]
     assert len(left) >= 8
@@ -75,6 +77,7 @@ def test_left_is_left(masks, reference):
         assert dice(masks[other], reference[other]) > 10 * dice(masks[other], reference[name]), name
 
 
+@pytest.mark.long
 def test_table_says_what_the_file_holds(demo, masks, reference):
     for name, mask in masks.items():
         row = re.search(rf"^{re.escape(name)}  +found +([\d.]+) +([\d.]+) +[\d.]+$", demo.said, re.MULTILINE)
@@ -83,6 +86,7 @@ def test_table_says_what_the_file_holds(demo, masks, reference):
         assert float(row[2]) == pytest.approx(dice(mask, reference[name]), abs=0.0051)
 
 
+@pytest.mark.long
 def test_command_says_what_the_model_is_and_is_not(demo):
     assert "silver-standard" in demo.said
     assert "not of SAT's quality" in demo.said
@@ -90,6 +94,7 @@ def test_command_says_what_the_model_is_and_is_not(demo):
     assert "nothing of a CT is trained" in demo.said
 
 
+@pytest.mark.long
 def test_chest_ct_comes_back_to_one_place_however_it_is_stored(demo):
     row = re.search(r"axes: (\d+) voxels on the CT's own 128 x 128 x 34 grid, Dice ([\d.]+)", demo.said)
     assert row
@@ -97,6 +102,7 @@ def test_chest_ct_comes_back_to_one_place_however_it_is_stored(demo):
     assert float(row[2]) >= 0.99
 
 
+@pytest.mark.long
 def test_free_text_finds_what_the_label_finds_and_keeps_to_its_side(demo):
     row = re.search(
         r'^Free text "the patient\'s hippocampus on the left": Dice ([\d.]+) to "left', demo.said, re.MULTILINE
@@ -105,6 +111,7 @@ def test_free_text_finds_what_the_label_finds_and_keeps_to_its_side(demo):
     assert float(row[1]) >= 0.85
 
 
+@pytest.mark.long
 def test_picture_is_drawn(demo):
     picture = np.asarray(Picture.open(demo.folder / "brain.png").convert("RGB")).astype(int)
     assert min(picture.shape[:2]) >= 600
@@ -115,6 +122,7 @@ def test_picture_is_drawn(demo):
             assert panel.mean() > 0.02  # segments over each slice, and in 3-D
 
 
+@pytest.mark.long
 def test_existing_files_are_kept_unless_told_otherwise(demo, capsys):
     before = (demo.folder / "brain.png").read_bytes()
     assert main(["demo", "--out", str(demo.folder)]) == 2

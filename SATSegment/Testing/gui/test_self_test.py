@@ -63,6 +63,7 @@ def test_the_whole_self_test_passes_with_the_demonstration_model(
     assert rig.module.selfTest()
 
 
+@pytest.mark.long
 def test_without_pytorch_the_runs_are_skipped_and_the_rest_is_done(
     rig: PanelInRig, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -154,7 +154,7 @@ def test_plan_names_what_the_run_does():
 @pytest.mark.parametrize(
     ("width", "window", "convs", "precision"),
     [
-        (16, (96, 64, 64), 2, "float32"),
+        (16, (64, 48, 48), 2, "float32"),
         pytest.param(32, (64, 96, 32), 3, "float32", marks=pytest.mark.long),
         pytest.param(24, (96, 96, 32), 2, "bfloat16", marks=pytest.mark.long),
     ],
