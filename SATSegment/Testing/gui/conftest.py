@@ -15,13 +15,18 @@ start()
 import qt  # noqa: E402
 import slicer  # noqa: E402
 
+from SATSegmentLib.setup.shared_engine import shared_engine  # noqa: E402
+
 
 @pytest.fixture(autouse=True)
-def _settings(tmp_path: Path) -> None:
+def _settings(tmp_path: Path) -> Iterator[None]:
     settingsFolder(str(tmp_path / "settings"))
     slicer.app.setProperty("SATSegmentLog", "")
     # Most panels of the tests never run anything; test_module_warm_start.py turns it on.
     qt.QSettings().setValue("SATSegment/loadAhead", False)
+    yield
+    # Where runs go outlives a panel: a server of one test is not the next one's.
+    shared_engine.use("", "")
 
 
 @pytest.fixture(autouse=True)
