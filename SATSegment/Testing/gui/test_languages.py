@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import qt
+from gui.prompt_rig import promptBox
 from rig import hands
 
 from SATSegmentLib.gui import search_tables
@@ -31,17 +32,7 @@ def german() -> Iterator[None]:
 
 @pytest.fixture
 def box(tmp_path: Path, german: None) -> Iterator[PromptBox]:
-    window = qt.QWidget()
-    column = qt.QVBoxLayout(window)
-    box = PromptBox(window, "ct", History(tmp_path / "sets.json"))
-    column.addWidget(box.widget)
-    window.resize(360, 500)
-    window.show()
-    window.activateWindow()
-    box.setFocus()
-    hands.settle()
-    yield box
-    box.release()
+    yield from promptBox(tmp_path)
 
 
 def test_the_list_shows_the_name_in_the_users_language_beside_the_trained_one(box):

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 import qt
+from gui.prompt_rig import promptBox
 from learning.teach.teaching import put_word
 from rig import hands
 
 from SATSegmentLib import anatomy
 from SATSegmentLib.anatomy.personal.user_words import WORDS_VARIABLE
-from SATSegmentLib.gui import search_tables
-from SATSegmentLib.gui.history import History
 from SATSegmentLib.gui.model_labels import ANY_LABEL, ModelLabels
 from SATSegmentLib.gui.prompt_box import PromptBox
 from SATSegmentLib.resources import resource_path
@@ -25,20 +24,9 @@ SMALL = ModelLabels("Small model", frozenset({("left lung", "ct"), ("liver", "ct
 
 @pytest.fixture
 def box(tmp_path: Path) -> Iterator[PromptBox]:
-    search_tables.read("ct")
-    window = qt.QWidget()
-    column = qt.QVBoxLayout(window)
-    box = PromptBox(window, "ct", History(tmp_path / "sets.json"))
-    column.addWidget(box.widget)
-    column.addStretch(1)
-    window.resize(360, 500)
-    window.show()
-    window.activateWindow()
-    box.setLabels(SMALL)
-    box.setFocus()
-    hands.settle()
-    yield box
-    box.release()
+    for box in promptBox(tmp_path):
+        box.setLabels(SMALL)
+        yield box
 
 
 def prompt(text: str) -> Prompt:
