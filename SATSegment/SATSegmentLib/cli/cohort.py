@@ -8,15 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from SATSegmentLib.cli.exit_codes import FLAGGED, SOME_FAILED
 from SATSegmentLib.cohort.jobs import CLUSTERS
 from SATSegmentLib.types import DEFAULT_THRESHOLD, MODALITIES
 
 if TYPE_CHECKING:
     from SATSegmentLib.cohort.run import ScanEvent
-
-# All was written, but a scan has no results; its row says why.
-SOME_FAILED = 6
-_FLAGGED = 5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -101,7 +98,7 @@ def _run_here(arguments: argparse.Namespace, out: Path) -> int:
     print("\n".join(map(str, written)) or f"Join the shards with: satsegment collect {out}")
     print("Research use only. Not a medical device.")
     if arguments.strict and summary.flagged:
-        return _FLAGGED
+        return FLAGGED
     return SOME_FAILED if summary.failed else 0
 
 
@@ -149,8 +146,8 @@ def _submitted(arguments: argparse.Namespace, out: Path) -> int:
         return 0
     codes = [job.result() for job in jobs]
     print("\n".join(map(str, collect([out], out))))
-    if arguments.strict and _FLAGGED in codes:
-        return _FLAGGED
+    if arguments.strict and FLAGGED in codes:
+        return FLAGGED
     return SOME_FAILED if SOME_FAILED in codes else 0
 
 

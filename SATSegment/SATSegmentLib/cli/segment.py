@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from SATSegmentLib.anatomy.languages.display import TITLES, local_name
 from SATSegmentLib.anatomy.vocabulary.labels import label_of
 from SATSegmentLib.cli.engine import add_server, engine_of
+from SATSegmentLib.cli.exit_codes import FLAGGED, UNKNOWN_STRUCTURES
 from SATSegmentLib.cli.inspect import add_choice
 from SATSegmentLib.grid.grid import Grid
 from SATSegmentLib.grid.network_grid import GRID_RULES
@@ -26,12 +27,6 @@ from SATSegmentLib.types import DEFAULT_THRESHOLD, MODALITIES, Modality, Prompt,
 if TYPE_CHECKING:
     from SATSegmentLib.engine.api import SegmentAnswer
     from SATSegmentLib.inference.run_plan import RunPlan
-
-
-# Written, but for structures that the model does not know.
-UNKNOWN_STRUCTURES = 4
-# Written, but a result is implausible, and --strict was given.
-FLAGGED = 5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -39,34 +39,26 @@ def _outOfMemory(error: OutOfMemory) -> str:
 
 def _engine(error: EngineError) -> str:
     """Empty for what only its own words tell: a damaged message, another version."""
-    if error.reason == EngineReason.BUSY:
-        return _("A run is already in progress. Wait for it, or cancel it.")
-    if error.reason == EngineReason.KILLED:
-        return _(
+    texts = {
+        EngineReason.BUSY: _("A run is already in progress. Wait for it, or cancel it."),
+        EngineReason.KILLED: _(
             "The segmentation process was ended from outside, by a person or by the system. Nothing was lost. Run it "
             "again. If it happens again, close other programs: the computer may be short of memory."
-        )
-    if error.reason == EngineReason.CRASHED:
-        return _(
+        ),
+        EngineReason.CRASHED: _(
             "The segmentation process crashed ({subject}). Nothing was lost. Run it again; if it happens again, report "
             "it with the log."
-        ).format(subject=error.subject or "?")
-    if error.reason == EngineReason.ENDED:
-        return _(
+        ),
+        EngineReason.ENDED: _(
             "The segmentation process ended unexpectedly (exit code {subject}). Nothing was lost. Run it again; if it "
             "happens again, report it with the log."
-        ).format(subject=error.subject)
-    if error.reason == EngineReason.NOT_STARTED:
-        return _("Python cannot be started: {subject}. Check the installation.").format(subject=error.subject)
-    if error.reason == EngineReason.PACKAGE:
-        return _("The Python package {subject} is not installed. Install it, then run again.").format(
-            subject=error.subject
-        )
-    if error.reason == EngineReason.DENIED:
-        return _("The server does not know your token. Check the token file in Settings.")
-    if error.reason == EngineReason.LOST:
-        return _(
+        ),
+        EngineReason.NOT_STARTED: _("Python cannot be started: {subject}. Check the installation."),
+        EngineReason.PACKAGE: _("The Python package {subject} is not installed. Install it, then run again."),
+        EngineReason.DENIED: _("The server does not know your token. Check the token file in Settings."),
+        EngineReason.LOST: _(
             "The server cannot be reached, or the connection was lost. Nothing was lost here. Check the network and "
             "whether the server runs; then run it again."
-        )
-    return ""
+        ),
+    }
+    return texts.get(error.reason, "").format(subject=error.subject or "?")

@@ -12,8 +12,8 @@ from SATSegmentLib.errors import Cancelled
 from SATSegmentLib.gui.error_text import errorText
 from SATSegmentLib.gui.panel_task import PanelTask
 from SATSegmentLib.gui.signal import Connections, Signal
+from SATSegmentLib.gui.stored_settings import readSetting, writeSetting
 
-_GROUP = "SATSegment"
 _HERE, _SERVER = "here", "server"
 _EXAMPLE = "https://gpu-box:8765"
 
@@ -78,7 +78,7 @@ class ServerSettings:
             The user does not want that.
         """
         url = self.url
-        if not url or _read("serverAgreed", "") == url:
+        if not url or readSetting("serverAgreed", "") == url:
             return
         if not slicer.util.confirmOkCancelDisplay(
             _(
@@ -88,7 +88,7 @@ class ServerSettings:
             ).format(url=url)
         ):
             raise Cancelled
-        _write("serverAgreed", url)
+        writeSetting("serverAgreed", url)
 
     def setBusy(self, busy: bool) -> None:
         """A run must not be taken to another place."""
@@ -133,9 +133,9 @@ class ServerSettings:
     def _fill(self) -> None:
         self.whereComboBox.addItem(_("This computer"), _HERE)
         self.whereComboBox.addItem(_("Server"), _SERVER)
-        self.whereComboBox.setCurrentIndex(max(self.whereComboBox.findData(_read("runOn", _HERE)), 0))
-        self.urlEdit.text = _read("serverUrl", "")
-        self.tokenFileEdit.text = _read("serverTokenFile", "")
+        self.whereComboBox.setCurrentIndex(max(self.whereComboBox.findData(readSetting("runOn", _HERE)), 0))
+        self.urlEdit.text = readSetting("serverUrl", "")
+        self.tokenFileEdit.text = readSetting("serverTokenFile", "")
         self._show()
 
     def _show(self) -> None:
@@ -146,16 +146,16 @@ class ServerSettings:
         self.testLabel.hide()
 
     def _onWhere(self, index: int) -> None:
-        _write("runOn", self.whereComboBox.currentData)
+        writeSetting("runOn", self.whereComboBox.currentData)
         self._show()
         self.changed.emit()
 
     def _onEdited(self) -> None:
-        before = _read("serverUrl", ""), _read("serverTokenFile", "")
+        before = readSetting("serverUrl", ""), readSetting("serverTokenFile", "")
         if before == (str(self.urlEdit.text).strip(), self.tokenFile):
             return
-        _write("serverUrl", str(self.urlEdit.text).strip())
-        _write("serverTokenFile", self.tokenFile)
+        writeSetting("serverUrl", str(self.urlEdit.text).strip())
+        writeSetting("serverTokenFile", self.tokenFile)
         self.testLabel.hide()
         self.changed.emit()
 
@@ -189,11 +189,3 @@ class ServerSettings:
     def _say(self, text: str) -> None:
         self.testLabel.text = text
         self.testLabel.show()
-
-
-def _read(key: str, default: Any) -> Any:
-    return slicer.util.settingsValue(f"{_GROUP}/{key}", default)
-
-
-def _write(key: str, value: Any) -> None:
-    qt.QSettings().setValue(f"{_GROUP}/{key}", value)

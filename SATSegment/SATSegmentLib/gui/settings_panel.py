@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import qt
-import slicer
 from slicer.i18n import tr as _
 
 from SATSegmentLib.anatomy.languages.display import TITLES
@@ -17,9 +16,9 @@ from SATSegmentLib.gui.language import chooseLanguage, chosenLanguage
 from SATSegmentLib.gui.model_labels import ANY_LABEL, ModelLabels
 from SATSegmentLib.gui.server_settings import ServerSettings
 from SATSegmentLib.gui.signal import Connections, Signal
+from SATSegmentLib.gui.stored_settings import readSetting, writeSetting
 from SATSegmentLib.types import FeatureStorage
 
-_GROUP = "SATSegment"
 _MODELS_VARIABLE = "SATSEGMENT_MODELS"
 _GIGABYTE = 1e9
 _DEFAULT_CACHE_GB = 8.0
@@ -122,7 +121,7 @@ class SettingsPanel:
 
     def refreshModels(self) -> None:
         """Read again which models there are."""
-        combo, wanted = self._ui.modelComboBox, self.model or _read("model", _DEFAULT_MODEL)
+        combo, wanted = self._ui.modelComboBox, self.model or readSetting("model", _DEFAULT_MODEL)
         combo.blockSignals(True)
         combo.clear()
         for entry in _catalog():
@@ -153,16 +152,16 @@ class SettingsPanel:
             ui.precisionComboBox.addItem(text, value)
         ui.featureStorageComboBox.addItem(_("As computed"), "native")
         ui.featureStorageComboBox.addItem(_("In 8 bits"), "uint8")
-        self._choose(ui.deviceComboBox, _read("device", "auto"))
-        self._choose(ui.precisionComboBox, _read("precision", "auto"))
-        self._choose(ui.featureStorageComboBox, _read("featureStorage", "native"))
+        self._choose(ui.deviceComboBox, readSetting("device", "auto"))
+        self._choose(ui.precisionComboBox, readSetting("precision", "auto"))
+        self._choose(ui.featureStorageComboBox, readSetting("featureStorage", "native"))
         ui.languageComboBox.addItem(_("As Slicer"), "")
         for language, title in TITLES.items():
             ui.languageComboBox.addItem(title, language)
         self._choose(ui.languageComboBox, chosenLanguage())
-        ui.cacheSpinBox.setValue(float(_read("cacheGB", _DEFAULT_CACHE_GB)))
+        ui.cacheSpinBox.setValue(float(readSetting("cacheGB", _DEFAULT_CACHE_GB)))
         if not self._siteFolder:
-            folder = _read("modelsFolder", "")
+            folder = readSetting("modelsFolder", "")
             if folder:
                 _useFolder(folder)
         ui.weightsFolderEdit.setCurrentPath(_home())
@@ -190,31 +189,31 @@ class SettingsPanel:
         self.changed.emit()
 
     def _onModel(self, index: int) -> None:
-        _write("model", self.model)
+        writeSetting("model", self.model)
         self._sayHeader()
         self.changed.emit()
 
     def _onDevice(self, index: int) -> None:
-        _write("device", self.device)
+        writeSetting("device", self.device)
         self._sayHeader()
 
     def _onPrecision(self, index: int) -> None:
-        _write("precision", self.precision)
+        writeSetting("precision", self.precision)
 
     def _onFeatureStorage(self, index: int) -> None:
-        _write("featureStorage", self.featureStorage)
+        writeSetting("featureStorage", self.featureStorage)
 
     def _onLanguage(self, index: int) -> None:
         chooseLanguage(str(self._ui.languageComboBox.currentData or ""))
 
     def _onCache(self, value: float) -> None:
-        _write("cacheGB", value)
+        writeSetting("cacheGB", value)
         self._sayHeader()
 
     def _onFolder(self, path: str) -> None:
         if self._siteFolder or not os.path.isabs(path) or path == _home():
             return
-        _write("modelsFolder", path)
+        writeSetting("modelsFolder", path)
         _useFolder(path)
         self.refreshModels()
         self.changed.emit()
@@ -263,11 +262,3 @@ def _others() -> list[Path]:
 
     known = {entry.folder for entry in catalog()}
     return [folder for folder in installed_models() if folder not in known]
-
-
-def _read(key: str, default: Any) -> Any:
-    return slicer.util.settingsValue(f"{_GROUP}/{key}", default)
-
-
-def _write(key: str, value: Any) -> None:
-    qt.QSettings().setValue(f"{_GROUP}/{key}", value)

@@ -13,8 +13,9 @@ from slicer.i18n import tr as _
 from SATSegmentLib.engine.api import RunOptions
 from SATSegmentLib.errors import SATSegmentError
 from SATSegmentLib.gui.signal import Connections
+from SATSegmentLib.gui.stored_settings import readSetting, writeSetting
 
-_KEY = "SATSegment/loadAhead"
+_KEY = "loadAhead"
 
 
 class WarmStart:
@@ -43,7 +44,7 @@ class WarmStart:
                 "the model's memory until it has been idle for a while."
             )
         )
-        checkBox.checked = slicer.util.toBool(slicer.util.settingsValue(_KEY, True))
+        checkBox.checked = slicer.util.toBool(readSetting(_KEY, True))
         self._connections.connect(checkBox, "toggled(bool)", self._onToggled)
 
     def opened(self) -> None:
@@ -69,5 +70,5 @@ class WarmStart:
                 self._load(options)
 
     def _onToggled(self, checked: bool) -> None:
-        qt.QSettings().setValue(_KEY, checked)
+        writeSetting(_KEY, checked)
         self.look()

@@ -10,7 +10,7 @@ import vtk
 from vtk.util.numpy_support import vtk_to_numpy
 
 from SATSegmentLib.errors import GeometryError, ScanError
-from SATSegmentLib.mrml.transforms import placeOf, toWorld
+from SATSegmentLib.mrml.transforms import placeOf, toVolume
 from SATSegmentLib.mrml.volumes import arrayFromMatrix, imageFromVolume, matrixFromArray
 from SATSegmentLib.types import Example, Image
 
@@ -32,17 +32,10 @@ def exampleOf(volumeNode: Any, segmentationNode: Any, segmentId: str) -> Example
     segment = None if segmentationNode is None else segmentationNode.GetSegmentation().GetSegment(segmentId)
     if segment is None:
         raise ScanError("No segment is chosen.", "Choose the segment that shows the structure.")
-    transform = segmentationNode.GetParentTransformNode()
-    if transform is not None and not transform.IsTransformToWorldLinear():
-        raise GeometryError(
-            f"{placeOf(segmentationNode)}, which is not linear, and {placeOf(volumeNode)}.",
-            f"Harden {transform.GetName()} (module Data: right-click on the transform of the segmentation).",
-        )
-    # From the segmentation's own coordinates to the volume's: nothing to do where both are under the same transform.
-    toVolume = np.linalg.inv(toWorld(volumeNode)) @ toWorld(segmentationNode)
-    mask = maskOnGrid(segmentationNode, segmentId, image, toVolume)
+    matrix = toVolume(segmentationNode, volumeNode)
+    mask = maskOnGrid(segmentationNode, segmentId, image, matrix)
     if not mask.any():
-        where = "" if np.allclose(toVolume, np.eye(4)) else f" {placeOf(segmentationNode)}, and {placeOf(volumeNode)}."
+        where = "" if np.allclose(matrix, np.eye(4)) else f" {placeOf(segmentationNode)}, and {placeOf(volumeNode)}."
         raise ScanError(
             f"Nothing of the segment {segment.GetName()} lies in the volume.{where}", "Mark the structure first."
         )

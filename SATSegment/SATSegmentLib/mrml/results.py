@@ -8,12 +8,11 @@ import numpy as np
 import vtk
 from vtk.util.numpy_support import vtk_to_numpy
 
-from SATSegmentLib.errors import GeometryError
 from SATSegmentLib.grid.cropped_mask import CroppedMask
 from SATSegmentLib.grid.grid import Grid
 from SATSegmentLib.mrml.example import maskOnGrid
 from SATSegmentLib.mrml.segmentations import LABELMAP
-from SATSegmentLib.mrml.transforms import placeOf, toWorld
+from SATSegmentLib.mrml.transforms import toVolume
 from SATSegmentLib.mrml.volumes import arrayFromMatrix
 from SATSegmentLib.types import Image, Prompt, SegmentResult
 
@@ -59,18 +58,12 @@ def resultOf(segmentationNode: Any, segmentId: str, prompt: Prompt, volumeNode: 
 
 
 def _cropped(segmentationNode: Any, segmentId: str, volumeNode: Any, image: Image) -> CroppedMask:
-    transform = segmentationNode.GetParentTransformNode()
-    if transform is not None and not transform.IsTransformToWorldLinear():
-        raise GeometryError(
-            f"{placeOf(segmentationNode)}, which is not linear, and {placeOf(volumeNode)}.",
-            f"Harden {transform.GetName()} (module Data: right-click on the transform of the segmentation).",
-        )
-    toVolume = np.linalg.inv(toWorld(volumeNode)) @ toWorld(segmentationNode)
-    if np.allclose(toVolume, np.eye(4), atol=1e-9):
+    matrix = toVolume(segmentationNode, volumeNode)
+    if np.allclose(matrix, np.eye(4), atol=1e-9):
         found = _inPlace(segmentationNode, segmentId, image)
         if found is not None:
             return found
-    return CroppedMask.from_array(maskOnGrid(segmentationNode, segmentId, image, toVolume))
+    return CroppedMask.from_array(maskOnGrid(segmentationNode, segmentId, image, matrix))
 
 
 def _inPlace(segmentationNode: Any, segmentId: str, image: Image) -> CroppedMask | None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import vtk
 
+from SATSegmentLib.errors import GeometryError
 from SATSegmentLib.mrml.volumes import arrayFromMatrix
 
 
@@ -18,6 +19,23 @@ def toWorld(node: Any) -> np.ndarray:
     matrix = vtk.vtkMatrix4x4()
     transform.GetMatrixTransformToWorld(matrix)
     return arrayFromMatrix(matrix)
+
+
+def toVolume(segmentationNode: Any, volumeNode: Any) -> np.ndarray:
+    """From a segmentation's own coordinates to a volume's, 4x4: the unit matrix where both are under one transform.
+
+    Raises
+    ------
+    GeometryError
+        The segmentation is under a transform that is not linear.
+    """
+    transform = segmentationNode.GetParentTransformNode()
+    if transform is not None and not transform.IsTransformToWorldLinear():
+        raise GeometryError(
+            f"{placeOf(segmentationNode)}, which is not linear, and {placeOf(volumeNode)}.",
+            f"Harden {transform.GetName()} (module Data: right-click on the transform of the segmentation).",
+        )
+    return np.linalg.inv(toWorld(volumeNode)) @ toWorld(segmentationNode)
 
 
 def placeOf(node: Any) -> str:

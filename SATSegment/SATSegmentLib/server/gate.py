@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
 from typing import Any
 
 from SATSegmentLib.engine import messages
 from SATSegmentLib.engine.messages import Hello, VersionMismatch
-from SATSegmentLib.engine.transport.wire import PROTOCOL_HEADER, AccessDenied, LimitExceeded
+from SATSegmentLib.engine.transport.wire import PROTOCOL_HEADER, AccessDenied, LimitExceeded, is_loopback
 from SATSegmentLib.errors import SATSegmentError
 from SATSegmentLib.grid.digest import CHUNK_BYTES
 from SATSegmentLib.server.limits import ServerLimits
@@ -119,16 +118,6 @@ class _Body:
     def _gone(self) -> dict[str, Any]:
         self._done = True
         return {"type": "http.disconnect"}
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address reaches this computer only."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _is_loopback_name(host: str) -> bool:

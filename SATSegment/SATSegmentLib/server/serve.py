@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from SATSegmentLib.engine.api import EngineError
-from SATSegmentLib.server.gate import is_loopback
+from SATSegmentLib.engine.transport.wire import is_loopback
 from SATSegmentLib.server.service import ServerOptions
 from SATSegmentLib.server.tokens import Tokens
 

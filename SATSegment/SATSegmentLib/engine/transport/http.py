@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import json
 import os
 import time
@@ -30,6 +29,7 @@ from SATSegmentLib.engine.transport.wire import (
     TOKEN_VARIABLE,
     AccessDenied,
     ConnectionLost,
+    is_loopback,
 )
 from SATSegmentLib.errors import Cancelled, SATSegmentWarning, from_dict
 
@@ -72,7 +72,7 @@ class Connection:
         if ca_file and not Path(ca_file).is_file():
             raise EngineError(f"There is no file of certificates {ca_file}.", "Check its name.")
         self.url = url.strip().rstrip("/")
-        self.is_local = _is_local(parts.hostname)
+        self.is_local = is_loopback(parts.hostname)
         if parts.scheme == "http" and not self.is_local:
             warnings.warn(
                 f"{parts.hostname} is asked without encryption: scans, and the token, can be read on the way. "
@@ -285,12 +285,3 @@ class _Bearer(requests.auth.AuthBase):
         if self._token:
             request.headers["Authorization"] = f"Bearer {self._token}"
         return request
-
-
-def _is_local(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

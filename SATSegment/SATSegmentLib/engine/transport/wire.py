@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import ClassVar
 
 from SATSegmentLib.engine.api import EngineError, EngineReason
@@ -48,3 +49,13 @@ class LimitExceeded(ServerError):
     """The server does not take so much: a scan too large, too many scans or runs."""
 
     REASON = EngineReason.LIMIT
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address reaches this computer only."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
