@@ -21,8 +21,8 @@ from xml.sax.saxutils import escape
 ROOT = Path(__file__).parents[2]
 MODULE = ROOT / "SATSegment"
 FOLDER = MODULE / "Resources/Translations"
-# Names of Slicer's language packs.
-LOCALES = ("de-DE", "fr-FR", "es-419", "it-IT", "pt-BR", "zh-Hans", "ja-JP")
+# Names of Slicer's language packs. The English file stays untranslated: Weblate makes each new language from it.
+LOCALES = ("en-US", "de-DE", "fr-FR")
 
 # Context and text.
 Message = tuple[str, str]
