@@ -15,7 +15,7 @@ class LiveBytes(TorchDispatchMode):
     """While entered, `peak` grows to the most bytes of tensors alive at the end of any operation.
 
     Storages are counted, once each: views are free. What an operation allocates and frees within itself (a reordered
-    copy of a convolution's input, say) is not seen; the resident set is.
+    copy of a convolution's input, say) is not seen; the resident set is. Only this thread is seen, so there is but one.
 
     Parameters
     ----------
@@ -27,7 +27,16 @@ class LiveBytes(TorchDispatchMode):
         self._alive: dict[int, tuple[StorageWeakRef, int]] = {}
         self._total = 0
         self.peak = 0
+        self._threads = torch.get_num_threads()
         self._see(held)
+
+    def __enter__(self) -> LiveBytes:
+        torch.set_num_threads(1)
+        return super().__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        super().__exit__(*error)
+        torch.set_num_threads(self._threads)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
