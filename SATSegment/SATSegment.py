@@ -8,6 +8,7 @@ segmentationNode = logic.segment(volumeNode, ["liver", "left kidney"], RunOption
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 import types
@@ -193,7 +194,9 @@ class SATSegmentLogic(ScriptedLoadableModuleLogic):
         listener=None,
         onDone: Callable | None = None,
     ):
-        """As `segment`, but returns at once; Slicer stays usable.
+        """As `segment`, but returns at once; Slicer stays usable, and each structure is a segment once it is finished.
+
+        After a cancel or an error nothing of the run stays in the scene, but for segments that were edited meanwhile.
 
             run = logic.segmentAsync(volumeNode, "liver", RunOptions("sat-nano"), onDone=lambda output, error: ...)
             run.cancel()
@@ -201,7 +204,7 @@ class SATSegmentLogic(ScriptedLoadableModuleLogic):
         Parameters
         ----------
         listener : RunListener, optional
-            Hears of progress and warnings, in Qt's thread.
+            Hears of progress, warnings and structures, in Qt's thread.
         onDone : callable, optional
             Called once, with (`SATSegmentLib.mrml.run.RunOutput`, None) or (None, error), whatever happens.
 
@@ -215,6 +218,7 @@ class SATSegmentLogic(ScriptedLoadableModuleLogic):
         SATSegmentLib.errors.SATSegmentError
             The scan, the names or the target cannot be used; nothing was started.
         """
+        from SATSegmentLib.engine.api import RunListener
         from SATSegmentLib.gui.panel_task import PanelTask
         from SATSegmentLib.mrml.run import VolumeRun
 
@@ -228,10 +232,18 @@ class SATSegmentLogic(ScriptedLoadableModuleLogic):
                     output = self._write(run, answer)
                 except Exception as problem:
                     error = problem
+            if error is not None:
+                run.discard()
             if onDone is not None:
                 onDone(output, error)
 
-        return PanelTask(lambda own: run.ask(engine, own), done, listener)
+        def found(index, result) -> None:
+            run.show(index, result)
+            if listener is not None and listener.on_result is not None:
+                listener.on_result(index, result)
+
+        heard = dataclasses.replace(listener or RunListener(), on_result=found)
+        return PanelTask(lambda own: run.ask(engine, own), done, heard, run.discard)
 
     def teach(
         self,

@@ -126,12 +126,16 @@ class RunListener:
         Gets each sentence that a user should read before trusting the result. By default Python's own warnings get it.
     on_plan : callable or None
         Gets the `RunPlan` before the run starts, and again if memory runs out and it goes on with less.
+    on_result : callable or None
+        Gets the place of a prompt in the request, and its result, as soon as its mask is final, in the order in which
+        structures are finished. The mask is that of the answer; statistics, flags and probability come there only.
     """
 
     progress: Callable[[Progress], None] | None = None
     cancel: Callable[[], bool] | None = None
     on_warning: Callable[[str], None] | None = None
     on_plan: Callable[[RunPlan], None] | None = None
+    on_result: Callable[[int, SegmentResult], None] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,10 +235,29 @@ class ModelRecord:
 
 @dataclass(frozen=True, eq=False)
 class SegmentAnswer:
-    """What came of a `SegmentRequest`: one result for each prompt, in their order, and the model that gave them."""
+    """What came of a `SegmentRequest`.
+
+    Attributes
+    ----------
+    results : tuple of SegmentResult
+        One for each prompt, in their order.
+    model : ModelRecord
+        What gave them.
+    encode_seconds : float
+        Spent in the image encoder, for all prompts together; 0 where the scan's features were kept from before.
+    """
 
     results: tuple[SegmentResult, ...]
     model: ModelRecord
+    encode_seconds: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class FoundStructure:
+    """What crosses to the one who asked for each `RunListener.on_result`: the prompt's place, and its result."""
+
+    index: int
+    result: SegmentResult
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,14 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from SATSegmentLib.engine import messages, tasks
-from SATSegmentLib.engine.api import EngineError, RunListener, RunOptions, SegmentRequest, TeachRequest
+from SATSegmentLib.engine.api import (
+    EngineError,
+    FoundStructure,
+    RunListener,
+    RunOptions,
+    SegmentRequest,
+    TeachRequest,
+)
 from SATSegmentLib.engine.export import ExportRequest, export
 from SATSegmentLib.engine.messages import Message
 from SATSegmentLib.engine.session import Session, foreseen
@@ -101,6 +108,7 @@ class Child:
             cancel=lambda: run in self._cancelled,
             on_warning=lambda text: self._send("warning", run, text),
             on_plan=lambda plan: self._send("plan", run, plan),
+            on_result=lambda index, result: self._send("result", run, FoundStructure(index, result)),
         )
         ways: dict[str, Callable[[], Any]] = {
             "segment": lambda: self._session.segment(messages.unpack(message, SegmentRequest), listener),

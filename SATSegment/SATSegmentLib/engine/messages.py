@@ -5,8 +5,8 @@ and HTTP carry the same bytes.
 
 To the engine      {"type": "segment", "plan", "teach", "export", "forget" or "task", "run": n, "content": ...}
                    {"type": "cancel", "run": n}
-From the engine    {"type": "hello", "content": Hello}, then for a run "accepted", any number of "progress", "warning"
-                   and "plan", and one "done" or "failed"
+From the engine    {"type": "hello", "content": Hello}, then for a run "accepted", any number of "progress", "warning",
+                   "plan" and "result", and one "done" or "failed"
 """
 
 from __future__ import annotations
@@ -28,11 +28,12 @@ import SATSegmentLib
 from SATSegmentLib.engine.api import EngineError, EngineReason
 
 # Raised whenever an older program could not understand a newer one; `CHANGES` says what came with it.
-PROTOCOL = 3
+PROTOCOL = 4
 CHANGES = {
     1: "requests as typed messages; taught words travel with them",
     2: "engines on a server; features may be kept off the disk",
     3: "a model can be loaded ahead of the first run",
+    4: "each structure's result comes as soon as it is known",
 }
 
 # Arrays up to this many values stand in the line itself.

@@ -15,6 +15,7 @@ from typing import Any
 from SATSegmentLib.engine import messages
 from SATSegmentLib.engine.api import (
     EngineError,
+    FoundStructure,
     RunListener,
     RunOptions,
     SegmentAnswer,
@@ -232,6 +233,9 @@ def pass_on(message: Message, listener: RunListener) -> None:
         listener.progress(messages.unpack(message, Progress))
     elif message.type == "plan" and listener.on_plan is not None:
         listener.on_plan(messages.unpack(message, RunPlan))
+    elif message.type == "result" and listener.on_result is not None:
+        found = messages.unpack(message, FoundStructure)
+        listener.on_result(found.index, found.result)
     elif message.type == "warning":
         (listener.on_warning or _warn)(str(message.content))
 

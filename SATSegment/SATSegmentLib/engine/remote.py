@@ -134,8 +134,8 @@ class RemoteEngine:
         if not self._busy.acquire(timeout=_BUSY_SECONDS):
             raise busy()
         try:
-            talk = _Talk(self, kind, images, request)
-            return _follow(talk, listener or RunListener())
+            listener = listener or RunListener()
+            return _follow(_Talk(self, kind, images, request, listener.on_result is not None), listener)
         finally:
             self._busy.release()
 
@@ -180,16 +180,25 @@ class _Heart:
 class _Talk:
     """One run's conversation with the server, in a thread: whoever asked listens, and may go at any time.
 
+    Parameters
+    ----------
+    structures : bool
+        Whether each structure's mask is fetched as soon as it is finished.
+
     Attributes
     ----------
     heard : queue of Message
-        Progress, plans and warnings on the way; then one "done" or "failed".
+        Progress, plans, warnings and structures on the way; then one "done" or "failed".
     """
 
-    def __init__(self, engine: RemoteEngine, kind: str, images: list[Image], request: Any) -> None:
+    def __init__(
+        self, engine: RemoteEngine, kind: str, images: list[Image], request: Any, structures: bool = False
+    ) -> None:
         self.heard: queue.SimpleQueue[Message | SATSegmentError | BaseException] = queue.SimpleQueue()
         self._engine, self.connection = engine, engine.connection
         self._kind, self._images, self._request = kind, images, request
+        # Of structures that were fetched; where a run starts anew, it finds them again.
+        self._wanted, self._fetched = structures, set[int]()
         self._stopped = threading.Event()
         self._path = self._route = ""
         threading.Thread(target=self._work, daemon=True).start()
@@ -237,11 +246,7 @@ class _Talk:
         self._path = path = f"{runs}/{started['run']}"
         try:
             self._hear(path)
-            response = self.retried(lambda: self.connection.call("GET", f"{path}/result", self._route))
-            answer = messages.read_frame(io.BytesIO(response.content))
-            if answer is None:
-                raise EngineError("The server's answer is empty.", "Run it again.")
-            return answer
+            return self.retried(lambda: self._get(f"{path}/result"))
         finally:
             self._path = ""
             with contextlib.suppress(SATSegmentError):
@@ -255,16 +260,32 @@ class _Talk:
             nonlocal after
             for event in self.connection.events(f"{path}/events", after, self._route):
                 self._check()
-                after = max(after, event["number"])
                 if event["type"] == "failed":
                     raise from_dict(event["content"], EngineError)
                 if event["type"] == "done":
                     return
-                if event["type"] != "alive":
+                if event["type"] == "result":
+                    self._fetch(path, int(event["content"]["index"]))
+                elif event["type"] != "alive":
                     self.heard.put(Message(event["type"], 0, event["content"]))
+                # Only now: where the connection was lost on the way, the event comes again.
+                after = max(after, event["number"])
             raise ConnectionLost("The server stopped in the middle of a run.", "Run it again.")
 
         self.retried(listen)
+
+    def _fetch(self, path: str, index: int) -> None:
+        """A structure that is finished, before all others are."""
+        if self._wanted and index not in self._fetched:
+            self.heard.put(self._get(f"{path}/structures/{index}"))
+            self._fetched.add(index)
+
+    def _get(self, path: str) -> Message:
+        response = self.connection.call("GET", path, self._route)
+        answer = messages.read_frame(io.BytesIO(response.content))
+        if answer is None:
+            raise EngineError("The server's answer is empty.", "Run it again.")
+        return answer
 
     def _tell(self, stage: str) -> None:
         self.heard.put(messages.pack("progress", 0, Progress(0.0, stage)))

@@ -83,9 +83,10 @@ class RemoteSegmenter:
         on_plan: Callable[[RunPlan], None] | None = None,
         words: Sequence[bytes] | None = None,
         modality: Modality | None = None,
+        on_result: Callable[[int, SegmentResult], None] | None = None,
     ) -> list[SegmentResult]:
         """Segment the prompts in a scan; parameters and errors as `Segmenter.segment`, and those of the connection."""
-        listener = RunListener(progress=progress, cancel=cancel, on_plan=on_plan)
+        listener = RunListener(progress, cancel, on_plan=on_plan, on_result=on_result)
         return list(self.engine.segment(self._request(image, prompts, threshold, words, modality), listener).results)
 
     def plan(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import errno
 import sys
 import threading
@@ -65,6 +66,11 @@ class Session:
                     listener.on_plan(plan)
 
             unknown, known = _divided(segmenter, request)
+
+            def on_result(number: int, result: SegmentResult) -> None:
+                if listener.on_result is not None:
+                    listener.on_result(request.prompts.index(known[number]), _mask_alone(result))
+
             results = segmenter.segment(
                 request.image,
                 known,
@@ -76,12 +82,13 @@ class Session:
                 on_plan=on_plan,
                 words=request.words,
                 keep_probabilities=request.options.keep_probabilities,
+                on_result=on_result,
             )
         # By what was asked for: a result's own prompt has axes and concept of the labels' table.
         found = dict(zip(known, results, strict=True))
         ordered = [found.get(one) or _not_looked_for(one, segmenter) for one in request.prompts]
         assert len(found) + len(unknown) == len(ordered)
-        return SegmentAnswer(tuple(ordered), _record(segmenter))
+        return SegmentAnswer(tuple(ordered), _record(segmenter), segmenter.encode_seconds)
 
     def prepare(self, request: SegmentRequest) -> None:
         """Bring a scan to the network's grid ahead of its run, in another thread than the runs'.
@@ -202,6 +209,11 @@ def _divided(segmenter: Segmenter, request: SegmentRequest) -> tuple[list[Prompt
         stacklevel=3,
     )
     return unknown, [one for one in request.prompts if one not in unknown]
+
+
+def _mask_alone(result: SegmentResult) -> SegmentResult:
+    """A result on the way: its probability, which may be large, comes with the answer."""
+    return dataclasses.replace(result, probability=None)
 
 
 def _not_looked_for(prompt: Prompt, segmenter: Segmenter) -> SegmentResult:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,9 +12,11 @@ import qt
 
 from SATSegmentLib.engine.api import RunListener
 from SATSegmentLib.errors import Cancelled
-from SATSegmentLib.types import Progress
+from SATSegmentLib.types import Progress, SegmentResult
 
 _POLL_MILLISECONDS = 30
+# The event loop waits no longer than this, and one structure, for what has come.
+_LONGEST_SECONDS = 0.05
 
 
 class PanelTask:
@@ -29,7 +32,10 @@ class PanelTask:
         Called once in Qt's thread with (result, error): one of them is None. An error is any exception of
         `work`; a cancelled task ends with `Cancelled`.
     listener : RunListener | None, optional
-        Its `progress` and `on_warning` are called in Qt's thread; its `cancel` is not asked, see `cancel()`.
+        Its `progress`, `on_warning` and `on_result` are called in Qt's thread; its `cancel` is not asked, see
+        `cancel()`.
+    onAbandon : Callable[[], None] | None, optional
+        Called in Qt's thread, and nothing else any more, where the task is abandoned.
     """
 
     def __init__(
@@ -37,12 +43,17 @@ class PanelTask:
         work: Callable[[RunListener], Any],
         onDone: Callable[[Any, BaseException | None], None],
         listener: RunListener | None = None,
+        onAbandon: Callable[[], None] | None = None,
     ) -> None:
         listener = listener or RunListener()
-        self._messages: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
+        self._messages: queue.SimpleQueue[tuple[str, tuple[Any, ...]]] = queue.SimpleQueue()
         self._cancelled = threading.Event()
-        self._handlers = {"progress": listener.progress, "warning": listener.on_warning}
-        self._onDone = onDone
+        self._handlers: dict[str, Callable[..., None] | None] = {
+            "progress": listener.progress,
+            "warning": listener.on_warning,
+            "result": listener.on_result,
+        }
+        self._onDone, self._onAbandon = onDone, onAbandon
         self.running = True
         self._timer = qt.QTimer()
         self._timer.setInterval(_POLL_MILLISECONDS)
@@ -65,10 +76,12 @@ class PanelTask:
         self._onDone = lambda result, error: None
         self.cancel()
         self._finish()
+        if self._onAbandon is not None:
+            self._onAbandon()
 
     def _run(self, work: Callable[..., Any]) -> None:
         try:
-            result = work(RunListener(progress=self._tell, cancel=self._cancelled.is_set, on_warning=self._warn))
+            result = work(RunListener(self._tell, self._cancelled.is_set, self._warn, on_result=self._found))
         except BaseException as error:
             self._messages.put(("done", (None, error)))
         else:
@@ -77,15 +90,19 @@ class PanelTask:
             self._messages.put(("done", done))
 
     def _tell(self, progress: Progress) -> None:
-        self._messages.put(("progress", progress))
+        self._messages.put(("progress", (progress,)))
 
     def _warn(self, text: str) -> None:
-        self._messages.put(("warning", text))
+        self._messages.put(("warning", (text,)))
+
+    def _found(self, index: int, result: SegmentResult) -> None:
+        self._messages.put(("result", (index, result)))
 
     def _drain(self) -> None:
-        """Handle what has come; of many progress messages the last is enough."""
-        last = None
-        while True:
+        """Handle what has come: of much progress the last is enough, and many structures take several turns."""
+        last: tuple[Any, ...] = ()
+        until = time.monotonic() + _LONGEST_SECONDS
+        while time.monotonic() < until:
             try:
                 kind, content = self._messages.get_nowait()
             except queue.Empty:
@@ -98,13 +115,14 @@ class PanelTask:
                 self._finish()
                 self._onDone(*content)
                 return
-            self._tellHandler(kind, content)
+            if kind != "result" or not self.cancelAsked:
+                self._tellHandler(kind, content)
         self._tellHandler("progress", last)
 
-    def _tellHandler(self, kind: str, content: Any) -> None:
+    def _tellHandler(self, kind: str, content: tuple[Any, ...]) -> None:
         handler = self._handlers[kind]
-        if content is not None and handler is not None:
-            handler(content)
+        if content and handler is not None:
+            handler(*content)
 
     def _finish(self) -> None:
         self.running = False

@@ -24,7 +24,7 @@ from SATSegmentLib.inference.loading import load_network
 from SATSegmentLib.inference.memory import free_memory, is_out_of_memory, out_of_memory
 from SATSegmentLib.inference.plan import plan_precision, plan_run
 from SATSegmentLib.inference.preprocess import PreparedScan, PreparedScans
-from SATSegmentLib.inference.progress import CancelCallback, ProgressCallback, Run, check_cancelled
+from SATSegmentLib.inference.progress import CancelCallback, ProgressCallback, ResultCallback, Run, check_cancelled
 from SATSegmentLib.inference.run_plan import RunPlan
 from SATSegmentLib.inference.scan_pass import Output, Query, ScanPass
 from SATSegmentLib.inference.speed import Speed, measure_speed
@@ -58,6 +58,8 @@ class Segmenter:
         How image features are kept.
     scans : PreparedScans
         The scans' views on the network's grid.
+    encode_seconds : float
+        Spent in the image encoder by the last run; 0 where all features were kept from earlier ones.
     grid : GridRule
         "own", or "sat" to see scans on the very grid of SAT's own preprocessing.
     """
@@ -83,6 +85,7 @@ class Segmenter:
         self._network = network.to(self.device).eval()
         self._queries = queries
         self._speed: Speed | None = None
+        self.encode_seconds = 0.0
         self.scans = PreparedScans()
         self.grid: GridRule = "own"
         self._weights = Weights(self._network, file_sha256)
@@ -145,6 +148,7 @@ class Segmenter:
         words: Sequence[bytes] | None = None,
         modality: Modality | None = None,
         keep_probabilities: bool = False,
+        on_result: ResultCallback | None = None,
     ) -> list[SegmentResult]:
         """Segment the prompts in a scan: one result each, in their order, with statistics and plausibility flags.
 
@@ -168,6 +172,9 @@ class Segmenter:
             Contents of the files of taught words; by default they are looked for in this computer's folders.
         keep_probabilities : bool, optional
             Whether results keep the network's probability (`SegmentResult.probability`); masks stay the same.
+        on_result : ResultCallback | None, optional
+            Called with a prompt's place among `prompts` and its result as soon as the mask is final, in the order in
+            which they are finished. Statistics and flags come with the returned results only.
 
         Raises
         ------
@@ -178,7 +185,8 @@ class Segmenter:
         OutOfMemory, Cancelled
         """
         asks = self._asks(self._admit(image, prompts, modality), words)
-        results = self._run(image, asks, progress, cancel, Output(threshold, keep_probabilities), on_plan)
+        run = Run(progress, cancel, on_result)
+        results = self._run(image, asks, run, Output(threshold, keep_probabilities), on_plan)
         return assess(image, results, lambda: check_cancelled(cancel))
 
     def unknown(self, prompts: Sequence[Prompt]) -> list[Prompt]:
@@ -197,7 +205,7 @@ class Segmenter:
         """What `segment` would take with the features that are kept now; parameters and errors as there."""
         asks = self._asks(self._admit(image, prompts, modality), words)
         with torch.inference_mode():
-            return self._plan(self._passes(image, asks, Output(threshold), None))
+            return self._plan(self._passes(image, asks, Output(threshold), Run()))
 
     def segment_queries(
         self,
@@ -229,7 +237,7 @@ class Segmenter:
             (C,) for each query, added to its mask embedding; None where there is none.
         """
         asks = self._query_asks(image, queries, modality, orientation, names, mask_embedding_offsets)
-        return self._run(image, asks, progress, cancel, Output(threshold, keep_probabilities), on_plan)
+        return self._run(image, asks, Run(progress, cancel), Output(threshold, keep_probabilities), on_plan)
 
     def probability_maps(
         self, image: Image, queries: np.ndarray, modality: Modality, orientation: Orientation = "RAS"
@@ -317,26 +325,18 @@ class Segmenter:
         return [Query(i, *one) for i, one in enumerate(zip(prompts, queries, offsets, strict=True))]
 
     def _run(
-        self,
-        image: Image,
-        asks: list[Query],
-        progress: ProgressCallback | None,
-        cancel: CancelCallback | None,
-        output: Output,
-        on_plan: PlanCallback | None,
+        self, image: Image, asks: list[Query], run: Run, output: Output, on_plan: PlanCallback | None
     ) -> list[SegmentResult]:
-        results: dict[int, SegmentResult] = {}
         with torch.inference_mode():
             try:
-                passes = self._passes(image, asks, output, cancel)
+                passes = self._passes(image, asks, output, run)
                 plan = self._plan(passes)
             except (MemoryError, OSError, RuntimeError) as error:
                 if is_out_of_memory(error):
                     raise out_of_memory(self.device) from error
                 raise
-            run = Run(progress, cancel)
             self._announce(plan, on_plan)
-            while failed := self._carry_out(passes, plan, run, results):
+            while failed := self._carry_out(passes, plan, run):
                 free_memory()
                 smaller = plan.smaller()
                 if smaller is None:
@@ -345,31 +345,28 @@ class Segmenter:
                 warnings.warn(f"{failed.message.split('.')[0]}. {plan.instead()}", SATSegmentWarning, stacklevel=3)
                 self._announce(plan, on_plan)
         self._learn_speed(passes)
-        return [results[index] for index in range(len(asks))]
+        return [run.results[index] for index in range(len(asks))]
 
-    def _passes(
-        self, image: Image, asks: Sequence[Query], output: Output, cancel: CancelCallback | None
-    ) -> list[ScanPass]:
+    def _passes(self, image: Image, asks: Sequence[Query], output: Output, run: Run) -> list[ScanPass]:
         """One for each modality and training orientation."""
         groups: dict[tuple[Modality, Orientation], list[Query]] = {}
         for ask in asks:
             groups.setdefault((ask.prompt.modality, ask.prompt.orientation), []).append(ask)
         passes = []
         for (modality, orientation), group in groups.items():
-            check_cancelled(cancel)
+            run.check()
             passes.append(self._pass(self._prepare(image, modality, orientation), group, output))
         return passes
 
-    def _carry_out(
-        self, passes: Sequence[ScanPass], plan: RunPlan, run: Run, results: dict[int, SegmentResult]
-    ) -> OutOfMemory | None:
-        """Fill in what is still missing among the results; returns the error where memory ran out on the way."""
-        missing = [[row for row, ask in enumerate(one.asks) if ask.index not in results] for one in passes]
+    def _carry_out(self, passes: Sequence[ScanPass], plan: RunPlan, run: Run) -> OutOfMemory | None:
+        """Find what is still missing among the results; returns the error where memory ran out on the way."""
+        missing = [[row for row, ask in enumerate(one.asks) if ask.index not in run.results] for one in passes]
+        count = sum(len(one.asks) for one in passes)
         run.expect(sum(one.work(len(rows)) for one, rows in zip(passes, missing, strict=True)))
         try:
             for one, rows in zip(passes, missing, strict=True):
                 for row, result in one.results(run, plan, rows):
-                    results[one.asks[row].index] = result
+                    run.found(one.asks[row].index, result, count)
         except (MemoryError, OSError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -391,6 +388,7 @@ class Segmenter:
     def _learn_speed(self, passes: Sequence[ScanPass]) -> None:
         """The next plan goes by what encoding really took, rather than by a small piece of it."""
         windows, seconds = sum(one.encoded for one in passes), sum(one.encode_seconds for one in passes)
+        self.encode_seconds = seconds
         if windows and seconds and self._speed is not None:
             self._speed = self._speed.after_encoding(self._network, windows, seconds)
 

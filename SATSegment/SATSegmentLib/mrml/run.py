@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import logging
 import warnings
 from collections.abc import Sequence
@@ -12,12 +14,13 @@ import numpy as np
 
 from SATSegmentLib.anatomy.resolver.names import prompts_for
 from SATSegmentLib.engine.api import Engine, RunListener, RunOptions, SegmentAnswer, SegmentRequest
-from SATSegmentLib.errors import SATSegmentWarning, ScanError
+from SATSegmentLib.errors import SATSegmentError, SATSegmentWarning, ScanError
 from SATSegmentLib.models.catalog import checksum_of
+from SATSegmentLib.mrml.arrivals import Arrivals
 from SATSegmentLib.mrml.doubts import volumeDoubts
 from SATSegmentLib.mrml.modality import statedModality
 from SATSegmentLib.mrml.record import addRecord
-from SATSegmentLib.mrml.segmentations import WrittenSegments, checkTarget, createSegmentation, writeResults
+from SATSegmentLib.mrml.segmentations import WrittenSegments, checkTarget, writeResults
 from SATSegmentLib.mrml.undo import RunUndo
 from SATSegmentLib.mrml.volumes import imageFromVolume
 from SATSegmentLib.segments.style import segment_id
@@ -96,9 +99,9 @@ class VolumeRun:
         checkTarget(segmentationNode, volumeNode)
         self.prompts, self.options = list(prompts), options
         self._volumeNode = volumeNode
-        self._segmentationNode = segmentationNode
-        # Taken now: renaming the node while the run is on must not name its result.
-        self._name = f"{volumeNode.GetName()} segmentation"
+        # The name is taken now: renaming the volume while the run is on must not name its result.
+        name = f"{volumeNode.GetName()} segmentation"
+        self._arrivals = Arrivals(volumeNode, self.prompts, segmentationNode, name)
         self._scalars = volumeNode.GetImageData().GetPointData().GetScalars()
         self._stamp = self._scalars.GetMTime()
 
@@ -120,35 +123,55 @@ class VolumeRun:
                 warnings.warn(doubt.text, SATSegmentWarning, stacklevel=2)
         return engine.segment(SegmentRequest.of(self.image, self.prompts, self.options), listener)
 
+    def show(self, index: int, result: SegmentResult) -> None:
+        """Show a structure as soon as it is finished, while the run goes on.
+
+        It is a segment like any other, but without a record. `write` completes it, `discard` takes it away. A
+        structure that the segmentation has already is left as it is until `write`.
+        """
+        # What is wrong here is wrong at the end as well, and is said there.
+        with contextlib.suppress(SATSegmentError):
+            self._checkUnchanged()
+            self._arrivals.show(index, result)
+
+    def discard(self) -> None:
+        """Take away what `show` has added; what a user has edited since then stays."""
+        self._arrivals.discard()
+
     def write(self, answer: SegmentAnswer) -> RunOutput:
-        """Write an answer as segments.
+        """Write an answer as segments, whole or not at all.
 
         Raises
         ------
         ScanError
-            The scan is gone, or is not what it was when the run began; nothing was changed.
+            The scan is gone, or is not what it was when the run began; nothing of the run stays.
         GeometryError
             As `writeResults`.
         """
-        self._checkUnchanged()
-        node, volumeNode = self._segmentationNode, self._volumeNode
-        if node is not None and node.GetScene() is None:
-            node = None  # It was deleted during the run; the result still has a place.
-        isNew = node is None
-        if isNew:
-            node = createSegmentation(volumeNode, self._name)
-        else:
-            checkTarget(node, volumeNode)
-        undo = RunUndo(node, [segment_id(prompt) for prompt in self.prompts], isNew)
-        algorithm = f"{answer.model.name} {answer.model.sha256[:12]}".strip()
         try:
-            written = writeResults(node, volumeNode, answer.results, algorithm=algorithm)
+            return self._write(answer)
         except BaseException:
-            if isNew:
-                volumeNode.GetScene().RemoveNode(node)
+            self.discard()
             raise
+
+    def _write(self, answer: SegmentAnswer) -> RunOutput:
+        self._checkUnchanged()
+        node, volumeNode = self._arrivals.target(), self._volumeNode
+        checkTarget(node, volumeNode)
+        ids, edited = [segment_id(prompt) for prompt in self.prompts], self._arrivals.edited()
+        undo = RunUndo(node, ids, self._arrivals.isNew, self._arrivals.shown)
+        algorithm = f"{answer.model.name} {answer.model.sha256[:12]}".strip()
+        # What a user has edited since it was shown is theirs.
+        results = [one for one in answer.results if segment_id(one.prompt) not in edited]
+        try:
+            written = writeResults(node, volumeNode, results, algorithm=algorithm)
+        except BaseException:
+            undo.undo()
+            raise
+        found = tuple(segment_id(one.prompt) for one in answer.results if one.voxels)
+        written = dataclasses.replace(written, segmentIds=found)
         addRecord(node, answer.results, answer.model, self.options.threshold, self.doubts)
-        undo.written()
+        undo.written(edited)
         if written.notFound:
             _log.info("Not found: %s", ", ".join(written.notFound))
         if written.unknown:

@@ -126,6 +126,24 @@ def writeResults(
     return WrittenSegments(tuple(ids), tuple(result.prompt.text for result in empty), removed, unknown)
 
 
+def addSegment(segmentationNode: Any, volumeNode: Any, result: SegmentResult, nextId: str = "") -> None:
+    """Add one result as a new segment with a labelmap of its own; no other segment is touched.
+
+    Parameters
+    ----------
+    nextId : str, optional
+        The segment that comes after it; by default it is the last.
+    """
+    _registerConverters()
+    ((labelmap, value),) = _labelmaps(volumeNode, pack([result])).values()
+    segmentation, prompt = segmentationNode.GetSegmentation(), result.prompt
+    with batch(segmentationNode):
+        if not segmentation.GetNumberOfSegments():
+            _attachToVolume(segmentationNode, volumeNode)
+            segmentation.SetSourceRepresentationName(LABELMAP)
+        _putSegment(segmentation, segment_id(prompt), labelmap, value, prompt, style_of(prompt), "", nextId)
+
+
 def _registerConverters() -> None:
     # Slicer has done this at its start. With its libraries alone (package slicer-core) nobody has, and every
     # write of a segment would fail with a warning only.
@@ -287,7 +305,14 @@ def _labelmap(layer: Layer, ijkToRas: Any) -> Any:
 
 
 def _putSegment(
-    segmentation: Any, identifier: str, labelmap: Any, value: int, prompt: Prompt, look: SegmentStyle, algorithm: str
+    segmentation: Any,
+    identifier: str,
+    labelmap: Any,
+    value: int,
+    prompt: Prompt,
+    look: SegmentStyle,
+    algorithm: str,
+    nextId: str = "",
 ) -> None:
     segment = segmentation.GetSegment(identifier)
     isNew = segment is None
@@ -305,7 +330,7 @@ def _putSegment(
     segment.SetLabelValue(value)
     segment.AddRepresentation(LABELMAP, labelmap)
     if isNew:
-        segmentation.AddSegment(segment, identifier)
+        segmentation.AddSegment(segment, identifier, nextId)
     # vtkSegmentation begins to observe the labelmap when its segment says that it changed.
     segment.Modified()
 
@@ -318,6 +343,33 @@ def jumpToSegment(segmentationNode: Any, segmentId: str) -> None:
     slicer.vtkMRMLSliceNode.JumpAllSlices(
         segmentationNode.GetScene(), *center, slicer.vtkMRMLSliceNode.CenteredJumpSlice
     )
+
+
+def stampOf(segment: Any) -> int:
+    """Changes when the segment's voxels may have been changed.
+
+    A layer's time is that of all segments in it: better to ask once too often than to lose an edit.
+    """
+    labelmap = segment.GetRepresentation(LABELMAP)
+    return labelmap.GetMTime() if labelmap is not None else 0
+
+
+def removeNode(segmentationNode: Any) -> list[Any]:
+    """Take a segmentation out of its scene, with the nodes that are only there for it.
+
+    Returns
+    -------
+    list
+        All of them, in the order in which they can be added again.
+    """
+    node = segmentationNode
+    scene = node.GetScene()
+    own = [node.GetNthDisplayNode(n) for n in range(node.GetNumberOfDisplayNodes())]
+    own += [node.GetNthStorageNode(n) for n in range(node.GetNumberOfStorageNodes())]
+    own = [one for one in own if one is not None]
+    for one in (node, *own):
+        scene.RemoveNode(one)
+    return [*own, node]
 
 
 def removeSegment(segmentationNode: Any, segmentId: str) -> None:

@@ -81,9 +81,11 @@ class NodeSnapshot:
         vtkMRMLSegmentationNode
     segmentIds : iterable of str
         The segments to keep; one that is not there is remembered as not being there.
+    absent : iterable of str, optional
+        Of these, segments that are to be remembered as not being there although they are.
     """
 
-    def __init__(self, segmentationNode: Any, segmentIds: Iterable[str]) -> None:
+    def __init__(self, segmentationNode: Any, segmentIds: Iterable[str], absent: Iterable[str] = ()) -> None:
         self._node, self._ids = segmentationNode, list(dict.fromkeys(segmentIds))
         segmentation = segmentationNode.GetSegmentation()
         role = segmentationNode.GetReferenceImageGeometryReferenceRole()
@@ -92,7 +94,8 @@ class NodeSnapshot:
         self._referenceId = segmentationNode.GetNodeReferenceID(role)
         self._source = segmentation.GetSourceRepresentationName()
         self._geometry = segmentation.GetConversionParameter(_geometryParameter())
-        order = [segmentation.GetNthSegmentID(n) for n in range(segmentation.GetNumberOfSegments())]
+        there = (segmentation.GetNthSegmentID(n) for n in range(segmentation.GetNumberOfSegments()))
+        order = [one for one in there if one not in set(absent)]
         wanted = [one for one in order if one in set(self._ids)]
         masks = _masks(segmentation, wanted)
         self._kept = [self._keep(one, _after(order, one), *masks[one]) for one in wanted]

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from SATSegmentLib.mrml.segmentations import LABELMAP, putBesideVolume
+from SATSegmentLib.mrml.segmentations import putBesideVolume, removeNode, stampOf
 from SATSegmentLib.mrml.snapshot import NodeSnapshot
+
+# No segment has it: one with this stamp counts as edited.
+_NEVER = -1
 
 
 class RunUndo:
@@ -26,25 +29,30 @@ class RunUndo:
         What it may write.
     isNew : bool
         Whether the node was made for the step; then taking back removes it.
+    shown : iterable of str
+        Segments that the step has added already; before it they were not there.
     """
 
-    def __init__(self, segmentationNode: Any, segmentIds: Iterable[str], isNew: bool = False) -> None:
+    def __init__(
+        self, segmentationNode: Any, segmentIds: Iterable[str], isNew: bool = False, shown: Iterable[str] = ()
+    ) -> None:
         self.segmentationNode = segmentationNode
         self.isNew = isNew
         self._ids = list(dict.fromkeys(segmentIds))
-        self._before = NodeSnapshot(segmentationNode, self._ids)
+        self._before = NodeSnapshot(segmentationNode, self._ids, shown)
         self._after: NodeSnapshot | None = None
         self._stamps: dict[str, int] = {}
         # Of all segments, before the step: what differs from an earlier step's stamps was edited between the two.
         segmentation = segmentationNode.GetSegmentation()
         there = (segmentation.GetNthSegmentID(n) for n in range(segmentation.GetNumberOfSegments()))
-        self.stampsBefore = {one: _stamp(segmentation.GetSegment(one)) for one in there}
+        self.stampsBefore = {one: stampOf(segmentation.GetSegment(one)) for one in there}
         # Taken out of their scene by `undo`, in the order in which `redo` puts them back.
         self._removed: tuple[Any, list[Any]] | None = None
 
-    def written(self) -> None:
-        """The step has written: what changes from now on was the user."""
+    def written(self, edited: Iterable[str] = ()) -> None:
+        """The step has written: what changes from now on was the user, and what is `edited` already."""
         self.restamp(())
+        self._stamps |= dict.fromkeys(edited, _NEVER)
 
     @property
     def possible(self) -> bool:
@@ -55,7 +63,7 @@ class RunUndo:
         """Those of the step's segments that may have been changed after it."""
         segmentation = self.segmentationNode.GetSegmentation()
         there = ((one, segmentation.GetSegment(one)) for one in self._stamps)
-        return {one for one, segment in there if segment is not None and _stamp(segment) != self._stamps[one]}
+        return {one for one, segment in there if segment is not None and stampOf(segment) != self._stamps[one]}
 
     def editedBefore(self, later: RunUndo) -> set[str]:
         """Those of the step's segments that may have been changed between it and a later step."""
@@ -76,7 +84,7 @@ class RunUndo:
             if segment is None:
                 self._stamps.pop(identifier, None)
             else:
-                self._stamps[identifier] = _stamp(segment)
+                self._stamps[identifier] = stampOf(segment)
 
     def undo(self) -> None:
         """Make the segmentation what it was; segments that the step did not write stay as they are now."""
@@ -106,20 +114,7 @@ class RunUndo:
 
     def _remove(self) -> None:
         """Take the node out of its scene, with the nodes that are only there for it."""
-        node = self.segmentationNode
-        scene = node.GetScene()
-        own = [node.GetNthDisplayNode(n) for n in range(node.GetNumberOfDisplayNodes())]
-        own += [node.GetNthStorageNode(n) for n in range(node.GetNumberOfStorageNodes())]
-        own = [one for one in own if one is not None]
-        self._removed = (scene, [*own, node])
-        for one in (node, *own):
-            scene.RemoveNode(one)
-
-
-def _stamp(segment: Any) -> int:
-    """Changes when the segment's voxels may have been changed.
-
-    A layer's time is that of all segments in it: better to ask once too often than to lose an edit.
-    """
-    labelmap = segment.GetRepresentation(LABELMAP)
-    return labelmap.GetMTime() if labelmap is not None else 0
+        scene = self.segmentationNode.GetScene()
+        # Known before the node is gone: whoever hears of that asks whether the step is still possible.
+        self._removed = (scene, [])
+        self._removed = (scene, removeNode(self.segmentationNode))

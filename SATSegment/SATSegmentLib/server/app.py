@@ -198,7 +198,10 @@ async def events(
     run: schemas.RunName,
     after: Annotated[int, Query(ge=0, description="Number of the last event that was read.")] = 0,
 ) -> StreamingResponse:
-    """Progress, plan and warnings of a run as they come, one JSON object a line, until "done" or "failed"."""
+    """Progress, plan, warnings and finished structures of a run as they come, until "done" or "failed".
+
+    One JSON object a line. A "result" names a structure that is finished (`index`); its mask is under `structures`.
+    """
     found = _run(request, scan, run)
 
     async def lines() -> AsyncIterator[bytes]:
@@ -209,15 +212,26 @@ async def events(
 
 
 @v1.get(
+    "/scans/{scan}/runs/{run}/structures/{index}",
+    response_class=Response,
+    responses={200: {"content": {RESULT_TYPE: {}}, "description": "A line of JSON, then the arrays that it names."}},
+)
+async def structure(request: Request, scan: schemas.Digest, run: schemas.RunName, index: int) -> Response:
+    """One structure of a run that may still go on, with its packed mask; statistics and flags come with the result."""
+    found = _run(request, scan, run).found.get(index)
+    if found is None:
+        raise LimitExceeded("This structure is not finished.", "Follow the run's events until it is.")
+    return await _framed(messages.pack("result", 0, found))
+
+
+@v1.get(
     "/scans/{scan}/runs/{run}/result",
     response_class=Response,
     responses={200: {"content": {RESULT_TYPE: {}}, "description": "A line of JSON, then the arrays that it names."}},
 )
 async def result(request: Request, scan: schemas.Digest, run: schemas.RunName) -> Response:
     """What came of a run, with packed masks: a line of JSON, and the arrays it names (`engine/messages.py`)."""
-    answer = _answer(_run(request, scan, run))
-    body = await asyncio.to_thread(lambda: b"".join(messages.frame(answer)))
-    return Response(body, media_type=RESULT_TYPE, headers={"Cache-Control": "no-store"})
+    return await _framed(_answer(_run(request, scan, run)))
 
 
 @v1.post(
@@ -282,6 +296,11 @@ def _answer(run: Run) -> messages.Message:
     if run.answer is None:
         raise LimitExceeded("The run has not ended yet.", "Follow its events until it has.")
     return run.answer
+
+
+async def _framed(message: messages.Message) -> Response:
+    body = await asyncio.to_thread(lambda: b"".join(messages.frame(message)))
+    return Response(body, media_type=RESULT_TYPE, headers={"Cache-Control": "no-store"})
 
 
 def _scan_answer(scan: StoredScan) -> schemas.ScanAnswer:

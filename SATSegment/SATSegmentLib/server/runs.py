@@ -11,13 +11,13 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any, Literal
 
 from SATSegmentLib.engine import messages
-from SATSegmentLib.engine.api import RunListener
+from SATSegmentLib.engine.api import FoundStructure, RunListener
 from SATSegmentLib.engine.messages import Message
 from SATSegmentLib.engine.transport.wire import ALIVE_SECONDS
 from SATSegmentLib.errors import Cancelled, SATSegmentError
 from SATSegmentLib.inference.run_plan import RunPlan
 from SATSegmentLib.server.scans import StoredScan
-from SATSegmentLib.types import Progress
+from SATSegmentLib.types import Progress, SegmentResult
 
 Kind = Literal["segment", "plan", "teach"]
 State = Literal["waiting", "running", "done", "failed"]
@@ -44,6 +44,8 @@ class Run:
     ----------
     name : str
         What the server calls it.
+    found : dict of int to FoundStructure
+        The structures that are finished, by their place in the request.
     answer : Message or None
         What came of it.
     error : SATSegmentError or None
@@ -58,6 +60,7 @@ class Run:
         self.user = scans[0].user
         self.name = secrets.token_hex(8)
         self.state: State = "waiting"
+        self.found: dict[int, FoundStructure] = {}
         self.answer: Message | None = None
         self.error: SATSegmentError | None = None
         self.feature_bytes = 0
@@ -103,11 +106,16 @@ class Run:
             cancel=lambda: self.cancelled,
             on_warning=lambda text: self.tell("warning", text),
             on_plan=self._tell_plan,
+            on_result=self._tell_result,
         )
 
     def _tell_plan(self, plan: RunPlan) -> None:
         self.feature_bytes = plan.feature_bytes if plan.keeps_features else 0
         self.tell("plan", plan)
+
+    def _tell_result(self, index: int, result: SegmentResult) -> None:
+        self.found[index] = FoundStructure(index, result)
+        self.tell("result", {"index": index})  # its mask is fetched by who wants it
 
     def wait_behind(self, count: int) -> None:
         """Say how many runs go before this one."""

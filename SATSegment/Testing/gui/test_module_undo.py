@@ -20,6 +20,7 @@ from rig.slicer_app import closeScene
 
 from helpers.results import result
 from helpers.small_model import makeModel
+from SATSegmentLib.mrml.run import VolumeRun
 from SATSegmentLib.mrml.segmentations import writeResults
 from SATSegmentLib.types import Prompt
 
@@ -254,3 +255,52 @@ def test_what_another_model_found_stays_where_this_one_does_not_know_it(rig: Pan
     assert written.unknown == ("left hippocampus",)
     assert written.notFound == ()
     assert voxels(node, HIPPOCAMPUS) == before
+
+
+@pytest.fixture
+def atFirst(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Put a function here: it is called once, in the middle of a run, when the first structure was shown."""
+    todo: list[Any] = []
+    show = VolumeRun.show
+
+    def shown(run: VolumeRun, index: int, found: Any) -> None:
+        show(run, index, found)
+        if todo:
+            todo.pop()()
+
+    monkeypatch.setattr(VolumeRun, "show", shown)
+    return todo
+
+
+def segmentationNodes() -> list[Any]:
+    return list(slicer.util.getNodesByClass("vtkMRMLSegmentationNode"))
+
+
+def test_a_structure_is_shown_while_the_run_goes_on_and_a_run_is_one_step(rig: PanelInRig, atFirst: list[Any]) -> None:
+    there: list[tuple[bool, list[str]]] = []
+    atFirst.append(lambda: there.append((rig.panel.run.running, [*segmentNames(segmentationNodes()[0])])))
+    node = run(rig, "brainstem", "left hippocampus")
+    assert there == [(True, [BRAINSTEM])]
+    assert [*segmentNames(node)] == [BRAINSTEM, HIPPOCAMPUS]
+    assert len(rig.panel.results.rows) == 2
+    assert rig.panel.resultsPanel.history.undoName
+    click(rig.ui.undoButton)
+    assert segmentationNodes() == []
+    assert not rig.panel.resultsPanel.history.undoName
+
+
+def test_a_run_that_is_cancelled_or_left_takes_what_it_has_shown_with_it(rig: PanelInRig, atFirst: list[Any]) -> None:
+    rig.ask("brainstem", "left hippocampus")
+    for stop in (rig.panel.run.cancel, rig.panel.run.abandon):
+        seen: list[int] = []
+        atFirst.append(lambda stop=stop, seen=seen: (seen.append(len(segmentationNodes())), stop()))
+        click(rig.ui.runButton)
+        rig.waitForEnd()
+        assert seen == [1]
+        assert segmentationNodes() == []
+        assert not rig.panel.resultsPanel.history.undoName
+    rig.panel._setBusy(False)
+    atFirst.append(closeScene)
+    click(rig.ui.runButton)
+    rig.waitForEnd()
+    assert segmentationNodes() == []

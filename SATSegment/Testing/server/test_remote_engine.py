@@ -87,6 +87,17 @@ def test_progress_plan_and_warnings_come_on_the_way_and_in_the_thread_that_asked
     assert threads == {threading.get_ident()}
 
 
+def test_structures_come_as_they_are_finished_and_are_those_of_the_answer(alice: RemoteEngine) -> None:
+    found = []
+    prompts = (HEAD[0], Prompt("liver", "ct"), HEAD[1])
+    listener = RunListener(on_warning=lambda text: None, on_result=lambda *one: found.append(one))
+    answer = alice.segment(request(prompts=prompts), listener)
+    assert [index for index, _ in found] == [0, 2, 1]
+    for index, early in found:
+        np.testing.assert_array_equal(early.cropped.bits, answer.results[index].cropped.bits)
+        assert early.cropped.offset == answer.results[index].cropped.offset
+
+
 def test_a_later_prompt_finds_the_features_and_sends_nothing_again(alice: RemoteEngine, running) -> None:
     image = Image(headLikeImage().array + np.float32(1), headLikeImage().ijk_to_ras)
     first = alice.plan(request(image))
