@@ -81,8 +81,7 @@ class Segmenter:
         dtype = plan_precision(precision, self.device, network)
         self.feature_storage = check_storage(feature_storage)
         self.precision = precision_name(dtype)
-        network.set_encoder_precision(dtype)
-        self._network = network.to(self.device).eval()
+        self._network = network.settle(self.device, dtype)
         self._queries = queries
         self._speed: Speed | None = None
         self.encode_seconds = 0.0

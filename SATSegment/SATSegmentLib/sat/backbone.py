@@ -90,7 +90,14 @@ class Backbone(nn.Module, ABC):
     Called with windows (B, 1, X, Y, Z), it returns the pooled features of all encoder levels, (B, token_channels,
     cells...) float32, and the finest decoder map (B, channels, X, Y, Z). Without gradients it may compute window by
     window, in less memory; the numbers are the same up to rounding.
+
+    Attributes
+    ----------
+    in_slabs : bool
+        Where a GPU would compute maps whole: whether it is to take slabs of them, in half of the memory.
     """
+
+    in_slabs = False
 
     @property
     @abstractmethod
@@ -100,6 +107,9 @@ class Backbone(nn.Module, ABC):
     def set_precision(self, dtype: torch.dtype) -> None:
         """Store weights and maps in `dtype`."""
         self.to(dtype)
+
+    def arrange(self) -> None:
+        """Lay the weights out as the device that they are on convolves fastest, where that is not as they are."""
 
     @abstractmethod
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -11,6 +11,8 @@ Module names follow the released checkpoints, so that a state dict loads without
 
 from __future__ import annotations
 
+from typing import Self
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -70,6 +72,13 @@ class SATNetwork(nn.Module):
     def set_encoder_precision(self, dtype: torch.dtype) -> None:
         """Run the backbone in `dtype`. The query decoder stays in float32: it is small, and it decides."""
         self.backbone.set_precision(dtype)
+
+    def settle(self, device: torch.device, dtype: torch.dtype) -> Self:
+        """Move to a device for inference, the backbone in `dtype` and laid out as it is fastest there."""
+        self.set_encoder_precision(dtype)
+        self.to(device).eval()
+        self.backbone.arrange()
+        return self
 
     def encode(self, window: Tensor) -> Features:
         """The features of a batch of windows. The prompts have no part in it.

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from helpers.live_bytes import LiveBytes
 from helpers.models import TINY_WINDOW, tiny_weights
 from helpers.seeded import GOLDEN, seeded_tensor
-from SATSegmentLib.sat.backbones.streaming import slabs
+from SATSegmentLib.sat.backbones.streaming import slabs, whole_maps
 from SATSegmentLib.sat.backbones.streaming.compute_dtype import compute_dtype
 from SATSegmentLib.sat.backbones.unet.module import UNet
 from SATSegmentLib.sat.backbones.unet.spec import UNetSpec
@@ -60,6 +60,14 @@ def slab_by_slab(unet: UNet, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tenso
         return unet(x)
 
 
+def in_whole_maps(unet: UNet, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """As on a GPU."""
+    with torch.inference_mode(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(slabs, "encode", whole_maps.encode)
+        patch.setattr(slabs, "decode", whole_maps.decode)
+        return unet(x)
+
+
 @st.composite
 def networks(draw) -> tuple[UNetSpec, tuple[int, ...]]:
     stages = draw(st.integers(2, 4))
@@ -81,15 +89,14 @@ def test_any_network_of_the_family_gives_the_same_in_slabs_of_any_thickness(netw
     description, window = network
     assume(math.prod(window) <= 60_000)
     unet, x = seeded_unet(description), noise(batch, 1, *window)
-    before = slabs.SLAB_BYTES
-    slabs.SLAB_BYTES = slab_bytes
-    try:
-        pooled, voxels = slab_by_slab(unet, x)
-    finally:
-        slabs.SLAB_BYTES = before
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(slabs, "SLAB_BYTES", slab_bytes)
+        patch.setattr(whole_maps, "_SLAB_BYTES", slab_bytes)
+        found = [slab_by_slab(unet, x), in_whole_maps(unet, x)]
     expected_pooled, expected_voxels = layer_by_layer(unet, x)
-    torch.testing.assert_close(pooled, expected_pooled, rtol=0, atol=3e-4)
-    torch.testing.assert_close(voxels, expected_voxels, rtol=0, atol=3e-4)
+    for pooled, voxels in found:
+        torch.testing.assert_close(pooled, expected_pooled, rtol=0, atol=3e-4)
+        torch.testing.assert_close(voxels, expected_voxels, rtol=0, atol=3e-4)
 
 
 def test_golden_features_come_out_without_gradients():
@@ -116,10 +123,11 @@ def test_half_precision_is_as_close_to_full_as_layer_by_layer(monkeypatch, store
     x = noise(1, 1, 24, 24, 24)
     exact = layer_by_layer(unet, x)
     unet.to(stored)
-    plain, ours = layer_by_layer(unet, x.to(stored)), slab_by_slab(unet, x.to(stored))
-    assert ours[1].dtype == stored
-    for full, layers, streamed in zip(exact, plain, ours, strict=True):
-        assert (streamed.float() - full).square().mean() <= 1.3 * (layers.float() - full).square().mean()
+    plain = layer_by_layer(unet, x.to(stored))
+    for ours in (slab_by_slab(unet, x.to(stored)), in_whole_maps(unet, x.to(stored))):
+        assert ours[1].dtype == stored
+        for full, layers, streamed in zip(exact, plain, ours, strict=True):
+            assert (streamed.float() - full).square().mean() <= 1.3 * (layers.float() - full).square().mean()
 
 
 def test_a_shifted_image_keeps_its_statistics():

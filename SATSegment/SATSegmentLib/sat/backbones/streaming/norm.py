@@ -27,8 +27,9 @@ class Norm:
 
     def apply(self, voxels: Tensor, into: Tensor) -> Tensor:
         """The same without the activation."""
-        if into.dtype == torch.float32:
-            if voxels.dtype != into.dtype:
+        # CUDA's kernels widen what they read and narrow what they write, in one pass over memory.
+        if into.dtype == torch.float32 or into.is_cuda:
+            if voxels.dtype != into.dtype and not into.is_cuda:
                 voxels = into.copy_(voxels)
             torch.addcmul(self.shift.view(-1, 1, 1, 1), voxels, self.scale.view(-1, 1, 1, 1), out=into)
         else:
@@ -52,43 +53,56 @@ class Moments:
 
     def add(self, slab: Tensor) -> None:
         """Take in (1, C, planes, Y, Z)."""
+        if slab.device.type != "cpu":
+            self._take(slab, slab[0, 0].numel(), slab[0, 0].numel())
+            return
         for piece in slab.permute(0, 2, 3, 4, 1).reshape(-1, slab.shape[1]).split(_PIECE):
             self.add_padded(piece, len(piece))
 
     def add_padded(self, rows: Tensor, voxels: int) -> None:
         """Take in (N, C), of which `voxels` rows are voxels and all others zeros."""
-        mean, variance = _mean_and_variance(rows)
-        self._counts.append(len(rows))
+        column = rows.view(1, len(rows), 1, 1, rows.shape[1]).permute(0, 4, 1, 2, 3)
+        self._take(column, len(rows), voxels)
+
+    def _take(self, piece: Tensor, count: int, voxels: int) -> None:
+        mean, variance = mean_and_variance(piece)
+        self._counts.append(count)
         self._voxels.append(voxels)
         self._means.append(mean)
         self._variances.append(variance)
 
     def norm(self, layer: nn.InstanceNorm3d) -> Norm:
         """The norm that `layer` makes of what was seen."""
-        means, variances = torch.stack(self._means).cpu().double(), torch.stack(self._variances).cpu().double()
-        counts = torch.tensor(self._counts, dtype=torch.float64)[:, None]
-        voxels = torch.tensor(self._voxels, dtype=torch.float64)[:, None]
+        # Merged where the map is: to ask a GPU for numbers is to wait for all its work. Apple's GPUs know no float64.
+        device = self._means[0].device
+        place = torch.device("cpu") if device.type == "mps" else device
+        means, variances = (torch.stack(column).to(place, torch.float64) for column in (self._means, self._variances))
+        counts = torch.tensor(self._counts, dtype=torch.float64).to(place, non_blocking=True)[:, None]
+        voxels = torch.tensor(self._voxels, dtype=torch.float64).to(place, non_blocking=True)[:, None]
         # What the zeros have added: sums stay, so that the mean grows, and squares about a mean move with it.
         squares = variances * counts - means.square() * counts * (counts - voxels) / voxels
         means *= counts / voxels
-        mean = (means * voxels).sum(dim=0) / voxels.sum()
-        variance = (squares + (means - mean).square() * voxels).sum(dim=0) / voxels.sum()
-        scale = 1 / torch.sqrt(variance.clamp_(min=0) + layer.eps)
-        if layer.affine:
-            scale = layer.weight.detach().cpu().double() * scale
-        shift = -mean * scale
-        if layer.affine:
-            shift += layer.bias.detach().cpu().double()
-        device = self._means[0].device
-        return Norm(scale.float().to(device), shift.float().to(device))
+        total = sum(self._voxels)
+        mean = (means * voxels).sum(dim=0) / total
+        variance = (squares + (means - mean).square() * voxels).sum(dim=0) / total
+        return norm_of(mean, variance, layer, device)
 
 
-def _mean_and_variance(rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Of each column of (voxels, C), in float32."""
-    if rows.device.type != "cpu":
-        variance, mean = torch.var_mean(rows.float(), dim=0, correction=0)
-        return mean, variance
-    # torch.var_mean does the same, but takes twenty times as long.
-    column = rows.view(1, len(rows), 1, 1, rows.shape[1]).permute(0, 4, 1, 2, 3)
-    mean, variance = torch.batch_norm_update_stats(column, None, None, 0.0)
+def norm_of(mean: Tensor, variance: Tensor, layer: nn.InstanceNorm3d, device: torch.device) -> Norm:
+    """The norm that `layer` makes of a map with these statistics, (C,) in float64."""
+    scale = 1 / torch.sqrt(variance.clamp(min=0) + layer.eps)
+    if layer.affine:
+        scale = layer.weight.detach().to(scale) * scale
+    shift = -mean * scale
+    if layer.affine:
+        shift += layer.bias.detach().to(shift)
+    return Norm(scale.float().to(device), shift.float().to(device))
+
+
+def mean_and_variance(voxels: Tensor) -> tuple[Tensor, Tensor]:
+    """Of each channel of (1, C, X, Y, Z), in float32: on a CPU or with CUDA in one pass that makes no copy."""
+    if voxels.device.type in ("cpu", "cuda"):
+        # torch.var_mean does the same, but takes twenty times as long on a CPU, and gives its answer in half precision.
+        return torch.batch_norm_update_stats(voxels, None, None, 0.0)
+    variance, mean = torch.var_mean(voxels.float(), dim=(0, 2, 3, 4), correction=0)
     return mean, variance

@@ -115,7 +115,9 @@ def _planes(out: Tensor) -> int:
 
 
 def _rows(slab: Tensor, dtype: torch.dtype) -> list[slice]:
-    """Pieces of a slab along Y that stay in a core's own cache while the block is put together."""
+    """Pieces of a slab along Y that stay in a core's own cache while the block is put together; one on a GPU."""
+    if slab.device.type != "cpu":
+        return [slice(0, slab.shape[3])]
     row_bytes = slab[0, :, :, 0].numel() * dtype.itemsize
     rows = max(_PIECE_BYTES // row_bytes, 1)
     return [slice(low, high) for low, high in ranges(0, slab.shape[3], rows)]

@@ -33,6 +33,8 @@ from SATSegmentLib.sat.backbones.streaming.winograd import TiledConvolution, fil
 _HALO = 1  # planes that a convolution with 3x3x3 taps sees on each side
 # Bytes of a slab of a convolution's outputs. Thinner slabs are all halo, thicker ones leave the cache.
 SLAB_BYTES = 24 << 20
+# A GPU wants more to do at a time: of these, each is hundreds of tiles of a product for each of its processors.
+GPU_SLAB_BYTES = 128 << 20
 
 
 def encode(x: Tensor, stages: Sequence[Sequence[ConvBlock]]) -> tuple[list[Tensor], Tensor]:
@@ -99,7 +101,7 @@ def convolve(source: Source, block: ConvBlock, out: Tensor) -> Norm:
     dtype = computed_in(out)
     if dtype == torch.float32 and filtering_pays(conv.weight, conv.stride, out):
         return _convolve_tiled(source, block, out)
-    weight = conv.weight.to(dtype).contiguous(memory_format=layout(out.device))
+    weight = conv.weight.to(dtype).contiguous(memory_format=layout(out.device, dtype))
     bias = None if conv.bias is None else conv.bias.to(dtype)
     channels, planes, *sides = source.shape
     step = conv.stride[0]
@@ -185,17 +187,27 @@ def ranges(first: int, last: int, planes: int) -> Iterator[tuple[int, int]]:
 def slab_planes(voxels: Tensor) -> int:
     """How many planes of a map make a slab."""
     plane_bytes = voxels[0, :, 0].numel() * computed_in(voxels).itemsize
-    return min(max(SLAB_BYTES // plane_bytes, 1), voxels.shape[2])
+    return min(max(_slab_limit(voxels.device) // plane_bytes, 1), voxels.shape[2])
+
+
+def _slab_limit(device: torch.device) -> int:
+    return SLAB_BYTES if device.type == "cpu" else GPU_SLAB_BYTES
 
 
 def empty(like: Tensor, *shape: int) -> Tensor:
     """A map (1, *shape) of the precision and on the device of another tensor, in the layout convolved fastest there."""
-    return torch.empty(1, *shape, dtype=like.dtype, device=like.device, memory_format=layout(like.device))
+    return torch.empty(1, *shape, dtype=like.dtype, device=like.device, memory_format=layout(like.device, like.dtype))
 
 
-def layout(device: torch.device) -> torch.memory_format:
-    """Of maps on a device: the one convolved fastest there."""
-    return torch.channels_last_3d if device.type == "cpu" else torch.contiguous_format
+def layout(device: torch.device, dtype: torch.dtype = torch.float32) -> torch.memory_format:
+    """Of maps and weights on a device: the one convolved fastest there.
+
+    Tensor cores take half precision with a voxel's channels next to each other, as CPUs do anything; cuDNN's float32
+    kernels, which use no tensor cores where TF32 is off, are made for whole channels.
+    """
+    half = dtype in (torch.float16, torch.bfloat16)
+    nearby = device.type == "cpu" or (device.type == "cuda" and half)
+    return torch.channels_last_3d if nearby else torch.contiguous_format
 
 
 def computed_in(voxels: Tensor) -> torch.dtype:
@@ -206,5 +218,5 @@ def computed_in(voxels: Tensor) -> torch.dtype:
 def slab_bytes(channels: int, window: Triple, dtype: torch.dtype, device: torch.device) -> int:
     """What slabs take of the map of a window whose widest layer joins two maps of so many channels."""
     plane = channels * window[1] * window[2] * compute_dtype(dtype, device).itemsize
-    planes = min(max(SLAB_BYTES // plane, 1), window[0])
+    planes = min(max(_slab_limit(device) // plane, 1), window[0])
     return plane * (2 * (planes + 2) + 2 * planes)

@@ -2,7 +2,7 @@
 
 A residual-free encoder-decoder after nnU-Net's "plain conv" blocks (Isensee et al., 2021): convolution,
 instance norm, leaky ReLU. With gradients it is computed layer by layer, as written here; without, `streaming.slabs`
-computes the same slab by slab.
+computes the same slab by slab, or on a GPU `streaming.whole_maps` with as few passes over memory as it can.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from SATSegmentLib.sat.backbone import Backbone, Triple
 from SATSegmentLib.sat.backbones.blocks import NEGATIVE_SLOPE, ConvBlock, ConvStack
 from SATSegmentLib.sat.backbones.pooling import pool
-from SATSegmentLib.sat.backbones.streaming import slabs
+from SATSegmentLib.sat.backbones.streaming import slabs, whole_maps
 from SATSegmentLib.sat.backbones.streaming.probe import convolution_rate
 from SATSegmentLib.sat.backbones.unet.spec import UNetSpec
 
@@ -64,6 +64,10 @@ class UNet(Backbone):
         nn.init.constant_(finest.norm.weight, 4.0)
         nn.init.constant_(finest.norm.bias, 2.0)
 
+    def arrange(self) -> None:
+        """As in `Backbone`."""
+        whole_maps.arrange(self)
+
     def probe(self, window: Triple) -> float:
         """As in `Backbone`: with the layer that has most work, on a piece of its map that is tiled like the whole."""
         block, shape = self._busiest_layer(window)
@@ -87,8 +91,9 @@ class UNet(Backbone):
     def _stream(self, window: Tensor) -> tuple[Tensor, Tensor]:
         downwards = [list(stage[0].convs) for stage in self.encoder.stages]  # type: ignore[index]
         upwards = [list(stage.convs) for stage in self.decoder.stages]  # type: ignore[arg-type]
-        levels, pooled = slabs.encode(window, downwards)
-        return pooled, slabs.decode(levels, list(self.decoder.transpconvs), upwards)  # type: ignore[arg-type]
+        way = slabs if window.device.type != "cuda" or self.in_slabs else whole_maps
+        levels, pooled = way.encode(window, downwards)
+        return pooled, way.decode(levels, list(self.decoder.transpconvs), upwards)
 
 
 class Encoder(nn.Module):
