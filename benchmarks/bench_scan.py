@@ -43,9 +43,9 @@ from helpers.live_bytes import LiveBytes  # noqa: E402
 from SATSegmentLib.inference.cache import FeatureCache  # noqa: E402
 from SATSegmentLib.inference.preprocess import prepare  # noqa: E402
 from SATSegmentLib.inference.progress import Run  # noqa: E402
+from SATSegmentLib.inference.query import Output, Query  # noqa: E402
 from SATSegmentLib.inference.restore import restore  # noqa: E402
 from SATSegmentLib.inference.run_plan import RunPlan  # noqa: E402
-from SATSegmentLib.inference.scan_pass import Query  # noqa: E402
 from SATSegmentLib.inference.segmenter import Segmenter  # noqa: E402
 from SATSegmentLib.scans import read_scan  # noqa: E402
 from SATSegmentLib.storage import write_segmentation  # noqa: E402
@@ -124,13 +124,13 @@ def stages(model: str, window: synthetic.Triple, precision: str) -> list[Row]:
 
         def encode() -> None:
             one.cache.clear()
-            state["pass"] = one._pass(state["scan"], [], 0.5)
+            state["pass"] = one._pass(state["scan"], [], Output(0.5))
             state["pass"].features(0)
 
         def decode() -> None:
             shifts = state.setdefault("shifts", None) or [None] * len(asked)
             asks = [Query(n, *each) for n, each in enumerate(zip(prompts, asked, shifts, strict=True))]
-            state["pass"] = one._pass(state["scan"], asks, 0.5)
+            state["pass"] = one._pass(state["scan"], asks, Output(0.5))
             state["answers"] = list(state["pass"].answers(Run(), one._plan([state["pass"]]), range(len(asks))))
 
         def restore() -> None:

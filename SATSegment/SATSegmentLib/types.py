@@ -22,6 +22,8 @@ Modality = Literal["ct", "mri", "pet", "us", "microscopy"]
 Status = Literal["found", "empty", "unknown"]
 # How image features are kept: as they were computed, or in eight bits, which takes half the memory or a quarter.
 FeatureStorage = Literal["native", "uint8"]
+# Which of a scan's overlapping windows are looked at: all of them, or those where something was found or nearly found.
+WindowRule = Literal["all", "adaptive"]
 
 # What SAT itself was trained on.
 MODALITIES: tuple[Modality, ...] = ("ct", "mri", "pet")
@@ -40,6 +42,9 @@ RELEASED_WINDOW = (288, 288, 96)
 RELEASED_SPACING = (1.0, 1.0, 3.0)
 # A voxel belongs to a structure where its probability exceeds this, unless a run says otherwise.
 DEFAULT_THRESHOLD = 0.5
+# Share of a window's side that it shares with the next one, as in SAT's own inference; and the most that is allowed.
+DEFAULT_OVERLAP = 0.5
+MOST_OVERLAP = 0.75
 
 
 class DoubtKind(StrEnum):
@@ -242,6 +247,31 @@ class Statistics:
         return (r, a, s)
 
 
+@dataclass(frozen=True)
+class WindowUse:
+    """Which windows a result was made from.
+
+    Attributes
+    ----------
+    rule : {"all", "adaptive"}
+        How they were chosen.
+    overlap : float
+        Share of a window's side that it shares with the next one.
+    total : int
+        Windows that cover the scan.
+    looked_at : int
+        Those of them that were looked at for this prompt.
+    margin : float
+        With "adaptive": the probability that counts as nearly found; the windows around it are looked at. 0 with "all".
+    """
+
+    rule: WindowRule
+    overlap: float
+    total: int
+    looked_at: int
+    margin: float = 0.0
+
+
 @dataclass(frozen=True, eq=False)
 class SegmentResult:
     """One structure's mask in the scan's own grid, cropped to where it is non-empty.
@@ -281,6 +311,8 @@ class SegmentResult:
     flags : tuple of Flag
         Reasons not to believe it without looking; found by comparing it with the scan, the run's other results and
         anatomy. Empty where there is none.
+    windows : WindowUse or None
+        Which windows of the scan were looked at for it; None where none were.
     """
 
     prompt: Prompt
@@ -299,6 +331,7 @@ class SegmentResult:
     probability: CroppedProbability | None = None
     statistics: Statistics | None = None
     flags: tuple[Flag, ...] = ()
+    windows: WindowUse | None = None
 
     @property
     def mask(self) -> np.ndarray:

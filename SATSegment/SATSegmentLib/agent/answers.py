@@ -55,6 +55,7 @@ class PlanFacts(BaseModel):
     seconds: float
     peak_bytes: int
     windows: int
+    least_windows: int
     windows_to_encode: int
 
 
@@ -68,6 +69,8 @@ class Structure(BaseModel):
     volume_ml: float
     voxels: int
     mean_probability: float = Field(description="The network's own opinion, not a measure of accuracy.")
+    windows_looked_at: int | None = Field(description="Of the scan's windows, for this structure.")
+    windows: int | None = Field(description="That cover the scan.")
     cut_by_border: list[str] = Field(description="Sides of the scan that the mask touches: it may go on beyond.")
     flags: list[str] = Field(description="Reasons not to believe the result.")
 
@@ -114,6 +117,8 @@ def structure_of(result: SegmentResult) -> Structure:
         volume_ml=round(result.volume_ml, 4),
         voxels=result.voxels,
         mean_probability=round(result.mean_probability, 4),
+        windows_looked_at=result.windows.looked_at if result.windows is not None else None,
+        windows=result.windows.total if result.windows is not None else None,
         cut_by_border=list(result.cut_by),
         flags=[flag.text for flag in result.flags],
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import secrets
 import warnings
 from collections import OrderedDict
@@ -16,7 +17,7 @@ from SATSegmentLib.engine.api import Engine, RunListener, RunOptions, SegmentReq
 from SATSegmentLib.errors import NameQuestion, PromptError, ScanError
 from SATSegmentLib.scans.inspect import Inspection, inspect_scan
 from SATSegmentLib.scans.read import read_scan
-from SATSegmentLib.types import Image, Modality, Progress, SegmentResult
+from SATSegmentLib.types import Image, Modality, Progress, SegmentResult, WindowRule
 
 _KEPT_RESULTS = 8
 _MOST_PROMPTS = 100
@@ -92,15 +93,18 @@ class Desk:
             problem=_plain_problem(found),
         )
 
-    def plan(self, scan: Scan, prompts: list[str], modality: Modality) -> answers.PlanFacts:
+    def plan(
+        self, scan: Scan, prompts: list[str], modality: Modality, windows: WindowRule = "all"
+    ) -> answers.PlanFacts:
         """What a run would take."""
-        plan = self._engine.plan(self._request(self._read(scan), prompts, modality), RunListener())
+        plan = self._engine.plan(self._request(self._read(scan), prompts, modality, windows), RunListener())
         return answers.PlanFacts(
             text=str(plan),
             device=plan.device,
             seconds=round(plan.seconds, 2),
             peak_bytes=plan.peak_bytes,
             windows=plan.windows,
+            least_windows=plan.least_windows,
             windows_to_encode=plan.to_encode,
         )
 
@@ -111,13 +115,14 @@ class Desk:
         modality: Modality,
         save_as: str,
         progress: Callable[[Progress], None],
+        windows: WindowRule = "all",
     ) -> answers.Segmentation:
         """Segment, keep the result, and write it where that is asked for."""
         target = self._target(save_as)
         image = self._read(scan)
         told: list[str] = []
         listener = RunListener(progress=progress, on_warning=told.append)
-        answer = self._engine.segment(self._request(image, prompts, modality), listener)
+        answer = self._engine.segment(self._request(image, prompts, modality, windows), listener)
         if target is not None:
             from SATSegmentLib.storage.segmentation import write_segmentation
 
@@ -163,10 +168,11 @@ class Desk:
             for one in mentions
         ]
 
-    def _request(self, image: Image, prompts: list[str], modality: Modality) -> SegmentRequest:
+    def _request(self, image: Image, prompts: list[str], modality: Modality, windows: WindowRule) -> SegmentRequest:
         if not 0 < len(prompts) <= _MOST_PROMPTS:
             raise PromptError(f"{len(prompts)} prompts were given.", f"Give 1 to {_MOST_PROMPTS}.")
-        return SegmentRequest.of(image, [_checked(one) for one in prompts], self._options, modality)
+        options = dataclasses.replace(self._options, windows=windows)
+        return SegmentRequest.of(image, [_checked(one) for one in prompts], options, modality)
 
     def _target(self, save_as: str) -> Path | None:
         if not save_as:

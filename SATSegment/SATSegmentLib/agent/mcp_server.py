@@ -20,7 +20,7 @@ from SATSegmentLib.agent import answers
 from SATSegmentLib.agent.desk import Desk, Scan
 from SATSegmentLib.errors import SATSegmentError
 from SATSegmentLib.server.tokens import Tokens
-from SATSegmentLib.types import Modality, Progress
+from SATSegmentLib.types import Modality, Progress, WindowRule
 
 T = TypeVar("T")
 
@@ -38,6 +38,12 @@ Names = Annotated[list[str], Field(description="Structures by their names.", min
 Series = Annotated[int | None, Field(description="Of a DICOM folder with several, from 1.", ge=1)]
 Volume = Annotated[int | None, Field(description="Of a DICOM series with several, from 1.", ge=1)]
 Frame = Annotated[int | None, Field(description="Of a 4-D file, from 0.", ge=0)]
+Windows = Annotated[
+    WindowRule,
+    Field(
+        description="adaptive is faster for few structures in a large scan: it looks at windows around what is found."
+    ),
+]
 Result = Annotated[str, Field(description="As `segment` named it.", max_length=100)]
 
 
@@ -88,9 +94,10 @@ def create_server(desk: Desk) -> MCPServer:
         series: Series = None,
         volume: Volume = None,
         frame: Frame = None,
+        windows: Windows = "all",
     ) -> answers.PlanFacts:
         """How long a segmentation would take, and how much memory, before it is started."""
-        return await done(lambda: desk.plan(Scan(scan, series, volume, frame), prompts, modality))
+        return await done(lambda: desk.plan(Scan(scan, series, volume, frame), prompts, modality, windows))
 
     @server.tool()
     async def segment(
@@ -102,6 +109,7 @@ def create_server(desk: Desk) -> MCPServer:
         series: Series = None,
         volume: Volume = None,
         frame: Frame = None,
+        windows: Windows = "all",
     ) -> answers.Segmentation:
         """Segment structures in a scan: volumes, whether they were found, and reasons not to believe them."""
 
@@ -110,7 +118,7 @@ def create_server(desk: Desk) -> MCPServer:
                 anyio.from_thread.run(context.report_progress, progress.fraction, 1.0, progress.stage)
 
         where = Scan(scan, series, volume, frame)
-        return await done(lambda: desk.segment(where, prompts, modality, save_as, tell))
+        return await done(lambda: desk.segment(where, prompts, modality, save_as, tell, windows))
 
     @server.tool()
     async def statistics(result: Result) -> list[answers.StructureStatistics]:

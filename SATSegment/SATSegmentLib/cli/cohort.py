@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from SATSegmentLib.cli.exit_codes import FLAGGED, SOME_FAILED
+from SATSegmentLib.cli.windows import add_windows
 from SATSegmentLib.cohort.jobs import CLUSTERS
 from SATSegmentLib.types import DEFAULT_THRESHOLD, MODALITIES
 
@@ -42,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps (default: auto)")
     parser.add_argument("--precision", default="auto", help="auto, float32, bfloat16 or float16 (default: auto)")
     parser.add_argument("--threshold", type=float, default=DEFAULT_THRESHOLD, help="probability a voxel needs")
+    add_windows(parser)
     parser.add_argument("--resume", action="store_true", help="go on: do only scans that are not done, or have changed")
     parser.add_argument(
         "--retry-failed", action="store_true", help="with --resume: try scans without results once more"
@@ -85,7 +87,14 @@ def _run_here(arguments: argparse.Namespace, out: Path) -> int:
     find_model(arguments.model)
     tasks = find_tasks(arguments.scans, without=out)
     asked = Asked(arguments.modality or "", tuple(arguments.prompt), tuple(arguments.preset), arguments.reports)
-    options = RunOptions(arguments.model, arguments.device, arguments.precision, threshold=arguments.threshold)
+    options = RunOptions(
+        arguments.model,
+        arguments.device,
+        arguments.precision,
+        threshold=arguments.threshold,
+        windows=arguments.windows,
+        overlap=arguments.overlap,
+    )
     run = CohortRun(out, asked, options, arguments.shard, arguments.retry_failed)
     with progress_bar("This scan") as progress:
         summary = run.run(tasks, _tell, RunListener(progress=progress))
@@ -159,6 +168,7 @@ def _shard_words(arguments: argparse.Namespace, out: Path) -> list[str]:
     model = Path(arguments.model).expanduser()
     given = {"modality": arguments.modality, "model": str(model.resolve()) if model.is_dir() else arguments.model}
     given |= {"device": arguments.device, "precision": arguments.precision, "threshold": str(arguments.threshold)}
+    given |= {"windows": arguments.windows, "overlap": str(arguments.overlap)}
     words += [word for name, value in given.items() if value for word in (f"--{name}", value)]
     return words + [
         f"--{one.replace('_', '-')}" for one in ("reports", "retry_failed", "strict") if getattr(arguments, one)

@@ -16,6 +16,7 @@ from SATSegmentLib.anatomy.vocabulary.labels import label_of
 from SATSegmentLib.cli.engine import add_server, engine_of
 from SATSegmentLib.cli.exit_codes import FLAGGED, UNKNOWN_STRUCTURES
 from SATSegmentLib.cli.inspect import add_choice
+from SATSegmentLib.cli.windows import add_windows
 from SATSegmentLib.grid.grid import Grid
 from SATSegmentLib.grid.network_grid import GRID_RULES
 from SATSegmentLib.grid.tilt import slice_tilt
@@ -107,6 +108,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="own: the network's grid keeps the scan's first voxel; sat: the grid of SAT's own preprocessing, to "
         "reproduce its results (default: own)",
     )
+    add_windows(parser)
     parser.add_argument("--free-text", action="store_true", help="run names that are unknown as free text")
     add_choice(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace files that are there")
@@ -188,6 +190,8 @@ def _segment(
         arguments.threshold,
         grid=arguments.grid,
         keep_probabilities=arguments.format == "dicomseg-fractional",
+        windows=arguments.windows,
+        overlap=arguments.overlap,
     )
     plans: list[RunPlan] = []
 
@@ -213,6 +217,7 @@ def _segment(
         print(f"Not found, so not in the file: {', '.join(written.not_found)}", file=sys.stderr)
     report = _report(answer, arguments.threshold)
     tilt = slice_tilt(Grid.of(image))
+    report |= {"windows": arguments.windows, "overlap": arguments.overlap}
     report |= {"grid": arguments.grid, "slice_tilt_degrees": round(tilt.degrees, 2) if tilt else 0.0}
     report["doubts"] = [doubt.as_dict() for doubt in image.doubts]
     # The last plan is the one that was carried out.
@@ -227,9 +232,21 @@ def _segment(
     for doubt in image.doubts:
         # Once more beside the numbers: a warning that scrolled by is no warning.
         print(f"Doubt ({doubt.kind}): {doubt.text}")
-    print(f"{arguments.out}: {answer.model.name} on {plans[-1].device}, {plans[-1].precision}")
+    print(
+        f"{arguments.out}: {answer.model.name} on {plans[-1].device}, {plans[-1].precision}{_windows(answer.results)}"
+    )
     print("Research use only. Not a medical device.")
     return answer.results
+
+
+def _windows(results: Sequence[SegmentResult]) -> str:
+    """How many windows were looked at, where that is not all of them."""
+    looked_at = [one.windows.looked_at for one in results if one.windows is not None and one.windows.rule == "adaptive"]
+    if not looked_at:
+        return ""
+    total = next(one.windows.total for one in results if one.windows is not None)
+    least, most = min(looked_at), max(looked_at)
+    return f", {least if least == most else f'{least} to {most}'} of {total} windows looked at for a structure"
 
 
 def _dicom_source(arguments: argparse.Namespace) -> DicomSource | None:

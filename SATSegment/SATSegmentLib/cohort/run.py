@@ -239,6 +239,8 @@ class CohortRun:
             "model": answer.model.name,
             "network_sha256": answer.model.sha256,
             "threshold": self.options.threshold,
+            "windows": self.options.windows,
+            "overlap": self.options.overlap,
             "doubts": [doubt.as_dict() for doubt in ready.doubts],
             "rows": [row_of(one, ready.doubts) for one in results],
             "results": [as_json(one) for one in results],

@@ -14,6 +14,7 @@ from SATSegmentLib.grid.network_grid import GridRule
 from SATSegmentLib.inference.run_plan import RunPlan
 from SATSegmentLib.models.catalog import checksum_of
 from SATSegmentLib.types import (
+    DEFAULT_OVERLAP,
     DEFAULT_THRESHOLD,
     Example,
     FeatureStorage,
@@ -23,6 +24,7 @@ from SATSegmentLib.types import (
     Progress,
     Prompt,
     SegmentResult,
+    WindowRule,
 )
 
 DEFAULT_MODEL = "demo"
@@ -99,6 +101,11 @@ class RunOptions:
         the same.
     spill : bool
         Whether image features that find no place in memory may go to a private temporary folder.
+    windows : {"all", "adaptive"}
+        Which of the scan's overlapping windows are looked at: all; or first as few as cover it, then those around what
+        is found or nearly found, which takes a fraction of the time for one organ in a body (Docs/performance.md).
+    overlap : float
+        Share of a window's side that it shares with the next one, 0 to 0.75; SAT itself uses 0.5.
     """
 
     model: str = DEFAULT_MODEL
@@ -110,6 +117,8 @@ class RunOptions:
     grid: GridRule = "own"
     keep_probabilities: bool = False
     spill: bool = True
+    windows: WindowRule = "all"
+    overlap: float = DEFAULT_OVERLAP
 
 
 @dataclass(frozen=True, eq=False)

@@ -340,8 +340,8 @@ def _body(kind: str, request: Any, digests: list[str]) -> dict[str, Any]:
 
 
 def _options(options: RunOptions) -> dict[str, Any]:
-    names = ("model", "device", "precision", "feature_storage", "threshold", "grid", "keep_probabilities")
-    return {name: getattr(options, name) for name in names}
+    look = ("feature_storage", "threshold", "grid", "keep_probabilities", "windows", "overlap")
+    return {name: getattr(options, name) for name in ("model", "device", "precision", *look)}
 
 
 def _mask(mask: np.ndarray) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from SATSegmentLib.anatomy.resolver.names import Structures
 from SATSegmentLib.engine.api import DEFAULT_MODEL, EngineError, RunListener, RunOptions, SegmentRequest
 from SATSegmentLib.engine.remote import RemoteEngine
 from SATSegmentLib.inference.run_plan import RunPlan
-from SATSegmentLib.types import DEFAULT_THRESHOLD, Image, Modality, Progress, SegmentResult
+from SATSegmentLib.types import DEFAULT_OVERLAP, DEFAULT_THRESHOLD, Image, Modality, Progress, SegmentResult, WindowRule
 
 
 class RemoteSegmenter:
@@ -84,10 +84,13 @@ class RemoteSegmenter:
         words: Sequence[bytes] | None = None,
         modality: Modality | None = None,
         on_result: Callable[[int, SegmentResult], None] | None = None,
+        windows: WindowRule = "all",
+        overlap: float = DEFAULT_OVERLAP,
     ) -> list[SegmentResult]:
         """Segment the prompts in a scan; parameters and errors as `Segmenter.segment`, and those of the connection."""
         listener = RunListener(progress, cancel, on_plan=on_plan, on_result=on_result)
-        return list(self.engine.segment(self._request(image, prompts, threshold, words, modality), listener).results)
+        request = self._request(image, prompts, threshold, words, modality, windows, overlap)
+        return list(self.engine.segment(request, listener).results)
 
     def plan(
         self,
@@ -96,9 +99,11 @@ class RemoteSegmenter:
         threshold: float = DEFAULT_THRESHOLD,
         words: Sequence[bytes] | None = None,
         modality: Modality | None = None,
+        windows: WindowRule = "all",
+        overlap: float = DEFAULT_OVERLAP,
     ) -> RunPlan:
         """What `segment` would take; the scan is sent, if it is not there yet."""
-        return self.engine.plan(self._request(image, prompts, threshold, words, modality))
+        return self.engine.plan(self._request(image, prompts, threshold, words, modality, windows, overlap))
 
     def close(self) -> None:
         """Have the server let the scans go."""
@@ -117,7 +122,9 @@ class RemoteSegmenter:
         threshold: float,
         words: Sequence[bytes] | None,
         modality: Modality | None,
+        windows: WindowRule,
+        overlap: float,
     ) -> SegmentRequest:
-        options = dataclasses.replace(self._options, threshold=threshold)
+        options = dataclasses.replace(self._options, threshold=threshold, windows=windows, overlap=overlap)
         request = SegmentRequest.of(image, structures, options, modality)
         return request if words is None else dataclasses.replace(request, words=tuple(words))

@@ -83,6 +83,8 @@ class Session:
                 words=request.words,
                 keep_probabilities=request.options.keep_probabilities,
                 on_result=on_result,
+                windows=request.options.windows,
+                overlap=request.options.overlap,
             )
         # By what was asked for: a result's own prompt has axes and concept of the labels' table.
         found = dict(zip(known, results, strict=True))
@@ -122,7 +124,15 @@ class Session:
         with warnings_to(listener.on_warning):
             segmenter = self._load(request.options, listener)
             _, known = _divided(segmenter, request)
-            return segmenter.plan(request.image, known, request.options.threshold, request.words)
+            options = request.options
+            return segmenter.plan(
+                request.image,
+                known,
+                options.threshold,
+                request.words,
+                windows=options.windows,
+                overlap=options.overlap,
+            )
 
     def teach(self, request: TeachRequest, listener: RunListener) -> TeachAnswer:
         """Learn a word with the model that is loaded, and the features it has.

@@ -313,7 +313,8 @@ class Panel:
         for widget in (self.ui.inputSelector, self.ui.modalityComboBox, self.ui.outputSelector):
             widget.enabled = not busy
         settings = (self.ui.deviceComboBox, self.ui.precisionComboBox, self.ui.featureStorageComboBox)
-        for widget in (self.ui.modelComboBox, *settings):
+        windows = (self.ui.windowsComboBox, self.ui.overlapComboBox)
+        for widget in (self.ui.modelComboBox, *settings, *windows):
             widget.enabled = not busy
         self.settings.server.setBusy(busy)
         self.promptBox.setEnabled(not busy)

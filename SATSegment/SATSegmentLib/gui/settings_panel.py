@@ -17,12 +17,13 @@ from SATSegmentLib.gui.model_labels import ANY_LABEL, ModelLabels
 from SATSegmentLib.gui.server_settings import ServerSettings
 from SATSegmentLib.gui.signal import Connections, Signal
 from SATSegmentLib.gui.stored_settings import readSetting, writeSetting
-from SATSegmentLib.types import FeatureStorage
+from SATSegmentLib.types import DEFAULT_OVERLAP, FeatureStorage, WindowRule
 
 _MODELS_VARIABLE = "SATSEGMENT_MODELS"
 _GIGABYTE = 1e9
 _DEFAULT_CACHE_GB = 8.0
 _DEFAULT_MODEL = "demo"
+_OVERLAPS = (DEFAULT_OVERLAP, 0.25, 0.125)
 
 
 def _devices() -> list[tuple[str, str]]:
@@ -86,7 +87,15 @@ class SettingsPanel:
     def options(self) -> RunOptions:
         """How a run is done, as it is set here."""
         model, device = (Path(self.model).name, "auto") if self.server.isChosen else (self.modelFolder, self.device)
-        return RunOptions(model, device, self.precision, self.featureStorage, cache_bytes=self.cacheBytes)
+        return RunOptions(
+            model,
+            device,
+            self.precision,
+            self.featureStorage,
+            cache_bytes=self.cacheBytes,
+            windows=self.windows,
+            overlap=self.overlap,
+        )
 
     @property
     def labels(self) -> ModelLabels:
@@ -111,6 +120,14 @@ class SettingsPanel:
     @property
     def featureStorage(self) -> FeatureStorage:
         return "uint8" if self._ui.featureStorageComboBox.currentData == "uint8" else "native"
+
+    @property
+    def windows(self) -> WindowRule:
+        return "adaptive" if self._ui.windowsComboBox.currentData == "adaptive" else "all"
+
+    @property
+    def overlap(self) -> float:
+        return float(self._ui.overlapComboBox.currentData or DEFAULT_OVERLAP)
 
     @property
     def cacheBytes(self) -> int:
@@ -152,9 +169,16 @@ class SettingsPanel:
             ui.precisionComboBox.addItem(text, value)
         ui.featureStorageComboBox.addItem(_("As computed"), "native")
         ui.featureStorageComboBox.addItem(_("In 8 bits"), "uint8")
+        ui.windowsComboBox.addItem(_("All"), "all")
+        ui.windowsComboBox.addItem(_("Adaptive: faster for single organs"), "adaptive")
+        for share in _OVERLAPS:
+            text = _("{percent} %, as SAT itself") if share == DEFAULT_OVERLAP else _("{percent} %")
+            ui.overlapComboBox.addItem(text.format(percent=f"{100 * share:g}"), str(share))
         self._choose(ui.deviceComboBox, readSetting("device", "auto"))
         self._choose(ui.precisionComboBox, readSetting("precision", "auto"))
         self._choose(ui.featureStorageComboBox, readSetting("featureStorage", "native"))
+        self._choose(ui.windowsComboBox, readSetting("windows", "all"))
+        self._choose(ui.overlapComboBox, readSetting("overlap", str(DEFAULT_OVERLAP)))
         ui.languageComboBox.addItem(_("As Slicer"), "")
         for language, title in TITLES.items():
             ui.languageComboBox.addItem(title, language)
@@ -175,6 +199,8 @@ class SettingsPanel:
         connect(ui.deviceComboBox, "currentIndexChanged(int)", self._onDevice)
         connect(ui.precisionComboBox, "currentIndexChanged(int)", self._onPrecision)
         connect(ui.featureStorageComboBox, "currentIndexChanged(int)", self._onFeatureStorage)
+        connect(ui.windowsComboBox, "currentIndexChanged(int)", self._onWindows)
+        connect(ui.overlapComboBox, "currentIndexChanged(int)", self._onWindows)
         connect(ui.languageComboBox, "currentIndexChanged(int)", self._onLanguage)
         connect(ui.cacheSpinBox, "valueChanged(double)", self._onCache)
         connect(ui.weightsFolderEdit, "currentPathChanged(QString)", self._onFolder)
@@ -202,6 +228,10 @@ class SettingsPanel:
 
     def _onFeatureStorage(self, index: int) -> None:
         writeSetting("featureStorage", self.featureStorage)
+
+    def _onWindows(self, index: int) -> None:
+        writeSetting("windows", self.windows)
+        writeSetting("overlap", str(self.overlap))
 
     def _onLanguage(self, index: int) -> None:
         chooseLanguage(str(self._ui.languageComboBox.currentData or ""))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from SATSegmentLib.errors import PairMismatch, PromptError
-from SATSegmentLib.inference.scan_pass import Query
+from SATSegmentLib.inference.query import Query
 from SATSegmentLib.sat.backbone import Spec
 from SATSegmentLib.sat.text.queries import QuerySource
 from SATSegmentLib.types import Prompt

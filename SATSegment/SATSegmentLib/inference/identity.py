@@ -31,8 +31,8 @@ class FeatureKey:
         Voxels of a window.
     scan : str
         Name of the prepared scan.
-    number : int
-        Of the window.
+    corner : tuple of int
+        The window's first voxel; scans that are covered with another overlap share windows in the same place.
     """
 
     weights: str
@@ -40,7 +40,7 @@ class FeatureKey:
     storage: FeatureStorage
     window: tuple[int, int, int]
     scan: str
-    number: int
+    corner: tuple[int, int, int]
 
 
 class Weights:

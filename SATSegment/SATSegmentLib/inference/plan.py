@@ -38,12 +38,14 @@ class PassSize:
 
     Attributes
     ----------
-    windows, to_encode : int
-        All of them, and those whose features are not in the cache.
+    windows, least_windows : int
+        All of them, and how many are looked at whatever is found there.
+    to_encode : int
+        Those of the latter whose features are not in the cache.
     window_voxels : int
         Of all windows, inside the scan; where windows overlap they count twice.
     looked_voxels : int
-        Those of them that are looked at, because their window counts there.
+        Those of them that are looked at, because their window counts there, or because no other is there.
     grid_voxels : int
         Of the scan in the network's grid.
     prompts : int
@@ -51,6 +53,7 @@ class PassSize:
     """
 
     windows: int
+    least_windows: int
     to_encode: int
     window_voxels: int
     looked_voxels: int
@@ -97,9 +100,8 @@ def plan_run(
         How features are kept.
     """
     dtype, device = network.backbone.dtype, network.position_code.device
-    windows, to_encode, voxels, prompts = (
-        sum(getattr(one, name) for one in passes) for name in ("windows", "to_encode", "window_voxels", "prompts")
-    )
+    names = ("windows", "least_windows", "to_encode", "window_voxels", "prompts")
+    windows, least, to_encode, voxels, prompts = (sum(getattr(one, name) for one in passes) for name in names)
     voxel_bytes = network.architecture.channels * (1 if storage == "uint8" else dtype.itemsize)
     feature_bytes = voxels * voxel_bytes
     weights = sum(tensor.nbytes for tensor in network.state_dict().values())
@@ -123,11 +125,12 @@ def plan_run(
     working = max(encoding, sums) if device.type == "cpu" else encoding
     home = _home(feature_bytes, device_bytes, memory_bytes, cache.disk_bytes)
     spilled = max(feature_bytes - memory_bytes, 0) if home == "memory and disk" else 0
-    twice = home == "nowhere" and everywhere > block_bytes
+    twice = home == "nowhere" and (everywhere > block_bytes or least < windows)
     return RunPlan(
         device=str(device),
         precision=precision_name(dtype),
         windows=windows,
+        least_windows=least,
         to_encode=to_encode,
         prompts=prompts,
         prompt_block=min(max(prompts, 1), _MOST_PROMPTS),
@@ -151,13 +154,16 @@ def _home(feature_bytes: int, device_bytes: int, memory_bytes: int, disk_bytes: 
 
 
 def _seconds(size: PassSize, network: SATNetwork, speed: Speed, twice: bool) -> float:
-    """Encoding what is new; then each prompt everywhere, again where it is found, and its way back to the scan."""
+    """Encoding what is new; then each prompt everywhere, again where it is found, and its way back to the scan.
+
+    With adaptive windows it is the least: how many more are needed is known only when something is found.
+    """
     encoding = size.to_encode * network.architecture.encode_macs(network.window) / speed.encode_macs * (1 + twice)
     found = size.prompts * _STRUCTURE_SHARE
     look = size.looked_voxels * (speed.voxel + speed.voxel_and_prompt * size.prompts)
     again = size.window_voxels * (speed.voxel * min(2 * found, 1) + speed.found_voxel * found)
     back = size.grid_voxels * found * speed.restored_voxel
-    embedding = size.windows * (speed.window + speed.prompt * size.prompts)
+    embedding = size.least_windows * (speed.window + speed.prompt * size.prompts)
     return encoding + embedding + look + again + back
 
 

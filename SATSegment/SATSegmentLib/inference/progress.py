@@ -57,6 +57,10 @@ class Run:
         self._started = self._started or time.monotonic()
         self._total = max(self._done + work, 1.0)
 
+    def less(self, work: float) -> None:
+        """So much of what was expected need not be done."""
+        self._total = max(self._total - work, self._done, 1.0)
+
     def check(self) -> None:
         """Raise `Cancelled` if the user no longer wants the result."""
         check_cancelled(self._is_cancelled)

@@ -16,8 +16,10 @@ class RunPlan:
     ----------
     device, precision : str
         What the network runs on, and in.
-    windows, to_encode : int
-        Over all passes; one pass for each modality and training orientation among the prompts.
+    windows : int
+        That cover the scan, over all passes; one pass for each modality and training orientation among the prompts.
+    least_windows, to_encode : int
+        How many of them are looked at whatever is found, and those of these whose features are not there yet.
     prompts : int
         Structures asked for.
     prompt_block : int
@@ -25,7 +27,7 @@ class RunPlan:
     block_bytes : int
         For sums of probabilities that are held at once.
     feature_bytes : int
-        Image features of all windows.
+        Image features of all windows, whether they will be needed or not.
     features_in : FeaturePlacement
         Where they are kept for this run's second look and for prompts that come later.
     device_bytes, memory_bytes : int
@@ -35,12 +37,13 @@ class RunPlan:
     free_bytes : int
         What was free of it, weights and kept features included.
     seconds : float
-        Expected time.
+        Expected time; the least where not all windows are looked at in any case.
     """
 
     device: str
     precision: str
     windows: int
+    least_windows: int
     to_encode: int
     prompts: int
     prompt_block: int
@@ -57,10 +60,12 @@ class RunPlan:
         kept = f"features ({_gigabytes(self.feature_bytes)}) kept in {self.features_in}"
         if not self.keeps_features:
             kept = f"features ({_gigabytes(self.feature_bytes)}) fit nowhere and are made again when needed"
+        windows, about = _count(self.windows, "window"), "about"
+        if self.least_windows < self.windows:
+            windows, about = f"at least {self.least_windows} of {windows}", "at least"
         return (
-            f"{_count(self.prompts, 'structure')}, {_count(self.windows, 'window')} ({self.to_encode} new) on "
-            f"{self.device} in {self.precision}: about {_duration(self.seconds)} and {_gigabytes(self.peak_bytes)} of "
-            f"memory; {kept}"
+            f"{_count(self.prompts, 'structure')}, {windows} ({self.to_encode} new) on {self.device} in "
+            f"{self.precision}: {about} {_duration(self.seconds)} and {_gigabytes(self.peak_bytes)} of memory; {kept}"
         )
 
     @property

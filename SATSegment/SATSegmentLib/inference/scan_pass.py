@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from SATSegmentLib.grid.box import Box
 from SATSegmentLib.grid.cropped_probability import LEAST_PROBABILITY
+from SATSegmentLib.inference.adaptive import WindowSearch, nearly
 from SATSegmentLib.inference.blend import Blend
 from SATSegmentLib.inference.cache import FeatureCache
 from SATSegmentLib.inference.device import precision_name
@@ -20,76 +21,19 @@ from SATSegmentLib.inference.identity import FeatureKey
 from SATSegmentLib.inference.plan import PassSize
 from SATSegmentLib.inference.preprocess import PreparedScan
 from SATSegmentLib.inference.progress import Run
+from SATSegmentLib.inference.query import Output, Query, Response
 from SATSegmentLib.inference.restore import restore, restore_probability
 from SATSegmentLib.inference.run_plan import RunPlan
 from SATSegmentLib.inference.tiles import HighTiles, TileLogits, TileSums, Tiling
-from SATSegmentLib.inference.windows import cover, pad_to_window
+from SATSegmentLib.inference.windows import cover, fewest, pad_to_window
 from SATSegmentLib.sat.features import Features
 from SATSegmentLib.sat.network import SATNetwork
-from SATSegmentLib.types import FeatureStorage, Prompt, SegmentResult
+from SATSegmentLib.types import FeatureStorage, SegmentResult, WindowUse
 
 # A voxel is looked at if some window's logit there comes this close to the threshold: rounding stays far below.
 _MARGIN = 1e-3
 # How many times the weight that is not looked at a threshold must be, for that to save more than it costs.
 _FAR_ABOVE = 3
-
-
-@dataclass(frozen=True)
-class Output:
-    """What results hold.
-
-    Attributes
-    ----------
-    threshold : float
-        A voxel belongs to a mask where its probability exceeds this.
-    keep_probabilities : bool
-        Whether the probability on the scan's grid is kept beside the mask. The network is then asked wherever it can
-        be above zero.
-    """
-
-    threshold: float
-    keep_probabilities: bool = False
-
-
-@dataclass(frozen=True, eq=False)
-class Query:
-    """One prompt, its query vector, and its place in the caller's list.
-
-    Attributes
-    ----------
-    mask_embedding_offset : np.ndarray | None
-        (C,) added to the query's mask embedding, for a word that a user taught; None for all others.
-    """
-
-    index: int
-    prompt: Prompt
-    query: np.ndarray
-    mask_embedding_offset: np.ndarray | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Response:
-    """One prompt's blended probability where it can exceed the threshold.
-
-    Attributes
-    ----------
-    ask : Query
-        The prompt.
-    part : Box | None
-        Box of the network's grid that `probability` covers; None where no voxel can exceed the threshold.
-    probability : np.ndarray
-        float32, on `part`; zero in parts of it where neither a voxel nor a neighbour can exceed the threshold.
-    highest : float
-        The highest probability that any window gave where it counts.
-    seconds : float
-        Spent on this prompt alone.
-    """
-
-    ask: Query
-    part: Box | None
-    probability: np.ndarray
-    highest: float
-    seconds: float
 
 
 class ScanPass:
@@ -146,12 +90,16 @@ class ScanPass:
         self._cache = cache
         self._output = output
         self._storage = storage
-        self.boxes = cover(scan.grid.shape, network.window)
+        self.boxes = cover(scan.grid.shape, network.window, output.windows.overlap)
+        adaptive = output.windows.rule == "adaptive"
+        self._first = fewest(self.boxes, scan.grid.shape) if adaptive else list(range(len(self.boxes)))
         self._tiling = Tiling(scan.grid.shape, self._device)
         self._blend = Blend(scan.grid.shape, network.window, self.boxes, self._device)
-        least = min(output.threshold, LEAST_PROBABILITY) if output.keep_probabilities else output.threshold
-        self._looked_at, level = self._where_to_look(least)
-        self._level = _logit(level) - _MARGIN
+        # With adaptive windows the masks' own level decides where to look, whatever else is kept.
+        wide = output.keep_probabilities and self._looks_at_all
+        self._looked_at, self._level = self._where_to_look(
+            min(output.threshold, LEAST_PROBABILITY) if wide else output.threshold
+        )
         self._precision = precision_name(network.backbone.dtype)
         self._weights = weights
         self._decode_work = math.prod(network.window) * network.architecture.channels  # one prompt's mask
@@ -161,19 +109,24 @@ class ScanPass:
     @property
     def size(self) -> PassSize:
         """How much it has to do, with what the cache holds now."""
+        looked_at = self._looked_at if self._looks_at_all else self.boxes
         return PassSize(
             windows=len(self.boxes),
-            to_encode=sum(self._is_missing(number) for number in range(len(self.boxes))),
+            least_windows=len(self._first),
+            to_encode=sum(self._is_missing(number) for number in self._first),
             window_voxels=sum(box.voxels for box in self.boxes),
-            looked_voxels=sum(box.voxels for box in self._looked_at),
+            looked_voxels=sum(looked_at[number].voxels for number in self._first),
             grid_voxels=math.prod(self._scan.grid.shape),
             prompts=len(self.asks),
         )
 
     def work(self, prompts: int) -> float:
-        """For so many prompts, in multiply-accumulate operations: each is asked everywhere, and again where found."""
-        size = self.size
-        return size.to_encode * self._encode_work + 2 * size.windows * prompts * self._decode_work
+        """For so many prompts, in multiply-accumulate operations: each is asked everywhere, and again where found.
+
+        With adaptive windows it is the most that it can be; `Run.less` hears of what was not needed.
+        """
+        to_encode = sum(self._is_missing(number) for number in range(len(self.boxes)))
+        return to_encode * self._encode_work + 2 * len(self.boxes) * prompts * self._decode_work
 
     def results(self, run: Run, plan: RunPlan, rows: Sequence[int]) -> Iterator[tuple[int, SegmentResult]]:
         """(row among `asks`, result) of the prompts in these rows."""
@@ -193,19 +146,30 @@ class ScanPass:
         """How much a window counts at each of its voxels (x, y, z); over all windows they add up to one."""
         return self._blend.weights(self.boxes[number], self.boxes[number])
 
+    @property
+    def _looks_at_all(self) -> bool:
+        return len(self._first) == len(self.boxes)
+
     def _answers(self, run: Run, plan: RunPlan, rows: Sequence[int]) -> Iterator[tuple[int, Response]]:
         started, encoding = time.perf_counter(), self.encode_seconds
-        high = HighTiles(self._tiling, len(rows), self._level)
+        search = WindowSearch(self.boxes, self._looked_at, self._first, self._tiling, len(rows))
+        near = None if self._looks_at_all else _logit(nearly(self._output.threshold)) - _MARGIN
+        high = HighTiles(self._tiling, len(rows), self._level, near)
         embeddings: dict[int, Tensor] = {}
         # Without a place for features every look at them is a run of the encoder: better all voxels in one look.
         at_once = (
-            not plan.keeps_features and len(rows) * len(self._tiling) * self._tiling.voxels * 4 <= plan.block_bytes
+            self._looks_at_all
+            and not plan.keeps_features
+            and len(rows) * len(self._tiling) * self._tiling.voxels * 4 <= plan.block_bytes
         )
+        twice = self._output.keep_probabilities and not self._looks_at_all
         if at_once:
+            search.round()
             needed = torch.ones(len(self._tiling), len(rows), dtype=torch.bool)
         else:
-            self._locate(run, rows, embeddings, high)
-            needed = high.needed()
+            self._locate(run, rows, embeddings, search, high)
+            needed = self._probable(run, embeddings, search) if twice else high.needed()
+        looked_at = search.looked_at.sum(dim=0).tolist()
         spent = time.perf_counter() - started - (self.encode_seconds - encoding)
         for block in _blocks((needed.sum(dim=0) * self._tiling.voxels * 4).tolist(), plan.block_bytes):
             started, encoding = time.perf_counter(), self.encode_seconds
@@ -215,32 +179,67 @@ class ScanPass:
             share += (time.perf_counter() - started - (self.encode_seconds - encoding)) / len(block)
             for place, one in enumerate(block):
                 run.check()
-                dense = sums.dense(place) if high.highest[one] > self._level else None
-                part, probability = dense or (None, np.zeros((0, 0, 0), np.float32))
-                yield rows[one], Response(self.asks[rows[one]], part, probability, _sigmoid(high.highest[one]), share)
+                found = twice or high.highest[one] > self._level
+                part, probability = (sums.dense(place) if found else None) or (None, np.zeros((0, 0, 0), np.float32))
+                highest = _sigmoid(high.highest[one])
+                yield rows[one], Response(self.asks[rows[one]], part, probability, highest, looked_at[one], share)
 
     def _where_to_look(self, threshold: float) -> tuple[list[Box], float]:
-        """The part of each window to look at, and the probability that must be exceeded there.
+        """The part of each window to look at, and the logit that must be exceeded there.
 
         A weighted mean exceeds the threshold only if one of its members does, and one with some weight at that.
         """
         if threshold < _FAR_ABOVE * self._blend.margin_weight:
-            return self.boxes, threshold
+            return self.boxes, _logit(threshold) - _MARGIN
         parts = [self._tiling.rounded(core, box) for core, box in zip(self._blend.cores, self.boxes, strict=True)]
-        return parts, self._blend.least_inside(threshold)
+        return parts, _logit(self._blend.least_inside(threshold)) - _MARGIN
 
-    def _locate(self, run: Run, rows: Sequence[int], embeddings: dict[int, Tensor], high: HighTiles) -> None:
-        """Fill in the mask embeddings of all windows, and where each prompt is high."""
-        for number, box in enumerate(self.boxes):
+    def _locate(
+        self, run: Run, rows: Sequence[int], embeddings: dict[int, Tensor], search: WindowSearch, high: HighTiles
+    ) -> None:
+        """Fill in the mask embeddings of the windows that are looked at, and where each prompt is high."""
+        first, done, known = True, 0, 0
+        while todo := search.round():
+            known += len(todo)
+            stage = f"of {known}" if self._looks_at_all else f"of {known} or more"
+            for number, chosen in todo:
+                run.check()
+                fresh, box = self._is_missing(number), self.boxes[number]
+                features = self.features(number)
+                asked = self._embed_masks(features.tokens, [rows[place] for place in chosen.tolist()])
+                embeddings.setdefault(number, asked.new_zeros(len(rows), asked.shape[1]))[chosen] = asked
+                logits, part = TileLogits(features, asked), self._looked_at[number]
+                for cells, some in self._tiling.groups(part, *asked.shape[::-1]):
+                    high.look(cells, some, logits.of(some.relative_to(box)), chosen)
+                # Nobody else has seen the rest of a window of the first round.
+                for rest in self._tiling.around(part, box) if first and not self._looks_at_all else ():
+                    for cells, some in self._tiling.groups(rest, *asked.shape[::-1]):
+                        high.glance(cells, some, logits.of(some.relative_to(box)), chosen)
+                done += 1
+                work = len(chosen) * self._decode_work + (self._encode_work if fresh else 0)
+                run.advance(work, f"window {done} {stage}")
+            first = False
+            if not self._looks_at_all:
+                search.found(high.needed(), high.near())
+        self._leave_out(run, search)
+
+    def _leave_out(self, run: Run, search: WindowSearch) -> None:
+        """Take the work for windows that nobody needs off what is expected."""
+        unused = ~search.looked_at
+        encoding = sum(self._is_missing(number) for number in unused.all(dim=1).nonzero()[:, 0].tolist())
+        run.less(encoding * self._encode_work + int(unused.sum()) * self._decode_work)
+
+    def _probable(self, run: Run, embeddings: dict[int, Tensor], search: WindowSearch) -> Tensor:
+        """(tiles, prompts) bool: where a probability can be above zero and all windows were looked at."""
+        parts, level = self._where_to_look(min(self._output.threshold, LEAST_PROBABILITY))
+        high = HighTiles(self._tiling, search.looked_at.shape[1], level)
+        for number, embedded in sorted(embeddings.items()):
             run.check()
-            fresh = self._is_missing(number)
-            features = self.features(number)
-            embeddings[number] = self._embed_masks(features.tokens, rows)
-            logits = TileLogits(features, embeddings[number])
-            for cells, part in self._tiling.groups(self._looked_at[number], *embeddings[number].shape[::-1]):
-                high.look(cells, part, logits.of(part.relative_to(box)))
-            work = len(rows) * self._decode_work + (self._encode_work if fresh else 0)
-            run.advance(work, f"window {number + 1} of {len(self.boxes)}")
+            chosen = search.looked_at[number].nonzero()[:, 0]
+            logits = TileLogits(self.features(number), embedded[chosen])
+            for cells, some in self._tiling.groups(parts[number], embedded.shape[1], len(chosen)):
+                high.look(cells, some, logits.of(some.relative_to(self.boxes[number])), chosen)
+        return high.needed() & search.complete()
 
     def _add_windows(
         self,
@@ -281,7 +280,8 @@ class ScanPass:
         return embeddings
 
     def _key(self, number: int) -> FeatureKey:
-        return FeatureKey(self._weights, self._precision, self._storage, self._network.window, self._scan.name, number)
+        corner = self.boxes[number].offset
+        return FeatureKey(self._weights, self._precision, self._storage, self._network.window, self._scan.name, corner)
 
     def _is_missing(self, number: int) -> bool:
         return self._key(number) not in self._cache
@@ -321,7 +321,13 @@ class ScanPass:
             feature_storage=self._storage,
             seconds=answer.seconds + time.perf_counter() - started,
             probability=restore_probability(answer.probability, part) if self._output.keep_probabilities else None,
+            windows=self._window_use(answer.windows),
         )
+
+    def _window_use(self, looked_at: int) -> WindowUse:
+        choice = self._output.windows
+        margin = nearly(self._output.threshold) if choice.rule == "adaptive" else 0.0
+        return WindowUse(choice.rule, choice.overlap, len(self.boxes), looked_at, margin)
 
 
 def _logit(probability: float) -> float:

@@ -25,15 +25,26 @@ from SATSegmentLib.inference.memory import free_memory, is_out_of_memory, out_of
 from SATSegmentLib.inference.plan import plan_precision, plan_run
 from SATSegmentLib.inference.preprocess import PreparedScan, PreparedScans
 from SATSegmentLib.inference.progress import CancelCallback, ProgressCallback, ResultCallback, Run, check_cancelled
+from SATSegmentLib.inference.query import Output, Query
 from SATSegmentLib.inference.run_plan import RunPlan
-from SATSegmentLib.inference.scan_pass import Output, Query, ScanPass
+from SATSegmentLib.inference.scan_pass import ScanPass
 from SATSegmentLib.inference.speed import Speed, measure_speed
+from SATSegmentLib.inference.windows import WindowChoice
 from SATSegmentLib.models.catalog import find_model
 from SATSegmentLib.models.folder import ModelDescription, read_description
 from SATSegmentLib.quality import assess
 from SATSegmentLib.sat.network import SATNetwork
 from SATSegmentLib.sat.text.queries import QuerySource
-from SATSegmentLib.types import DEFAULT_THRESHOLD, Image, Modality, Orientation, Prompt, SegmentResult
+from SATSegmentLib.types import (
+    DEFAULT_OVERLAP,
+    DEFAULT_THRESHOLD,
+    Image,
+    Modality,
+    Orientation,
+    Prompt,
+    SegmentResult,
+    WindowRule,
+)
 
 PlanCallback = Callable[[RunPlan], None]
 
@@ -148,6 +159,8 @@ class Segmenter:
         modality: Modality | None = None,
         keep_probabilities: bool = False,
         on_result: ResultCallback | None = None,
+        windows: WindowRule = "all",
+        overlap: float = DEFAULT_OVERLAP,
     ) -> list[SegmentResult]:
         """Segment the prompts in a scan: one result each, in their order, with statistics and plausibility flags.
 
@@ -174,6 +187,10 @@ class Segmenter:
         on_result : ResultCallback | None, optional
             Called with a prompt's place among `prompts` and its result as soon as the mask is final, in the order in
             which they are finished. Statistics and flags come with the returned results only.
+        windows : {"all", "adaptive"}, optional
+            Whether all windows of the scan are looked at, or only those around what is found (`RunOptions.windows`).
+        overlap : float, optional
+            Share of a window's side that it shares with the next one, 0 to 0.75.
 
         Raises
         ------
@@ -181,11 +198,13 @@ class Segmenter:
             A name can mean several things or nothing; prompts are none, empty, given twice, or unknown to the model.
         ScanError, GeometryError
             The scan cannot be segmented.
+        DeviceError
+            `windows` or `overlap` cannot be.
         OutOfMemory, Cancelled
         """
+        output = Output(threshold, keep_probabilities, WindowChoice(windows, overlap))
         asks = self._asks(self._admit(image, prompts, modality), words)
-        run = Run(progress, cancel, on_result)
-        results = self._run(image, asks, run, Output(threshold, keep_probabilities), on_plan)
+        results = self._run(image, asks, Run(progress, cancel, on_result), output, on_plan)
         return assess(image, results, lambda: check_cancelled(cancel))
 
     def unknown(self, prompts: Sequence[Prompt]) -> list[Prompt]:
@@ -200,11 +219,14 @@ class Segmenter:
         threshold: float = DEFAULT_THRESHOLD,
         words: Sequence[bytes] | None = None,
         modality: Modality | None = None,
+        windows: WindowRule = "all",
+        overlap: float = DEFAULT_OVERLAP,
     ) -> RunPlan:
         """What `segment` would take with the features that are kept now; parameters and errors as there."""
+        output = Output(threshold, windows=WindowChoice(windows, overlap))
         asks = self._asks(self._admit(image, prompts, modality), words)
         with torch.inference_mode():
-            return self._plan(self._passes(image, asks, Output(threshold), Run()))
+            return self._plan(self._passes(image, asks, output, Run()))
 
     def segment_queries(
         self,
@@ -219,6 +241,8 @@ class Segmenter:
         threshold: float = DEFAULT_THRESHOLD,
         on_plan: PlanCallback | None = None,
         keep_probabilities: bool = False,
+        windows: WindowRule = "all",
+        overlap: float = DEFAULT_OVERLAP,
     ) -> list[SegmentResult]:
         """Segment query vectors instead of words, as `segment`.
 
@@ -236,7 +260,8 @@ class Segmenter:
             (C,) for each query, added to its mask embedding; None where there is none.
         """
         asks = self._query_asks(image, queries, modality, orientation, names, mask_embedding_offsets)
-        return self._run(image, asks, Run(progress, cancel), Output(threshold, keep_probabilities), on_plan)
+        output = Output(threshold, keep_probabilities, WindowChoice(windows, overlap))
+        return self._run(image, asks, Run(progress, cancel), output, on_plan)
 
     def probability_maps(
         self, image: Image, queries: np.ndarray, modality: Modality, orientation: Orientation = "RAS"

@@ -27,6 +27,7 @@ _GROUP_BYTES = 16 << 20
 _CARD_GROUP_BYTES = 1 << 28
 
 _HIGH = 1 << 6
+_NEAR = 1 << 7
 # One bit per face of a tile: low and high end of x, of y, of z.
 _FACES = tuple(1 << face for face in range(6))
 # Of (tiles x, x, tiles y, y, tiles z, z, prompts) without the axis inside the tile that a face is perpendicular to.
@@ -101,6 +102,15 @@ class Tiling:
         assert part is not None
         return part
 
+    def around(self, part: Box, box: Box) -> Iterator[Box]:
+        """What is left of `box` without a part of it that is `rounded`, in up to six boxes."""
+        rest = list(box)
+        for axis, (inner, outer) in enumerate(zip(part, box, strict=True)):
+            for side in (slice(outer.start, inner.start), slice(inner.stop, outer.stop)):
+                if side.start < side.stop:
+                    yield Box((*rest[:axis], side, *rest[axis + 1 :]))
+            rest[axis] = inner
+
     def cell(self, tile: int) -> Box:
         """The place of a tile along each axis."""
         return Box(slice(int(place), int(place) + 1) for place in np.unravel_index(tile, self.counts))
@@ -160,6 +170,8 @@ class HighTiles:
         How many.
     level : float
         What a logit must exceed to be high.
+    near_level : float, optional
+        What it must exceed to be nearly high; not above `level`.
 
     Attributes
     ----------
@@ -167,13 +179,14 @@ class HighTiles:
         (prompts,) float32.
     """
 
-    def __init__(self, tiling: Tiling, prompts: int, level: float) -> None:
+    def __init__(self, tiling: Tiling, prompts: int, level: float, near_level: float | None = None) -> None:
         self._tiling = tiling
         self._level = level
+        self._near_level = near_level
         self._marks = torch.zeros(*tiling.counts, prompts, dtype=torch.uint8)
         self.highest = torch.full((prompts,), -math.inf)
 
-    def look(self, cells: Box, part: Box, logits: Tensor) -> None:
+    def look(self, cells: Box, part: Box, logits: Tensor, rows: Tensor | None = None) -> None:
         """Take in one window's logits.
 
         Parameters
@@ -184,11 +197,14 @@ class HighTiles:
             Box of the grid, in these tiles.
         logits : Tensor
             (x, y, z, prompts), on `part`.
+        rows : Tensor, optional
+            Which prompts these are, ascending; by default all.
         """
         whole = self._whole_tiles(cells, part, logits)
-        # Axis by axis, because one reduction over all three takes five times as long.
-        highest = whole.amax(dim=1).amax(dim=2).amax(dim=3)
-        torch.maximum(self.highest, highest.amax(dim=(0, 1, 2)).cpu(), out=self.highest)
+        highest = _highest(whole)
+        rows = torch.arange(len(self.highest)) if rows is None else rows
+        self.highest[rows] = self.highest[rows].maximum(highest.amax(dim=(0, 1, 2)).cpu())
+        self._note_near(cells, highest, rows)
         high = highest > self._level
         prompts = high.flatten(0, 2).any(dim=0).nonzero()[:, 0]
         if not len(prompts):
@@ -202,7 +218,20 @@ class HighTiles:
             # What is left of the two other axes within a tile; the later one first, so that the other keeps its place.
             first, second = _PLANE_AXES[axis]
             marks |= (plane.amax(dim=second).amax(dim=first) > self._level).to(torch.uint8) * bit
-        self._marks[cells][..., prompts.cpu()] |= marks.cpu()
+        self._marks[cells][..., rows[prompts.cpu()]] |= marks.cpu()
+
+    def glance(self, cells: Box, part: Box, logits: Tensor, rows: Tensor) -> None:
+        """Take in a window's logits where it hardly counts: only what is nearly high matters there; as `look`."""
+        self._note_near(cells, _highest(self._whole_tiles(cells, part, logits)), rows)
+
+    def _note_near(self, cells: Box, highest: Tensor, rows: Tensor) -> None:
+        if self._near_level is None:
+            return
+        near = highest > self._near_level
+        prompts = near.flatten(0, 2).any(dim=0).nonzero()[:, 0]
+        if len(prompts):
+            marks = near.index_select(-1, prompts).to(torch.uint8) * _NEAR
+            self._marks[cells][..., rows[prompts.cpu()]] |= marks.cpu()
 
     def _whole_tiles(self, cells: Box, part: Box, logits: Tensor) -> Tensor:
         """As (tiles x, x, tiles y, y, tiles z, z, prompts), with minus infinity where a tile is not covered."""
@@ -227,6 +256,15 @@ class HighTiles:
             if faces:
                 needed[there] |= (self._marks[here] & faces) == faces
         return needed.flatten(0, 2)
+
+    def near(self) -> Tensor:
+        """(tiles, prompts) bool: the tiles with voxels that are high or nearly so."""
+        return (self._marks >= _NEAR).flatten(0, 2)
+
+
+def _highest(whole: Tensor) -> Tensor:
+    # Axis by axis, because one reduction over all three takes five times as long.
+    return whole.amax(dim=1).amax(dim=2).amax(dim=3)
 
 
 class TileSums:

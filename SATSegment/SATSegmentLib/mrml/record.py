@@ -30,6 +30,7 @@ def addRecord(
 
     No name of a patient, file or scan goes in: the node's reference to its volume says which scan it was.
     """
+    windows = results[0].windows if results else None
     run = {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "satsegment": SATSegmentLib.__version__,
@@ -42,6 +43,9 @@ def addRecord(
         # Their kinds only: their words may name a file.
         "doubts": [doubt.kind.value for doubt in doubts],
         "feature_storage": results[0].feature_storage if results else "",
+        # How they were chosen; how many were looked at stands beside each prompt.
+        "windows": windows.rule if windows else "",
+        "overlap": windows.overlap if windows else "",
         "prompts": [
             {
                 "text": one.prompt.text,
@@ -55,6 +59,7 @@ def addRecord(
                 "max_probability": one.max_probability,
                 "cut_by": list(one.cut_by),
                 "seconds": one.seconds,
+                "windows": dataclasses.asdict(one.windows) if one.windows is not None else None,
                 "concept": one.prompt.concept,
                 "statistics": dataclasses.asdict(one.statistics) if one.statistics is not None else None,
                 "flags": [flag.as_dict() for flag in one.flags],

@@ -44,6 +44,8 @@ COLUMNS: dict[str, str] = {
     "modality": "of the prompt",
     "trained": "whether SAT was trained on it",
     "seconds": "spent on this prompt alone",
+    "windows_looked_at": "windows of the scan that were looked at for it",
+    "windows": "windows that cover the scan",
 }
 
 
@@ -65,6 +67,8 @@ def row_of(result: SegmentResult, doubts: Sequence[Doubt] = ()) -> dict[str, str
         "trained": "yes" if result.prompt.trained else "no",
         "seconds": round(result.seconds, 3),
     }
+    if result.windows is not None:
+        row |= {"windows_looked_at": result.windows.looked_at, "windows": result.windows.total}
     return row | (_columns(result.statistics) if result.statistics is not None else {})
 
 
@@ -91,6 +95,7 @@ def as_json(result: SegmentResult) -> dict[str, object]:
         "cut_by": list(result.cut_by),
         "orientation": result.orientation,
         "seconds": round(result.seconds, 3),
+        "windows": dataclasses.asdict(result.windows) if result.windows is not None else None,
         "statistics": _statistics_json(result.statistics),
         "flags": [flag.as_dict() for flag in result.flags],
     }

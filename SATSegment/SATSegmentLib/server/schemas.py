@@ -15,7 +15,7 @@ from SATSegmentLib.engine.api import RunOptions
 from SATSegmentLib.errors import PromptError, ScanError
 from SATSegmentLib.grid.cropped_mask import CroppedMask
 from SATSegmentLib.server.scans import ScanHead
-from SATSegmentLib.types import FeatureStorage, Modality, Orientation, Prompt
+from SATSegmentLib.types import DEFAULT_OVERLAP, MOST_OVERLAP, FeatureStorage, Modality, Orientation, Prompt, WindowRule
 
 _LONGEST_NAME = 500
 # A word of SAT-Pro has 4 kB.
@@ -131,6 +131,8 @@ class OptionsBody(_Model):
     threshold: Annotated[float, Field(ge=0, le=1)] = 0.5
     grid: Literal["own", "sat"] = "own"
     keep_probabilities: bool = False
+    windows: WindowRule = "all"
+    overlap: Annotated[float, Field(ge=0, le=MOST_OVERLAP)] = DEFAULT_OVERLAP
 
     def options(self) -> RunOptions:
         """The options."""

@@ -52,6 +52,7 @@ def size(windows: int = 8, prompts: int = 16, to_encode: int | None = None) -> P
     voxels = 288 * 288 * 96
     return PassSize(
         windows=windows,
+        least_windows=windows,
         to_encode=windows if to_encode is None else to_encode,
         window_voxels=windows * voxels,
         looked_voxels=windows * voxels * 2 // 3,
@@ -122,7 +123,7 @@ def test_auto_precision_halves_memory_where_full_precision_does_not_fit(monkeypa
 
 
 def test_ladder_leaves_the_device_then_halves_prompts_and_ends():
-    first = RunPlan("cuda:0", "float16", 8, 8, 5, 5, 1 << 20, GB, "device", GB, GB, GB, GB, 1.0)
+    first = RunPlan("cuda:0", "float16", 8, 8, 8, 5, 5, 1 << 20, GB, "device", GB, GB, GB, GB, 1.0)
     steps = [first]
     while (following := steps[-1].smaller()) is not None:
         steps.append(following)
