@@ -56,6 +56,10 @@
         <translation>Wie Bildmerkmale gespeichert werden</translation>
     </message>
     <message>
+        <source>How much neighbouring windows share. Less is faster, and masks differ a little.</source>
+        <translation>Wie viel sich benachbarte Fenster teilen. Weniger ist schneller, und die Masken weichen etwas ab.</translation>
+    </message>
+    <message>
         <source>How the modality was found</source>
         <translation>Wie die Modalität bestimmt wurde</translation>
     </message>
@@ -122,6 +126,14 @@
     <message>
         <source>New segmentation</source>
         <translation>Neue Segmentierung</translation>
+    </message>
+    <message>
+        <source>Overlap of the windows</source>
+        <translation>Überlappung der Fenster</translation>
+    </message>
+    <message>
+        <source>Overlap:</source>
+        <translation>Überlappung:</translation>
     </message>
     <message>
         <source>Precision</source>
@@ -208,6 +220,10 @@
         <translation>Ordner mit den Gewichten der Modelle; mehrere Slicer-Versionen können ihn gemeinsam nutzen.</translation>
     </message>
     <message>
+        <source>The network looks at a large scan in overlapping windows. Adaptive: first as few as cover the scan, then those around what is found.</source>
+        <translation>Das Netz betrachtet eine große Aufnahme in überlappenden Fenstern. Adaptiv: zuerst so wenige, wie sie abdecken, dann die um das Gefundene herum.</translation>
+    </message>
+    <message>
         <source>The network was published by: {citation}</source>
         <translation>Das Netz wurde veröffentlicht von: {citation}</translation>
     </message>
@@ -263,6 +279,14 @@
         <source>Where the network runs. The device is never changed without asking.</source>
         <translation>Wo das Netz läuft. Das Gerät wird nie ohne Rückfrage gewechselt.</translation>
     </message>
+    <message>
+        <source>Which windows of the scan the network looks at</source>
+        <translation>Welche Fenster der Aufnahme das Netz betrachtet</translation>
+    </message>
+    <message>
+        <source>Windows:</source>
+        <translation>Fenster:</translation>
+    </message>
 </context>
 <context>
     <name>gui</name>
@@ -311,6 +335,10 @@
         <translation>Das Wort {name} gibt es schon. Wurde es für dieses Modell angelernt, wird es ersetzt.</translation>
     </message>
     <message>
+        <source>Adaptive: faster for single organs</source>
+        <translation>Adaptiv: schneller für einzelne Organe</translation>
+    </message>
+    <message>
         <source>Add it for another model</source>
         <translation>Für ein anderes Modell hinzufügen</translation>
     </message>
@@ -325,6 +353,10 @@
     <message>
         <source>Address:</source>
         <translation>Adresse:</translation>
+    </message>
+    <message>
+        <source>All</source>
+        <translation>Alle</translation>
     </message>
     <message>
         <source>All structures</source>
@@ -1195,8 +1227,16 @@
         <translation>{name}, {why}, wird ausgelassen</translation>
     </message>
     <message>
+        <source>{percent} %</source>
+        <translation>{percent} %</translation>
+    </message>
+    <message>
         <source>{percent} % · </source>
         <translation>{percent} % · </translation>
+    </message>
+    <message>
+        <source>{percent} %, as SAT itself</source>
+        <translation>{percent} %, wie SAT selbst</translation>
     </message>
     <message>
         <source>{refusal} What comes closest:</source>

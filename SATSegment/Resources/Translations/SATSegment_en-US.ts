@@ -56,6 +56,10 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>How much neighbouring windows share. Less is faster, and masks differ a little.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>How the modality was found</source>
         <translation type="unfinished"></translation>
     </message>
@@ -121,6 +125,14 @@
     </message>
     <message>
         <source>New segmentation</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Overlap of the windows</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Overlap:</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -208,6 +220,10 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>The network looks at a large scan in overlapping windows. Adaptive: first as few as cover the scan, then those around what is found.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>The network was published by: {citation}</source>
         <translation type="unfinished"></translation>
     </message>
@@ -263,6 +279,14 @@
         <source>Where the network runs. The device is never changed without asking.</source>
         <translation type="unfinished"></translation>
     </message>
+    <message>
+        <source>Which windows of the scan the network looks at</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Windows:</source>
+        <translation type="unfinished"></translation>
+    </message>
 </context>
 <context>
     <name>gui</name>
@@ -311,6 +335,10 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>Adaptive: faster for single organs</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Add it for another model</source>
         <translation type="unfinished"></translation>
     </message>
@@ -324,6 +352,10 @@
     </message>
     <message>
         <source>Address:</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>All</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -1195,7 +1227,15 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>{percent} %</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>{percent} % · </source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{percent} %, as SAT itself</source>
         <translation type="unfinished"></translation>
     </message>
     <message>

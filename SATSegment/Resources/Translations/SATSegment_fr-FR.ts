@@ -56,6 +56,10 @@
         <translation>Comment les caractéristiques d'image sont conservées</translation>
     </message>
     <message>
+        <source>How much neighbouring windows share. Less is faster, and masks differ a little.</source>
+        <translation>Part que partagent des fenêtres voisines. Moins est plus rapide, et les masques diffèrent un peu.</translation>
+    </message>
+    <message>
         <source>How the modality was found</source>
         <translation>Comment la modalité a été déterminée</translation>
     </message>
@@ -122,6 +126,14 @@
     <message>
         <source>New segmentation</source>
         <translation>Nouvelle segmentation</translation>
+    </message>
+    <message>
+        <source>Overlap of the windows</source>
+        <translation>Recouvrement des fenêtres</translation>
+    </message>
+    <message>
+        <source>Overlap:</source>
+        <translation>Recouvrement :</translation>
     </message>
     <message>
         <source>Precision</source>
@@ -208,6 +220,10 @@
         <translation>Dossier des poids des modèles ; plusieurs versions de Slicer peuvent le partager.</translation>
     </message>
     <message>
+        <source>The network looks at a large scan in overlapping windows. Adaptive: first as few as cover the scan, then those around what is found.</source>
+        <translation>Le réseau regarde un grand examen par fenêtres qui se recouvrent. Adaptatif : d'abord aussi peu qu'il en faut pour le couvrir, puis celles autour de ce qui est trouvé.</translation>
+    </message>
+    <message>
         <source>The network was published by: {citation}</source>
         <translation>Le réseau a été publié par : {citation}</translation>
     </message>
@@ -263,6 +279,14 @@
         <source>Where the network runs. The device is never changed without asking.</source>
         <translation>Où le réseau s'exécute. Le périphérique n'est jamais changé sans demander.</translation>
     </message>
+    <message>
+        <source>Which windows of the scan the network looks at</source>
+        <translation>Fenêtres de l'examen que le réseau regarde</translation>
+    </message>
+    <message>
+        <source>Windows:</source>
+        <translation>Fenêtres :</translation>
+    </message>
 </context>
 <context>
     <name>gui</name>
@@ -311,6 +335,10 @@
         <translation>Le mot {name} existe déjà. S'il a été appris pour ce modèle, il est remplacé.</translation>
     </message>
     <message>
+        <source>Adaptive: faster for single organs</source>
+        <translation>Adaptatif : plus rapide pour un seul organe</translation>
+    </message>
+    <message>
         <source>Add it for another model</source>
         <translation>Ajouter pour un autre modèle</translation>
     </message>
@@ -325,6 +353,10 @@
     <message>
         <source>Address:</source>
         <translation>Adresse :</translation>
+    </message>
+    <message>
+        <source>All</source>
+        <translation>Toutes</translation>
     </message>
     <message>
         <source>All structures</source>
@@ -1195,8 +1227,16 @@
         <translation>{name}, {why}, sera omis</translation>
     </message>
     <message>
+        <source>{percent} %</source>
+        <translation>{percent} %</translation>
+    </message>
+    <message>
         <source>{percent} % · </source>
         <translation>{percent} % · </translation>
+    </message>
+    <message>
+        <source>{percent} %, as SAT itself</source>
+        <translation>{percent} %, comme SAT</translation>
     </message>
     <message>
         <source>{refusal} What comes closest:</source>
