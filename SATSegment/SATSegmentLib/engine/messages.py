@@ -28,12 +28,13 @@ import SATSegmentLib
 from SATSegmentLib.engine.api import EngineError, EngineReason
 
 # Raised whenever an older program could not understand a newer one; `CHANGES` says what came with it.
-PROTOCOL = 4
+PROTOCOL = 5
 CHANGES = {
     1: "requests as typed messages; taught words travel with them",
     2: "engines on a server; features may be kept off the disk",
     3: "a model can be loaded ahead of the first run",
     4: "each structure's result comes as soon as it is known",
+    5: "a run's windows can be chosen, and results say which were looked at",
 }
 
 # Arrays up to this many values stand in the line itself.

@@ -70,7 +70,13 @@ def test_segment_both_hippocampi_in_this_scan_and_tell_me_their_volumes(folder: 
             facts = await call(client, "inspect", scan=scan)
             plan = await call(client, "plan", scan=scan, prompts=meaning["prompts"], modality="mri")
             found = await call(
-                client, "segment", scan=scan, prompts=meaning["prompts"], modality="mri", save_as="out.seg.nrrd"
+                client,
+                "segment",
+                scan=scan,
+                prompts=meaning["prompts"],
+                modality="mri",
+                save_as="out.seg.nrrd",
+                windows="adaptive",
             )
             statistics = await call(client, "statistics", result=found["result"])
             flags = await call(client, "flags", result=found["result"])
@@ -100,6 +106,7 @@ def test_segment_both_hippocampi_in_this_scan_and_tell_me_their_volumes(folder: 
     assert set(expected) == {"left hippocampus", "right hippocampus"}
     assert all(volume > 0.5 for volume in expected.values())
     assert found["written"]
+    assert all(0 < one["windows_looked_at"] <= one["windows"] for one in found["structures"])
     assert (folder / "out.seg.nrrd").is_file()
     assert facts["problem"] == ""
     assert plan["windows_to_encode"] > 0

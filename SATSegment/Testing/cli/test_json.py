@@ -70,6 +70,7 @@ def test_a_report_as_a_document(capsys, tmp_path):
 def test_a_segmentation_tells_what_its_report_tells(capsys, tmp_path, model, head):
     words = ["segment", head, "--modality", "mri", "--prompt", "left hippocampus; brainstem", "--model", model]
     report = tmp_path / "report.json"
+    words += ["--windows", "adaptive"]
     out = str(tmp_path / "a.seg.nrrd")
     found = document(capsys, *words, "--out", out, "--device", "cpu", "--report", str(report))
     assert [one["structure"] for one in found["results"]] == ["left hippocampus", "brainstem"]

@@ -39,8 +39,9 @@ def satsegment(model, tmp_path, capsys):
 
 
 def test_names_become_segments_with_names_colours_and_a_report(satsegment, tmp_path):
+    how = ("--windows", "adaptive", "--overlap", "0.25")
     code, out, err = satsegment(
-        GOLDEN / "oblique.nii.gz", "hepar", "both kidneys", more=("--report", tmp_path / "report.json")
+        GOLDEN / "oblique.nii.gz", "hepar", "both kidneys", more=("--report", tmp_path / "report.json", *how)
     )
 
     assert code == 0
@@ -54,6 +55,11 @@ def test_names_become_segments_with_names_colours_and_a_report(satsegment, tmp_p
     assert [row["structure"] for row in report["results"]] == names
     assert (report["device"], report["precision"], report["model"]) == ("cpu", "float32", "tiny")
     assert len(report["network_sha256"]) == 64
+    assert (report["windows"], report["overlap"]) == ("adaptive", 0.25)
+    windows = report["results"][0]["windows"]
+    assert 0 < windows["looked_at"] <= windows["total"]
+    assert (windows["rule"], windows["overlap"], windows["margin"]) == ("adaptive", 0.25, 0.05)
+    assert "windows looked at for a structure" in out
 
 
 def test_flags_and_statistics_are_written_and_strict_makes_them_an_exit_code(satsegment, tmp_path):

@@ -58,6 +58,8 @@ def test_typed_names_become_coded_segments_of_these_structures(rig: PanelInRig) 
     assert [prompt["orientation"] for prompt in run["prompts"]] == ["RAS"] * 3
     assert run["precision"] == "float32"
     assert run["torch"]
+    assert (run["windows"], run["overlap"]) == ("all", 0.5)
+    assert {one["windows"]["looked_at"] for one in run["prompts"]} == {run["prompts"][0]["windows"]["total"]}
     assert "T1 head" not in json.dumps(run)
 
 

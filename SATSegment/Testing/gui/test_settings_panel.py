@@ -38,6 +38,8 @@ def test_what_was_chosen_is_there_in_the_next_session(scene: Any, tmp_path: Path
     ui.deviceComboBox.setCurrentIndex(ui.deviceComboBox.findData("cpu"))
     ui.precisionComboBox.setCurrentIndex(ui.precisionComboBox.findData("bfloat16"))
     ui.featureStorageComboBox.setCurrentIndex(ui.featureStorageComboBox.findData("uint8"))
+    ui.windowsComboBox.setCurrentIndex(ui.windowsComboBox.findData("adaptive"))
+    ui.overlapComboBox.setCurrentIndex(ui.overlapComboBox.findData("0.25"))
     ui.cacheSpinBox.setValue(3.5)
     rig.cleanup()
     qt.QSettings().sync()
@@ -48,6 +50,7 @@ def test_what_was_chosen_is_there_in_the_next_session(scene: Any, tmp_path: Path
     assert settings.model == str(tmp_path / "tiny")
     assert (settings.device, settings.precision, settings.cacheBytes) == ("cpu", "bfloat16", 3_500_000_000)
     assert settings.options.feature_storage == "uint8"
+    assert (settings.options.windows, settings.options.overlap) == ("adaptive", 0.25)
     assert os.environ["SATSEGMENT_MODELS"] == str(tmp_path)
     assert "tiny" in rig.ui.settingsCollapsibleButton.text
     rig.cleanup()
@@ -58,6 +61,7 @@ def test_a_first_visit_has_the_demo_model_and_half_measures_nowhere(scene: Any) 
     settings = rig.panel.settings
     assert settings.model == "demo"
     assert (settings.device, settings.precision, settings.featureStorage) == ("auto", "auto", "native")
+    assert (settings.windows, settings.overlap) == ("all", 0.5)
     rig.cleanup()
 
 

@@ -1,0 +1,228 @@
+"""Adaptive windows: the same masks as from all windows, for fewer of them."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from SATSegmentLib import Image
+from SATSegmentLib.errors import Cancelled, DeviceError
+from SATSegmentLib.grid.box import Box
+from SATSegmentLib.inference.cache import FeatureCache
+from SATSegmentLib.inference.segmenter import Segmenter
+from SATSegmentLib.inference.windows import WindowChoice, cover, fewest
+from SATSegmentLib.models.folder import ModelDescription
+from SATSegmentLib.sat.backbones.unet.spec import UNetSpec
+from SATSegmentLib.sat.network import SATNetwork
+
+pytestmark = pytest.mark.filterwarnings("ignore::SATSegmentLib.errors.SATSegmentWarning")
+
+WINDOW = (32, 32, 16)
+SHAPE = (64, 80, 24)  # 3 x 4 x 2 windows; a tile is half a window long
+ALL, FIRST = 24, 12
+BRIGHT, DARK = np.array([1e4, 0], np.float32), np.array([0, 1e4], np.float32)
+
+
+def two_tones() -> Segmenter:
+    """A network of real layers that finds what is brighter than its window, or what is darker, by the prompt's offset.
+
+    Each window is normed by itself, as in SAT, so windows disagree a little where they overlap.
+    """
+    architecture = UNetSpec(
+        features=(2, 2),
+        strides=((1, 1, 1), (2, 2, 2)),
+        encoder_convs=(1, 1),
+        decoder_convs=(1,),
+        query_dim=8,
+        projection_dim=8,
+        decoder_layers=1,
+        feedforward_dim=8,
+        mask_dim=8,
+    )
+    network = SATNetwork(architecture, WINDOW)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.zero_()
+        stem = network.backbone.encoder.stages[0][0].convs[0]
+        last = network.backbone.decoder.stages[0].convs[0]
+        stem.conv.weight[0, 0, 1, 1, 1], stem.conv.weight[1, 0, 1, 1, 1] = 1, -1
+        for channel in range(2):  # the decoder's last two input channels are the skip
+            last.conv.weight[channel, 2 + channel, 1, 1, 1] = 1
+        for block in (stem, last):
+            block.norm.weight.fill_(1)
+        last.norm.bias.fill_(-1)
+    return Segmenter(network.eval(), ModelDescription("two tones", WINDOW, (1.0, 1.0, 3.0)), device="cpu")
+
+
+def scan(*organs: tuple[tuple[float, ...], float, float], shape: tuple[int, int, int] = SHAPE) -> Image:
+    """Soft tissue with ellipsoids (centre as a share of the scan, radius in x and y voxels, HU)."""
+    array = np.full(shape, 40, np.int16)
+    x, y, z = np.ogrid[: shape[0], : shape[1], : shape[2]]
+    for centre, radius, value in organs:
+        i, j, k = (share * (side - 1) for share, side in zip(centre, shape, strict=True))
+        array[(x - i) ** 2 + (y - j) ** 2 + (2 * (z - k)) ** 2 <= radius**2] = value
+    array[0, 0, 0] = array[-1, -1, -1] = 41  # the crop to the foreground keeps all
+    return Image(array.transpose(2, 1, 0), np.diag((1.0, 1.0, 3.0, 1.0)))
+
+
+@pytest.fixture(scope="module")
+def segmenter():
+    return two_tones()
+
+
+@pytest.fixture
+def encoded(segmenter, monkeypatch):
+    """A fresh cache, and a list that grows with each window that is encoded."""
+    calls: list[int] = []
+    encode = segmenter._network.encode
+    monkeypatch.setattr(segmenter, "cache", FeatureCache(1 << 30, 0))
+    monkeypatch.setattr(segmenter._network, "encode", lambda window: calls.append(1) or encode(window))
+    return calls
+
+
+def ask(segmenter, image, *offsets, **options):
+    queries = np.zeros((len(offsets), 8), np.float32)
+    return segmenter.segment_queries(image, queries, "ct", mask_embedding_offsets=list(offsets), **options)
+
+
+def adaptive(segmenter, image, *offsets, **options):
+    return ask(segmenter, image, *offsets, windows="adaptive", **options)
+
+
+def same(a, b) -> bool:
+    return (a.cropped.box, a.mean_probability, a.max_probability) == (
+        b.cropped.box,
+        b.mean_probability,
+        b.max_probability,
+    ) and np.array_equal(a.mask, b.mask)
+
+
+ASIDE = ((0.35, 0.1, 0.1), 4, 300)  # where two windows overlap
+MIDDLE = ((0.6, 0.5, 0.5), 5, -200)
+
+places = st.tuples(*[st.floats(0, 1)] * 3)
+
+
+@settings(deadline=None, max_examples=4)
+@given(bright=places, dark=places, radius=st.floats(1.5, 8))
+def test_organs_anywhere_have_the_same_masks_as_from_all_windows(segmenter, bright, dark, radius):
+    image = scan((dark, 5, -200), (bright, radius, 300), shape=(64, 64, 24))  # 3 x 3 x 2 windows
+    everything = ask(segmenter, image, BRIGHT, DARK)
+    for one, other in zip(everything, adaptive(segmenter, image, BRIGHT, DARK), strict=True):
+        assert same(one, other)
+        assert one.windows.looked_at == 18
+        assert 8 <= other.windows.looked_at <= 18
+
+
+def test_one_organ_takes_a_fraction_of_the_windows_and_the_next_one_only_what_is_missing(segmenter, encoded):
+    image = scan(ASIDE, MIDDLE)
+    (aside,) = adaptive(segmenter, image, BRIGHT)
+    assert aside.voxels > 0
+    assert FIRST < aside.windows.looked_at == len(encoded) < 0.6 * ALL
+    (middle,) = adaptive(segmenter, image, DARK)
+    assert middle.voxels > 0
+    assert len(encoded) < aside.windows.looked_at + middle.windows.looked_at - FIRST + 1
+    ask(segmenter, image, DARK)
+    assert len(encoded) == ALL
+
+
+def test_nothing_that_is_there_looks_no_further_than_the_first_windows(segmenter, encoded):
+    (result,) = adaptive(segmenter, scan(ASIDE), DARK)
+    assert (result.status, result.windows.looked_at, len(encoded)) == ("empty", FIRST, FIRST)
+    assert result.windows == result.windows.__class__("adaptive", 0.5, ALL, FIRST, 0.05)
+
+
+def test_a_prompt_has_the_same_mask_and_windows_in_any_company_and_with_any_features(segmenter, encoded):
+    image = scan(ASIDE, MIDDLE)
+    together = adaptive(segmenter, image, DARK, BRIGHT)
+    ask(segmenter, image, BRIGHT)  # now all features are there
+    warm = adaptive(segmenter, image, BRIGHT)
+    segmenter.cache.clear()
+    alone = adaptive(segmenter, image, BRIGHT)
+    assert together[1].windows == warm[0].windows == alone[0].windows != together[0].windows
+    assert same(together[1], alone[0])
+    assert same(warm[0], alone[0])
+
+
+def test_features_that_find_no_place_are_made_again_and_masks_stay_the_same(segmenter, encoded, monkeypatch):
+    image = scan(ASIDE, MIDDLE)
+    kept = adaptive(segmenter, image, BRIGHT)
+    monkeypatch.setattr(segmenter, "cache", FeatureCache(0, 0))
+    encoded.clear()
+    again = adaptive(segmenter, image, BRIGHT)
+    assert same(kept[0], again[0])
+    assert len(encoded) < ALL
+
+
+def test_probabilities_are_kept_and_change_neither_mask_nor_windows(segmenter):
+    image = scan(ASIDE, MIDDLE)
+    plain = adaptive(segmenter, image, BRIGHT, DARK)
+    for without, kept in zip(plain, adaptive(segmenter, image, BRIGHT, DARK, keep_probabilities=True), strict=True):
+        assert np.array_equal(without.mask, kept.mask)
+        assert without.windows == kept.windows
+        levels = np.zeros(image.array.shape, np.uint8)
+        levels[Box.at(kept.probability.offset, kept.probability.levels.shape)] = kept.probability.levels
+        assert np.array_equal(levels >= 128, kept.whole_mask(image.array.shape))
+
+
+def test_cancel_is_honoured_before_the_next_window_and_nothing_is_lost(segmenter, encoded):
+    image = scan(ASIDE)
+    with pytest.raises(Cancelled):
+        adaptive(segmenter, image, BRIGHT, cancel=lambda: len(encoded) == FIRST + 1)
+    assert len(encoded) == FIRST + 1
+    (result,) = adaptive(segmenter, image, BRIGHT)
+    assert len(encoded) == result.windows.looked_at
+    assert same(result, ask(segmenter, image, BRIGHT)[0])
+
+
+def test_progress_never_falls_and_says_how_many_windows_there_are_at_least(segmenter, encoded):
+    seen = []
+    (result,) = adaptive(segmenter, scan(ASIDE), BRIGHT, progress=seen.append)
+    fractions = [step.fraction for step in seen]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == pytest.approx(1)
+    assert seen[0].stage == f"window 1 of {FIRST} or more"
+    last = result.windows.looked_at
+    assert f"window {last} of {last} or more" in [step.stage for step in seen]
+
+
+def test_the_plan_says_the_least_that_a_run_takes(segmenter, encoded):
+    plans = []
+    adaptive(segmenter, scan(ASIDE), BRIGHT, on_plan=plans.append)
+    ask(segmenter, scan(ASIDE), BRIGHT, on_plan=plans.append)
+    least, rest = plans
+    assert (least.windows, least.least_windows, least.to_encode) == (ALL, FIRST, FIRST)
+    assert f"at least {FIRST} of {ALL} windows ({FIRST} new)" in str(least)
+    assert (rest.windows, rest.least_windows) == (ALL, ALL)
+    assert 0 < rest.to_encode < ALL
+
+
+def test_windows_in_the_same_place_are_shared_between_overlaps(segmenter, encoded):
+    ask(segmenter, scan(ASIDE), BRIGHT)
+    (narrow,) = ask(segmenter, scan(ASIDE), BRIGHT, overlap=0)
+    assert (narrow.windows.total, narrow.windows.looked_at, narrow.windows.overlap) == (FIRST, FIRST, 0)
+    assert len(encoded) == ALL
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.integers(1, 40), st.integers(1, 90), st.floats(0, 0.75))
+def test_windows_of_any_overlap_cover_the_grid_and_so_do_the_fewest(side, size, overlap):
+    boxes = cover((1, size, 1), (1, side, 1), overlap)
+    chosen = [boxes[number] for number in fewest(boxes, (1, size, 1))]
+    for some in (boxes, chosen):
+        spans = [(box[1].start, box[1].stop) for box in some]
+        assert (spans[0][0], spans[-1][1]) == (0, size)
+        assert all(before[0] < after[0] <= before[1] for before, after in itertools.pairwise(spans))
+    # None of the fewest could be left out.
+    assert all(before[1] < after[0] for before, after in zip(spans, spans[2:], strict=False))
+
+
+@pytest.mark.parametrize("choice", [{"rule": "some"}, {"overlap": -0.1}, {"overlap": 0.8}, {"overlap": float("nan")}])
+def test_windows_that_cannot_be_are_refused(choice):
+    with pytest.raises(DeviceError):
+        WindowChoice(**choice)
