@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -36,8 +37,10 @@ def _found_by_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
 # Each local job starts PyTorch anew, so it is only one.
 @pytest.mark.parametrize(("cluster", "count"), [("debug", 2), pytest.param("local", 1, marks=pytest.mark.long)])
 def test_shards_run_as_jobs_and_are_collected(scans, tmp_path, model, cluster, count):
-    more = (*ASKED, "--slurm", count, "--cluster", cluster, "--wait")
+    more = (*ASKED, "--slurm", count, "--cluster", cluster, "--wait", "--windows", "adaptive")
     assert cohort(scans, tmp_path / "out", model, *more) == 0
+    result = json.loads((tmp_path / "out" / "scans" / "s0" / "result.json").read_text(encoding="utf-8"))
+    assert (result["windows"], result["overlap"]) == ("adaptive", 0.5)
     assert sorted({row["scan"] for row in table(tmp_path / "out")}) == ["s0", "s1"]
 
 

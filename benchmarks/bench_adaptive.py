@@ -1,0 +1,248 @@
+"""Adaptive windows and less overlap: time on a large scan, and agreement with all windows.
+
+    python benchmarks/bench_adaptive.py [--parts cold places agreement] [--threads 2] [--turns 2] [--clock cpu]
+    python benchmarks/bench_adaptive.py --parts cold --other ../before     # also beside another checkout
+
+cold        One organ on a scan of 36 windows of 64x64x32 voxels, SAT-Nano's widths, in turns: all windows, adaptive,
+            and all windows in another checkout. Features are planted as they are encoded, because random weights find
+            nothing like an organ: brightness inside the planted ellipsoid is what the prompt looks for.
+places      How many windows an organ takes, in fifty places and three sizes (nothing is encoded for it).
+agreement   The demonstration model's 32 structures, found in the head and the chest CT of the demonstration at spacings
+            that make many windows of them: masks that adaptive windows change at several margins, and Dice between less
+            overlap and SAT's own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import dataclasses
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parents[1]
+# Runs in either checkout: only what both have.
+CHILD = """
+import dataclasses, hashlib, sys, time
+root, threads, clock = sys.argv[1:]
+sys.path[:0] = [root + "/SATSegment", root + "/SATSegment/Testing", root + "/benchmarks"]
+import numpy as np, torch
+torch.set_num_threads(int(threads))
+now = {"wall": time.perf_counter, "cpu": time.process_time}[clock]
+import synthetic
+from SATSegmentLib.inference.cache import FeatureCache
+from SATSegmentLib.inference.preprocess import prepare
+from SATSegmentLib.types import Image
+WINDOW, LATTICE = (64, 64, 32), (3, 4, 3)
+shape = synthetic.shape_of(LATTICE, WINDOW)
+def organ(centre, radius):
+    # Brightness falls off from the middle of an ellipsoid and passes 40 HU at its border.
+    axes = np.meshgrid(*[np.arange(side, dtype=np.float32) for side in shape], indexing="ij", sparse=True)
+    scales = (radius, radius, radius / 2)
+    away = sum(((a - c * s) / r) ** 2 for a, c, s, r in zip(axes, centre, shape, scales))
+    array = 40 + 300 * np.clip(1 - away, -1, 1)
+    return Image(array.transpose(2, 1, 0).astype(np.int16), np.diag((*synthetic.SPACING, 1.0)))
+made = synthetic.network("nano", WINDOW)
+one = synthetic.segmenter(made, "float32", FeatureCache(1 << 34, 0))
+asked = synthetic.queries(1)
+shift = np.zeros(made.architecture.features[0], np.float32)
+shift[1] = 1000
+counts = [0]
+encode = made.encode
+def plant(image, cheaply=False):
+    array = prepare(image, "ct", "RAS", synthetic.SPACING).array
+    low, high = float(array.min()), float(array.max())
+    kept = []
+    def planted(window):
+        counts[0] += 1
+        if not (cheaply and kept):
+            kept[:] = [encode(window)]
+        bright = (window[0, 0] - low) / (high - low) * 2 - 1
+        voxels = torch.zeros_like(kept[0].voxels) if cheaply else kept[0].voxels
+        voxels[0, 1] = (4 * bright).clamp(-1, 1)
+        return dataclasses.replace(kept[0], voxels=voxels)
+    made.encode = planted
+def run(image, **how):
+    one.cache.clear()
+    counts[0], started = 0, now()
+    (result,) = one.segment_queries(image, asked, "ct", "RAS", None, [shift], **how)
+    took = now() - started
+    digest = hashlib.sha256(np.packbits(result.mask).tobytes()).hexdigest()[:12]
+    return took, counts[0], result.voxels, digest
+HOW = {"all": {}, "adaptive": {"windows": "adaptive"}}
+"""
+COLD = """
+image = organ((0.3, 0.42, 0.55), 9)
+plant(image)
+encode(torch.zeros(1, 1, *WINDOW))
+print("ready", flush=True)
+for line in sys.stdin:
+    print(*run(image, **HOW[line.strip()]), flush=True)
+"""
+PLACES = """
+random = np.random.default_rng(0)
+for radius in (4, 9, 16):
+    found = []
+    for _ in range(50):
+        image = organ(random.uniform(0.1, 0.9, 3), radius)
+        plant(image, cheaply=True)
+        everything, few = run(image), run(image, **HOW["adaptive"])
+        found.append((few[1], everything[2:] == few[2:]))
+    windows = [count for count, _ in found]
+    print(radius, np.mean(windows), np.quantile(windows, 0.9), min(windows), max(windows), sum(not s for _, s in found))
+"""
+SCANS = (
+    ("head", "itk_t1.nii.gz", "mri", 2.0),
+    ("head", "itk_t1.nii.gz", "mri", 1.5),
+    ("chest", "CTChest4.nrrd", "ct", 3.0),
+)
+MARGINS = (1.0, 0.6, 0.3, 0.1, 0.03)
+Row = dict[str, Any]
+
+
+def main() -> int:
+    options = _options()
+    parts = {"cold": cold, "places": places, "agreement": agreement}
+    options.out.mkdir(parents=True, exist_ok=True)
+    for name in options.parts:
+        rows = parts[name](options)
+        with (options.out / f"adaptive-{name}.csv").open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+    return 0
+
+
+def cold(options: argparse.Namespace) -> list[Row]:
+    """Seconds of cold runs in turns, and whether masks are the same."""
+    children = {("this", how): HERE for how in ("all", "adaptive")}
+    if options.other:
+        children["other", "all"] = options.other.resolve()
+    processes = {tree: _start(tree, options) for tree in dict.fromkeys(children.values())}
+    seconds: dict[tuple[str, str], list[float]] = {name: [] for name in children}
+    windows, masks = {}, {}
+    for turn in range(options.turns):
+        for name in list(children) if turn % 2 else list(reversed(children)):
+            took, count, voxels, digest = _ask(processes[children[name]], name[1])
+            seconds[name].append(float(took))
+            windows[name], masks[name] = int(count), (int(voxels), digest)
+    for process in processes.values():
+        process.kill()
+    base = statistics.median(seconds["this", "all"])
+    rows = []
+    for name, taken in seconds.items():
+        median = statistics.median(taken)
+        same = masks[name] == masks["this", "all"]
+        rows.append({"checkout": name[0], "windows": name[1], "encoded": windows[name], "seconds": round(median, 2)})
+        rows[-1] |= {"over_all": round(median / base, 3), "voxels": masks[name][0], "same_mask": same}
+        if options.other:
+            rows[-1]["over_other"] = round(median / statistics.median(seconds["other", "all"]), 3)
+        print(rows[-1], flush=True)
+    return rows
+
+
+def places(options: argparse.Namespace) -> list[Row]:
+    """How many of 36 windows an organ takes, by its size, and how many masks change."""
+    out = subprocess.check_output(_command(HERE, options, PLACES), text=True)
+    names = ("radius", "mean", "ninth decile", "least", "most", "changed_masks")
+    rows = [dict(zip(names, map(float, line.split()), strict=True)) for line in out.splitlines()]
+    print(*rows, sep="\n", flush=True)
+    return rows
+
+
+def agreement(options: argparse.Namespace) -> list[Row]:
+    """Masks of the demonstration model from fewer windows beside those from all."""
+    sys.path.insert(0, str(HERE / "SATSegment"))
+    import numpy as np
+    import torch
+
+    from SATSegmentLib.inference import adaptive
+    from SATSegmentLib.inference.segmenter import Segmenter
+    from SATSegmentLib.resources import resource_path
+    from SATSegmentLib.scans import read_scan
+
+    torch.set_num_threads(options.threads)
+    one = Segmenter.load("demo", device="cpu", precision="float32")
+    names = [text for text, modality in one.queries.bank.labels if modality == "mri"]
+    queries = np.stack([one.queries.bank.lookup(text, "mri") for text in names])
+    margin = adaptive._NEARLY
+    rows: list[Row] = []
+    for scan, file, modality, spacing in SCANS:
+        image = read_scan(resource_path(f"Demo/{file}"))
+        one.description = dataclasses.replace(one.description, spacing=(spacing,) * 3)
+        one.cache.clear()
+
+        def run(image: Any = image, modality: str = modality, **how: Any) -> tuple[list[Any], float]:
+            started = time.process_time()
+            return one.segment_queries(image, queries, modality, names=names, **how), time.process_time() - started
+
+        everything, _ = run()
+        found = sum(result.voxels > 0 for result in everything)
+        ways = [("adaptive", share, {"windows": "adaptive"}) for share in MARGINS]
+        for way, share, how in [*ways, *[("overlap", overlap, {"overlap": overlap}) for overlap in (0.25, 0.125)]]:
+            adaptive._NEARLY = share if way == "adaptive" else margin
+            results, _ = run(**how)
+            dice = [
+                _dice(a, b, image.array.shape) for a, b in zip(everything, results, strict=True) if a.voxels or b.voxels
+            ]
+            looked = [result.windows.looked_at for result in results if result.voxels]
+            row = {"scan": scan, "spacing": spacing, "windows": everything[0].windows.total, "found": found, "way": way}
+            row |= {"value": share, "of": results[0].windows.total, "mean_looked_at": round(statistics.mean(looked), 1)}
+            row |= {"changed_masks": sum(value < 1 for value in dice), "lowest_dice": round(min(dice), 4)}
+            rows.append(row | {"mean_dice": round(statistics.mean(dice), 4)})
+            print(rows[-1], flush=True)
+    adaptive._NEARLY = margin
+    return rows
+
+
+def _dice(one: Any, other: Any, shape: tuple[int, ...]) -> float:
+    both = int((one.whole_mask(shape) & other.whole_mask(shape)).sum())
+    return 2 * both / (one.voxels + other.voxels)
+
+
+def _command(tree: Path, options: argparse.Namespace, code: str) -> list[str]:
+    return [sys.executable, "-W", "ignore", "-c", CHILD + code, str(tree), str(options.threads), options.clock]
+
+
+def _start(tree: Path, options: argparse.Namespace) -> subprocess.Popen[str]:
+    child = subprocess.Popen(
+        _command(tree, options, COLD),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": str(options.threads)},
+    )
+    assert child.stdout is not None
+    if child.stdout.readline() != "ready\n":
+        raise SystemExit(f"{tree} did not start.")
+    return child
+
+
+def _ask(child: subprocess.Popen[str], how: str) -> list[str]:
+    assert child.stdin is not None
+    assert child.stdout is not None
+    child.stdin.write(how + "\n")
+    child.stdin.flush()
+    return child.stdout.readline().split()
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--parts", nargs="+", choices=("cold", "places", "agreement"), default=["cold", "places", "agreement"]
+    )
+    parser.add_argument("--other", type=Path, help="another checkout of this repository, for the cold runs")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--turns", type=int, default=2)
+    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall")
+    parser.add_argument("--out", type=Path, default=HERE / "build/bench")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
