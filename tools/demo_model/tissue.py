@@ -42,11 +42,16 @@ class TissueNetwork(nn.Module):
             self.network.backbone.init_weights()
         # Mask embeddings pass a GELU, so they reach -0.17 at the least, and a voxel that belongs to another structure
         # can only be told by such a small weight: the features it meets must be large from the start.
-        finest = _finest_norm(self.network.backbone)
+        drawn = torch.randn(structure_count, architecture.channels)
+        finest = finest_norm(self.network.backbone)
         if finest is not None:
             nn.init.constant_(finest.weight, 20.0)
             nn.init.constant_(finest.bias, 10.0)
-        self.embeddings = nn.Parameter(torch.randn(structure_count, architecture.channels) * 0.1 - 0.06)
+            self._pace, start = 1.0, drawn * 0.1 - 0.06
+        else:
+            # Features that no norm can enlarge stay near 1: embeddings start at the GELU's least and go in long steps.
+            self._pace, start = 10.0, drawn * 0.05 - 0.075
+        self.embeddings = nn.Parameter(start)
         widths = [width for width, _ in reversed(architecture.supervised_levels)]
         self.classifiers = nn.ModuleList(nn.Conv3d(width, label_count, 1) for width in (*widths, architecture.channels))
         nn.init.normal_(self.classifiers[-1].weight, std=0.01)
@@ -65,10 +70,10 @@ class TissueNetwork(nn.Module):
         ]
 
     def _logits(self, finest: Tensor) -> Tensor:
-        return torch.einsum("nc,cxyz->nxyz", F.gelu(self.embeddings), finest[0])
+        return torch.einsum("nc,cxyz->nxyz", F.gelu(self._pace * self.embeddings), finest[0])
 
 
-def _finest_norm(backbone: Backbone) -> nn.Module | None:
+def finest_norm(backbone: Backbone) -> nn.Module | None:
     """The norm that makes the finest map, where it has weights; SwinUNETR's have none."""
     if isinstance(backbone, UNet):
         return backbone.decoder.stages[-1].convs[-1].norm

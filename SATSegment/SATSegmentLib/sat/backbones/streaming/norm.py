@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -50,6 +51,17 @@ class Moments:
         self._voxels: list[int] = []  # those of a count that are not padding
         self._means: list[Tensor] = []
         self._variances: list[Tensor] = []
+
+    @classmethod
+    def joined(cls, parts: Iterable[Moments]) -> Moments:
+        """Of all that several have seen."""
+        whole = cls()
+        for part in parts:
+            whole._counts += part._counts
+            whole._voxels += part._voxels
+            whole._means += part._means
+            whole._variances += part._variances
+        return whole
 
     def add(self, slab: Tensor) -> None:
         """Take in (1, C, planes, Y, Z)."""

@@ -94,7 +94,7 @@ class Joined:
         """As in `Source`: neither the upsampled map nor the concatenation is made."""
         up, kept = weight.split([self._channels, weight.shape[0] - self._channels])
         upsample = self._weight.unflatten(3, (-1, self._channels)) @ up
-        total = bias + self._bias[: self._channels] @ up
+        total = (bias + self._bias[: self._channels] @ up).repeat(self._step[2])
         return _JoinedProjection(self._below, self._skip, self._step, upsample.flatten(3), kept, total)
 
 
@@ -106,20 +106,21 @@ class _JoinedProjection:
     ) -> None:
         self._below, self._skip, self._step = below, skip, step
         self._upsample, self._kept, self._bias = upsample, kept, bias
-        self.shape = (len(bias), *skip.shape[2:])
+        self.shape = (kept.shape[1], *skip.shape[2:])
 
     def read(self, planes: slice, rows: slice, into: Tensor) -> None:
         """As in `Source`."""
-        voxels = into[0].permute(1, 2, 3, 0)
-        skip = self._skip[0, :, planes, rows].permute(1, 2, 3, 0).flatten(0, 2).to(into.dtype)
-        voxels.copy_(torch.addmm(self._bias, skip, self._kept).view(voxels.shape))
+        lines = into.new_empty(*into.shape[2:], self.shape[0])
         for x, y in product(range(self._step[0]), range(self._step[1])):
             below_x, above_x = _matching(planes, x, self._step[0])
             below_y, above_y = _matching(rows, y, self._step[1])
             below = self._below[0, :, below_x, below_y].permute(1, 2, 3, 0)
-            blocks = below.flatten(0, 2).to(into.dtype) @ self._upsample[x, y]
-            above = voxels[above_x, above_y]
-            above += blocks.view(above.shape)
+            above = lines[above_x, above_y]
+            blocks = torch.addmm(self._bias, below.flatten(0, 2).to(into.dtype), self._upsample[x, y])
+            above.copy_(blocks.view(above.shape))
+        skip = self._skip[0, :, planes, rows].permute(1, 2, 3, 0).flatten(0, 2).to(into.dtype)
+        lines.view(-1, self.shape[0]).addmm_(skip, self._kept)
+        into[0].copy_(lines.permute(3, 0, 1, 2))
 
     def projected(self, weight: Tensor, bias: Tensor) -> Source:
         """As in `Source`."""

@@ -16,8 +16,10 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from SATSegmentLib.sat.backbones.streaming.workers import side_by_side
+
 # States (pieces times channels times states of a channel) that are walked at once: they stay in the CPU's cache.
-_AT_ONCE = 1 << 16
+_AT_ONCE = 1 << 17
 
 
 def selective_scan(x: Tensor, steps: Tensor, a: Tensor, b: Tensor, c: Tensor) -> Tensor:
@@ -40,15 +42,14 @@ def selective_scan(x: Tensor, steps: Tensor, a: Tensor, b: Tensor, c: Tensor) ->
     # Steps of no size at the end change no state.
     x, steps, b, c = (_pieces(one.float(), count, each) for one in (x, steps, b, c))
     channels = max(_AT_ONCE // (count * a.shape[1]), 1)
-    parts = []
-    for inputs, sizes, rates in zip(
-        (steps * x).split(channels, 2), steps.split(channels, 2), a.float().split(channels), strict=True
-    ):
-        if torch.is_grad_enabled():
-            # What is computed in between is L * D * N numbers: computed again on the way back instead of being kept.
-            parts.append(checkpoint(_scan, inputs, sizes, rates, b, c, use_reentrant=False))
-        else:
-            parts.append(_scan(inputs, sizes, rates, b, c))
+    items = zip((steps * x).split(channels, 2), steps.split(channels, 2), a.float().split(channels), strict=True)
+    if torch.is_grad_enabled():
+        # What is computed in between is L * D * N numbers: computed again on the way back instead of being kept.
+        parts = [checkpoint(_scan, *item, b, c, use_reentrant=False) for item in items]
+    elif x.device.type != "cpu":
+        parts = [_scan(*item, b, c) for item in items]
+    else:
+        parts = side_by_side(items, lambda item, _: _scan(*item, b, c))
     return torch.cat(parts, dim=2).transpose(0, 1).flatten(0, 1)[:length]
 
 
@@ -60,27 +61,24 @@ def _pieces(sequence: Tensor, count: int, each: int) -> Tensor:
 
 def _scan(inputs: Tensor, steps: Tensor, a: Tensor, b: Tensor, c: Tensor) -> Tensor:
     """Outputs (T, K, D) of K pieces of T steps; `inputs` are scaled by the steps."""
-    ends, _ = _walk(inputs, steps, a, b, None, None)
-    decay = torch.exp(steps.sum(dim=0)[..., None] * a)
-    state = torch.zeros_like(ends[0])
-    starts = []
-    for end, kept in zip(ends, decay, strict=True):
-        starts.append(state)
-        state = kept * state + end
-    _, outputs = _walk(inputs, steps, a, b, c, torch.stack(starts))
+    rates = a.T  # channels innermost: what is added up over states stays apart in memory
+    state = inputs.new_zeros(inputs.shape[1], *rates.shape)
+    decays = []
+    for step, entering, gate in zip(steps, inputs, b, strict=True):
+        # Of all that is computed, exponentials take longest: kept for the second walk.
+        decays.append(torch.exp(step[:, None] * rates))
+        state = torch.addcmul(decays[-1] * state, entering[:, None], gate[..., None])
+    state = torch.stack(_begun(state, torch.exp(steps.sum(dim=0)[:, None] * rates)))
+    outputs = []
+    for decay, entering, gate, reading in zip(decays, inputs, b, c, strict=True):
+        state = torch.addcmul(decay * state, entering[:, None], gate[..., None])
+        outputs.append(torch.bmm(reading[:, None], state)[:, 0])
     return torch.stack(outputs)
 
 
-def _walk(
-    inputs: Tensor, steps: Tensor, a: Tensor, b: Tensor, c: Tensor | None, state: Tensor | None
-) -> tuple[Tensor, list[Tensor]]:
-    """The states (K, D, N) that all pieces end in, and, with `c`, their outputs (K, D) at each step."""
-    if state is None:
-        state = inputs.new_zeros(*inputs.shape[1:], a.shape[1])
-    outputs = []
-    for t in range(len(inputs)):
-        decay = torch.exp(steps[t, :, :, None] * a)
-        state = torch.addcmul(decay * state, inputs[t, :, :, None], b[t, :, None, :])
-        if c is not None:
-            outputs.append(torch.bmm(state, c[t, :, :, None])[..., 0])
-    return state, outputs
+def _begun(ends: Tensor, decays: Tensor) -> list[Tensor]:
+    """The states (N, D) that pieces begin in, from those that each ends in when it begins in zeros."""
+    starts = [torch.zeros_like(ends[0])]
+    for end, kept in zip(ends[:-1], decays, strict=False):
+        starts.append(kept * starts[-1] + end)
+    return starts
