@@ -66,6 +66,7 @@ class Structure(BaseModel):
     status: Literal["found", "empty", "unknown"] = Field(
         description="empty: nothing passed the threshold; unknown: the model was not trained on it."
     )
+    trained: bool = Field(description="Whether the model is known to have been trained on this name; else a guess.")
     volume_ml: float
     voxels: int
     mean_probability: float = Field(description="The network's own opinion, not a measure of accuracy.")
@@ -114,6 +115,7 @@ def structure_of(result: SegmentResult) -> Structure:
     return Structure(
         structure=result.prompt.text,
         status=result.status,
+        trained=result.prompt.trained,
         volume_ml=round(result.volume_ml, 4),
         voxels=result.voxels,
         mean_probability=round(result.mean_probability, 4),

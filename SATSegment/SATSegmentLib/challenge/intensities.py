@@ -1,8 +1,10 @@
 """Rules by which a scan in its own units becomes an image of 0 to 255, which the challenge's models take.
 
-How the challenge's organisers made their images is not part of SAT's code, so no rule is taken unasked. These are the
-ones of MedSAM (Ma et al., "Segment anything in medical images", Nature Communications 15:654, 2024), by the same
-organisers: usual windows for CT, percentiles of what is not background for everything else.
+How the challenge's images were made is not part of SAT's code, so no rule is taken unasked. The numbers are those that
+BiomedParse v2, which was trained on the challenge's data and came first, states for them (README of
+microsoft/BiomedParse; model card of MedImageParse 3D): four windows for CT, percentiles for everything else. MedSAM (Ma
+et al., "Segment anything in medical images", Nature Communications 15:654, 2024), by the challenge's organisers, states
+the same but for the bone window; that percentiles are those of voxels above zero is what its preparation script does.
 """
 
 from __future__ import annotations
@@ -32,8 +34,8 @@ def windowed(array: np.ndarray, rule: str) -> np.ndarray:
     array : np.ndarray
         The scan, finite; CT in Hounsfield units.
     rule : str
-        A CT window ("ct-soft-tissue", ...); "percentiles": from the 0.5th to the 99.5th percentile of the voxels that
-        are not zero, zero stays black; "stored": the values are 0 to 255 already.
+        A CT window ("ct-soft-tissue", ...); "percentiles": from the 0.5th to the 99.5th percentile of the voxels above
+        zero, whatever is not above zero is black; "stored": the values are 0 to 255 already.
 
     Raises
     ------
@@ -52,12 +54,12 @@ def windowed(array: np.ndarray, rule: str) -> np.ndarray:
         return np.rint(array).astype(np.uint8)
     if rule != PERCENTILES:
         raise ScanError(f"{rule!r} is no rule for intensities.", f"Choose one of {', '.join(RULES)}.")
-    inside = array[array != 0]
+    inside = array[array > 0]
     if not inside.size or inside.min() == inside.max():
         raise ScanError("The scan has the same intensity everywhere.", "Check that the right image was chosen.")
     low, high = np.percentile(inside, (_LOW, _HIGH))
     image = _scaled(array, float(low), float(high))
-    image[array == 0] = 0
+    image[array <= 0] = 0
     return image
 
 

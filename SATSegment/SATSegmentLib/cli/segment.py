@@ -283,7 +283,7 @@ def _untrained(prompt: Prompt) -> str:
         return "taught from examples"
     if label_of(prompt):
         return "a label of SAT; whether this model was trained on it is not known"
-    return "free text: the model was never trained on it"
+    return "free text: no name that the model is known to have been trained on"
 
 
 def _report(answer: SegmentAnswer, threshold: float) -> dict[str, object]:

@@ -42,7 +42,7 @@ COLUMNS: dict[str, str] = {
     "pieces": "connected pieces",
     "largest_share": "share of the voxels in the largest piece",
     "modality": "of the prompt",
-    "trained": "whether SAT was trained on it",
+    "trained": "whether the model is known to have been trained on it",
     "seconds": "spent on this prompt alone",
     "windows_looked_at": "windows of the scan that were looked at for it",
     "windows": "windows that cover the scan",

@@ -106,6 +106,7 @@ def test_segment_both_hippocampi_in_this_scan_and_tell_me_their_volumes(folder: 
     assert set(expected) == {"left hippocampus", "right hippocampus"}
     assert all(volume > 0.5 for volume in expected.values())
     assert found["written"]
+    assert all(one["trained"] for one in found["structures"])
     assert all(0 < one["windows_looked_at"] <= one["windows"] for one in found["structures"])
     assert (folder / "out.seg.nrrd").is_file()
     assert facts["problem"] == ""

@@ -144,6 +144,11 @@ def _checked_window(window: Triple, architecture: Spec) -> Triple:
     step = architecture.downsampling
     if any(side < unit or side % unit for side, unit in zip(window, step, strict=True)):
         raise ConfigError(f"This network cannot have a window of {window}.", f"Its sides must be multiples of {step}.")
+    if tuple(window) == tuple(step):
+        raise ConfigError(
+            f"A window of {window} is too small to train with: its coarsest map is a single voxel.",
+            f"Double a side at least; each must be a multiple of {step}.",
+        )
     return window
 
 

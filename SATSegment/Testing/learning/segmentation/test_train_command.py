@@ -148,6 +148,7 @@ def test_stopped_training_is_resumed_by_the_command(site, capsys):
     [
         ({"queries": {}}, "Nothing says where the queries come from"),
         ({"window": [16, 16, 15]}, "multiples of (4, 4, 4)"),
+        ({"window": [4, 4, 4]}, "a single voxel"),
         ({"queries": {"text_encoder": "none.pth", "language_model": "language"}}, "no weight file none.pth"),
     ],
 )

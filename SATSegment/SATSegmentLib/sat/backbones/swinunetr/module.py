@@ -145,6 +145,7 @@ class SwinUNETR(Backbone):
             residual = Residual(source, source, block, out)
             pooled.append(slabs.average(out, cells, residual.finish))
             levels.append(out)
+            del residual  # and what its skip projects
         levels.reverse()
         steps = [self._upwards(number) for number in range(len(levels) - 1, 0, -1)]
         upsamplers = [step.transp_conv.conv for step in steps]
