@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
 import zlib
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +19,13 @@ GOLDEN = Path(__file__).parent.parent / "Data" / "golden"
 
 def manifest(name: str) -> dict:
     """A golden manifest: key -> shape under "keys", and what else it says."""
-    return json.loads((GOLDEN / f"{name}_manifest.json").read_text(encoding="utf-8"))
+    return json.loads(_manifests()[name])
+
+
+@cache
+def _manifests() -> dict[str, str]:
+    with gzip.open(GOLDEN / "manifests.json.gz", "rt", encoding="utf-8") as file:
+        return {name: json.dumps(one) for name, one in json.load(file).items()}
 
 
 def seeded_tensor(key: str, shape: list[int]) -> torch.Tensor:
