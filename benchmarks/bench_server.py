@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +22,9 @@ import numpy as np
 from SATSegmentLib.engine.api import RunOptions, SegmentRequest
 from SATSegmentLib.engine.local import LocalEngine
 from SATSegmentLib.engine.remote import RemoteEngine
-from SATSegmentLib.engine.transport.upload import send_scan
-from SATSegmentLib.grid.digest import digest_of
+from SATSegmentLib.engine.transport.http import Connection
+from SATSegmentLib.engine.transport.upload import AT_ONCE, send_scan
+from SATSegmentLib.grid.digest import chunks, digest_of
 from SATSegmentLib.resources import resource_path
 from SATSegmentLib.scans import read_scan
 from SATSegmentLib.types import Image
@@ -60,21 +62,66 @@ def second_prompt(url: str, times: int) -> None:
 
 
 def upload(url: str, times: int) -> None:
-    """A CT of 512 x 512 x 300 over HTTP, beside the same bytes through a bare socket."""
-    noise = np.random.default_rng(1)
-    rates: dict[str, list[float]] = {"socket": [], "server": []}
-    for number in range(times):
-        array = noise.integers(-1000, 1500, SHAPE, np.int16)
-        array[0, 0, 0] = number
-        image = Image(array, np.diag([0.8, 0.8, 1.0, 1.0]))
-        rates["socket"].append(array.nbytes / bare_socket(array))
-        engine = RemoteEngine(url, "")
-        rates["server"].append(array.nbytes / timed(lambda engine=engine, image=image: send(engine, image)))
-        engine.close()
-    bare, server = statistics.median(rates["socket"]) / 1e6, statistics.median(rates["server"]) / 1e6
-    print(
-        f"upload of {array.nbytes / 1e6:.0f} MB: {server:.0f} MB/s, bare loopback {bare:.0f} MB/s: {server / bare:.2f}"
-    )
+    """A CT of 512 x 512 x 300 over HTTP, in turns with the same bytes through a bare socket, and through bare HTTP.
+
+    The socket's receiver keeps nothing; bare HTTP is the same client and uvicorn, with an application that counts.
+    """
+    array = np.random.default_rng(1).integers(-1000, 1500, SHAPE, np.int16)
+    seconds: dict[str, list[float]] = {"socket": [], "HTTP": [], "server": []}
+    with Counting() as counting:
+        for number in range(times + 1):
+            array[0, 0, 0] = number  # another scan
+            image = Image(array, np.diag([0.8, 0.8, 1.0, 1.0]))
+            engine = RemoteEngine(url, "")
+            engine.hello()
+            for name, action in (
+                ("socket", lambda: bare_socket(array)),
+                ("HTTP", lambda: timed(lambda: bare_http(counting, array))),
+                ("server", lambda engine=engine, image=image: timed(lambda: send(engine, image))),
+            ):
+                seconds[name].append(action())
+            engine.connection.call("DELETE", f"/v1/scans/{digest_of(image)}")
+            engine.close()
+    # The first of each finds memory that nobody has touched yet.
+    middle = {name: statistics.median(found[1:]) for name, found in seconds.items()}
+    print(f"upload of {array.nbytes / 1e6:.0f} MB, named and checked: {array.nbytes / middle['server'] / 1e6:.0f} MB/s")
+    for name in ("socket", "HTTP"):
+        ratio = statistics.median(a / b for a, b in zip(seconds[name][1:], seconds["server"][1:], strict=True))
+        print(f"  bare {name}: {array.nbytes / middle[name] / 1e6:.0f} MB/s; the upload has {ratio:.2f} of that rate")
+
+
+def bare_http(url: str, array: np.ndarray) -> None:
+    """The same pieces with the same client to an application that only counts them."""
+    connection = Connection(url)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(lambda piece: connection.call("PUT", "/", data=piece), chunks(array)))
+    connection.close()
+
+
+class Counting:
+    """A bare uvicorn in a process of its own, with an application that counts what comes in."""
+
+    def __enter__(self) -> str:
+        program = (
+            "import socket, uvicorn\n"
+            "async def app(scope, receive, send):\n"
+            "    if scope['type'] != 'http': return\n"
+            "    count = 0\n"
+            "    while True:\n"
+            "        message = await receive()\n"
+            "        count += len(message.get('body', b''))\n"
+            "        if not message.get('more_body'): break\n"
+            "    await send({'type': 'http.response.start', 'status': 200, 'headers': [(b'content-length', b'0')]})\n"
+            "    await send({'type': 'http.response.body', 'body': b''})\n"
+            "s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True)\n"
+            "uvicorn.Server(uvicorn.Config(app, log_level='warning', lifespan='off')).run(sockets=[s])"
+        )
+        self._process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+        return f"http://127.0.0.1:{int(self._process.stdout.readline())}"
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.wait(10)
 
 
 def send(engine: RemoteEngine, image: Image) -> None:

@@ -19,7 +19,7 @@ RUNTIME = (
 DEVELOPMENT = (
     "pytest pytest-xdist hypothesis ruff mypy import-linter nibabel slicer-core cmake pydicom-data setuptools dcmqi "
     "PySide6-Essentials tensorboard fastapi uvicorn httptools uvloop prometheus_client schemathesis mcp "
-    "pyarrow submitit"
+    "pyarrow submitit trustme"
 )
 FOLDER = Path(__file__).parent.parent / "requirements"
 

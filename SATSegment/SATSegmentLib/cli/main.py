@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from SATSegmentLib import __version__
 from SATSegmentLib.cli.json_answer import add_json, answering, print_answer, print_error
+from SATSegmentLib.engine.api import EngineError
 from SATSegmentLib.errors import Cancelled, SATSegmentError
 from SATSegmentLib.scratch import ended_by_signals
 
@@ -39,6 +40,10 @@ _COMMANDS = {
     "report": "find the anatomy that a radiology report mentions",
     "inspect": "tell what a scan is: its grid, modality, doubts, the series and volumes of a folder",
 }
+
+
+# What the extra "local" installs; a client of a server does without.
+_OF_MODELS = ("torch", "safetensors")
 
 
 def build_parser(command: str | None) -> argparse.ArgumentParser:
@@ -98,11 +103,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     except EOFError:
         print("satsegment: the input ended before the question was answered.", file=sys.stderr)
         return 2
+    except ModuleNotFoundError as error:
+        if error.name not in _OF_MODELS:
+            return _bug(arguments, error)
+        known = EngineError(
+            f"Models need the package {error.name}, which is not installed here.",
+            "pip install 'satsegment[local]'; or let a server run them: --server URL.",
+        )
+        print_error(arguments, known)
+        print(f"satsegment: {known}", file=sys.stderr)
+        return 2
     except Exception as error:  # what nobody foresaw is not to look like a cancelled run
-        print_error(arguments, error)
-        traceback.print_exc()
-        print(f"satsegment {__version__}: this is a bug. Please report it with the lines above.", file=sys.stderr)
-        return 3
+        return _bug(arguments, error)
+
+
+def _bug(arguments: argparse.Namespace, error: Exception) -> int:
+    print_error(arguments, error)
+    traceback.print_exception(error)
+    print(f"satsegment {__version__}: this is a bug. Please report it with the lines above.", file=sys.stderr)
+    return 3
 
 
 def _forget_output() -> None:

@@ -70,7 +70,7 @@ class RemoteSegmenter:
         """Stands for `Segmenter.load` where PyTorch is not installed, and says so."""
         raise EngineError(
             "PyTorch is not installed here, so no model can be loaded.",
-            "Install it (pip install torch), or ask a server: Segmenter.connect(URL).",
+            "Install it (pip install 'satsegment[local]'), or ask a server: Segmenter.connect(URL).",
         )
 
     def segment(

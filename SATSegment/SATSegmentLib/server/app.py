@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
+from starlette.requests import ClientDisconnect
 
 import SATSegmentLib
 from SATSegmentLib.engine import messages
@@ -21,6 +22,7 @@ from SATSegmentLib.engine.transport.wire import EVENTS_TYPE, RESULT_TYPE, LimitE
 from SATSegmentLib.grid.digest import CHUNK_BYTES, chunk_digest
 from SATSegmentLib.inference.run_plan import RunPlan
 from SATSegmentLib.server import schemas
+from SATSegmentLib.server.direct_body import EXTENSION, ReceiveInto
 from SATSegmentLib.server.failures import handle_errors
 from SATSegmentLib.server.gate import Gate
 from SATSegmentLib.server.result_files import result_file
@@ -132,13 +134,17 @@ async def put_chunk(
     packed = content_encoding == "deflate"
     with stored.room_for(number, length + (_PACKING_BYTES if packed else 0), in_place=not packed) as room:
         content = await _received(request, room)
-        piece, digest = await asyncio.to_thread(_unpacked, content, length, packed)
+        piece = await asyncio.to_thread(_unpacked, content, length) if packed else content
+        if len(piece) != length:
+            raise EngineError(f"A piece of the scan has {len(piece)} bytes and not {length}.", "Send it again.")
     # It may have gone while the piece was on its way.
     stored = service.scans.get(user, scan)
     if not stored.complete:
-        stored.put(number, piece, digest)
+        stored.put(number, piece, asyncio.ensure_future(asyncio.to_thread(chunk_digest, piece)))
         service.metrics.received.inc(length)
         if not stored.missing:
+            # Pieces are hashed while the next ones come; who brings the last one hears whether the scan is whole.
+            await stored.hashed()
             service.scans.finish(stored)
     return _scan_answer(stored)
 
@@ -346,6 +352,13 @@ def _teach_request(body: schemas.TeachBody, scans: list[StoredScan], options: An
 
 async def _received(request: Request, room: memoryview) -> memoryview:
     """A request's body, written into this room."""
+    receive_into: ReceiveInto | None = request.scope.get("extensions", {}).get(EXTENSION, {}).get("call")
+    if receive_into is not None and int(request.headers["content-length"]) <= len(room):
+        limits = _service(request).limits
+        count = await receive_into(room, limits.stall_seconds, limits.chunk_seconds)
+        if count < int(request.headers["content-length"]):
+            raise ClientDisconnect
+        return room[:count]
     count = 0
     async for piece in request.stream():
         if count + len(piece) > len(room):
@@ -355,15 +368,9 @@ async def _received(request: Request, room: memoryview) -> memoryview:
     return room[:count]
 
 
-def _unpacked(content: memoryview, length: int, packed: bool) -> tuple[bytes | memoryview, bytes]:
-    """A piece's bytes and their digest."""
-    piece: bytes | memoryview = content
-    if packed:
-        try:
-            # Never more than was announced, whatever a hostile stream would grow to.
-            piece = zlib.decompressobj().decompress(content, length + 1)
-        except zlib.error as error:
-            raise EngineError("A piece of the scan is damaged.", "Send it again.") from error
-    if len(piece) != length:
-        raise EngineError(f"A piece of the scan has {len(piece)} bytes and not {length}.", "Send it again.")
-    return piece, chunk_digest(piece)
+def _unpacked(content: memoryview, length: int) -> bytes:
+    """A compressed piece's bytes: never more than was announced, whatever a hostile stream would grow to."""
+    try:
+        return zlib.decompressobj().decompress(content, length + 1)
+    except zlib.error as error:
+        raise EngineError("A piece of the scan is damaged.", "Send it again.") from error

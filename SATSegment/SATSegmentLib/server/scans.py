@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import math
 import time
@@ -58,8 +59,8 @@ class StoredScan:
         Whose it is, and what it is called.
     head : ScanHead
         What it is.
-    pieces : list of (bytes or None)
-        Digest of each piece that has arrived.
+    pieces : list of (awaitable of bytes or None)
+        Digest of each piece that has arrived, or is on the way.
     leased_at, used_at : float
         When its client last said something, and when something was last asked about it; monotonic clock.
     device : int or None
@@ -76,7 +77,7 @@ class StoredScan:
     digest: str
     head: ScanHead
     buffer: np.ndarray
-    pieces: list[bytes | None]
+    pieces: list[asyncio.Future[bytes] | None]
     leased_at: float = field(default_factory=time.monotonic)
     used_at: float = field(default_factory=time.monotonic)
     device: int | None = None
@@ -114,12 +115,16 @@ class StoredScan:
         finally:
             self._arriving.discard(number)
 
-    def put(self, number: int, content: bytes | memoryview, digest: bytes) -> None:
-        """Take a whole piece in."""
+    def put(self, number: int, content: bytes | memoryview, digest: asyncio.Future[bytes]) -> None:
+        """Take a whole piece in, whose digest is being made."""
         place, piece = self._place(number, len(content)), np.frombuffer(content, np.uint8)
         if not np.may_share_memory(place, piece):
             place[:] = piece
         self.pieces[number] = digest
+
+    async def hashed(self) -> None:
+        """Wait for the digests of all pieces."""
+        await asyncio.gather(*(piece for piece in self.pieces if piece is not None))
 
     def _place(self, number: int, nbytes: int) -> np.ndarray:
         return self.buffer[number * CHUNK_BYTES : number * CHUNK_BYTES + nbytes]
@@ -206,7 +211,9 @@ class ScanStore:
             It is not what it was said to be; it is gone.
         """
         head = scan.head
-        pieces = [piece for piece in scan.pieces if piece is not None]
+        if scan.complete:
+            return  # two brought its last pieces at once
+        pieces = [piece.result() for piece in scan.pieces if piece is not None]
         name = scan_digest(head.dtype.str, head.shape, head.transposed, head.ijk_to_ras, pieces)
         if name != scan.digest:
             self.remove(scan)

@@ -96,6 +96,8 @@ def serve_app(make: Callable[[], Any], listening: Listening, tokens: Tokens, gre
     check(listening, tokens)
     try:
         import uvicorn
+
+        from SATSegmentLib.server.direct_body import DirectBodyProtocol
     except ModuleNotFoundError as error:
         raise EngineError("The server needs the package uvicorn.", "pip install 'satsegment[server]'") from error
     bound = _bind(listening)
@@ -103,6 +105,7 @@ def serve_app(make: Callable[[], Any], listening: Listening, tokens: Tokens, gre
     host = f"[{listening.host}]" if ":" in listening.host else listening.host
     config = uvicorn.Config(
         make(),
+        http=DirectBodyProtocol,
         log_level="warning",
         access_log=False,
         server_header=False,

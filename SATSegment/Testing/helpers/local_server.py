@@ -28,15 +28,19 @@ _LIBRARY = str(Path(SATSegmentLib.__file__).parents[1])
 
 
 @contextlib.contextmanager
-def server_here(app: object) -> Iterator[str]:
-    """An ASGI application on a free port of this computer; its address."""
+def server_here(app: object, http: object = None) -> Iterator[str]:
+    """An ASGI application on a free port of this computer; its address. `http` as uvicorn's, by default our own."""
     import socket
 
     import uvicorn
 
+    from SATSegmentLib.server.direct_body import DirectBodyProtocol
+
     bound = socket.socket()
     bound.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
+    server = uvicorn.Server(
+        uvicorn.Config(app, http=http or DirectBodyProtocol, log_level="warning", timeout_graceful_shutdown=1)
+    )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
     thread.start()
     url = f"http://127.0.0.1:{bound.getsockname()[1]}"

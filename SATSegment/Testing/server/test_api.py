@@ -18,6 +18,7 @@ from helpers.local_server import ALICE, BOB, request, server_here
 from helpers.small_model import headLikeImage
 from SATSegmentLib.engine import messages
 from SATSegmentLib.engine.remote import RemoteEngine
+from SATSegmentLib.engine.transport.upload import Packer, send_scan
 from SATSegmentLib.grid.digest import CHUNK_BYTES, digest_of
 from SATSegmentLib.server.app import create_app
 from SATSegmentLib.server.limits import ServerLimits
@@ -171,6 +172,54 @@ def test_a_half_sent_piece_ends_by_itself_and_disturbs_nobody(running, alice: Re
             assert time.monotonic() - began < 5
     assert put(running.url, f"/v1/scans/{digest}", json=head_of(image)).json()["missing"] == [0]
     assert put(running.url, f"/v1/scans/{digest}/chunks/0", data=image.array.tobytes()).json()["complete"]
+
+
+def test_a_request_that_follows_in_the_same_breath_as_a_piece_is_answered(running) -> None:
+    """The piece goes past the parser, straight into its place; what comes behind it does not."""
+    image = headLikeImage(29)
+    digest, content = digest_of(image), image.array.tobytes()
+    put(running.url, f"/v1/scans/{digest}", json=head_of(image))
+    host, port = running.url.removeprefix("http://").split(":")
+    named = [f"{name}: {value}" for name, value in {**HEADERS, "Host": host}.items()]
+    first = [f"PUT /v1/scans/{digest}/chunks/0 HTTP/1.1", f"Content-Length: {len(content)}", *named, "", ""]
+    second = ["GET /v1/hello HTTP/1.1", "Connection: close", *named, "", ""]
+    with socket.create_connection((host, int(port)), timeout=10) as line:
+        line.sendall("\r\n".join(first).encode() + content + "\r\n".join(second).encode())
+        said = b"".join(iter(lambda: line.recv(1 << 16), b""))
+    assert said.count(b"HTTP/1.1 200 OK") == 2
+    assert b'"complete":true' in said
+    assert b"research_use_only" in said
+
+
+def test_a_server_that_reads_bodies_as_every_other_does_gets_the_same(running) -> None:
+    """Ray Serve, for one, brings a uvicorn of its own."""
+    image = large_image(2)
+    with server_here(create_app(Service(ServerOptions(("cpu",)), [_Nothing()]), Tokens({})), http="auto") as url:
+        engine = RemoteEngine(url, "")
+        send_scan(engine.connection, image, digest_of(image), "", lambda action: action(), lambda text: None)
+        answer = put(url, f"/v1/scans/{digest_of(image)}", json=head_of(image)).json()
+    assert answer["complete"]
+
+
+@pytest.mark.parametrize(
+    ("line", "packed"), [(1e3, [True, False]), (2e6, [True, False]), (150e6, [False, False]), (1e9, [False, False])]
+)
+def test_a_piece_is_packed_where_the_line_is_slower_than_the_compressor(line: float, packed: list[bool]) -> None:
+    """And not where it would not get smaller."""
+    smooth = np.arange(1 << 20, dtype="<i2").repeat(2)
+    noise = np.random.default_rng(0).integers(0, 256, 1 << 20, np.uint8)
+    found = []
+    for voxels in (smooth, noise):
+        packer, piece = Packer(), memoryview(voxels.view(np.uint8))
+        assert packer.pack(piece) == (piece, {})  # how fast the line is, is not known yet
+        with packer.sending(len(piece)):
+            pass
+        packer._line = line
+        packer._rate, packer._share = (50e6, 0.3) if voxels is smooth and line > 1e6 else (0.0, 1.0)
+        data, headers = packer.pack(piece)
+        assert (zlib.decompress(data) if headers else bytes(data)) == voxels.tobytes()
+        found.append(bool(headers))
+    assert found == packed
 
 
 def test_metrics_have_counts_and_nothing_of_a_patient(running, alice: RemoteEngine) -> None:

@@ -39,6 +39,9 @@ _CONNECT_SECONDS = 5.0
 # A stream that says nothing for so long is dead: a server says that it is alive more often.
 _SILENT_SECONDS = 4 * ALIVE_SECONDS
 _FIRST_PATIENCE = 2.0
+# OpenSSL's words for an answer that is not TLS, and for a certificate of another name.
+_NOT_TLS = ("WRONG_VERSION_NUMBER", "wrong version number", "record layer failure", "RECORD_LAYER_FAILURE")
+_OTHER_NAME = ("Hostname mismatch", "IP address mismatch", "doesn't match")
 # What a proxy answers while the server behind it is away.
 _AWAY = (502, 503, 504)
 
@@ -87,8 +90,8 @@ class Connection:
         self._http.trust_env = not self.is_local
         self._http.auth = _Bearer(token)
         self._http.headers.update({PROTOCOL_HEADER: str(messages.PROTOCOL), "Accept-Encoding": "identity"})
-        if ca_file:
-            self._http.verify = ca_file
+        # With each request: for a session's own setting, `requests` would prefer the environment's.
+        self._verify = ca_file or _environments_certificates() or True
 
     def close(self) -> None:
         """Let the connections go."""
@@ -153,6 +156,7 @@ class Connection:
                 headers=headers,
                 stream=stream,
                 timeout=(_CONNECT_SECONDS, seconds),
+                verify=self._verify,
                 # Wherever it leads to, it is not the server whose address was given.
                 allow_redirects=False,
                 **more,
@@ -219,17 +223,39 @@ class Connection:
         try:
             yield
         except requests.exceptions.SSLError as error:
-            raise EngineError(
-                f"The certificate of {self.url} is not trusted.",
-                "Give the site's certificates (--ca-file, or the environment variable REQUESTS_CA_BUNDLE).",
-            ) from error
+            raise self._tls_error(str(error)) from error
         except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema) as error:
             raise EngineError(f"{self.url} is not the address of a server.", "Check it.") from error
         except (requests.exceptions.RequestException, OSError) as error:
-            raise ConnectionLost(
-                f"The server {self.url} cannot be reached, or the connection was lost. Nothing was lost here.",
-                "Check the network and whether the server runs; then run it again.",
-            ) from error
+            raise self._connection_lost() from error
+
+    def _connection_lost(self) -> ConnectionLost:
+        known = self._greeted or self.url.startswith("https")
+        return ConnectionLost(
+            f"The server {self.url} cannot be reached, or the connection was lost. Nothing was lost here.",
+            "Check the network and whether the server runs; then run it again."
+            if known
+            else "Check the network, whether the server runs, and whether its address begins with https://.",
+        )
+
+    def _tls_error(self, said: str) -> EngineError:
+        """Why an encrypted connection could not be made, by what OpenSSL says."""
+        if any(one in said for one in _NOT_TLS):
+            return EngineError(
+                f"What answers at {self.url} does not speak https.", "Write http:// if the server has no certificate."
+            )
+        if any(one in said for one in _OTHER_NAME):
+            return EngineError(
+                f"The certificate that {self.url} shows is for another name.",
+                "Use the address that the certificate is for, or ask who runs the server.",
+            )
+        if "CERTIFICATE_VERIFY_FAILED" not in said:
+            # An encrypted connection that breaks off is no less lost than any other.
+            return self._connection_lost()
+        return EngineError(
+            f"The certificate of {self.url} is not trusted.",
+            "Give the site's certificates: --ca-file, or the environment variable SSL_CERT_FILE.",
+        )
 
     def _fail(self, response: requests.Response) -> None:
         """Raise what an answer that is not a success says."""
@@ -253,6 +279,12 @@ class Connection:
         return EngineError(
             f"What answers at {self.url} is not a SATSegment server (HTTP {status}).", "Check the address."
         )
+
+
+def _environments_certificates() -> str:
+    """Certificates that the environment says to trust; empty where it says nothing."""
+    named = (os.environ.get(name, "") for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE"))
+    return next((file for file in named if file and os.path.exists(file)), "")
 
 
 def find_token(file: str | os.PathLike[str] | None = None) -> str:

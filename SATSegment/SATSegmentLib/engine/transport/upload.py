@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import threading
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -16,10 +19,14 @@ from SATSegmentLib.types import Image
 
 T = TypeVar("T")
 
-# Packing costs more time than it saves on a line that is faster than this (bytes a second).
-_FAST_LINE = 60e6
+# While the server looks at one piece, the next is on the line.
+AT_ONCE = 3
 _MEGABYTE = 1e6
-_AT_ONCE = 2
+# No compressor of Python's own is faster than such a line (bytes a second), so nothing is tried.
+_FAST_LINE = 200e6
+_SAMPLE_BYTES = 1 << 17
+# Packing must save so much to be worth the processor's time, which may be wanted for something else.
+_LEAST_GAIN = 1.2
 
 
 def send_scan(
@@ -61,20 +68,19 @@ def send_scan(
         "unit": image.unit,
     }
     path = f"/v1/scans/{digest}"
-    packer = Packer()
     pieces = list(chunks(array))
+    packer = Packer()
     missing = retried(lambda: connection.json("PUT", path, route=route, json=head))["missing"]
 
     def put(number: int) -> None:
-        data, headers, began = packer.pack(pieces[number])
-        connection.call("PUT", f"{path}/chunks/{number}", route, data=data, headers=headers)
-        packer.sent(len(pieces[number]), bool(headers), time.monotonic() - began)
+        data, headers = packer.pack(pieces[number])
+        with packer.sending(len(data)):
+            connection.call("PUT", f"{path}/chunks/{number}", route, data=data, headers=headers)
 
     def put_again(number: int) -> None:
         retried(lambda: put(number))
 
-    # Several at once: while the server looks at one, the next is on the line.
-    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="upload") as pool:
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="upload") as pool:
         try:
             for done, _ in enumerate(pool.map(put_again, missing), 1):
                 whole = array.nbytes / _MEGABYTE
@@ -84,25 +90,48 @@ def send_scan(
 
 
 class Packer:
-    """Packs pieces of a scan where that saves time: on a slow line, and not on a fast one.
+    """Packs pieces of a scan where that saves time: on a line that is slower than the compressor, and on no other.
 
-    The first piece goes as it is, the second packed where the line is slow; then whichever way has been faster.
+    The first pieces go as they are, which tells how fast the line is; a sample of the voxels tells how fast they are
+    packed, and how small they get.
     """
 
     def __init__(self) -> None:
-        self._plain = self._packed = 0.0
+        self._line = 0.0
+        self._in_flight = 0
+        self._lock = threading.Lock()
+        self._rate, self._share = 0.0, 1.0
 
-    def pack(self, piece: memoryview) -> tuple[bytes | memoryview, dict[str, str], float]:
-        """What is sent for a piece, its headers, and when that began."""
-        began = time.monotonic()
-        if self._plain == 0 or self._plain > (self._packed or _FAST_LINE):
-            return piece, {}, began
-        return zlib.compress(piece, 1), {"Content-Encoding": "deflate"}, began
+    def pack(self, piece: memoryview) -> tuple[bytes | memoryview, dict[str, str]]:
+        """What is sent for a piece, and its headers."""
+        if not self._saves_time(piece):
+            return piece, {}
+        return zlib.compress(piece, 1), {"Content-Encoding": "deflate"}
 
-    def sent(self, count: int, packed: bool, seconds: float) -> None:
-        """Learn from how long a piece of so many bytes took, packing and all."""
-        rate = count / max(seconds, 1e-6)
-        if packed:
-            self._packed = 0.5 * (self._packed + rate) if self._packed else rate
-        else:
-            self._plain = 0.5 * (self._plain + rate) if self._plain else rate
+    @contextlib.contextmanager
+    def sending(self, count: int) -> Iterator[None]:
+        """Learn how fast the line is from so many bytes that are sent in this block."""
+        with self._lock:
+            self._in_flight += 1
+            beside = self._in_flight
+        began = time.perf_counter()
+        try:
+            yield
+            # Those that are on the line at once share it.
+            rate = beside * count / max(time.perf_counter() - began, 1e-6)
+            self._line = 0.5 * (self._line + rate) if self._line else rate
+        finally:
+            with self._lock:
+                self._in_flight -= 1
+
+    def _saves_time(self, piece: memoryview) -> bool:
+        if self._line == 0 or self._line > _FAST_LINE:
+            return False
+        if self._rate == 0:
+            middle = max(len(piece) - _SAMPLE_BYTES, 0) // 2
+            sample = piece[middle : middle + _SAMPLE_BYTES]
+            began = time.perf_counter()
+            self._share = len(zlib.compress(sample, 1)) / len(sample)
+            self._rate = len(sample) / max(time.perf_counter() - began, 1e-6)
+        packers = min(AT_ONCE, os.cpu_count() or 1)
+        return min(packers * self._rate, self._line / self._share) > _LEAST_GAIN * self._line
