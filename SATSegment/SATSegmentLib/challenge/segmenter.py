@@ -12,7 +12,7 @@ from SATSegmentLib.challenge.container import Case
 from SATSegmentLib.challenge.grid import file_labels, network_image
 from SATSegmentLib.challenge.weights import reference_weights
 from SATSegmentLib.errors import Cancelled, ModelNotFound, PairMismatch
-from SATSegmentLib.inference.device import choose_device
+from SATSegmentLib.inference.device import choose_device, inferring
 from SATSegmentLib.inference.loading import load_network
 from SATSegmentLib.inference.windows import cover
 from SATSegmentLib.models.catalog import find_model
@@ -88,7 +88,7 @@ class ChallengeSegmenter:
                 "Convert the model again, with the text encoder that was released with the network.",
             )
         network, _ = load_network(folder, description)
-        return cls(network.to(chosen), encoder, description)
+        return cls(network.settle(chosen, network.backbone.dtype), encoder, description)
 
     @property
     def device(self) -> torch.device:
@@ -168,7 +168,7 @@ class ChallengeSegmenter:
             total[box] += weights
         sums = np.zeros((len(queries), *shape), np.float32)
         asked = torch.from_numpy(np.ascontiguousarray(queries, np.float32)).to(device)
-        with torch.inference_mode():
+        with inferring():
             for number, box in enumerate(boxes):
                 if cancel is not None and cancel():
                     raise Cancelled

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from SATSegmentLib.inference.identity import FeatureKey
+from SATSegmentLib.inference.transfer import Arriving, CudaLane, Transfer
 from SATSegmentLib.sat.features import Features
 from SATSegmentLib.scratch import PrivateFolder
 
@@ -37,7 +38,7 @@ class _Spilled:
     sums: Tensor
 
     def read(self) -> Features | None:
-        """The features again, mapped from the file; None where the file is gone or damaged."""
+        """The features again, their voxels mapped from the file; None where the file is gone or damaged."""
         try:
             if self.path.stat().st_size != self.nbytes:
                 return None
@@ -48,7 +49,7 @@ class _Spilled:
             return None
         if not torch.equal(_block_sums(mapped), self.sums):
             return None
-        return replace(self.rest, voxels=mapped.view(self.shape).movedim(-1, 1).to(self.rest.tokens.device))
+        return replace(self.rest, voxels=mapped.view(self.shape).movedim(-1, 1))
 
 
 class FeatureCache:
@@ -73,12 +74,15 @@ class FeatureCache:
         self._spilled: OrderedDict[FeatureKey, _Spilled] = OrderedDict()
         self._folder: PrivateFolder | None = None
         self._files = 0
+        self._transfers: dict[torch.device, Transfer] = {}
+        self._coming: tuple[FeatureKey, Features, Arriving] | None = None
 
     def __contains__(self, key: FeatureKey) -> bool:
         return key in self._on_device or key in self._kept or key in self._spilled
 
     def use(self, device_bytes: int, memory_bytes: int) -> None:
         """Set the device and host budgets; evict what no longer fits."""
+        self._coming = None
         self._device_bytes, self._allowed_bytes = device_bytes, min(memory_bytes, self.memory_bytes)
         self._make_room(0)
 
@@ -87,19 +91,32 @@ class FeatureCache:
         if key in self._on_device:
             self._on_device.move_to_end(key)
             return self._on_device[key]
-        if key in self._kept:
-            self._kept.move_to_end(key)
-            kept = self._kept[key]
-            return replace(kept, voxels=kept.voxels.to(kept.tokens.device))
-        if key in self._spilled:
-            found = self._spilled[key].read()
-            if found is not None:
-                self._spilled.move_to_end(key)
-                return found
-            self._forget(key)
+        if self._coming is not None and self._coming[0] == key:
+            _, rest, arriving = self._coming
+            self._coming = None
+            return replace(rest, voxels=arriving.take())
+        found = self._in_memory(key)
+        if found is not None:
+            device = found.tokens.device
+            transfer = self._transfer(device)
+            voxels = found.voxels.to(device) if transfer is None else transfer.upload(found.voxels).take()
+            return replace(found, voxels=voxels)
         features = encode()
         self._keep(key, features)
         return features
+
+    def prefetch(self, key: FeatureKey) -> None:
+        """Begin to bring features from memory or disk to the GPU that a `get` will soon ask for, while it computes."""
+        if key in self._on_device or (self._coming is not None and self._coming[0] == key):
+            return
+        self._coming = None
+        held = self._kept.get(key) or self._spilled.get(key)
+        if held is None:
+            return
+        tokens = held.tokens if isinstance(held, Features) else held.rest.tokens
+        transfer = self._transfer(tokens.device)
+        if transfer is not None and (found := self._in_memory(key)) is not None:
+            self._coming = key, found, transfer.upload(found.voxels)
 
     @property
     def memory_used(self) -> int:
@@ -118,6 +135,8 @@ class FeatureCache:
 
     def clear(self) -> None:
         """Forget everything and remove the folder."""
+        self._coming = None
+        self._transfers.clear()
         self._on_device.clear()
         self._kept.clear()
         self._spilled.clear()
@@ -127,11 +146,38 @@ class FeatureCache:
 
     def forget(self, digest: str) -> None:
         """Forget the features of one scan (`grid.digest.digest_of`)."""
+        self._coming = None
         for kept in (self._on_device, self._kept):
             for key in [key for key in kept if key.scan.endswith(digest)]:
                 del kept[key]
         for key in [key for key in self._spilled if key.scan.endswith(digest)]:
             self._forget(key)
+
+    def _in_memory(self, key: FeatureKey) -> Features | None:
+        """Features from memory or disk, their voxels still there; None where they are in neither, or damaged."""
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key]
+        if key not in self._spilled:
+            return None
+        found = self._spilled[key].read()
+        if found is None:
+            self._forget(key)
+        else:
+            self._spilled.move_to_end(key)
+        return found
+
+    def _transfer(self, device: torch.device) -> Transfer | None:
+        """The way to a device; None where its memory is this one, or is not CUDA's."""
+        if device.type != "cuda":
+            return None
+        if device not in self._transfers:
+            self._transfers[device] = Transfer(CudaLane(device))
+        return self._transfers[device]
+
+    def _to_memory(self, voxels: Tensor) -> Tensor:
+        transfer = self._transfer(voxels.device)
+        return voxels.cpu() if transfer is None else transfer.download(voxels)
 
     def _keep(self, key: FeatureKey, features: Features) -> None:
         if features.voxels.nbytes > self._device_bytes:
@@ -146,7 +192,7 @@ class FeatureCache:
             self._spill(key, features)
             return
         self._make_room(features.voxels.nbytes)
-        self._kept[key] = replace(features, voxels=features.voxels.cpu())
+        self._kept[key] = replace(features, voxels=self._to_memory(features.voxels))
 
     def _make_room(self, needed: int) -> None:
         while self.device_used > self._device_bytes:
@@ -161,7 +207,7 @@ class FeatureCache:
         while self.disk_used + needed > self.disk_bytes:
             self._forget(next(iter(self._spilled)))
         # In the file as in memory: the channels of a voxel next to each other.
-        voxels = features.voxels.cpu().movedim(1, -1).contiguous()
+        voxels = self._to_memory(features.voxels).movedim(1, -1).contiguous()
         try:
             if self._folder is None:
                 self._folder = PrivateFolder("features")

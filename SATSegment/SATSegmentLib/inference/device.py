@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import get_args
+import contextlib
+from collections.abc import Iterator
+from typing import Any, get_args
 
 import torch
 
@@ -68,6 +70,59 @@ def choose_precision(requested: str, device: torch.device, window_macs: int) -> 
     if device.type == "cpu" and requested == "float16":
         raise DeviceError("float16 is for GPUs.", "On the CPU use bfloat16, float32 or auto.")
     return _PRECISIONS[requested]
+
+
+@contextlib.contextmanager
+def inferring() -> Iterator[None]:
+    """Without gradients, and with float32 that is float32.
+
+    By default cuDNN rounds the factors of a float32 convolution to ten bits (TF32), and whoever shares this process may
+    have allowed the same for matrix products. cuDNN's search for the fastest algorithm stays off: it would choose by
+    the clock, so that another run may round otherwise, and take memory that was not planned. What was set before is
+    set again afterwards.
+    """
+    with torch.inference_mode(), _full_convolutions(), _full_products():
+        yield
+
+
+@contextlib.contextmanager
+def _full_convolutions() -> Iterator[None]:
+    cudnn: Any = torch.backends.cudnn
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(
+            RuntimeError
+        ):  # Where it was set by its newer name, asking by the old one is an error.
+            stack.enter_context(_set(cudnn, "allow_tf32", False))
+        if hasattr(cudnn, "conv"):  # The newer name, since PyTorch 2.9; it says what the old one leaves open.
+            stack.enter_context(_set(cudnn.conv, "fp32_precision", "ieee"))
+        stack.enter_context(_set(cudnn, "benchmark", False))
+        stack.enter_context(_set(cudnn, "deterministic", True))
+        yield
+
+
+@contextlib.contextmanager
+def _full_products() -> Iterator[None]:
+    try:
+        before = torch.get_float32_matmul_precision()
+    except RuntimeError:  # As above.
+        with _set(torch.backends.cuda.matmul, "fp32_precision", "ieee"):
+            yield
+        return
+    torch.set_float32_matmul_precision("highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+@contextlib.contextmanager
+def _set(place: Any, name: str, value: object) -> Iterator[None]:
+    before = getattr(place, name)
+    setattr(place, name, value)
+    try:
+        yield
+    finally:
+        setattr(place, name, before)
 
 
 def check_storage(requested: str) -> FeatureStorage:

@@ -23,6 +23,8 @@ class FeatureKey:
     ----------
     weights : str
         Digest of the network's weights.
+    device : str
+        That they were computed on, and are used on.
     precision : str
         That they were computed in.
     storage : {"native", "uint8"}
@@ -36,6 +38,7 @@ class FeatureKey:
     """
 
     weights: str
+    device: str
     precision: str
     storage: FeatureStorage
     window: tuple[int, int, int]

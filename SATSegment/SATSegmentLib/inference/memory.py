@@ -34,11 +34,25 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(saying in text for saying in _SAYINGS)
 
 
+def cuda_free_bytes(device: torch.device) -> int:
+    """What this process may still allocate on a GPU: what is free, up to its own share, and what its allocator holds.
+
+    The share is `torch.cuda.set_per_process_memory_fraction`'s, as a department sets it where several use one GPU.
+    """
+    free, total = torch.cuda.mem_get_info(device)
+    # PyTorch before 2.8 does not tell the fraction.
+    fraction = getattr(torch.cuda, "get_per_process_memory_fraction", lambda _: 1.0)(device)
+    reserved, allocated = torch.cuda.memory_reserved(device), torch.cuda.memory_allocated(device)
+    return max(min(free, int(total * fraction) - reserved), 0) + reserved - allocated
+
+
 def free_memory() -> None:
     """Give back what nobody holds any more, on the GPU too."""
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
+    elif torch.backends.mps.is_available():
+        torch.mps.empty_cache()
 
 
 def out_of_memory(device: torch.device) -> OutOfMemory:

@@ -15,8 +15,10 @@ import torch
 
 from SATSegmentLib.inference.cache import FeatureCache
 from SATSegmentLib.inference.device import choose_precision, precision_name
+from SATSegmentLib.inference.memory import cuda_free_bytes
 from SATSegmentLib.inference.run_plan import FeaturePlacement, RunPlan
 from SATSegmentLib.inference.speed import Speed
+from SATSegmentLib.inference.tiles import GPU_GROUP_BYTES, runs_ahead
 from SATSegmentLib.sat.network import SATNetwork
 from SATSegmentLib.types import FeatureStorage
 
@@ -28,6 +30,8 @@ _MOST_PROMPTS = 1024
 _SPARE = 0.15
 # How much of a scan one structure's tiles fill, on average over the trained labels; only the estimates depend on it.
 _STRUCTURE_SHARE = 0.02
+# What cuDNN and cuBLAS take for themselves while a window is encoded.
+_WORKSPACE_BYTES = 1 << 28
 # Seconds for a byte of features that comes from disk and is checked.
 _SPILLED_BYTE = 1.5e-10
 
@@ -116,6 +120,9 @@ def plan_run(
     free = _free_bytes(torch.device("cpu")) + cache.memory_used
     device_bytes = 0
     if device.type != "cpu":
+        if runs_ahead(device):  # There sums are added up, and tiles of a window looked at while the next arrives.
+            looking = sums + 2 * GPU_GROUP_BYTES + 2 * math.prod(network.window) * voxel_bytes
+            encoding = max(encoding, looking) + _WORKSPACE_BYTES
         room = _free_bytes(device) + cache.device_used - encoding
         device_bytes = feature_bytes if feature_bytes <= room * (1 - _SPARE) else 0
     on_host = encoding if device.type == "cpu" else 0
@@ -141,6 +148,7 @@ def plan_run(
         memory_bytes=memory_bytes,
         peak_bytes=weights + kept + working + (scan_bytes if device.type == "cpu" else 0),
         free_bytes=weights + (free if device.type == "cpu" else _free_bytes(device) + cache.device_used),
+        in_slabs=not (device.type == "cuda" and network.backbone.whole_on_gpu),
         seconds=sum(_seconds(one, network, speed, twice) for one in passes) + spilled * _SPILLED_BYTE,
     )
 
@@ -169,5 +177,5 @@ def _seconds(size: PassSize, network: SATNetwork, speed: Speed, twice: bool) -> 
 
 def _free_bytes(device: torch.device) -> int:
     if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
+        return cuda_free_bytes(device)
     return psutil.virtual_memory().available

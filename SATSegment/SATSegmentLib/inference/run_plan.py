@@ -36,6 +36,8 @@ class RunPlan:
         Highest use of memory (the GPU's, if it runs on one), weights and kept features included.
     free_bytes : int
         What was free of it, weights and kept features included.
+    in_slabs : bool
+        Whether each window is encoded in slabs; a GPU with memory for it computes maps whole.
     seconds : float
         Expected time; the least where not all windows are looked at in any case.
     """
@@ -54,6 +56,7 @@ class RunPlan:
     memory_bytes: int
     peak_bytes: int
     free_bytes: int
+    in_slabs: bool
     seconds: float
 
     def __str__(self) -> str:
@@ -81,21 +84,26 @@ class RunPlan:
     def smaller(self) -> RunPlan | None:
         """How to go on after memory ran out; None where there is nothing left to do without.
 
-        First features leave the device; then fewer structures are looked for at a time. Masks stay the same, and the
-        device and the precision are never changed: those are the user's to say.
+        First features leave the device; then it encodes windows in slabs, in half of the memory and nearly the same
+        time; then fewer structures are looked for at a time. Masks stay the same, up to rounding where maps were whole
+        before; and the device and the precision are never changed: those are the user's to say.
         """
         if self.device_bytes:
             return replace(self, device_bytes=0, features_in="memory")
+        if not self.in_slabs:
+            return replace(self, in_slabs=True)
         at_once = min(self.prompt_block, self.prompts)
         if at_once <= 1:
             return None
         return replace(self, prompt_block=(at_once + 1) // 2, block_bytes=max(self.block_bytes // 2, 1))
 
-    def instead(self) -> str:
-        """What a plan does that is the `smaller` one of another, for people."""
-        if self.prompt_block < self.prompts:
-            return f"Continuing with {self.prompt_block} structures at a time."
-        return "Continuing with image features in the computer's memory."
+    def instead_of(self, larger: RunPlan) -> str:
+        """What this plan does that `larger` did not, for people."""
+        if larger.device_bytes > self.device_bytes:
+            return "Continuing with image features in the computer's memory."
+        if self.in_slabs and not larger.in_slabs:
+            return "Continuing with each window in smaller pieces."
+        return f"Continuing with {_count(self.prompt_block, 'structure')} at a time."
 
 
 def _count(number: int, noun: str) -> str:

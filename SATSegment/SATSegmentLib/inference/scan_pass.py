@@ -24,7 +24,7 @@ from SATSegmentLib.inference.progress import Run
 from SATSegmentLib.inference.query import Output, Query, Response
 from SATSegmentLib.inference.restore import restore, restore_probability
 from SATSegmentLib.inference.run_plan import RunPlan
-from SATSegmentLib.inference.tiles import HighTiles, TileLogits, TileSums, Tiling
+from SATSegmentLib.inference.tiles import HighTiles, TileLogits, TileSums, Tiling, runs_ahead
 from SATSegmentLib.inference.windows import cover, fewest, pad_to_window
 from SATSegmentLib.sat.features import Features
 from SATSegmentLib.sat.network import SATNetwork
@@ -104,6 +104,8 @@ class ScanPass:
         self._weights = weights
         self._decode_work = math.prod(network.window) * network.architecture.channels  # one prompt's mask
         self._encode_work = network.architecture.encode_macs(network.window)
+        self._ahead = runs_ahead(self._device)
+        self._coming: tuple[int, Tensor] | None = None
         self.encoded, self.encode_seconds = 0, 0.0
 
     @property
@@ -175,14 +177,14 @@ class ScanPass:
             started, encoding = time.perf_counter(), self.encode_seconds
             sums = TileSums(self._tiling, needed[:, block])
             self._add_windows(run, [rows[place] for place in block], block, embeddings, sums, high if at_once else None)
-            share = spent / len(rows)
+            share, highest = spent / len(rows), high.highest
             share += (time.perf_counter() - started - (self.encode_seconds - encoding)) / len(block)
             for place, one in enumerate(block):
                 run.check()
-                found = twice or high.highest[one] > self._level
+                found = twice or highest[one] > self._level
                 part, probability = (sums.dense(place) if found else None) or (None, np.zeros((0, 0, 0), np.float32))
-                highest = _sigmoid(high.highest[one])
-                yield rows[one], Response(self.asks[rows[one]], part, probability, highest, looked_at[one], share)
+                most = _sigmoid(highest[one])
+                yield rows[one], Response(self.asks[rows[one]], part, probability, most, looked_at[one], share)
 
     def _where_to_look(self, threshold: float) -> tuple[list[Box], float]:
         """The part of each window to look at, and the logit that must be exceeded there.
@@ -202,7 +204,7 @@ class ScanPass:
         while todo := search.round():
             known += len(todo)
             stage = f"of {known}" if self._looks_at_all else f"of {known} or more"
-            for number, chosen in todo:
+            for place, (number, chosen) in enumerate(todo, start=1):
                 run.check()
                 fresh, box = self._is_missing(number), self.boxes[number]
                 features = self.features(number)
@@ -215,6 +217,9 @@ class ScanPass:
                 for rest in self._tiling.around(part, box) if first and not self._looks_at_all else ():
                     for cells, some in self._tiling.groups(rest, *asked.shape[::-1]):
                         high.glance(cells, some, logits.of(some.relative_to(box)), chosen)
+                # A GPU shall not hold them while it encodes the next.
+                del features, logits
+                self._look_ahead(todo[place][0] if place < len(todo) else None)
                 done += 1
                 work = len(chosen) * self._decode_work + (self._encode_work if fresh else 0)
                 run.advance(work, f"window {done} {stage}")
@@ -251,8 +256,8 @@ class ScanPass:
         high: HighTiles | None,
     ) -> None:
         """Add up what each window says of the prompts in `rows`; tell `high` of it if nobody has looked yet."""
-        for number, box in enumerate(self.boxes):
-            tiles = list(self._tiling.parts(box, sums.matters))
+        all_tiles = [list(self._tiling.parts(box, sums.matters)) for box in self.boxes]
+        for number, (box, tiles) in enumerate(zip(self.boxes, all_tiles, strict=True)):
             work = len(block) * self._decode_work
             if tiles:
                 run.check()
@@ -267,11 +272,16 @@ class ScanPass:
                         high.look(self._tiling.cell(tile), part, values)
                     weights = self._blend.weights(box, part)
                     sums.add(tile, part, values.sigmoid_().mul_(weights[..., None]))
+                del features, logits
+                self._look_ahead(
+                    next((later for later in range(number + 1, len(self.boxes)) if all_tiles[later]), None)
+                )
             run.advance(work, f"window {number + 1} of {len(self.boxes)}" if high else "putting windows together")
 
     def _embed_masks(self, tokens: Tensor, rows: Sequence[int]) -> Tensor:
         """(rows, C) mask embeddings of these prompts, each with its offset."""
-        queries = torch.from_numpy(np.stack([self.asks[row].query for row in rows])).to(self._device)
+        queries = torch.from_numpy(np.stack([self.asks[row].query for row in rows]))
+        queries = queries.to(self._device, non_blocking=True)
         embeddings = self._network.embed_masks(tokens, queries)[0]
         for place, row in enumerate(rows):
             offset = self.asks[row].mask_embedding_offset
@@ -281,7 +291,8 @@ class ScanPass:
 
     def _key(self, number: int) -> FeatureKey:
         corner = self.boxes[number].offset
-        return FeatureKey(self._weights, self._precision, self._storage, self._network.window, self._scan.name, corner)
+        made = self._weights, str(self._device), self._precision, self._storage, self._network.window
+        return FeatureKey(*made, self._scan.name, corner)
 
     def _is_missing(self, number: int) -> bool:
         return self._key(number) not in self._cache
@@ -289,16 +300,32 @@ class ScanPass:
     def _encode(self, number: int) -> Features:
         started = time.perf_counter()
         box = self.boxes[number]
-        window = torch.from_numpy(pad_to_window(self._scan.array[box], self._network.window))
-        features = self._network.encode(window[None, None].to(self._device))
+        coming, self._coming = self._coming, None
+        window = coming[1] if coming is not None and coming[0] == number else self._window(number)
+        features = self._network.encode(window[None, None])
         features = replace(features, voxels=_without_padding(features.voxels, box))
         if self._storage == "uint8":
             features = features.quantize()
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
+        features.refuse_overflow()
         self.encoded += 1
         self.encode_seconds += time.perf_counter() - started
         return features
+
+    def _window(self, number: int) -> Tensor:
+        """A window's voxels on the device; to a GPU they go by themselves, from pinned memory."""
+        window = torch.from_numpy(pad_to_window(self._scan.array[self.boxes[number]], self._network.window))
+        return window.pin_memory().to(self._device, non_blocking=True) if self._ahead else window.to(self._device)
+
+    def _look_ahead(self, number: int | None) -> None:
+        """Bring what the next window needs to a GPU while it is still at work on the last."""
+        if number is None or not self._ahead:
+            return
+        if self._is_missing(number):
+            self._coming = number, self._window(number)
+        else:
+            self._cache.prefetch(self._key(number))
 
     def _finish(self, answer: Response) -> SegmentResult:
         started = time.perf_counter()

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from SATSegmentLib.anatomy.resolver.names import Structures, prompts_for
 from SATSegmentLib.errors import OutOfMemory, SATSegmentWarning
@@ -18,7 +17,7 @@ from SATSegmentLib.grid.network_grid import GridRule, NetworkGrid
 from SATSegmentLib.inference.admission import admit
 from SATSegmentLib.inference.asked import asked_in_words, checked_vectors
 from SATSegmentLib.inference.cache import FeatureCache, default_cache
-from SATSegmentLib.inference.device import check_storage, choose_device, precision_name
+from SATSegmentLib.inference.device import check_storage, choose_device, inferring, precision_name
 from SATSegmentLib.inference.identity import Weights
 from SATSegmentLib.inference.loading import load_network
 from SATSegmentLib.inference.memory import free_memory, is_out_of_memory, out_of_memory
@@ -225,7 +224,7 @@ class Segmenter:
         """What `segment` would take with the features that are kept now; parameters and errors as there."""
         output = Output(threshold, windows=WindowChoice(windows, overlap))
         asks = self._asks(self._admit(image, prompts, modality), words)
-        with torch.inference_mode():
+        with inferring():
             return self._plan(self._passes(image, asks, output, Run()))
 
     def segment_queries(
@@ -279,11 +278,11 @@ class Segmenter:
             The grid, and one float32 map per query, axes as in the grid. A map is valid until the next is asked for.
         """
         asks = self._query_asks(image, queries, modality, orientation)
-        with torch.inference_mode():
+        with inferring():
             scan = self._prepare(image, modality, orientation)
 
         def maps() -> Iterator[np.ndarray]:
-            with torch.inference_mode():
+            with inferring():
                 one = self._pass(scan, asks, Output(0))
                 plan = self._plan([one])
                 for _, answer in one.answers(Run(), plan, range(len(asks))):
@@ -317,7 +316,7 @@ class Segmenter:
             The scan cannot be segmented.
         """
         self._admit(image, [Prompt("its windows", modality, orientation, trained=False)])
-        with torch.inference_mode():
+        with inferring():
             return self._pass(self._prepare(image, modality, orientation), [], Output(DEFAULT_THRESHOLD))
 
     def _admit(
@@ -351,7 +350,7 @@ class Segmenter:
     def _run(
         self, image: Image, asks: list[Query], run: Run, output: Output, on_plan: PlanCallback | None
     ) -> list[SegmentResult]:
-        with torch.inference_mode():
+        with inferring():
             try:
                 passes = self._passes(image, asks, output, run)
                 plan = self._plan(passes)
@@ -365,8 +364,8 @@ class Segmenter:
                 smaller = plan.smaller()
                 if smaller is None:
                     raise failed
-                plan = smaller
-                warnings.warn(f"{failed.message.split('.')[0]}. {plan.instead()}", SATSegmentWarning, stacklevel=3)
+                instead, plan = smaller.instead_of(plan), smaller
+                warnings.warn(f"{failed.message.split('.')[0]}. {instead}", SATSegmentWarning, stacklevel=3)
                 self._announce(plan, on_plan)
         self._learn_speed(passes)
         return [run.results[index] for index in range(len(asks))]
@@ -406,6 +405,7 @@ class Segmenter:
     def _announce(self, plan: RunPlan, on_plan: PlanCallback | None) -> None:
         _log.info("%s", plan)
         self.cache.use(plan.device_bytes, plan.memory_bytes)
+        self._network.backbone.in_slabs = plan.in_slabs
         if on_plan is not None:
             on_plan(plan)
 

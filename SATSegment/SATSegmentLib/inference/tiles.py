@@ -13,18 +13,22 @@ from itertools import product
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from SATSegmentLib.grid.box import Box
 from SATSegmentLib.sat.features import Features
 
 # On a CPU a tile's features fill half a megabyte; a GPU wants more to do at a time.
-_PROCESSOR_TILE = (16, 16, 8)
-_CARD_TILE = (48, 48, 16)
+_CPU_TILE = (16, 16, 8)
+_GPU_TILE = (48, 48, 16)
 
 # Features and logits of tiles that are looked at together: as many as stay in a cache, because each look has a price.
 _GROUP_BYTES = 16 << 20
-_CARD_GROUP_BYTES = 1 << 28
+GPU_GROUP_BYTES = 1 << 28
+
+# On a GPU a product's rounding depends on its number of columns; as the query decoder's, it has always so many.
+_COLUMNS = 16
 
 _HIGH = 1 << 6
 _NEAR = 1 << 7
@@ -54,9 +58,12 @@ class Tiling:
 
     def __init__(self, shape: tuple[int, int, int], device: torch.device) -> None:
         self.shape = shape
-        on_card = device.type != "cpu"
-        self.side = _CARD_TILE if on_card else _PROCESSOR_TILE
-        self._group_bytes = _CARD_GROUP_BYTES if on_card else _GROUP_BYTES
+        on_gpu = device.type != "cpu"
+        # Where answers are gathered: on a GPU that would otherwise be waited for after each piece of work.
+        self.gathered_on = device if runs_ahead(device) else torch.device("cpu")
+        self.runs_ahead = runs_ahead(device)
+        self.side = _GPU_TILE if on_gpu else _CPU_TILE
+        self._group_bytes = GPU_GROUP_BYTES if on_gpu else _GROUP_BYTES
         self.counts = tuple(-(-size // side) for size, side in zip(shape, self.side, strict=True))
 
     def __len__(self) -> int:
@@ -123,6 +130,11 @@ class Tiling:
         return Box(slice(p.start % side, (p.stop - 1) % side + 1) for p, side in zip(part, self.side, strict=True))
 
 
+def runs_ahead(device: torch.device) -> bool:
+    """Whether a device works on by itself while the next work is asked for, until it is asked for a number."""
+    return device.type == "cuda"
+
+
 class TileLogits:
     """The logits of a window's prompts, tile by tile, in float32.
 
@@ -139,7 +151,11 @@ class TileLogits:
 
     def __init__(self, features: Features, embeddings: Tensor) -> None:
         self._voxels = features.voxels[0].permute(1, 2, 3, 0)
+        self._by_columns = runs_ahead(self._voxels.device)
         self._embeddings, self._bias = features.folded(embeddings)
+        if self._by_columns and self._bias is not None:
+            chunks = _filled(embeddings).split(_COLUMNS)
+            self._bias = torch.cat([features.folded(chunk)[1] for chunk in chunks])[: len(embeddings)]  # type: ignore[misc]
         self._wide = torch.zeros(0, self._voxels.shape[-1], device=self._voxels.device)
 
     def of(self, part: Box, prompts: Tensor | None = None) -> Tensor:
@@ -151,14 +167,24 @@ class TileLogits:
         self._wide[:count].view(voxels.shape).copy_(voxels)
         embeddings, bias = self._embeddings, self._bias
         if prompts is not None:
-            chosen = prompts.to(embeddings.device)
+            chosen = prompts.to(embeddings.device, non_blocking=True)
             embeddings, bias = embeddings[chosen], None if bias is None else bias[chosen]
         # A product with one row or one column alone would be rounded in another way than in company.
-        columns = embeddings if len(embeddings) > 1 else embeddings.expand(2, -1)
-        logits = self._wide[: max(count, 2)].mm(columns.t())[:count, : len(embeddings)]
+        rows = self._wide[: max(count, 2)]
+        if self._by_columns:
+            products = [rows.mm(chunk.t()) for chunk in _filled(embeddings).split(_COLUMNS)]
+            product = products[0] if len(products) == 1 else torch.cat(products, dim=1)
+        else:
+            product = rows.mm((embeddings if len(embeddings) > 1 else embeddings.expand(2, -1)).t())
+        logits = product[:count, : len(embeddings)]
         if bias is not None:
             logits = logits + bias
         return logits.unflatten(0, voxels.shape[:3])
+
+
+def _filled(embeddings: Tensor) -> Tensor:
+    """Rows of zeros added, up to a multiple of the columns of a product."""
+    return F.pad(embeddings, (0, 0, 0, -len(embeddings) % _COLUMNS))
 
 
 class HighTiles:
@@ -173,18 +199,20 @@ class HighTiles:
     near_level : float, optional
         What it must exceed to be nearly high; not above `level`.
 
-    Attributes
-    ----------
-    highest
-        (prompts,) float32.
     """
 
     def __init__(self, tiling: Tiling, prompts: int, level: float, near_level: float | None = None) -> None:
         self._tiling = tiling
         self._level = level
         self._near_level = near_level
-        self._marks = torch.zeros(*tiling.counts, prompts, dtype=torch.uint8)
-        self.highest = torch.full((prompts,), -math.inf)
+        place = tiling.gathered_on
+        self._marks = torch.zeros(*tiling.counts, prompts, dtype=torch.uint8, device=place)
+        self._highest = torch.full((prompts,), -math.inf, device=place)
+
+    @property
+    def highest(self) -> Tensor:
+        """(prompts,) float32, on the CPU: the highest logit so far."""
+        return self._highest.cpu()
 
     def look(self, cells: Box, part: Box, logits: Tensor, rows: Tensor | None = None) -> None:
         """Take in one window's logits.
@@ -202,15 +230,23 @@ class HighTiles:
         """
         whole = self._whole_tiles(cells, part, logits)
         highest = _highest(whole)
-        rows = torch.arange(len(self.highest)) if rows is None else rows
-        self.highest[rows] = self.highest[rows].maximum(highest.amax(dim=(0, 1, 2)).cpu())
+        places = self._places(rows)
+        self._highest[places] = self._highest[places].maximum(highest.amax(dim=(0, 1, 2)).to(self._highest.device))
         self._note_near(cells, highest, rows)
-        high = highest > self._level
-        prompts = high.flatten(0, 2).any(dim=0).nonzero()[:, 0]
-        if not len(prompts):
-            return
-        if len(prompts) < high.shape[-1]:  # Of many prompts few are high here.
-            high, whole = high.index_select(-1, prompts), whole.index_select(-1, prompts)
+        self._note(cells, highest > self._level, whole, rows)
+
+    def glance(self, cells: Box, part: Box, logits: Tensor, rows: Tensor) -> None:
+        """Take in a window's logits where it hardly counts: only what is nearly high matters there; as `look`."""
+        self._note_near(cells, _highest(self._whole_tiles(cells, part, logits)), rows)
+
+    def _note(self, cells: Box, high: Tensor, whole: Tensor, rows: Tensor | None) -> None:
+        """Mark the tiles that are high, and those of their faces that are."""
+        prompts = self._some(high)
+        if prompts is not None:
+            if not len(prompts):
+                return
+            if len(prompts) < high.shape[-1]:  # Of many prompts few are high here.
+                high, whole = high.index_select(-1, prompts), whole.index_select(-1, prompts)
         marks = high.to(torch.uint8) * _HIGH
         for face, bit in enumerate(_FACES):
             axis, end = divmod(face, 2)
@@ -218,20 +254,32 @@ class HighTiles:
             # What is left of the two other axes within a tile; the later one first, so that the other keeps its place.
             first, second = _PLANE_AXES[axis]
             marks |= (plane.amax(dim=second).amax(dim=first) > self._level).to(torch.uint8) * bit
-        self._marks[cells][..., rows[prompts.cpu()]] |= marks.cpu()
+        self._mark(cells, marks, rows, prompts)
 
-    def glance(self, cells: Box, part: Box, logits: Tensor, rows: Tensor) -> None:
-        """Take in a window's logits where it hardly counts: only what is nearly high matters there; as `look`."""
-        self._note_near(cells, _highest(self._whole_tiles(cells, part, logits)), rows)
-
-    def _note_near(self, cells: Box, highest: Tensor, rows: Tensor) -> None:
+    def _note_near(self, cells: Box, highest: Tensor, rows: Tensor | None) -> None:
         if self._near_level is None:
             return
         near = highest > self._near_level
-        prompts = near.flatten(0, 2).any(dim=0).nonzero()[:, 0]
-        if len(prompts):
-            marks = near.index_select(-1, prompts).to(torch.uint8) * _NEAR
-            self._marks[cells][..., rows[prompts.cpu()]] |= marks.cpu()
+        prompts = self._some(near)
+        if prompts is None:
+            self._mark(cells, near.to(torch.uint8) * _NEAR, rows, None)
+        elif len(prompts):
+            self._mark(cells, near.index_select(-1, prompts).to(torch.uint8) * _NEAR, rows, prompts)
+
+    def _some(self, marked: Tensor) -> Tensor | None:
+        """The columns of (tiles x, y, z, prompts) in which anything is marked; None for all, where that is not asked.
+
+        To ask a GPU is to wait for it, which takes longer than to mark nothing.
+        """
+        return None if self._tiling.runs_ahead else marked.flatten(0, 2).any(dim=0).nonzero()[:, 0]
+
+    def _mark(self, cells: Box, marks: Tensor, rows: Tensor | None, prompts: Tensor | None) -> None:
+        if prompts is not None:
+            rows = prompts.cpu() if rows is None else rows[prompts.cpu()]
+        self._marks[cells][..., self._places(rows)] |= marks.to(self._marks.device)
+
+    def _places(self, rows: Tensor | None) -> Tensor | slice:
+        return slice(None) if rows is None else rows.to(self._marks.device, non_blocking=True)
 
     def _whole_tiles(self, cells: Box, part: Box, logits: Tensor) -> Tensor:
         """As (tiles x, x, tiles y, y, tiles z, z, prompts), with minus infinity where a tile is not covered."""
@@ -249,17 +297,18 @@ class HighTiles:
 
         Interpolation reaches one voxel far, so a voxel's neighbours decide with it where a mask ends.
         """
-        needed = (self._marks & _HIGH) != 0
+        marks = self._marks.cpu()
+        needed = (marks & _HIGH) != 0
         for step in product((-1, 0, 1), repeat=3):
             faces = sum(_FACES[2 * axis + (way > 0)] for axis, way in enumerate(step) if way)
             here, there = zip(*map(_shifted, step), strict=True)
             if faces:
-                needed[there] |= (self._marks[here] & faces) == faces
+                needed[there] |= (marks[here] & faces) == faces
         return needed.flatten(0, 2)
 
     def near(self) -> Tensor:
         """(tiles, prompts) bool: the tiles with voxels that are high or nearly so."""
-        return (self._marks >= _NEAR).flatten(0, 2)
+        return (self._marks.cpu() >= _NEAR).flatten(0, 2)
 
 
 def _highest(whole: Tensor) -> Tensor:
@@ -286,7 +335,7 @@ class TileSums:
         self._tiles, self._prompts = (column.contiguous() for column in needed.nonzero().unbind(1))
         self.matters = needed.any(dim=1)
         self._starts = [0, *needed.sum(dim=1).cumsum(0).tolist()]
-        self._sums = torch.zeros(len(self._tiles), *tiling.side)
+        self._sums = torch.zeros(len(self._tiles), *tiling.side, device=tiling.gathered_on)
 
     def prompts(self, tile: int) -> Tensor:
         """Which of the block's prompts matter in a tile."""
@@ -295,7 +344,7 @@ class TileSums:
     def add(self, tile: int, part: Box, values: Tensor) -> None:
         """Add (x, y, z, prompts of the tile) to a part of a tile."""
         rows = slice(self._starts[tile], self._starts[tile + 1])
-        self._sums[(rows, *self._tiling.inside(part))] += values.permute(3, 0, 1, 2).cpu()
+        self._sums[(rows, *self._tiling.inside(part))] += values.permute(3, 0, 1, 2).to(self._sums.device)
 
     def dense(self, prompt: int) -> tuple[Box, np.ndarray] | None:
         """One prompt's sums as an array, and the box of the grid that it covers; None where it matters nowhere.
@@ -308,7 +357,7 @@ class TileSums:
         cells = np.stack(np.unravel_index(self._tiles[rows].numpy(), self._tiling.counts))
         low, high = cells.min(axis=1), cells.max(axis=1) + 1
         array = np.zeros((*(high - low), *self._tiling.side), np.float32)
-        array[tuple(cells - low[:, None])] = self._sums[rows].numpy()
+        array[tuple(cells - low[:, None])] = self._sums[rows.to(self._sums.device)].cpu().numpy()
         array = array.transpose(0, 3, 1, 4, 2, 5).reshape((high - low) * self._tiling.side)
         starts = low * self._tiling.side
         stops = np.minimum(high * self._tiling.side, self._tiling.shape)

@@ -93,10 +93,13 @@ class Backbone(nn.Module, ABC):
 
     Attributes
     ----------
+    whole_on_gpu : bool
+        Whether a GPU computes maps whole, layer by layer.
     in_slabs : bool
-        Where a GPU would compute maps whole: whether it is to take slabs of them, in half of the memory.
+        Whether it is to take slabs of them all the same, in half of the memory.
     """
 
+    whole_on_gpu: ClassVar[bool] = False
     in_slabs = False
 
     @property

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from SATSegmentLib.errors import DeviceError
+
 _LEVELS = 255
 # Planes along X that are turned into eight bits at a time: a whole window in float32 would be twice the features.
 _PLANES = 8
@@ -30,6 +32,28 @@ class Features:
     voxels: Tensor
     scale: Tensor | None = None
     offset: Tensor | None = None
+
+    def refuse_overflow(self) -> None:
+        """Raise where numbers grew beyond what float16 holds.
+
+        One number that is not finite makes its whole channel so at the next norm, and at the next convolution all
+        channels: the tokens and any one voxel tell.
+
+        Raises
+        ------
+        DeviceError
+            The features are not numbers.
+        """
+        if self.voxels.dtype == torch.float32 or (self.tokens.isfinite().all() & self._voxel().isfinite().all()):
+            return
+        raise DeviceError(
+            "The network's numbers became too large for half precision.",
+            "Choose the precision bfloat16, or float32 where the GPU has no bfloat16.",
+        )
+
+    def _voxel(self) -> Tensor:
+        parts = [self.voxels[0, :, 0, 0, 0].float()]
+        return torch.cat([*parts, *(one for one in (self.scale, self.offset) if one is not None)])
 
     def quantize(self) -> Features:
         """The same of one window in a quarter (of float32) or half the memory, each channel in 256 equal steps."""

@@ -59,7 +59,7 @@ def _contiguous(tensor: Tensor, memory_format: torch.memory_format = torch.conti
 
 
 def _item(tensor: Tensor, index: Any) -> Tensor:
-    """Slices, integers, None and an ellipsis."""
+    """Slices, integers, None, an ellipsis, and one tensor of places."""
     index = index if isinstance(index, tuple) else (index,)
     taken = sum(one is not None and one is not ... for one in index)
     axis = 0
@@ -71,6 +71,8 @@ def _item(tensor: Tensor, index: Any) -> Tensor:
         elif isinstance(one, slice):
             start, stop, step = one.indices(tensor.shape[axis])
             tensor, axis = _aten.slice.Tensor(tensor, axis, start, stop, step), axis + 1
+        elif isinstance(one, Tensor):
+            tensor, axis = _aten.index.Tensor(tensor, [None] * axis + [one.to(tensor.device)]), axis + 1
         else:
             tensor, taken = _aten.select.int(tensor, axis, one), taken - 1
     return tensor

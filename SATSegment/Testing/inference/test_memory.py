@@ -48,7 +48,7 @@ def test_fewer_at_a_time_give_the_same_masks_and_are_said(
         results = segmenter.segment(image, HEAD, progress=seen.append, on_plan=plans.append)
     assert [str(one.message) for one in warned] == [
         "The computer ran out of memory. Continuing with 2 structures at a time.",
-        "The computer ran out of memory. Continuing with 1 structures at a time.",
+        "The computer ran out of memory. Continuing with 1 structure at a time.",
     ]
     assert [plan.prompt_block for plan in plans] == [3, 2, 1]
     for ours, theirs in zip(results, expected, strict=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -123,16 +124,24 @@ def test_auto_precision_halves_memory_where_full_precision_does_not_fit(monkeypa
 
 
 def test_ladder_leaves_the_device_then_halves_prompts_and_ends():
-    first = RunPlan("cuda:0", "float16", 8, 8, 8, 5, 5, 1 << 20, GB, "device", GB, GB, GB, GB, 1.0)
+    first = RunPlan("cuda:0", "float16", 8, 8, 8, 5, 5, 1 << 20, GB, "device", GB, GB, GB, GB, False, 1.0)
     steps = [first]
     while (following := steps[-1].smaller()) is not None:
         steps.append(following)
-    assert [(step.features_in, step.prompt_block) for step in steps] == [
-        ("device", 5),
-        ("memory", 5),
-        ("memory", 3),
-        ("memory", 2),
-        ("memory", 1),
+    assert [(step.features_in, step.in_slabs, step.prompt_block) for step in steps] == [
+        ("device", False, 5),
+        ("memory", False, 5),
+        ("memory", True, 5),
+        ("memory", True, 3),
+        ("memory", True, 2),
+        ("memory", True, 1),
+    ]
+    assert [later.instead_of(earlier) for earlier, later in pairwise(steps)] == [
+        "Continuing with image features in the computer's memory.",
+        "Continuing with each window in smaller pieces.",
+        "Continuing with 3 structures at a time.",
+        "Continuing with 2 structures at a time.",
+        "Continuing with 1 structure at a time.",
     ]
     assert {step.device for step in steps} == {"cuda:0"}
     assert {step.precision for step in steps} == {"float16"}

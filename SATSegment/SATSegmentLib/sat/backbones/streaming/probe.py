@@ -17,6 +17,8 @@ from SATSegmentLib.sat.backbones.streaming.winograd import TILE
 # A piece of this much work tells the rate; of a small window it is a fiftieth.
 _PROBE_MACS = 5e9
 _PROBE_SHARE = 0.02
+# A GPU does that before it has been told of it: a piece that is worth the telling, and still some milliseconds.
+_GPU_PROBE_MACS = 2e11
 _PROBE_PLANES = 4 * TILE
 # PyTorch uses a path ten times slower for smaller pieces (channels times planes times rows).
 _PROBE_LINES = 24_000
@@ -37,9 +39,10 @@ def convolution_rate(block: ConvBlock, shape: Triple, window_macs: int) -> float
         Of a whole window.
     """
     x, y, z = shape
-    work = min(_PROBE_MACS, _PROBE_SHARE * window_macs)
-    planes = min(_PROBE_PLANES, x)
     weight = block.conv.weight
+    on_gpu = weight.device.type == "cuda"
+    work = min(_GPU_PROBE_MACS if on_gpu else _PROBE_MACS, _PROBE_SHARE * window_macs)
+    planes = min(x if on_gpu else _PROBE_PLANES, x)
     line = weight.numel() * planes * z
     least = _PROBE_LINES / (weight.shape[1] * planes)
     rows = min(TILE * math.ceil(max(work / line, least) / TILE), y)

@@ -71,6 +71,12 @@ def arrange(backbone: nn.Module) -> None:
             weight.data = weight.data.contiguous(memory_format=layout(weight.device, weight.dtype))
 
 
+def peak_bytes(finest: int, below: int) -> int:
+    """Highest use of memory with a finest map of so many bytes, and one below it: two maps, or one and its joining."""
+    # The joined slab is twice as wide as the map; beside it lie the upsampled blocks and the convolution's result.
+    return max(2 * finest, finest + below + 4 * min(_SLAB_BYTES, finest))
+
+
 def _convolve(x: Tensor, block: ConvBlock) -> Tensor:
     # Without its bias, which the norm takes off again.
     conv = block.conv

@@ -7,7 +7,7 @@ import math
 import torch
 
 from SATSegmentLib.sat.backbone import Triple
-from SATSegmentLib.sat.backbones.streaming import slabs
+from SATSegmentLib.sat.backbones.streaming import slabs, whole_maps
 from SATSegmentLib.sat.backbones.unet.spec import UNetSpec
 
 _KERNEL_VOXELS = 27
@@ -31,7 +31,15 @@ def encode_macs(spec: UNetSpec, window: Triple) -> int:
 
 
 def encode_bytes(spec: UNetSpec, window: Triple, dtype: torch.dtype, device: torch.device) -> int:
-    """Highest use of memory while a window is encoded, without weights: its maps, and what slabs of them need."""
+    """Highest use of memory while a window is encoded, without weights: its maps, and what slabs of them need.
+
+    On a GPU two maps of full resolution.
+    """
+    if device.type == "cuda":
+        below = spec.features[1] * math.prod(window) // math.prod(spec.strides[1]) * dtype.itemsize
+        return whole_maps.peak_bytes(spec.features[0] * math.prod(window) * dtype.itemsize, below) + (
+            (4 + dtype.itemsize) * math.prod(window)
+        )
     maps, voxels = 0, math.prod(window)
     for channels, stride in zip(spec.features, spec.strides, strict=True):
         voxels //= math.prod(stride)

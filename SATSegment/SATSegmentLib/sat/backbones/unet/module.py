@@ -24,6 +24,8 @@ from SATSegmentLib.sat.backbones.unet.spec import UNetSpec
 class UNet(Backbone):
     """Encoder and decoder; returns the pooled pyramid as well, from which SAT makes its image tokens."""
 
+    whole_on_gpu = True
+
     def __init__(self, spec: UNetSpec) -> None:
         super().__init__()
         self.encoder = Encoder(spec)
