@@ -167,8 +167,9 @@ class Session:
             As `Segmenter.load`.
         """
         with warnings_to(lambda text: None):  # the first run says it again
-            segmenter = self._load(options, listener)
-        print(f"{segmenter.description.name} is ready.", file=sys.stderr)
+            before, segmenter = self._segmenter, self._load(options, listener)
+        if segmenter is not before:
+            print(f"{segmenter.description.name} is ready.", file=sys.stderr)
 
     def forget(self, digest: str) -> None:
         """Let all that is kept of one scan go (`grid.digest.digest_of`)."""
@@ -186,7 +187,6 @@ class Session:
         free_memory()
 
     def _load(self, options: RunOptions, listener: RunListener) -> Segmenter:
-        _tell(listener, Progress(0.0, "loading the model"))
         from SATSegmentLib.models.catalog import find_model
         from SATSegmentLib.models.folder import fingerprint
 
@@ -195,6 +195,7 @@ class Session:
         kept = (options.feature_storage, options.cache_bytes, options.spill)
         wanted = (fingerprint(folder), options.device, options.precision, *kept)
         if self._segmenter is None or self._loaded != wanted:
+            _tell(listener, Progress(0.0, "loading the model"))
             # Let go of the old one first: two at once may not fit.
             self.release()
             from SATSegmentLib.inference.cache import default_cache

@@ -183,6 +183,8 @@ class Panel:
             self._sayPossible()
         else:
             self._lookAtScan()
+        if volumeNode is not None:
+            self.warmStart.scanChosen()
 
     def _lookAtScan(self) -> None:
         """Say what the scan is, or why it cannot be used; what the user chose by hand stays."""

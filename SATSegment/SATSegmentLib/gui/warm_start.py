@@ -53,6 +53,11 @@ class WarmStart:
         self._asked = None  # an engine that was idle may have let its model go
         self.look()
 
+    def scanChosen(self) -> None:
+        """A run may soon come: an engine that was idle, or has ended, is made ready again."""
+        self._asked = None
+        self.look()
+
     def look(self) -> None:
         """Something has changed: load what is chosen now, unless it was asked for already."""
         if self._isOpen and self._checkBox.checked:

@@ -40,11 +40,22 @@ def test_the_panel_starts_the_engine_and_the_first_run_finds_the_model_loaded(sc
     pid = rig.module.sharedEngine().pid
     rig.ui.inputSelector.setCurrentNode(addHead(scene, "Head"))
     rig.ask("left hippocampus")
+    said: list[str] = []
+    rig.panel.run.progressed.connect(lambda progress: said.append(progress.stage))
     rig.panel.run.run()
     rig.waitForEnd()
     assert "found" in rig.panel.run.told
+    assert "loading the model" not in said
     assert rig.module.sharedEngine().pid == pid
     assert sum("ready" in line for line in rig.module.sharedEngine().log) == 1
+
+
+def test_an_engine_that_has_ended_is_started_again_when_a_scan_is_chosen(scene: Any, rig: PanelInRig) -> None:
+    engine = rig.module.sharedEngine()
+    waitFor(lambda: engine.pid is not None, 30, "the engine")
+    engine.close()
+    rig.ui.inputSelector.setCurrentNode(addHead(scene, "Head"))
+    waitFor(lambda: engine.pid is not None, 30, "the engine")
 
 
 def test_a_run_that_comes_early_waits_its_turn_and_says_for_what(scene: Any, rig: PanelInRig) -> None:
