@@ -66,6 +66,8 @@ def run(arguments: argparse.Namespace) -> int:
         _segment_case(segmenter, path, targets[path], arguments)
     for path in scans:
         _segment_scan(segmenter, path, targets[path], arguments)
+    arguments.answer = {"model": segmenter.description.name, "device": str(segmenter.device)}
+    arguments.answer["files"] = list(map(str, targets.values()))
     print(f"{arguments.out}: {segmenter.description.name} on {segmenter.device}")
     print("Research use only. Not a medical device.")
     return 0

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from SATSegmentLib.cli.engine import add_server, engine_of
 from SATSegmentLib.cli.exit_codes import FLAGGED, SOME_FAILED
-from SATSegmentLib.cli.windows import add_windows
+from SATSegmentLib.cli.run_options import add_run_options, as_words, run_options
 from SATSegmentLib.cohort.jobs import CLUSTERS
-from SATSegmentLib.types import DEFAULT_THRESHOLD, MODALITIES
+from SATSegmentLib.storage.formats import FORMATS
+from SATSegmentLib.storage.write import DicomSource, check_source
+from SATSegmentLib.types import MODALITIES
 
 if TYPE_CHECKING:
     from SATSegmentLib.cohort.run import ScanEvent
@@ -28,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "scans", type=Path, help="folder, BIDS data set, or list (CSV or JSON lines with columns scan, name, modality, "
-        "prompts, preset, report, frame, series, volume; all but the first may be missing)"
+        "prompts, preset, report, frame, series, volume, dicom_source; all but the first may be missing)"
     )  # fmt: skip
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="folder of the results")
     parser.add_argument(
@@ -39,11 +43,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--reports", action="store_true", help="also what the scan's own report mentions: NAME.txt beside NAME.nii.gz"
     )
     parser.add_argument("--modality", choices=MODALITIES, help="of scans that do not say theirs")
-    parser.add_argument("--model", default="demo", help="model folder or name (default: demo)")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps (default: auto)")
-    parser.add_argument("--precision", default="auto", help="auto, float32, bfloat16 or float16 (default: auto)")
-    parser.add_argument("--threshold", type=float, default=DEFAULT_THRESHOLD, help="probability a voxel needs")
-    add_windows(parser)
+    parser.add_argument("--free-text", action="store_true", help="run names that are unknown as free text")
+    parser.add_argument(
+        "--format", choices=FORMATS, default="seg.nrrd",
+        help="of the masks, as in segment (default: seg.nrrd); the others refer to DICOM images: scans are DICOM, or "
+        "their rows name a dicom_source",
+    )  # fmt: skip
+    add_server(parser)
+    add_run_options(parser)
     parser.add_argument("--resume", action="store_true", help="go on: do only scans that are not done, or have changed")
     parser.add_argument(
         "--retry-failed", action="store_true", help="with --resume: try scans without results once more"
@@ -80,26 +87,29 @@ def _run_here(arguments: argparse.Namespace, out: Path) -> int:
     from SATSegmentLib.cohort.collect import collect
     from SATSegmentLib.cohort.listing import find_tasks
     from SATSegmentLib.cohort.run import CohortRun
-    from SATSegmentLib.engine.api import RunListener, RunOptions
-    from SATSegmentLib.models.catalog import find_model
+    from SATSegmentLib.engine.api import RunListener
+    from SATSegmentLib.models.catalog import checksum_of, find_model
 
-    # A model that is not there is no scan's fault.
-    find_model(arguments.model)
+    # What is missing for all scans is no scan's fault.
+    if arguments.server is None:
+        find_model(arguments.model)
+    check_source(arguments.format, DicomSource(arguments.scans))
     tasks = find_tasks(arguments.scans, without=out)
-    asked = Asked(arguments.modality or "", tuple(arguments.prompt), tuple(arguments.preset), arguments.reports)
-    options = RunOptions(
-        arguments.model,
-        arguments.device,
-        arguments.precision,
-        threshold=arguments.threshold,
-        windows=arguments.windows,
-        overlap=arguments.overlap,
+    asked = Asked(
+        arguments.modality or "",
+        tuple(arguments.prompt),
+        tuple(arguments.preset),
+        arguments.reports,
+        arguments.free_text,
+        checksum_of(arguments.model),
     )
-    run = CohortRun(out, asked, options, arguments.shard, arguments.retry_failed)
-    with progress_bar("This scan") as progress:
+    more = {"format_": arguments.format, "shard": arguments.shard, "retry_failed": arguments.retry_failed}
+    with engine_of(arguments) as engine, progress_bar("This scan") as progress:
+        run = CohortRun(out, asked, run_options(arguments), engine, **more)
         summary = run.run(tasks, _tell, RunListener(progress=progress))
     # One shard of several may end before the others have begun: `collect` is for the last one.
     written = collect([out], out) if arguments.shard[1] == 1 else []
+    arguments.answer = {"out": str(out), **dataclasses.asdict(summary), "files": list(map(str, written))}
     print(
         f"{summary.done} scans done, {summary.failed} without results, {summary.flagged} with flags, "
         f"{summary.skipped} done before."
@@ -150,11 +160,13 @@ def _submitted(arguments: argparse.Namespace, out: Path) -> int:
     words, parameters = _shard_words(arguments, out), _parameters(arguments.job)
     jobs = submit(run_shard, words, arguments.slurm, out.resolve() / "jobs", arguments.cluster, parameters)
     print(f"Submitted {len(jobs)} jobs: {', '.join(job.job_id for job in jobs)}. Logs: {out / 'jobs'}")
+    arguments.answer = {"out": str(out), "jobs": [job.job_id for job in jobs], "files": []}
     if not arguments.wait:
         print(f"When they are done: satsegment collect {out}")
         return 0
     codes = [job.result() for job in jobs]
-    print("\n".join(map(str, collect([out], out))))
+    arguments.answer["files"] = list(map(str, collect([out], out)))
+    print("\n".join(arguments.answer["files"]))
     if arguments.strict and FLAGGED in codes:
         return FLAGGED
     return SOME_FAILED if SOME_FAILED in codes else 0
@@ -165,14 +177,16 @@ def _shard_words(arguments: argparse.Namespace, out: Path) -> list[str]:
     words = ["cohort", str(arguments.scans.expanduser().resolve()), "--out", str(out.resolve()), "--resume"]
     for name in ("prompt", "preset"):
         words += [word for value in getattr(arguments, name) for word in (f"--{name}", value)]
-    model = Path(arguments.model).expanduser()
-    given = {"modality": arguments.modality, "model": str(model.resolve()) if model.is_dir() else arguments.model}
-    given |= {"device": arguments.device, "precision": arguments.precision, "threshold": str(arguments.threshold)}
-    given |= {"windows": arguments.windows, "overlap": str(arguments.overlap)}
+    words += as_words(arguments)
+    given = {"modality": arguments.modality, "format": arguments.format, "server": arguments.server}
+    given |= {name: _absolute(getattr(arguments, name.replace("-", "_"))) for name in ("token-file", "ca-file")}
     words += [word for name, value in given.items() if value for word in (f"--{name}", value)]
-    return words + [
-        f"--{one.replace('_', '-')}" for one in ("reports", "retry_failed", "strict") if getattr(arguments, one)
-    ]
+    flags = [one for one in ("reports", "retry_failed", "free_text", "strict") if getattr(arguments, one)]
+    return words + [f"--{one.replace('_', '-')}" for one in flags]
+
+
+def _absolute(path: Path | None) -> str:
+    return str(path.expanduser().resolve()) if path is not None else ""
 
 
 def _parameters(texts: list[str]) -> dict[str, str | int]:

@@ -23,5 +23,6 @@ def run(arguments: argparse.Namespace) -> int:
 
     folders = [folder.expanduser() for folder in arguments.folders]
     written = collect(folders, (arguments.out or folders[0]).expanduser())
+    arguments.answer = {"files": list(map(str, written))}
     print("\n".join(map(str, written)))
     return 0

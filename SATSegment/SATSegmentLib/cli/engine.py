@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from SATSegmentLib.engine.api import Engine
+    from SATSegmentLib.engine.local import LocalEngine
+    from SATSegmentLib.engine.remote import RemoteEngine
 
 
 def add_server(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +26,7 @@ def add_server(parser: argparse.ArgumentParser) -> None:
 
 
 @contextlib.contextmanager
-def engine_of(arguments: argparse.Namespace) -> Iterator[Engine]:
+def engine_of(arguments: argparse.Namespace) -> Iterator[LocalEngine | RemoteEngine]:
     """The engine that was chosen; a server's is greeted, and lets the scan go at the end.
 
     Raises

@@ -100,6 +100,7 @@ def run(arguments: argparse.Namespace) -> int:
     found["after"] = measure(index, knowledge, held_out)
     _report(arguments.out.expanduser(), found)
     _print_neighbours(knowledge, held_out, index)
+    arguments.answer = {"checkpoint": str(outcome.checkpoint), "steps": outcome.step, "loss": outcome.loss}
     print(f"\n{outcome.checkpoint}: step {outcome.step}, loss {outcome.loss:.3f}")
     return 0
 

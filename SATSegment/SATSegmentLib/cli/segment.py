@@ -16,14 +16,13 @@ from SATSegmentLib.anatomy.vocabulary.labels import label_of
 from SATSegmentLib.cli.engine import add_server, engine_of
 from SATSegmentLib.cli.exit_codes import FLAGGED, UNKNOWN_STRUCTURES
 from SATSegmentLib.cli.inspect import add_choice
-from SATSegmentLib.cli.windows import add_windows
+from SATSegmentLib.cli.run_options import add_run_options, run_options
 from SATSegmentLib.grid.grid import Grid
-from SATSegmentLib.grid.network_grid import GRID_RULES
 from SATSegmentLib.grid.tilt import slice_tilt
 from SATSegmentLib.scans.read import is_dicom_path
 from SATSegmentLib.storage.formats import FORMATS, format_of
 from SATSegmentLib.storage.write import DicomSource, check_source
-from SATSegmentLib.types import DEFAULT_THRESHOLD, MODALITIES, Modality, Prompt, SegmentResult
+from SATSegmentLib.types import MODALITIES, Modality, Prompt, SegmentResult
 
 if TYPE_CHECKING:
     from SATSegmentLib.engine.api import SegmentAnswer
@@ -59,7 +58,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=MODALITIES,
         help="of the scan (ultrasound and microscopy: see `satsegment challenge`)",
     )
-    parser.add_argument("--model", default="demo", help="model folder or name (see `satsegment models`; default: demo)")
     parser.add_argument(
         "--out", type=Path, required=True, metavar="FILE", help="segmentation to write: .seg.nrrd, or .dcm for DICOM"
     )
@@ -83,32 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--strict", action="store_true", help="exit with code 5 where a result has a plausibility flag (Docs/flags.md)"
     )
     add_server(parser)
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps (default: auto)")
-    parser.add_argument(
-        "--precision",
-        default="auto",
-        help="auto, float32, bfloat16 or float16, of the image encoder (default: auto)",
-    )
-    parser.add_argument(
-        "--feature-storage",
-        default="native",
-        choices=("native", "uint8"),
-        help="uint8 keeps image features in half the memory; masks then differ a little (default: native)",
-    )
-    parser.add_argument(
-        "--threshold",
-        type=_probability,
-        default=DEFAULT_THRESHOLD,
-        help="probability a voxel needs (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--grid",
-        default="own",
-        choices=GRID_RULES,
-        help="own: the network's grid keeps the scan's first voxel; sat: the grid of SAT's own preprocessing, to "
-        "reproduce its results (default: own)",
-    )
-    add_windows(parser)
+    add_run_options(parser)
     parser.add_argument("--free-text", action="store_true", help="run names that are unknown as free text")
     add_choice(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace files that are there")
@@ -174,7 +147,7 @@ def _segment(
     """Segment and write; returns the results."""
     from SATSegmentLib import __version__
     from SATSegmentLib.cli.progress import progress_bar
-    from SATSegmentLib.engine.api import RunListener, RunOptions, SegmentRequest
+    from SATSegmentLib.engine.api import RunListener, SegmentRequest
     from SATSegmentLib.files import write_report
     from SATSegmentLib.quality.table import row_of, write_table
     from SATSegmentLib.scans import read_scan
@@ -182,17 +155,7 @@ def _segment(
 
     image = read_scan(arguments.scan, arguments.frame, arguments.series, arguments.volume)
     source = find_source(arguments.out, image, dicom_source, arguments.format)
-    options = RunOptions(
-        arguments.model,
-        arguments.device,
-        arguments.precision,
-        arguments.feature_storage,
-        arguments.threshold,
-        grid=arguments.grid,
-        keep_probabilities=arguments.format == "dicomseg-fractional",
-        windows=arguments.windows,
-        overlap=arguments.overlap,
-    )
+    options = run_options(arguments)
     plans: list[RunPlan] = []
 
     def tell(plan: RunPlan) -> None:
@@ -302,10 +265,3 @@ def _report(answer: SegmentAnswer, threshold: float) -> dict[str, object]:
         "threshold": threshold,
         "results": [as_json(result) for result in answer.results],
     }
-
-
-def _probability(text: str) -> float:
-    value = float(text)
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError("must lie between 0 and 1")
-    return value

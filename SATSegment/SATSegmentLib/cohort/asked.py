@@ -28,12 +28,18 @@ class Asked:
         Names, and ids of presets.
     reports : bool
         Whether a text file of the scan's name beside it is its report.
+    free_text : bool
+        Whether unknown names are asked as free text.
+    model_sha256 : str
+        Of the model's checkpoint, for words that were taught to it; may be empty.
     """
 
     modality: str = ""
     prompts: tuple[str, ...] = ()
     presets: tuple[str, ...] = ()
     reports: bool = False
+    free_text: bool = False
+    model_sha256: str = ""
 
 
 def modality_of(task: ScanTask, asked: Asked) -> Modality:
@@ -65,7 +71,7 @@ def prompts_of(task: ScanTask, asked: Asked, modality: Modality) -> tuple[Prompt
         A name or preset is not known in this modality, or nothing is asked.
     """
     names = task.prompts or asked.prompts
-    found = list(prompts_for(names, modality)) if names else []
+    found = list(prompts_for(names, modality, asked.free_text, None, asked.model_sha256)) if names else []
     for one in (task.preset,) if task.preset else asked.presets:
         found += _preset(one, modality)
     report = task.report or (_beside(task) if asked.reports else "")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from SATSegmentLib.cohort.units import MASKS, PICTURE, units
+from SATSegmentLib.cohort.units import PICTURE, masks_in, units
 from SATSegmentLib.errors import OutputError, SATSegmentError
 from SATSegmentLib.files import atomic_path
 from SATSegmentLib.quality.table import COLUMNS, write_table
@@ -125,7 +125,8 @@ def _card(folder: Path, content: dict[str, Any], out: Path) -> str:
             lines.append(f"<p class=flag>\u26a0 {html.escape(text)}</p>")
     lines += [f"<p class=doubt>? {html.escape(one['text'])}</p>" for one in content.get("doubts", ())]
     picture = f'<img src="{link}/{PICTURE}" alt="Slice through {name} with its structures" loading=lazy>'
-    title = f'<a href="{link}/{MASKS}">{name}</a>' if rank != 1 else name
+    masks = masks_in(folder)
+    title = f'<a href="{link}/{masks.name}">{name}</a>' if masks is not None else name
     rows = "".join(
         f"<tr><td>{html.escape(str(row['structure']))}<td>{html.escape(str(row['status']))}<td>{row['volume_ml']}"
         f"<td>{row['mean']}<td>{html.escape(str(row['flags']))}"

@@ -19,7 +19,7 @@ _SEGMENTATION = ".seg.nrrd"
 _BIDS_MARK = "dataset_description.json"
 # A BIDS file's suffix or folder says its modality; what is not here (func, dwi, fmap) is no single volume to segment.
 _BIDS_SUFFIXES = {"T1w": "mri", "T2w": "mri", "FLAIR": "mri", "PDw": "mri", "T2star": "mri", "pet": "pet", "ct": "ct"}
-_COLUMNS = ("scan", "name", "modality", "prompts", "preset", "report", "frame", "series", "volume")
+_COLUMNS = ("scan", "name", "modality", "prompts", "preset", "report", "frame", "series", "volume", "dicom_source")
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,8 @@ class ScanTask:
         Id of a preset, path of a report in plain text; may be empty.
     frame, series, volume : int, str or None
         As `read_scan`.
+    dicom_source : str
+        Folder of the DICOM series that a scan of another format was made from, for DICOM results; may be empty.
     problem : str
         Why it cannot be run; empty where it can.
     """
@@ -53,6 +55,7 @@ class ScanTask:
     frame: int | None = None
     series: str | None = None
     volume: int | None = None
+    dicom_source: str = ""
     problem: str = ""
 
 
@@ -115,14 +118,14 @@ def _cell(value: object) -> str:
 
 def _task(row: Mapping[str, str], folder: Path) -> ScanTask:
     scan = folder / Path(row["scan"]).expanduser()
-    report = row.get("report", "")
     task = ScanTask(
         name=_safe(row.get("name") or _stem(scan)),
         path=str(scan),
         modality=row.get("modality", "").lower(),
         prompts=tuple(part.strip() for part in row.get("prompts", "").split(";") if part.strip()),
         preset=row.get("preset", ""),
-        report=str(folder / Path(report).expanduser()) if report else "",
+        report=_beside(row.get("report", ""), folder),
+        dicom_source=_beside(row.get("dicom_source", ""), folder),
         series=row.get("series") or None,
     )
     try:
@@ -132,6 +135,11 @@ def _task(row: Mapping[str, str], folder: Path) -> ScanTask:
     if task.modality and task.modality not in MODALITIES:
         return replace(task, problem=f"{task.modality!r} is not a modality: use {', '.join(MODALITIES)}.")
     return replace(task, frame=numbers.get("frame"), volume=numbers.get("volume"))
+
+
+def _beside(name: str, folder: Path) -> str:
+    """A path of a row, which counts from the list's folder."""
+    return str(folder / Path(name).expanduser()) if name else ""
 
 
 def _bids(root: Path) -> list[ScanTask]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import psutil
 
@@ -16,21 +16,71 @@ from SATSegmentLib import __version__
 from SATSegmentLib.cohort.asked import Asked, modality_of, prompts_of
 from SATSegmentLib.cohort.listing import ScanTask
 from SATSegmentLib.cohort.thumbnail import write_thumbnail
-from SATSegmentLib.cohort.units import MASKS, PICTURE, RESULT, held_shard, is_done, key_of, unit_folder, write_failure
-from SATSegmentLib.engine.api import RunListener, RunOptions, SegmentAnswer, SegmentRequest
-from SATSegmentLib.engine.local import LocalEngine
+from SATSegmentLib.cohort.units import (
+    PICTURE,
+    RESULT,
+    held_shard,
+    is_done,
+    key_of,
+    masks_in,
+    masks_name,
+    unit_folder,
+    write_failure,
+)
+from SATSegmentLib.engine.api import (
+    Engine,
+    EngineError,
+    EngineReason,
+    RunListener,
+    RunOptions,
+    SegmentAnswer,
+    SegmentRequest,
+)
 from SATSegmentLib.engine.session import foreseen, warnings_to
-from SATSegmentLib.errors import Cancelled, OutOfMemory, SATSegmentError, ScanError
+from SATSegmentLib.errors import (
+    Cancelled,
+    CheckpointError,
+    DeviceError,
+    ModelNotFound,
+    OutOfMemory,
+    SATSegmentError,
+    ScanError,
+)
 from SATSegmentLib.files import atomic_path
+from SATSegmentLib.grid.digest import digest_of
 from SATSegmentLib.quality.table import as_json, row_of
 from SATSegmentLib.scans import read_scan
 from SATSegmentLib.scans.read import checked_path, is_dicom_path, open_scan
-from SATSegmentLib.storage import Algorithm, write_results
+from SATSegmentLib.storage import Algorithm, find_source, write_results
+from SATSegmentLib.storage.formats import Format
+from SATSegmentLib.storage.write import DicomSource
 from SATSegmentLib.types import Doubt, SegmentResult
+
+if TYPE_CHECKING:
+    from SATSegmentLib.storage.dicom_series import SourceSeries
 
 # A scan is held as it is, as the network's float32 view, and once more while it is made.
 _BYTES_A_VOXEL = 16
 _MOST_OF_MEMORY = 0.8
+# Where the engine fails for one of these, no other scan will fare better.
+_NO_SCANS_FAULT = (ModelNotFound, DeviceError, CheckpointError)
+_NO_SCANS_REASON = (
+    EngineReason.LOST,
+    EngineReason.DENIED,
+    EngineReason.VERSION,
+    EngineReason.PACKAGE,
+    EngineReason.NOT_STARTED,
+)
+
+
+class CohortEngine(Engine, Protocol):
+    """An engine in this process, or a server's."""
+
+    def prepare(self, request: SegmentRequest) -> None:
+        """Do ahead of its run what can be done for a scan; in another thread than the runs'."""
+
+    def forget(self, digest: str) -> None:
+        """Let all that is kept of a scan go (`grid.digest.digest_of`)."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +128,8 @@ class _Ready:
     request: SegmentRequest | None
     error: SATSegmentError | None
     doubts: tuple[Doubt, ...] = ()
+    digest: str = ""
+    source: SourceSeries | None = None
 
 
 class CohortRun:
@@ -91,6 +143,10 @@ class CohortRun:
         What is asked of scans whose own row says nothing else.
     options : RunOptions
         How.
+    engine : CohortEngine
+        What segments.
+    format_ : Format
+        Of the masks.
     shard : (int, int)
         Which of how many shares of the scans this run does, counted from 1.
     retry_failed : bool
@@ -102,12 +158,14 @@ class CohortRun:
         out: Path,
         asked: Asked,
         options: RunOptions,
+        engine: CohortEngine,
+        format_: Format = "seg.nrrd",
         shard: tuple[int, int] = (1, 1),
         retry_failed: bool = False,
     ) -> None:
         self.out, self.asked, self.options, self.shard = out, asked, options, shard
-        self.retry_failed = retry_failed
-        self._engine = LocalEngine()
+        self.format, self.retry_failed = format_, retry_failed
+        self._engine = engine
 
     def run(self, tasks: Sequence[ScanTask], on_scan: Callable[[ScanEvent], None], listener: RunListener) -> Summary:
         """Do this shard's scans that are not done yet.
@@ -118,6 +176,8 @@ class CohortRun:
             The folder cannot be written to, or another run writes the same shard.
         Cancelled
             The listener said so; what is complete stays.
+        ModelNotFound, DeviceError, CheckpointError, EngineError
+            No scan can be segmented, or the server cannot be reached any more; what is complete stays.
         """
         number, count = self.shard
         own = list(tasks)[number - 1 :: count]
@@ -174,18 +234,19 @@ class CohortRun:
                 yield ended(behind[0], behind[1], None)
 
     def _is_done(self, task: ScanTask) -> bool:
-        if self.retry_failed and not (unit_folder(self.out, task) / MASKS).exists():
+        if self.retry_failed and masks_in(unit_folder(self.out, task)) is None:
             return False
         return is_done(self.out, task, self._key(task))
 
     def _key(self, task: ScanTask) -> str:
         try:
-            return key_of(task, self.options, (*self.asked.prompts, *self.asked.presets, str(self.asked.reports)))
+            asked = (*self.asked.prompts, *self.asked.presets, str(self.asked.reports), str(self.asked.free_text))
+            return key_of(task, self.options, self.format, asked)
         except OSError:
             return ""
 
     def _ready(self, task: ScanTask) -> _Ready:
-        """Read a scan and bring it to the network's grid; in a thread of its own."""
+        """Read a scan and bring it to the network's grid, or to the server; in a thread of its own."""
         key = self._key(task)
         doubts: tuple[Doubt, ...] = ()
         try:
@@ -198,14 +259,17 @@ class CohortRun:
             with warnings_to(lambda text: None):
                 image = read_scan(task.path, task.frame, _series(task.series), task.volume)
                 doubts = image.doubts
+                source = find_source(masks_name(self.format), image, _dicom_source(task), self.format)
                 request = SegmentRequest.of(image, prompts, self.options)
                 self._engine.prepare(request)
         except Exception as error:
             return _Ready(task, key, None, foreseen(error), doubts)
-        return _Ready(task, key, request, None, doubts)
+        return _Ready(task, key, request, None, doubts, digest_of(image), source)
 
     def _segmented(self, ready: _Ready, listener: RunListener) -> tuple[SegmentAnswer | None, SATSegmentError | None]:
         if ready.request is None:
+            assert ready.error is not None
+            _stop_where_no_scan_is_to_blame(ready.error)
             return None, ready.error
         try:
             quiet = RunListener(listener.progress, listener.cancel, lambda text: None, listener.on_plan)
@@ -213,10 +277,12 @@ class CohortRun:
         except Cancelled:
             raise
         except Exception as error:
-            return None, foreseen(error)
+            known = foreseen(error)
+            _stop_where_no_scan_is_to_blame(known)
+            return None, known
         finally:
             # No other scan of the cohort needs this one's features.
-            self._engine.forget_all()
+            self._engine.forget(ready.digest)
 
     def _write(self, ready: _Ready, answer: SegmentAnswer) -> int:
         """Write a scan's folder; in a thread of its own. Returns how many results have flags."""
@@ -224,7 +290,8 @@ class CohortRun:
         image, results = ready.request.image, answer.results
         with atomic_path(unit_folder(self.out, ready.task), overwrite=True, folder=True) as folder:
             algorithm = Algorithm(answer.model.name, __version__, answer.model.sha256)
-            write_results(folder / MASKS, image, results, algorithm)
+            name = masks_name(self.format)
+            write_results(folder / name, image, results, algorithm, format_name=self.format, source=ready.source)
             write_thumbnail(folder / PICTURE, image, results)
             content = self._content(ready, answer, results)
             (folder / RESULT).write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
@@ -254,6 +321,18 @@ class CohortRun:
         except SATSegmentError as unwritten:
             return unwritten
         return error
+
+
+def _stop_where_no_scan_is_to_blame(error: SATSegmentError) -> None:
+    of_engine = isinstance(error, EngineError) and error.reason in _NO_SCANS_REASON
+    if of_engine or isinstance(error, _NO_SCANS_FAULT):
+        raise error
+
+
+def _dicom_source(task: ScanTask) -> DicomSource | None:
+    if task.dicom_source:
+        return DicomSource(task.dicom_source)
+    return DicomSource(task.path, _series(task.series), task.volume) if is_dicom_path(Path(task.path)) else None
 
 
 def refuse_too_large(task: ScanTask) -> None:

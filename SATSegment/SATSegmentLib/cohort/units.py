@@ -17,8 +17,9 @@ from SATSegmentLib.engine.api import RunOptions
 from SATSegmentLib.errors import OutputError, SATSegmentError
 from SATSegmentLib.files import atomic_path
 from SATSegmentLib.scratch import try_lock
+from SATSegmentLib.storage.formats import Format, suffix_of
 
-SCANS, RESULT, MASKS, PICTURE = "scans", "result.json", "masks.seg.nrrd", "picture.png"
+SCANS, RESULT, PICTURE = "scans", "result.json", "picture.png"
 # What a scan itself is to blame for: trying once more gives the same.
 _LASTING = ("ScanError", "GeometryError", "PromptError", "NameQuestion")
 _LEFTOVER = re.compile(r"\.[0-9a-f]{12}\.(?P<tail>.+?)(\.old)?$")
@@ -29,12 +30,23 @@ def unit_folder(out: Path, task: ScanTask) -> Path:
     return out / SCANS / task.name
 
 
-def key_of(task: ScanTask, options: RunOptions, prompts: Iterable[str]) -> str:
-    """Changes with whatever would change a scan's results: the file, what is asked, how it is run."""
+def masks_name(format_: Format) -> str:
+    """The name of a scan's masks among its results."""
+    return f"masks{suffix_of(format_)}"
+
+
+def masks_in(folder: Path) -> Path | None:
+    """A scan's masks, in whatever format; None where it has none."""
+    return next(iter(folder.glob("masks.*")), None)
+
+
+def key_of(task: ScanTask, options: RunOptions, format_: Format, prompts: Iterable[str]) -> str:
+    """Changes with whatever would change a scan's results: the file, what is asked, how it is run and written."""
     path = Path(task.path)
     stats = [path.stat()] if path.is_file() else [one.stat() for one in sorted(path.glob("*")) if one.is_file()]
     files = [(one.st_size, one.st_mtime_ns) for one in stats]
-    asked = {**asdict(task), "options": asdict(options), "files": files, "all_prompts": list(prompts)}
+    asked = {**asdict(task), "options": asdict(options), "files": files}
+    asked |= {"all_prompts": list(prompts), "format": format_}
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 

@@ -50,9 +50,9 @@ class LocalEngine:
         """
         self._session.prepare(request)
 
-    def forget_all(self) -> None:
-        """Let the features of all scans go, between runs; the model stays."""
-        self._session.forget_all()
+    def forget(self, digest: str) -> None:
+        """Let all that is kept of one scan go (`grid.digest.digest_of`), between runs; the model stays."""
+        self._session.forget(digest)
 
     def close(self) -> None:
         """Let the model go."""

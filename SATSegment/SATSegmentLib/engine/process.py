@@ -82,7 +82,7 @@ class WorkerEngine:
         self._log: deque[str] = deque(maxlen=_LOG_LINES)
         self._busy = threading.Lock()
         self._runs = itertools.count(1)
-        self._loading = 0
+        self._loads: set[int] = set()
 
     @property
     def pid(self) -> int | None:
@@ -119,8 +119,9 @@ class WorkerEngine:
         if not self._busy.acquire(blocking=False):
             return
         try:
-            self._loading = next(self._runs)
-            self._reach(messages.pack("load", self._loading, options))
+            request = messages.pack("load", next(self._runs), options)
+            self._loads.add(request.run)
+            self._reach(request)
         finally:
             self._busy.release()
 
@@ -216,7 +217,7 @@ class WorkerEngine:
                     raise Cancelled
                 raise self._with_log(child.ended()) if heard or child.is_new else _Unheard
             child.is_new = False
-            if message.run == self._loading and message.type == "progress" and give_up_at is None:
+            if message.run in self._loads and message.type == "progress" and give_up_at is None:
                 pass_on(message, listener)  # what this run is waiting for
             if message.run != run:
                 continue

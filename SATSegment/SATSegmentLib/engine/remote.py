@@ -83,7 +83,8 @@ class RemoteEngine:
         patience_seconds: float = 30.0,
     ) -> None:
         token = find_token() if token is None else token
-        self.connection = Connection(url, token, str(ca_file), patience_seconds)
+        self._address = (url, token, str(ca_file), patience_seconds)
+        self.connection = Connection(*self._address)
         self._busy = threading.Lock()
         self._hello: dict[str, Any] | None = None
         self._kept: set[str] = set()
@@ -118,15 +119,42 @@ class RemoteEngine:
         images = [example.image for example in request.examples]
         return messages.unpack(self._run("teach", images, request, listener), TeachAnswer)
 
+    def prepare(self, request: SegmentRequest) -> None:
+        """Send a scan ahead of its run, while another run goes on; any thread may call it.
+
+        Raises
+        ------
+        SATSegmentError
+            The scan is not taken, or the server cannot be reached.
+        """
+        digest, connection = digest_of(request.image), Connection(*self._address)
+        try:
+            connection.hello()
+            send_scan(
+                connection,
+                request.image,
+                digest,
+                digest,
+                lambda action: connection.retried(action, lambda: False, lambda seconds: None),
+                lambda stage: None,
+            )
+            self._keep([digest])
+        finally:
+            connection.close()
+
+    def forget(self, digest: str) -> None:
+        """Have the server let one scan go (`grid.digest.digest_of`), and its features."""
+        self._kept.discard(digest)
+        with contextlib.suppress(SATSegmentError):
+            self.connection.call("DELETE", f"/v1/scans/{digest}", digest, _GOODBYE_SECONDS)
+
     def close(self) -> None:
         """Have the server let the scans go. A later request sends them again."""
         if self._heart is not None:
             self._heart.stop()
             self._heart = None
-        for digest in self._kept:
-            with contextlib.suppress(SATSegmentError):
-                self.connection.call("DELETE", f"/v1/scans/{digest}", digest, _GOODBYE_SECONDS)
-        self._kept = set()
+        for digest in sorted(self._kept):
+            self.forget(digest)
         self._hello = None
         self.connection.close()
 

@@ -108,11 +108,6 @@ class Session:
         for modality, axes in {(one.modality, one.orientation) for one in request.prompts}:
             segmenter.scans.get(request.image, modality, axes, segmenter.description.spacing, segmenter.grid)
 
-    def forget_all(self) -> None:
-        """Let the features of all scans go; the model stays."""
-        if self._segmenter is not None:
-            self._segmenter.cache.clear()
-
     def plan(self, request: SegmentRequest, listener: RunListener) -> RunPlan:
         """What `segment` would take with the features that are kept now.
 

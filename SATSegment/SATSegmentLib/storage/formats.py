@@ -24,18 +24,19 @@ def format_of(path: str | os.PathLike[str], name: str | None = None) -> Format:
     """
     file = Path(path).name
     if name is None:
-        found: Format | None = next((one for one in FORMATS if file.lower().endswith(_suffix(one))), None)
+        found: Format | None = next((one for one in FORMATS if file.lower().endswith(suffix_of(one))), None)
         if found is None:
             raise OutputError(f"{file} does not end in .seg.nrrd or .dcm.", "Name it like brain.seg.nrrd or brain.dcm.")
         return found
     chosen = next((one for one in FORMATS if one == name), None)
     if chosen is None:
         raise OutputError(f"{name!r} is not a format of results.", f"Choose one of {', '.join(FORMATS)}.")
-    ending = _suffix(chosen)
+    ending = suffix_of(chosen)
     if not file.lower().endswith(ending):
         raise OutputError(f"{file} does not end in {ending}, as {chosen} files do.", f"Name it like brain{ending}.")
     return chosen
 
 
-def _suffix(one: Format) -> str:
+def suffix_of(one: Format) -> str:
+    """What the names of a format's files end in."""
     return _SUFFIX.get(one, _DICOM_SUFFIX)

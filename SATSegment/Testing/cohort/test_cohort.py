@@ -13,11 +13,15 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import pydicom
 import pytest
 import SimpleITK as sitk  # noqa: N813 - as its own documentation does
 
+from helpers.dicom_series import lps_affine, write_classic
 from helpers.small_model import headLikeImage, makeModel
 from SATSegmentLib.cli import main
+from SATSegmentLib.cli.main import build_parser
+from SATSegmentLib.cli.run_options import _NAMES
 from SATSegmentLib.cohort.collect import ALL_COLUMNS, PAGE, PARQUET, TABLE
 from SATSegmentLib.cohort.listing import find_tasks
 from SATSegmentLib.errors import SATSegmentError
@@ -291,3 +295,49 @@ def test_one_shard_is_not_written_by_two_runs(tmp_path, model):
 def test_strict_makes_flags_an_exit_code(tmp_path, model):
     write_scan(tmp_path / "scans" / "s.nii.gz")
     assert cohort(tmp_path / "scans", tmp_path / "out", model, *ASKED, "--strict") == 5
+
+
+@pytest.mark.parametrize("words", [("--threshold", "1.5"), ("--threshold", "nan"), ("--overlap", "2"), ("--grid", "x")])
+def test_how_it_is_run_is_checked_as_for_one_scan(words):
+    for command in (["cohort", "scans", "--out", "out"], ["segment", "scan.nii", "--out", "a.seg.nrrd", *ASKED]):
+        with pytest.raises(SystemExit) as ended:
+            main([*command, *words])
+        assert ended.value.code == 2
+
+
+def test_both_commands_take_the_same_options_of_a_run():
+    def options(command: str) -> dict[str, object]:
+        parser = build_parser(command)._subparsers._group_actions[0].choices[command]
+        return {one.dest: (one.default, one.type, one.choices) for one in parser._actions}
+
+    ours, theirs = options("cohort"), options("segment")
+    for name in (*_NAMES, "model", "server", "token_file", "ca_file", "free_text"):
+        assert ours[name] == theirs[name], name
+
+
+def test_what_is_wrong_for_all_scans_stops_the_run_and_is_no_scans_row(tmp_path, model, capsys):
+    write_scan(tmp_path / "scans" / "s.nii.gz")
+    assert cohort(tmp_path / "scans", tmp_path / "out", model, *ASKED, "--device", "cuda:7") == 2
+    assert "cuda:7" in capsys.readouterr().err
+    assert stamps(tmp_path / "out") == {}
+
+
+def test_masks_are_written_as_dicom_too(tmp_path, model):
+    head = headLikeImage(32).array.round().astype(int)
+    write_classic(tmp_path / "series", head, lps_affine(head.shape, [1, 0, 0, 0, 1, 0]))
+    (tmp_path / "list.jsonl").write_text(json.dumps({"scan": "series", "name": "s", "modality": "mri"}))
+    words = (tmp_path / "list.jsonl", tmp_path / "out", model, *ASKED[2:])
+    assert cohort(*words, "--format", "dicomseg") == 0
+    unit = tmp_path / "out" / "scans" / "s"
+    assert sorted(one.name for one in unit.iterdir()) == ["masks.dcm", "picture.png", "result.json"]
+    assert pydicom.dcmread(unit / "masks.dcm").Modality == "SEG"
+    assert "scans/s/masks.dcm" in (tmp_path / "out" / PAGE).read_text(encoding="utf-8")
+    # Another format is another result.
+    assert cohort(*words, "--resume") == 0
+    assert sorted(one.name for one in unit.iterdir()) == ["masks.seg.nrrd", "picture.png", "result.json"]
+
+
+def test_a_scan_without_dicom_images_is_a_row_that_says_so(tmp_path, model):
+    write_scan(tmp_path / "scans" / "s.nii.gz")
+    assert cohort(tmp_path / "scans", tmp_path / "out", model, *ASKED, "--format", "rtstruct") == 6
+    assert "DICOM" in table(tmp_path / "out")[0]["reason"]

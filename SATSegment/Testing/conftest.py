@@ -1,0 +1,33 @@
+"""For all tests: whatever command a test runs in this process, its answer is of the schema that is published for it."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from collections.abc import Iterator
+
+import pytest
+
+from SATSegmentLib.cli.schema import load_schemas
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _answers_are_of_their_schema() -> Iterator[None]:
+    """Commands build their document with and without `--json`, so this needs no run of its own."""
+    try:
+        import jsonschema
+    except ModuleNotFoundError:
+        yield
+        return
+    schemas, main = load_schemas(), importlib.import_module("SATSegmentLib.cli.main")
+    print_answer = main.print_answer
+
+    def checked(arguments: argparse.Namespace, code: int) -> None:
+        if arguments.command in schemas and not arguments.prints_own_json:
+            document = {"command": arguments.command, "exit_code": code, **arguments.answer}
+            jsonschema.validate(document, schemas[arguments.command])
+        print_answer(arguments, code)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(main, "print_answer", checked)
+        yield
