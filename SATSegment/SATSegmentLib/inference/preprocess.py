@@ -77,8 +77,9 @@ class PreparedScans:
 
     def forget(self, digest: str) -> None:
         """Let all views of a scan go (`grid.digest.digest_of`)."""
-        for name in [name for name in self._kept if name.endswith(digest)]:
-            del self._kept[name]
+        with self._lock:
+            for name in [name for name in self._kept if name.endswith(digest)]:
+                del self._kept[name]
 
 
 def prepare(

@@ -24,6 +24,8 @@ from SATSegmentLib.cli.main import build_parser
 from SATSegmentLib.cli.run_options import _NAMES
 from SATSegmentLib.cohort.collect import ALL_COLUMNS, PAGE, PARQUET, TABLE
 from SATSegmentLib.cohort.listing import find_tasks
+from SATSegmentLib.cohort.units import key_of
+from SATSegmentLib.engine.api import RunOptions
 from SATSegmentLib.errors import SATSegmentError
 
 ASKED = ("--modality", "mri", "--prompt", "left hippocampus", "--prompt", "brainstem")
@@ -326,15 +328,13 @@ def test_masks_are_written_as_dicom_too(tmp_path, model):
     head = headLikeImage(32).array.round().astype(int)
     write_classic(tmp_path / "series", head, lps_affine(head.shape, [1, 0, 0, 0, 1, 0]))
     (tmp_path / "list.jsonl").write_text(json.dumps({"scan": "series", "name": "s", "modality": "mri"}))
-    words = (tmp_path / "list.jsonl", tmp_path / "out", model, *ASKED[2:])
-    assert cohort(*words, "--format", "dicomseg") == 0
+    assert cohort(tmp_path / "list.jsonl", tmp_path / "out", model, *ASKED[2:4], "--format", "dicomseg") == 0
     unit = tmp_path / "out" / "scans" / "s"
     assert sorted(one.name for one in unit.iterdir()) == ["masks.dcm", "picture.png", "result.json"]
     assert pydicom.dcmread(unit / "masks.dcm").Modality == "SEG"
     assert "scans/s/masks.dcm" in (tmp_path / "out" / PAGE).read_text(encoding="utf-8")
-    # Another format is another result.
-    assert cohort(*words, "--resume") == 0
-    assert sorted(one.name for one in unit.iterdir()) == ["masks.seg.nrrd", "picture.png", "result.json"]
+    (task,) = find_tasks(tmp_path / "list.jsonl")
+    assert len({key_of(task, RunOptions(), one, ()) for one in ("seg.nrrd", "dicomseg", "rtstruct")}) == 3
 
 
 def test_a_scan_without_dicom_images_is_a_row_that_says_so(tmp_path, model):
