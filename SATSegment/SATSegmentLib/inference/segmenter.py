@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from SATSegmentLib.anatomy.resolver.names import Structures, prompts_for
-from SATSegmentLib.errors import OutOfMemory, SATSegmentWarning
+from SATSegmentLib.errors import SATSegmentWarning
 from SATSegmentLib.grid.network_grid import GridRule, NetworkGrid
 from SATSegmentLib.inference.admission import admit
 from SATSegmentLib.inference.asked import asked_in_words, checked_vectors
@@ -21,6 +21,7 @@ from SATSegmentLib.inference.device import check_storage, choose_device, inferri
 from SATSegmentLib.inference.identity import Weights
 from SATSegmentLib.inference.loading import load_network
 from SATSegmentLib.inference.memory import free_memory, is_out_of_memory, out_of_memory
+from SATSegmentLib.inference.passes import carry_out, looked_for_together
 from SATSegmentLib.inference.plan import plan_precision, plan_run
 from SATSegmentLib.inference.preprocess import PreparedScan, PreparedScans
 from SATSegmentLib.inference.progress import CancelCallback, ProgressCallback, ResultCallback, Run, check_cancelled
@@ -62,10 +63,8 @@ class Segmenter:
         Window, spacing and provenance of the model.
     cache : FeatureCache | None
         Image features of the scans seen last, for prompts that come later.
-    device, precision : str
-        What the network runs on.
-    feature_storage : str
-        How image features are kept.
+    device, precision, feature_storage : str
+        What the network runs on, and how image features are kept.
     scans : PreparedScans
         The scans' views on the network's grid.
     encode_seconds : float
@@ -186,10 +185,8 @@ class Segmenter:
         on_result : ResultCallback | None, optional
             Called with a prompt's place among `prompts` and its result as soon as the mask is final, in the order in
             which they are finished. Statistics and flags come with the returned results only.
-        windows : {"all", "adaptive"}, optional
-            Whether all windows of the scan are looked at, or only those around what is found (`RunOptions.windows`).
-        overlap : float, optional
-            Share of a window's side that it shares with the next one, 0 to 0.75.
+        windows, overlap : str, float, optional
+            Which windows of the scan are looked at, and how much of its side each shares with the next (`RunOptions`).
 
         Raises
         ------
@@ -359,7 +356,7 @@ class Segmenter:
                     raise out_of_memory(self.device) from error
                 raise
             self._announce(plan, on_plan)
-            while failed := self._carry_out(passes, plan, run):
+            while failed := carry_out(passes, plan, run, self.device):
                 free_memory()
                 smaller = plan.smaller()
                 if smaller is None:
@@ -371,31 +368,11 @@ class Segmenter:
         return [run.results[index] for index in range(len(asks))]
 
     def _passes(self, image: Image, asks: Sequence[Query], output: Output, run: Run) -> list[ScanPass]:
-        """One for each modality and training orientation."""
-        groups: dict[tuple[Modality, Orientation], list[Query]] = {}
-        for ask in asks:
-            groups.setdefault((ask.prompt.modality, ask.prompt.orientation), []).append(ask)
         passes = []
-        for (modality, orientation), group in groups.items():
+        for (modality, orientation), group in looked_for_together(asks).items():
             run.check()
             passes.append(self._pass(self._prepare(image, modality, orientation), group, output))
         return passes
-
-    def _carry_out(self, passes: Sequence[ScanPass], plan: RunPlan, run: Run) -> OutOfMemory | None:
-        """Find what is still missing among the results; returns the error where memory ran out on the way."""
-        missing = [[row for row, ask in enumerate(one.asks) if ask.index not in run.results] for one in passes]
-        count = sum(len(one.asks) for one in passes)
-        run.expect(sum(one.work(len(rows)) for one, rows in zip(passes, missing, strict=True)))
-        try:
-            for one, rows in zip(passes, missing, strict=True):
-                for row, result in one.results(run, plan, rows):
-                    run.found(one.asks[row].index, result, count)
-        except (MemoryError, OSError, RuntimeError) as error:
-            if not is_out_of_memory(error):
-                raise
-            # Without the traceback, which holds on to all that filled the memory.
-            return out_of_memory(self.device)
-        return None
 
     def _plan(self, passes: Sequence[ScanPass]) -> RunPlan:
         if self._speed is None:
