@@ -28,6 +28,7 @@ bench: $(VENV)/.ready
 	$(BIN)/python benchmarks/bench_window.py --out build/bench-window.csv $(if $(FULL),--models nano pro,--window 96 96 96)
 	$(BIN)/python benchmarks/bench_backbones.py $(if $(FULL),,--window 96 96 96 --rounds 3)
 	$(BIN)/python benchmarks/bench_scan.py --out build/bench $(if $(FULL),--full)
+	$(BIN)/python benchmarks/bench_adaptive.py --out build/bench
 	$(BIN)/python benchmarks/bench_loading.py
 	$(BIN)/python benchmarks/bench_panel.py
 

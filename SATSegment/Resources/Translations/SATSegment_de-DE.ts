@@ -1227,6 +1227,10 @@
         <translation>{name}, {why}, wird ausgelassen</translation>
     </message>
     <message>
+        <source>{number} of {total} windows of the scan were looked at.</source>
+        <translation>{number} von {total} Fenstern der Aufnahme wurden betrachtet.</translation>
+    </message>
+    <message>
         <source>{percent} %</source>
         <translation>{percent} %</translation>
     </message>

@@ -1227,6 +1227,10 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>{number} of {total} windows of the scan were looked at.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>{percent} %</source>
         <translation type="unfinished"></translation>
     </message>

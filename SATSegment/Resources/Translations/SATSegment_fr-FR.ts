@@ -1227,6 +1227,10 @@
         <translation>{name}, {why}, sera omis</translation>
     </message>
     <message>
+        <source>{number} of {total} windows of the scan were looked at.</source>
+        <translation>{number} fenêtres de l'examen sur {total} ont été regardées.</translation>
+    </message>
+    <message>
         <source>{percent} %</source>
         <translation>{percent} %</translation>
     </message>

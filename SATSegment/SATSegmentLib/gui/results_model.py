@@ -83,6 +83,8 @@ class ResultRow:
         Kinds of what the scan's file left open (`types.DoubtKind`).
     statistics : dict
         As `types.Statistics`; empty where nothing was measured.
+    windows : dict
+        As `types.WindowUse`; empty where it is not known.
     """
 
     prompt: Prompt
@@ -101,6 +103,7 @@ class ResultRow:
     flags: tuple[RowFlag, ...] = ()
     doubts: tuple[str, ...] = ()
     statistics: dict[str, Any] = field(default_factory=dict)
+    windows: dict[str, Any] = field(default_factory=dict)
 
     @property
     def markedStatus(self) -> str:
@@ -109,6 +112,15 @@ class ResultRow:
             return self.statusText
         titles = ", ".join(dict.fromkeys(flag.title for flag in self.flags))
         return _("\u26a0 check: {reasons}").format(reasons=titles)
+
+    @property
+    def windowsText(self) -> str:
+        """How many windows were looked at, where that was not all of them; otherwise empty."""
+        if self.windows.get("rule") != "adaptive":
+            return ""
+        return _("{number} of {total} windows of the scan were looked at.").format(
+            number=self.windows.get("looked_at", ""), total=self.windows.get("total", "")
+        )
 
     @property
     def statisticsText(self) -> str:
@@ -225,6 +237,7 @@ def _row(run: dict[str, Any], one: dict[str, Any]) -> ResultRow:
         flags=tuple(RowFlag(str(f["kind"]), str(f["text"]), str(f.get("reason", ""))) for f in one.get("flags", ())),
         doubts=tuple(str(kind) for kind in run.get("doubts", ())),
         statistics=dict(one.get("statistics") or {}),
+        windows=dict(one.get("windows") or {}),
     )
 
 

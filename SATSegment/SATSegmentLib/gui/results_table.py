@@ -220,6 +220,8 @@ class ResultsTable:
         )
         if row.statisticsText:
             text += "\n" + row.statisticsText
+        if row.windowsText:
+            text += "\n" + row.windowsText
         for flag in row.flags:
             text += "\n\u26a0 " + flag.sentence
         if is_taught(row.prompt):
