@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +18,7 @@ from SATSegmentLib.gui.results_model import asCsv, rowsOfNode, toTableNode
 from SATSegmentLib.gui.results_table import ResultsTable
 from SATSegmentLib.mrml.record import addRecord
 from SATSegmentLib.quality import assess
-from SATSegmentLib.types import Doubt, DoubtKind
+from SATSegmentLib.types import Doubt, DoubtKind, WindowUse
 
 MODEL = ModelRecord("Tiny", "0" * 64, "", "2")
 
@@ -30,6 +31,7 @@ def node(scene: Any) -> Any:
     left, right = masks["left lung"].whole_mask(shape), masks["right lung"].whole_mask(shape)
     texts = {"left lung": right, "right lung": left, "liver": left & False}
     results = assess(image, [as_result(image, text, "ct", mask) for text, mask in texts.items()])
+    results[0] = dataclasses.replace(results[0], windows=WindowUse("adaptive", 0.5, 36, 15, 0.05))
     node = slicer.vtkMRMLSegmentationNode()
     scene.AddNode(node)
     for one in results:
@@ -63,6 +65,8 @@ def testAFlagIsASignAndWordsAndASentenceForTheChosenRow(table: ResultsTable) -> 
     assert "wrong side" in item.text()
     assert "look exchanged" in item.toolTip()
     assert "HU" in item.toolTip()
+    assert "15 of 36 windows" in item.toolTip()
+    assert "windows" not in table.table.item(2, 1).toolTip()
     assert "look exchanged" in item.data(qt.Qt.AccessibleDescriptionRole)
     assert "\u26a0" not in table.table.item(2, 1).text()
 
