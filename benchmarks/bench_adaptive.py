@@ -78,9 +78,9 @@ def run(image, **how):
 HOW = {"all": {}, "adaptive": {"windows": "adaptive"}}
 """
 COLD = """
+one.segment_queries(synthetic.body(WINDOW), asked, "ct")  # the first plan measures how fast the network is
 image = organ((0.3, 0.42, 0.55), 9)
 plant(image)
-encode(torch.zeros(1, 1, *WINDOW))
 print("ready", flush=True)
 for line in sys.stdin:
     print(*run(image, **HOW[line.strip()]), flush=True)
@@ -239,7 +239,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--other", type=Path, help="another checkout of this repository, for the cold runs")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--turns", type=int, default=2)
+    parser.add_argument("--turns", type=int, default=2, help="of the cold runs: half a minute each, and more")
     parser.add_argument("--clock", choices=("wall", "cpu"), default="wall")
     parser.add_argument("--out", type=Path, default=HERE / "build/bench")
     return parser.parse_args()
