@@ -1,12 +1,13 @@
 """Adaptive windows and less overlap: time on a large scan, and agreement with all windows.
 
-    python benchmarks/bench_adaptive.py [--parts cold places agreement] [--threads 2] [--turns 2] [--clock cpu]
+    python benchmarks/bench_adaptive.py [--parts cold places released agreement] [--threads 2] [--turns 2] [--clock cpu]
     python benchmarks/bench_adaptive.py --parts cold --other ../before     # also beside another checkout
 
 cold        One organ on a scan of 36 windows of 64x64x32 voxels, SAT-Nano's widths, in turns: all windows, adaptive,
             and all windows in another checkout. Features are planted as they are encoded, because random weights find
             nothing like an organ: brightness inside the planted ellipsoid is what the prompt looks for.
 places      How many windows an organ takes, in fifty places and three sizes (nothing is encoded for it).
+released    The same for released windows on scans of 1x1x3 mm: how many windows a box takes (no network is asked).
 agreement   The demonstration model's 32 structures, found in the head and the chest CT of the demonstration at spacings
             that make many windows of them: masks that adaptive windows change at several margins, and Dice between less
             overlap and SAT's own.
@@ -102,13 +103,14 @@ SCANS = (
     ("head", "itk_t1.nii.gz", "mri", 1.5),
     ("chest", "CTChest4.nrrd", "ct", 3.0),
 )
+PARTS = ("cold", "places", "released", "agreement")
 MARGINS = (1.0, 0.6, 0.3, 0.1, 0.03)
 Row = dict[str, Any]
 
 
 def main() -> int:
     options = _options()
-    parts = {"cold": cold, "places": places, "agreement": agreement}
+    parts = {"cold": cold, "places": places, "released": released, "agreement": agreement}
     options.out.mkdir(parents=True, exist_ok=True)
     for name in options.parts:
         rows = parts[name](options)
@@ -153,6 +155,42 @@ def places(options: argparse.Namespace) -> list[Row]:
     names = ("radius", "mean", "ninth decile", "least", "most", "changed_masks")
     rows = [dict(zip(names, map(float, line.split()), strict=True)) for line in out.splitlines()]
     print(*rows, sep="\n", flush=True)
+    return rows
+
+
+def released(options: argparse.Namespace) -> list[Row]:
+    """How many windows a box takes, by the scan's and the box's size: where it lies is all that counts."""
+    sys.path.insert(0, str(HERE / "SATSegment"))
+    import numpy as np
+    import torch
+
+    from SATSegmentLib.grid.box import Box
+    from SATSegmentLib.inference.adaptive import WindowSearch
+    from SATSegmentLib.inference.blend import Blend
+    from SATSegmentLib.inference.tiles import Tiling
+    from SATSegmentLib.inference.windows import cover, fewest
+    from SATSegmentLib.types import RELEASED_WINDOW
+
+    rows: list[Row] = []
+    for shape in ((400, 300, 130), (500, 500, 170), (400, 300, 300), (500, 400, 480)):
+        boxes, tiling = cover(shape, RELEASED_WINDOW), Tiling(shape, torch.device("cpu"))
+        blend = Blend(shape, RELEASED_WINDOW, boxes, torch.device("cpu"))
+        cores = [tiling.rounded(core, box) for core, box in zip(blend.cores, boxes, strict=True)]
+        for millimetres in (30, 80, 160):
+            random, counts = np.random.default_rng(0), []
+            for _ in range(60):
+                side = np.array((millimetres, millimetres, millimetres // 3))
+                low = (random.uniform(0, 1, 3) * (np.array(shape) - side)).astype(int)
+                needed = torch.zeros(*tiling.counts, 1, dtype=torch.bool)
+                needed[tuple(slice(part.start, part.stop) for part in tiling.cells(Box.at(low, side)))] = True
+                search = WindowSearch(boxes, cores, fewest(boxes, shape), tiling, 1)
+                while search.round():
+                    search.found(needed.flatten(0, 2), needed.flatten(0, 2))
+                counts.append(int(search.looked_at.sum()))
+            row = {"scan": "x".join(map(str, shape)), "windows": len(boxes), "first": len(fewest(boxes, shape))}
+            row |= {"box_mm": millimetres, "mean": round(statistics.mean(counts), 1), "most": max(counts)}
+            rows.append(row)
+            print(row, flush=True)
     return rows
 
 
@@ -234,9 +272,7 @@ def _ask(child: subprocess.Popen[str], how: str) -> list[str]:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--parts", nargs="+", choices=("cold", "places", "agreement"), default=["cold", "places", "agreement"]
-    )
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--other", type=Path, help="another checkout of this repository, for the cold runs")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--turns", type=int, default=2, help="of the cold runs: half a minute each, and more")
