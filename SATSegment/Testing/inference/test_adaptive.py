@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -17,8 +18,10 @@ from SATSegmentLib.inference.cache import FeatureCache
 from SATSegmentLib.inference.segmenter import Segmenter
 from SATSegmentLib.inference.windows import WindowChoice, cover, fewest
 from SATSegmentLib.models.folder import ModelDescription
+from SATSegmentLib.resources import resource_path
 from SATSegmentLib.sat.backbones.unet.spec import UNetSpec
 from SATSegmentLib.sat.network import SATNetwork
+from SATSegmentLib.scans import read_scan
 
 pytestmark = pytest.mark.filterwarnings("ignore::SATSegmentLib.errors.SATSegmentWarning")
 
@@ -129,6 +132,22 @@ def test_one_organ_takes_a_fraction_of_the_windows_and_the_next_one_only_what_is
     assert len(encoded) < aside.windows.looked_at + middle.windows.looked_at - FIRST + 1
     ask(segmenter, image, DARK)
     assert len(encoded) == ALL
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("file", "modality", "spacing"), [("itk_t1.nii.gz", "mri", 2.0), ("CTChest4.nrrd", "ct", 3.0)])
+def test_no_mask_of_the_demonstration_model_changes(file, modality, spacing):
+    demo = Segmenter.load("demo", device="cpu", precision="float32")
+    demo.description = dataclasses.replace(demo.description, spacing=(spacing,) * 3)
+    names = [text for text, its_modality in demo.queries.bank.labels if its_modality == "mri"]
+    queries = np.stack([demo.queries.bank.lookup(name, "mri") for name in names])
+    image = read_scan(resource_path(f"Demo/{file}"))
+    everything = demo.segment_queries(image, queries, modality, names=names)
+    fewer = demo.segment_queries(image, queries, modality, names=names, windows="adaptive")
+    assert everything[0].windows.total >= 18
+    for one, other in zip(everything, fewer, strict=True):
+        assert one.cropped.box == other.cropped.box
+        assert np.array_equal(one.mask, other.mask), one.prompt.text
 
 
 def test_nothing_that_is_there_looks_no_further_than_the_first_windows(segmenter, encoded):
