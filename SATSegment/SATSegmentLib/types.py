@@ -292,7 +292,8 @@ class SegmentResult:
     mean_probability : float
         Mean of the network's probability over the mask's voxels; 0 where empty.
     max_probability : float
-        Highest probability that any window gave where it counts, also where the result is empty.
+        Highest probability that any window gave where it counts, also where the result is empty; of those windows
+        that were looked at.
     cut_by : tuple[str, ...]
         Sides of the scan that the mask touches, of R L A P S I (the side of the patient that
         the scan's border faces); a structure that touches a border may go on beyond it.

@@ -138,7 +138,8 @@ class ScanPass:
     def answers(self, run: Run, plan: RunPlan, rows: Sequence[int]) -> Iterator[tuple[int, Response]]:
         """(row among `asks`, its probability where it can exceed the threshold)."""
         for start in range(0, len(rows), plan.prompt_block):
-            yield from self._answers(run, plan, rows[start : start + plan.prompt_block])
+            stop = start + plan.prompt_block
+            yield from self._answers(run, plan, rows[start:stop], last=stop >= len(rows))
 
     def features(self, number: int) -> Features:
         """What the encoder found in a window; from the cache where it is there."""
@@ -152,7 +153,7 @@ class ScanPass:
     def _looks_at_all(self) -> bool:
         return len(self._first) == len(self.boxes)
 
-    def _answers(self, run: Run, plan: RunPlan, rows: Sequence[int]) -> Iterator[tuple[int, Response]]:
+    def _answers(self, run: Run, plan: RunPlan, rows: Sequence[int], last: bool) -> Iterator[tuple[int, Response]]:
         started, encoding = time.perf_counter(), self.encode_seconds
         search = WindowSearch(self.boxes, self._looked_at, self._first, self._tiling, len(rows))
         near = None if self._looks_at_all else _logit(nearly(self._output.threshold)) - _MARGIN
@@ -169,7 +170,7 @@ class ScanPass:
             search.round()
             needed = torch.ones(len(self._tiling), len(rows), dtype=torch.bool)
         else:
-            self._locate(run, rows, embeddings, search, high)
+            self._locate(run, rows, last, embeddings, search, high)
             needed = self._probable(run, embeddings, search) if twice else high.needed()
         looked_at = search.looked_at.sum(dim=0).tolist()
         spent = time.perf_counter() - started - (self.encode_seconds - encoding)
@@ -197,7 +198,13 @@ class ScanPass:
         return parts, _logit(self._blend.least_inside(threshold)) - _MARGIN
 
     def _locate(
-        self, run: Run, rows: Sequence[int], embeddings: dict[int, Tensor], search: WindowSearch, high: HighTiles
+        self,
+        run: Run,
+        rows: Sequence[int],
+        last: bool,
+        embeddings: dict[int, Tensor],
+        search: WindowSearch,
+        high: HighTiles,
     ) -> None:
         """Fill in the mask embeddings of the windows that are looked at, and where each prompt is high."""
         first, done, known = True, 0, 0
@@ -226,13 +233,11 @@ class ScanPass:
             first = False
             if not self._looks_at_all:
                 search.found(high.needed(), high.near())
-        self._leave_out(run, search)
-
-    def _leave_out(self, run: Run, search: WindowSearch) -> None:
-        """Take the work for windows that nobody needs off what is expected."""
+        # Whether a window is encoded is settled with the last prompts only.
         unused = ~search.looked_at
-        encoding = sum(self._is_missing(number) for number in unused.all(dim=1).nonzero()[:, 0].tolist())
-        run.less(encoding * self._encode_work + int(unused.sum()) * self._decode_work)
+        unseen = unused.all(dim=1).nonzero()[:, 0].tolist() if last else []
+        encoding = self._encode_work * sum(self._is_missing(number) for number in unseen)
+        run.less(encoding + self._decode_work * int(unused.sum()))
 
     def _probable(self, run: Run, embeddings: dict[int, Tensor], search: WindowSearch) -> Tensor:
         """(tiles, prompts) bool: where a probability can be above zero and all windows were looked at."""

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from SATSegmentLib import Image
 from SATSegmentLib.errors import Cancelled, DeviceError
 from SATSegmentLib.grid.box import Box
+from SATSegmentLib.inference import plan
 from SATSegmentLib.inference.cache import FeatureCache
 from SATSegmentLib.inference.segmenter import Segmenter
 from SATSegmentLib.inference.windows import WindowChoice, cover, fewest
@@ -208,6 +209,18 @@ def test_progress_never_falls_and_says_how_many_windows_there_are_at_least(segme
     assert seen[0].stage == f"window 1 of {FIRST} or more"
     last = result.windows.looked_at
     assert f"window {last} of {last} or more" in [step.stage for step in seen]
+
+
+def test_progress_of_one_prompt_after_the_other_ends_with_the_last_one(segmenter, encoded, monkeypatch):
+    monkeypatch.setattr(plan, "_MOST_PROMPTS", 1)
+    seen = []
+    results = adaptive(segmenter, scan(ASIDE, MIDDLE), BRIGHT, DARK, progress=seen.append)
+    fractions = [step.fraction for step in seen]
+    assert fractions == sorted(fractions)
+    begins = [place for place, step in enumerate(seen) if step.stage == f"window 1 of {FIRST} or more"]
+    assert len(begins) == len(results) == 2
+    assert fractions[begins[1]] < 0.9
+    assert fractions[-1] == pytest.approx(1)
 
 
 def test_the_plan_says_the_least_that_a_run_takes(segmenter, encoded):
