@@ -108,4 +108,4 @@ def _start_embeddings(network: SATNetwork) -> None:
     last = network.mask_embed_proj[2]
     large = finest_norm(network.backbone) is not None
     nn.init.normal_(last.weight, std=0.01 if large else 0.1)
-    nn.init.constant_(last.bias, -0.06 if large else -0.75)
+    nn.init.constant_(last.bias, -0.06 if large else -0.3)

@@ -49,8 +49,8 @@ class TissueNetwork(nn.Module):
             nn.init.constant_(finest.bias, 10.0)
             self._pace, start = 1.0, drawn * 0.1 - 0.06
         else:
-            # Features that no norm can enlarge stay near 1: embeddings start at the GELU's least and go in long steps.
-            self._pace, start = 10.0, drawn * 0.05 - 0.075
+            # Features that no norm can enlarge stay near 1: it is the embeddings that have to be large, in long steps.
+            self._pace, start = 10.0, drawn * 0.02 - 0.03
         self.embeddings = nn.Parameter(start)
         widths = [width for width, _ in reversed(architecture.supervised_levels)]
         self.classifiers = nn.ModuleList(nn.Conv3d(width, label_count, 1) for width in (*widths, architecture.channels))

@@ -97,7 +97,8 @@ class Pointwise:
         dtype = computed_in(out)
         weight = block.conv.weight.flatten(1).T.to(dtype)
         bias = weight.new_zeros(weight.shape[1]) if block.conv.bias is None else block.conv.bias.to(dtype)
-        product = source.projected(weight, bias)
+        # With one thread, too: what is multiplied out here are weights.
+        [product] = side_by_side([source], lambda seen, _: seen.projected(weight, bias))
 
         def work(piece: Piece, _: None) -> Moments:
             stored, moments = out[:, :, *piece], Moments()

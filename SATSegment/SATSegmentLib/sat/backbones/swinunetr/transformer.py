@@ -7,12 +7,17 @@ concatenates two of the eight neighbours twice and two never.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeVar
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from SATSegmentLib.sat.backbones.streaming.workers import side_by_side
 from SATSegmentLib.sat.backbones.swinunetr.spec import MLP_RATIO, OFFSETS, SwinUNETRSpec
 from SATSegmentLib.sat.backbones.swinunetr.windows import (
     masked_alike,
@@ -24,6 +29,8 @@ from SATSegmentLib.sat.backbones.swinunetr.windows import (
 
 # Parities of the eight neighbours in the order they are concatenated in. 110 and 011 never enter.
 _MERGED = ((0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 0, 1), (0, 1, 0), (0, 0, 1), (1, 1, 1))
+Part = TypeVar("Part")
+
 # Numbers of scores, and of hidden features, that are held at once.
 _SCORES = 1 << 24
 
@@ -101,7 +108,7 @@ class SwinBlock(nn.Module):
         cells = cells + merge(self.attn(windows, masked_alike((x, y, z), window, shift)), (x, y, z), window, shift)
         lines = cells.flatten(0, 2)
         rows = max(_SCORES // (MLP_RATIO * lines.shape[1]), 1)
-        fed = [_remembering_little(self._feed, part) for part in lines.split(rows)]
+        fed = _over(lines.split(rows), lambda part, _: _remembering_little(self._feed, part), cells.device)
         return torch.cat(fed).view_as(cells)
 
     def _feed(self, lines: Tensor) -> Tensor:
@@ -124,12 +131,15 @@ class WindowAttention(nn.Module):
         index = relative_position_index()[:count, :count].flatten().to(windows.device)
         bias = self.relative_position_bias_table[index].view(count, count, -1).permute(2, 0, 1)
         at_once = max(_SCORES // (self._heads * count * count), 1)
-        order, parts = [], []
+        attend = self._attend if len(windows) <= at_once else partial(_remembering_little, self._attend)
+        order, added = [], []
         for numbers, mask in masks:
-            added = bias + torch.from_numpy(mask).to(bias)
-            for chosen in torch.from_numpy(numbers).to(windows.device).split(at_once):
-                order.append(chosen)
-                parts.append(_remembering_little(self._attend, windows[chosen], added))
+            chosen = torch.from_numpy(numbers).to(windows.device).split(at_once)
+            order += chosen
+            added += [bias + torch.from_numpy(mask).to(bias)] * len(chosen)
+        parts = _over(
+            list(zip(order, added, strict=True)), lambda part, _: attend(windows[part[0]], part[1]), windows.device
+        )
         if len(parts) == 1:
             return parts[0]
         return torch.empty_like(windows).index_copy(0, torch.cat(order), torch.cat(parts))
@@ -137,7 +147,12 @@ class WindowAttention(nn.Module):
     def _attend(self, windows: Tensor, mask: Tensor) -> Tensor:
         qkv = self.qkv(windows).unflatten(2, (3, self._heads, -1)).permute(2, 0, 3, 1, 4)
         query, key, value = qkv.unbind()
-        seen = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        if torch.is_grad_enabled():
+            # With gradients PyTorch's own takes this way, too, but first looks for rows that are masked as a whole.
+            scores = torch.softmax((query * query.shape[-1] ** -0.5) @ key.transpose(-2, -1) + mask, dim=-1)
+            seen = scores @ value
+        else:
+            seen = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
         return self.proj(seen.transpose(1, 2).flatten(2))
 
 
@@ -165,7 +180,17 @@ class PatchMerging(nn.Module):
     def forward(self, cells: Tensor) -> Tensor:
         """(X, Y, Z, C) to (X/2, Y/2, Z/2, 2C)."""
         neighbours = torch.cat([cells[a::2, b::2, c::2] for a, b, c in _MERGED], dim=-1)
-        return self.reduction(self.norm(neighbours))
+        lines = neighbours.flatten(0, 2)
+        rows = max(_SCORES // lines.shape[1], 1)
+        merged = _over(lines.split(rows), lambda part, _: self.reduction(self.norm(part)), cells.device)
+        return torch.cat(merged).view(*neighbours.shape[:3], -1)
+
+
+def _over(parts: Sequence[Part], work: Callable[[Part, None], Tensor], device: torch.device) -> list[Tensor]:
+    """Side by side on a CPU's cores; with gradients, and on a GPU, one after the other."""
+    if torch.is_grad_enabled() or device.type != "cpu":
+        return [work(part, None) for part in parts]
+    return side_by_side(parts, work)
 
 
 def _remembering_little(run, *arguments: Tensor) -> Tensor:  # type: ignore[no-untyped-def]
