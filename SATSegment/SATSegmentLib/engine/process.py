@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import queue
 import sys
@@ -161,7 +162,19 @@ class WorkerEngine:
         finally:
             self._busy.release()
 
+    def _catch_up(self) -> None:
+        """Pass over what the child has said of models that are loaded by now: no run waits for them."""
+        said: list[Message | EngineError | None] = []
+        with contextlib.suppress(queue.Empty):
+            while self._child is not None:
+                said.append(self._child.messages.get_nowait())
+        self._loads -= {one.run for one in said if isinstance(one, Message) and one.type in ("done", "failed")}
+        for one in said:
+            if self._child is not None and (not isinstance(one, Message) or one.run in self._loads):
+                self._child.messages.put(one)
+
     def _ask(self, request: Message, listener: RunListener) -> Message:
+        self._catch_up()
         try:
             try:
                 message = self._follow(self._reach(request), request.run, listener)
