@@ -20,17 +20,21 @@ SPACING = (1.0, 1.0, 3.0)
 
 def network(model: str, window: Triple) -> SATNetwork:
     """Seeded weights; the first of the finest features is -1 everywhere, so that prompts can have a threshold."""
-    made = build(model, window)
+    return with_threshold(build(model, window))
+
+
+def with_threshold(made: SATNetwork) -> SATNetwork:
+    """A U-Net whose finest features' first is -1 everywhere."""
     last = made.backbone.decoder.stages[-1].convs[-1].norm
     with torch.no_grad():
         last.weight[0], last.bias[0] = 0.0, -100.0  # after the leaky ReLU: -1
     return made
 
 
-def segmenter(made: SATNetwork, precision: str, cache: FeatureCache) -> Segmenter:
+def segmenter(made: SATNetwork, precision: str, cache: FeatureCache, device: str = "cpu") -> Segmenter:
     """The network as the program runs it."""
     description = ModelDescription("synthetic", made.window, SPACING)
-    return Segmenter(made, description, device="cpu", precision=precision, cache=cache)
+    return Segmenter(made, description, device=device, precision=precision, cache=cache)
 
 
 def shape_of(windows: Triple, window: Triple) -> Triple:

@@ -7,6 +7,7 @@ least recently used leaving first: from the GPU to memory, from memory to disk, 
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 from collections import OrderedDict
@@ -116,7 +117,9 @@ class FeatureCache:
         tokens = held.tokens if isinstance(held, Features) else held.rest.tokens
         transfer = self._transfer(tokens.device)
         if transfer is not None and (found := self._in_memory(key)) is not None:
-            self._coming = key, found, transfer.upload(found.voxels)
+            # Where there is no room for two windows at once, the next comes when it is asked for.
+            with contextlib.suppress(torch.OutOfMemoryError):
+                self._coming = key, found, transfer.upload(found.voxels)
 
     @property
     def memory_used(self) -> int:
