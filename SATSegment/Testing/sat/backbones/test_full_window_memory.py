@@ -30,7 +30,7 @@ WINDOW = (288, 288, 96)
 def test_a_window_keeps_to_its_bytes_weights_included(monkeypatch, model, precision, limit):
     # Pieces several times larger than the real ones: more bytes at once, but far fewer operations to count.
     monkeypatch.setattr(norm, "_PIECE", 1 << 30)
-    monkeypatch.setattr(winograd, "_STRIP_BYTES", 64 << 20)
+    monkeypatch.setattr(winograd, "STRIP_BYTES", 64 << 20)
     monkeypatch.setattr(slabs, "SLAB_BYTES", 96 << 20)
     monkeypatch.setattr(scan, "_AT_ONCE", 1 << 24)
     monkeypatch.setattr(residual, "_PIECE_BYTES", 24 << 20)

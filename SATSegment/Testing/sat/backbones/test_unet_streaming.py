@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from helpers.live_bytes import LiveBytes
 from helpers.models import TINY_WINDOW, tiny_weights
 from helpers.seeded import GOLDEN, seeded_tensor
-from SATSegmentLib.sat.backbones.streaming import slabs, whole_maps
+from SATSegmentLib.sat.backbones.streaming import direct, slabs, whole_maps
 from SATSegmentLib.sat.backbones.streaming.compute_dtype import compute_dtype
 from SATSegmentLib.sat.backbones.unet.module import UNet
 from SATSegmentLib.sat.backbones.unet.spec import UNetSpec
@@ -141,7 +141,8 @@ def test_a_shifted_image_keeps_its_statistics():
 
 
 def test_at_most_one_and_a_half_maps_of_full_resolution_are_alive(monkeypatch):
-    monkeypatch.setattr(slabs, "SLAB_BYTES", 1)
+    monkeypatch.setattr(direct, "STRIP_BYTES", 100_000)
+    monkeypatch.setattr(direct, "LEAST_LINES", 1)
     unet = seeded_unet(architecture((16, 16, 32), ((2, 2, 2), (2, 2, 2)), (2, 2, 2), (2, 2))).requires_grad_(False)
     x = noise(1, 1, 96, 48, 48)
     one_map = 16 * x.numel() * 4

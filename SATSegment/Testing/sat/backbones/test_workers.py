@@ -15,14 +15,21 @@ from SATSegmentLib.sat.backbones.streaming import workers
 from SATSegmentLib.sat.backbones.streaming.workers import side_by_side
 
 
-@pytest.fixture(params=[1, 2, 3, 8])
-def threads(request, monkeypatch):
-    """So many threads, whatever cores there are."""
+@pytest.fixture(autouse=True)
+def two(monkeypatch):
+    """Two threads on many cores."""
     before = torch.get_num_threads()
     monkeypatch.setattr(workers, "cores", lambda: 8)
-    torch.set_num_threads(request.param)
-    yield request.param
+    torch.set_num_threads(2)
+    yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(params=[1, 2, 3, 8])
+def threads(two, request):
+    """So many threads."""
+    torch.set_num_threads(request.param)
+    return request.param
 
 
 def test_results_come_in_the_order_of_the_items(threads):
@@ -74,8 +81,7 @@ def test_operations_take_one_thread_each_and_the_callers_modes(threads, mode):
     assert started_later == [threads]
 
 
-def test_a_late_core_holds_no_other_up(monkeypatch):
-    monkeypatch.setattr(workers, "count", lambda: 2)
+def test_a_late_core_holds_no_other_up():
     done: dict[str, int] = {}
 
     def work(item: int, _) -> None:
@@ -128,8 +134,7 @@ def test_an_error_lets_go_of_what_the_worker_held(threads):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent to a process there")
-def test_a_cancelled_caller_waits_for_the_items_that_are_computed_and_no_longer(monkeypatch):
-    monkeypatch.setattr(workers, "count", lambda: 2)
+def test_a_cancelled_caller_waits_for_the_items_that_are_computed_and_no_longer():
     running: list[int] = []
     ended: list[int] = []
 
@@ -167,8 +172,7 @@ def test_several_callers_share_the_workers(threads):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
-def test_a_forked_process_has_workers_of_its_own(monkeypatch):
-    monkeypatch.setattr(workers, "count", lambda: 2)
+def test_a_forked_process_has_workers_of_its_own():
     side_by_side(range(4), lambda item, _: item)
     child = os.fork()
     if not child:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from functools import cache
@@ -11,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from SATSegmentLib.sat.backbones.streaming.winograd import SEEN, TILE, TiledConvolution
+from SATSegmentLib.sat.backbones.streaming.workers import side_by_side
 
 # A small lead is noise, and the wider type is the more exact one.
 _CLEAR_LEAD = 1.15
@@ -19,6 +21,8 @@ _CHANNELS, _TILES, _DEPTH = 64, 4, 64
 # Where a CPU has no instructions for half precision, a convolution takes up to 100 times as long: a small one tells.
 _SMALL = 2
 _HOPELESS = 4.0
+# One thread computes, so what other programs do need not count; Windows tells a thread's time in steps of 16 ms.
+_now = time.perf_counter if sys.platform == "win32" else time.thread_time
 
 
 @cache
@@ -28,16 +32,22 @@ def compute_dtype(stored: torch.dtype, device: torch.device) -> torch.dtype:
     Half precision halves memory everywhere, but not every CPU is faster in it: some convolve bfloat16 at several
     times the rate of float32, others at half of it, and what they say of themselves does not tell which; nor is minimal
     filtering, which takes a quarter of the products, exact enough in half precision. So it is measured, once per
-    process, in a few hundredths of a second. GPUs are always faster in half precision.
+    process, in a few hundredths of a second, and with one thread, as strips are computed. GPUs are always faster in
+    half precision.
     """
     if stored not in (torch.bfloat16, torch.float16) or device.type != "cpu":
         return stored
     with torch.inference_mode():
-        small, full = _best({stored: [_direct(stored, _SMALL)], torch.float32: [_direct(torch.float32, _SMALL)]}, 2)
-        if small > _HOPELESS * full:
-            return torch.float32
-        ways = [_direct(torch.float32, _DEPTH), _tiled()]
-        half, full = _best({stored: [_direct(stored, _DEPTH)], torch.float32: ways}, _ROUNDS)
+        return side_by_side([stored], _faster)[0]
+
+
+def _faster(stored: torch.dtype, _: None) -> torch.dtype:
+    """The type that is faster here."""
+    small, full = _best({stored: [_direct(stored, _SMALL)], torch.float32: [_direct(torch.float32, _SMALL)]}, 2)
+    if small > _HOPELESS * full:
+        return torch.float32
+    ways = [_direct(torch.float32, _DEPTH), _tiled()]
+    half, full = _best({stored: [_direct(stored, _DEPTH)], torch.float32: ways}, _ROUNDS)
     return stored if half * _CLEAR_LEAD < full else torch.float32
 
 
@@ -58,13 +68,12 @@ def _direct(dtype: torch.dtype, depth: int) -> Callable[[], Tensor]:
 
 
 def _tiled() -> Callable[[], Tensor]:
-    convolution = TiledConvolution(torch.ones(_CHANNELS, _CHANNELS, 3, 3, 3))
-    tiles = torch.ones(SEEN, SEEN, _TILES, _DEPTH + 2, _CHANNELS)
+    space = TiledConvolution(torch.ones(_CHANNELS, _CHANNELS, 3, 3, 3)).space(_TILES, _DEPTH)
     out = torch.empty(TILE, TILE * _TILES, _DEPTH, _CHANNELS)
-    return lambda: convolution(tiles, out)
+    return lambda: space.multiply(0, out)
 
 
 def _seconds(run: Callable[[], Tensor]) -> float:
-    start = time.perf_counter()
+    start = _now()
     run()
-    return time.perf_counter() - start
+    return _now() - start

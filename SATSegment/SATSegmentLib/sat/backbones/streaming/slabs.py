@@ -2,9 +2,10 @@
 
 None of this changes what is computed:
 
-* Every layer walks through its map in slabs along X that stay in the CPU's cache. A buffer holds the slab
-  with one plane of halo on each side; its last two planes are the next slab's first. What was read is never read
-  again, so a convolution with as many outputs as inputs writes over its own input: one map instead of two.
+* On a CPU every layer is cut into strips (`strips`) that several cores take side by side (`workers`); each walks
+  through its strip in slabs along X that stay in its cache. What was read is never read again, but for a strip's
+  borders, which are kept for its neighbours; so a convolution with as many outputs as inputs writes over its own input:
+  one map instead of two. On a GPU a slab is of whole planes, and comes after the other.
 * Instance norm needs statistics of the whole window before the first voxel can be normalised. They are gathered
   while each output slab is still in the cache, and applied (with the activation) when the next layer reads it.
 * In the decoder neither the upsampled map nor its concatenation with the skip is made: a slab of both is, and the
@@ -16,8 +17,9 @@ last), which is the layout it convolves fastest in. Arithmetic may be wider than
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -26,15 +28,23 @@ from torch import Tensor, nn
 from SATSegmentLib.sat.backbone import Triple
 from SATSegmentLib.sat.backbones.blocks import ConvBlock
 from SATSegmentLib.sat.backbones.streaming.compute_dtype import compute_dtype
+from SATSegmentLib.sat.backbones.streaming.direct import convolve_direct
 from SATSegmentLib.sat.backbones.streaming.norm import Moments, Norm
 from SATSegmentLib.sat.backbones.streaming.sources import Joined, Map, Source
-from SATSegmentLib.sat.backbones.streaming.winograd import TiledConvolution, filtering_pays, strips
+from SATSegmentLib.sat.backbones.streaming.strip_cost import working_bytes
+from SATSegmentLib.sat.backbones.streaming.winograd import convolve_tiled, filtering_pays
+from SATSegmentLib.sat.backbones.streaming.workers import side_by_side
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 _HALO = 1  # planes that a convolution with 3x3x3 taps sees on each side
 # Bytes of a slab of a convolution's outputs. Thinner slabs are all halo, thicker ones leave the cache.
 SLAB_BYTES = 24 << 20
 # A GPU wants more to do at a time: of these, each is hundreds of tiles of a product for each of its processors.
 GPU_SLAB_BYTES = 128 << 20
+# Of a map that is finished: as many as keep a dozen cores busy to the end.
+_PARTS = 32
 
 
 def encode(x: Tensor, stages: Sequence[Sequence[ConvBlock]]) -> tuple[list[Tensor], Tensor]:
@@ -80,8 +90,7 @@ def decode(
         level = levels.pop()
         norm = convolve(Joined(x, upsample, level, computed_in(level)), blocks[0], level)
         norm = _convolve_in_place(level, norm, blocks[1:])
-        for _ in _activate(level, norm, 0, level.shape[2]):
-            pass
+        finish(level, partial(_activate, level, norm))
         x = level
     return x
 
@@ -99,8 +108,16 @@ def convolve(source: Source, block: ConvBlock, out: Tensor) -> Norm:
     """
     conv = block.conv
     dtype = computed_in(out)
+    if out.device.type != "cpu":
+        return _convolve_in_slabs(source, block, out)
     if dtype == torch.float32 and filtering_pays(conv.weight, conv.stride, out):
-        return _convolve_tiled(source, block, out)
+        return convolve_tiled(source, conv.weight, out).norm(block.norm)
+    return convolve_direct(source, conv, out, dtype).norm(block.norm)
+
+
+def _convolve_in_slabs(source: Source, block: ConvBlock, out: Tensor) -> Norm:
+    """The same on a GPU."""
+    conv, dtype = block.conv, computed_in(out)
     weight = conv.weight.to(dtype).contiguous(memory_format=layout(out.device, dtype))
     bias = None if conv.bias is None else conv.bias.to(dtype)
     channels, planes, *sides = source.shape
@@ -125,17 +142,6 @@ def convolve(source: Source, block: ConvBlock, out: Tensor) -> Norm:
     return moments.norm(block.norm)
 
 
-def _convolve_tiled(source: Source, block: ConvBlock, out: Tensor) -> Norm:
-    """The same by minimal filtering, in strips along Y that are walked through along X."""
-    # Without its bias, which the norm takes off again.
-    conv, moments = TiledConvolution(block.conv.weight), Moments()
-    for planes, rows, tiles in strips(source):
-        into = out[0, :, planes, rows].permute(1, 2, 3, 0)
-        padded = conv(tiles, into)
-        moments.add_padded(padded, into[..., 0].numel())
-    return moments.norm(block.norm)
-
-
 def _convolve_in_place(voxels: Tensor, norm: Norm, blocks: Sequence[ConvBlock]) -> Norm:
     for block in blocks:
         norm = convolve(Map(voxels, norm), block, voxels)
@@ -144,13 +150,25 @@ def _convolve_in_place(voxels: Tensor, norm: Norm, blocks: Sequence[ConvBlock]) 
 
 def _activate(voxels: Tensor, norm: Norm, first: int, last: int) -> Iterator[Tensor]:
     """Apply `norm` to the planes [first, last), in place, and yield each slab in the precision of the arithmetic."""
-    for low, high in ranges(first, last, slab_planes(voxels)):
+    together = 1 if voxels.device.type == "cpu" else slab_planes(voxels)
+    for low, high in ranges(first, last, together):
         stored = voxels[:, :, low:high]
         slab = stored if stored.dtype == computed_in(voxels) else torch.empty_like(stored, dtype=computed_in(voxels))
         norm.activate(stored, slab)
         if slab.dtype != stored.dtype:
             stored.copy_(slab)
         yield slab
+
+
+def finish(voxels: Tensor, finished: Callable[[int, int], Iterator[Tensor]]) -> None:
+    """Let `finished` finish all planes [first, last) of a map, several parts at a time."""
+
+    def work(planes: tuple[int, int], _: None) -> None:
+        for _slab in finished(*planes):
+            pass
+
+    planes = -(-voxels.shape[2] // _PARTS)
+    _each(voxels.device, ranges(0, voxels.shape[2], planes), work)
 
 
 def average(voxels: Tensor, cells: Sequence[int], finished: Callable[[int, int], Iterator[Tensor]]) -> Tensor:
@@ -163,19 +181,30 @@ def average(voxels: Tensor, cells: Sequence[int], finished: Callable[[int, int],
     cells : sequence of int
         Along each axis.
     finished : callable
-        Finishes the planes [first, last) and yields them, slab by slab.
+        Finishes the planes [first, last) and yields them, slab by slab; for several parts at a time.
     """
     thick, *sides = (side // count for side, count in zip(voxels.shape[2:], cells, strict=True))
-    layers = []
-    for cell in range(cells[0]):
+    planes = -(-thick * cells[0] // _PARTS) if voxels.device.type == "cpu" else thick
+    parts = -(-thick // planes)  # of each cell, along X
+
+    def summed(part: int, _: None) -> Tensor:
+        cell, number = divmod(part, parts)
+        first, last = (cell * thick + thick * bound // parts for bound in (number, number + 1))
         plane = torch.empty(
             1, voxels.shape[1], 1, *voxels.shape[3:], device=voxels.device, memory_format=layout(voxels.device)
         )[:, :, 0].zero_()
-        for slab in finished(cell * thick, (cell + 1) * thick):
+        for slab in finished(first, last):
             for layer in slab.unbind(2):  # many times faster than a sum over a strided axis
                 plane += layer
-        layers.append(plane.unflatten(3, (-1, sides[1])).unflatten(2, (-1, sides[0])).mean(dim=(3, 5)) / thick)
-    return torch.stack(layers, dim=2)
+        return plane.unflatten(3, (-1, sides[1])).unflatten(2, (-1, sides[0])).mean(dim=(3, 5)) / thick
+
+    layers = _each(voxels.device, range(cells[0] * parts), summed)
+    return torch.stack(layers, dim=2).unflatten(2, (-1, parts)).sum(dim=3)
+
+
+def _each(device: torch.device, items: Iterable[_Item], work: Callable[[_Item, None], _Result]) -> list[_Result]:
+    """Side by side on a CPU; a GPU is one worker."""
+    return side_by_side(items, work) if device.type == "cpu" else [work(item, None) for item in items]
 
 
 def ranges(first: int, last: int, planes: int) -> Iterator[tuple[int, int]]:
@@ -217,6 +246,9 @@ def computed_in(voxels: Tensor) -> torch.dtype:
 
 def slab_bytes(channels: int, window: Triple, dtype: torch.dtype, device: torch.device) -> int:
     """What slabs take of the map of a window whose widest layer joins two maps of so many channels."""
-    plane = channels * window[1] * window[2] * compute_dtype(dtype, device).itemsize
-    planes = min(max(_slab_limit(device) // plane, 1), window[0])
+    computed = compute_dtype(dtype, device)
+    if device.type == "cpu":
+        return working_bytes(channels, window, dtype, computed)
+    plane = channels * window[1] * window[2] * computed.itemsize
+    planes = min(max(GPU_SLAB_BYTES // plane, 1), window[0])
     return plane * (2 * (planes + 2) + 2 * planes)

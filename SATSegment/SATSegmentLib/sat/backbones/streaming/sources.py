@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +23,17 @@ class Source(Protocol):
         """Each voxel times `weight` (C, out), plus `bias`: a convolution of one tap, as something to read."""
 
 
+@runtime_checkable
+class Overwritable(Source, Protocol):
+    """A source that a convolution may write its outputs over, as it reads each voxel of a map at its own place."""
+
+    def overwritten(self) -> Tensor:
+        """The map, (1, C, X, Y, Z)."""
+
+    def read_kept(self, planes: slice, rows: slice, voxels: Tensor, into: Tensor) -> None:
+        """As `read`, with what the map held at these planes and rows before it was overwritten."""
+
+
 class Map:
     """A map, and the norm that is still to be applied to it, if one is."""
 
@@ -32,7 +43,14 @@ class Map:
 
     def read(self, planes: slice, rows: slice, into: Tensor) -> None:
         """As in `Source`."""
-        voxels = self._voxels[:, :, planes, rows]
+        self.read_kept(planes, rows, self._voxels[:, :, planes, rows], into)
+
+    def overwritten(self) -> Tensor:
+        """As in `Overwritable`."""
+        return self._voxels
+
+    def read_kept(self, planes: slice, rows: slice, voxels: Tensor, into: Tensor) -> None:
+        """As in `Overwritable`."""
         if self._norm is None:
             into.copy_(voxels)
         else:
@@ -81,7 +99,15 @@ class Joined:
 
     def read(self, planes: slice, rows: slice, into: Tensor) -> None:
         """As in `Source`."""
-        into[:, self._channels :].copy_(self._skip[:, :, planes, rows])
+        self.read_kept(planes, rows, self._skip[:, :, planes, rows], into)
+
+    def overwritten(self) -> Tensor:
+        """As in `Overwritable`: the skip."""
+        return self._skip
+
+    def read_kept(self, planes: slice, rows: slice, voxels: Tensor, into: Tensor) -> None:
+        """As in `Overwritable`."""
+        into[:, self._channels :].copy_(voxels)
         for x, y in product(range(self._step[0]), range(self._step[1])):
             below_x, above_x = _matching(planes, x, self._step[0])
             below_y, above_y = _matching(rows, y, self._step[1])

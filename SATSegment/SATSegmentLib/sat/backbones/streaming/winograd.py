@@ -12,13 +12,16 @@ is, five times that of a direct convolution, some 5e-6 of the output's standard 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from SATSegmentLib.sat.backbones.streaming.norm import Moments
 from SATSegmentLib.sat.backbones.streaming.sources import Source
+from SATSegmentLib.sat.backbones.streaming.strips import Strip, even, strips
+from SATSegmentLib.sat.backbones.streaming.workers import side_by_side
 
 TILE = 4  # outputs of a tile along X and along Y
 SEEN = TILE + 2  # inputs of a tile
@@ -26,11 +29,15 @@ TAPS = 3
 _POINTS = (0.0, math.sqrt(0.5), -math.sqrt(0.5), math.sqrt(2.0), -math.sqrt(2.0))
 
 # Bytes of the tiles that are worked on at once. Fewer are all overhead, more leave the cache.
-_STRIP_BYTES = 2 << 20
-# Products that are worked out together: what they read and write stays in the cache nearest to the core.
-_GROUP = 6
+STRIP_BYTES = 2 << 20
+# Of products that are worked out together: what they read and write stays in the cache nearest to the core.
+_GROUP_BYTES = 640 << 10
+# Tiles along X of a piece, at least: what it sees twice is a fourth of it then.
+_PIECE = 2
+# Input channels whose weights are transformed at once.
+_INPUTS = 16
 # With fewer channels a product is too small; with fewer voxels transforming the weights takes longer than it saves.
-_LEAST_CHANNELS = 32
+LEAST_CHANNELS = 32
 _LEAST_VOXELS = 8192
 _MOST_PADDING = 1.5
 
@@ -43,14 +50,14 @@ def filtering_pays(weight: Tensor, stride: Sequence[int], out: Tensor) -> bool:
     return (
         out.device.type == "cpu"
         and set(stride) == {1}
-        and min(weight.shape[:2]) >= _LEAST_CHANNELS
+        and min(weight.shape[:2]) >= LEAST_CHANNELS
         and voxels >= _LEAST_VOXELS
         and tiled <= _MOST_PADDING * voxels
     )
 
 
 class TiledConvolution:
-    """A convolution's weights, transformed, and the space that tiles are worked on in.
+    """A convolution's weights, transformed; each worker takes space for its tiles.
 
     Parameters
     ----------
@@ -59,45 +66,93 @@ class TiledConvolution:
     """
 
     def __init__(self, weight: Tensor) -> None:
-        self._outputs, inputs = weight.shape[:2]
+        self.outputs, self.inputs = weight.shape[:2]
         forth, weights, back = _transforms()
-        both = torch.kron(weights, weights) @ weight.float().permute(2, 3, 4, 1, 0).reshape(TAPS * TAPS, -1)
-        self._weight = both.view(SEEN * SEEN, TAPS, inputs, self._outputs)
-        self._forth, self._back = torch.kron(forth, forth), torch.kron(back, back)
-        self._transformed = self._products = self._result = torch.empty(SEEN * SEEN, 0)
-        self._steps: list[tuple[Tensor, tuple[Tensor, Tensor], list[tuple[Tensor, Tensor]]]] = []
+        both = torch.kron(weights, weights)
+        taps = weight.permute(2, 3, 4, 1, 0).flatten(0, 1)
+        self.weight = torch.empty(SEEN * SEEN, TAPS, self.inputs, self.outputs)
 
-    def _make_space(self, lines: int, inputs: int) -> None:
-        valid = lines - TAPS + 1
+        def transform(inputs: slice, _: None) -> None:
+            part = taps[:, :, inputs].float()
+            self.weight[:, :, inputs] = (both @ part.flatten(1)).view(-1, *part.shape[1:])
+
+        side_by_side(even(self.inputs, _INPUTS), transform)
+        # Planes of a tile lie in a ring: for each place where the first may be.
+        places = [torch.tensor([(place - first) % SEEN for place in range(SEEN)]) for first in range(SEEN)]
+        self.forth = [torch.kron(forth[:, place], forth) for place in places]
+        self.back = torch.kron(back, back)
+
+    def space(self, tiles: int, depth: int) -> TileSpace:
+        """For up to so many tiles of so many voxels along Z."""
+        return TileSpace(self, tiles, depth)
+
+
+class TileSpace:
+    """What one worker convolves tiles in."""
+
+    def __init__(self, convolution: TiledConvolution, tiles: int, depth: int) -> None:
+        self._convolution, self._depth = convolution, depth
+        deep = depth + TAPS - 1
+        lines = tiles * deep
+        inputs, outputs = convolution.inputs, convolution.outputs
+        # Axes are X and Y within a tile, the tile along Y, Z with a voxel of halo on each side, and the channel.
+        self._tiles = torch.zeros(SEEN, SEEN, tiles, deep, inputs)
+        self._rows = torch.empty(SEEN, tiles * TILE + SEEN - TILE, depth, inputs)
         self._transformed = torch.empty(SEEN * SEEN, lines, inputs)
-        self._products = torch.empty(SEEN * SEEN, valid, self._outputs)
-        self._result = torch.zeros(TILE * TILE, lines * self._outputs)
+        # The taps along Z see the same lines, shifted: what runs over a tile's end lands on outputs that are cut off.
+        self._valid = lines - TAPS + 1
+        self._products = torch.empty(SEEN * SEEN, self._valid, outputs)
+        self._result = torch.zeros(TILE * TILE, lines * outputs)
         # The same views of it in every call: what is added up, and for each tap what it sees and its weights.
-        self._steps = []
-        for first in range(0, SEEN * SEEN, _GROUP):
-            group = slice(first, first + _GROUP)
-            taps = [(self._transformed[group, tap : tap + valid], self._weight[group, tap]) for tap in range(TAPS)]
+        self._steps: list[tuple[Tensor, tuple[Tensor, Tensor], list[tuple[Tensor, Tensor]]]] = []
+        size = max(_GROUP_BYTES // (4 * lines * (inputs + outputs)), 1)
+        for group in even(SEEN * SEEN, size):
+            taps = [
+                (self._transformed[group, tap : tap + self._valid], convolution.weight[group, tap])
+                for tap in range(TAPS)
+            ]
             self._steps.append((self._products[group], taps[0], taps[1:]))
 
-    def __call__(self, tiles: Tensor, out: Tensor) -> Tensor:
-        """Convolve T tiles (6, 6, T, Z + 2, in) into the map `out` (4, 4 * T, Z, out), or less at its far borders.
+    def convolve(self, strip: Strip, out: Tensor) -> Moments:
+        """Convolve a strip into the map `out`, without the bias, and see its outputs."""
+        moments, place = Moments(), 0
+        for first in range(strip.planes.start, strip.planes.stop, TILE):
+            planes = slice(first, min(first + TILE, strip.planes.stop))
+            seen = SEEN if first == strip.planes.start else TILE
+            self._fill(strip, slice(first + TILE + 1 - seen, first + TILE + 1), place + SEEN - seen)
+            into = out[0, :, planes, strip.rows].permute(1, 2, 3, 0)
+            moments.add_padded(self.multiply(place, into), into[..., 0].numel())
+            place = (place + TILE) % SEEN
+        return moments
 
-        Axes are X and Y within a tile, the tile along Y, Z with a voxel of halo on each side, and the channel.
+    def _fill(self, strip: Strip, planes: slice, place: int) -> None:
+        """Read planes, with the rows around the strip, into tiles, from this place of the ring onwards."""
+        rows = slice(strip.rows.start - 1, strip.rows.stop + 1)
+        count = rows.stop - rows.start
+        lines = self._rows[: planes.stop - planes.start]
+        strip.read(planes, rows, lines[:, :count].permute(3, 0, 1, 2)[None])
+        lines[:, count:].zero_()
+        tiles = lines.unfold(1, SEEN, TILE).permute(0, 4, 1, 2, 3)
+        inside = self._tiles[:, :, :, 1:-1]
+        for part in _runs(place % SEEN, len(tiles)):
+            count = part.stop - part.start
+            inside[part].copy_(tiles[:count])
+            tiles = tiles[count:]
+
+    def multiply(self, place: int, out: Tensor) -> Tensor:
+        """Convolve the tiles into `out` (4, 4 * T, Z, out), or less at its far borders.
+
         Returns the outputs in float32 with zeros in between, (N, out), until the next call.
         """
-        _, _, count, depth, inputs = tiles.shape
-        lines = count * depth
-        # The taps along Z see the same lines, shifted: what runs over a tile's end lands on outputs that are cut off.
-        valid = lines - TAPS + 1
-        if self._transformed.shape[1] != lines:
-            self._make_space(lines, inputs)
-        torch.mm(self._forth, tiles.view(SEEN * SEEN, -1), out=self._transformed.view(SEEN * SEEN, -1))
+        tiles = self._tiles.view(SEEN * SEEN, -1)
+        torch.mm(self._convolution.forth[place], tiles, out=self._transformed.view(SEEN * SEEN, -1))
         for products, first, others in self._steps:
             torch.bmm(*first, out=products)
             for shifted, weight in others:
                 products.baddbmm_(shifted, weight)
-        torch.mm(self._back, self._products.flatten(1), out=self._result[:, : valid * self._outputs])
-        result = self._result.view(TILE, TILE, count, depth, self._outputs)
+        outputs = self._convolution.outputs
+        torch.mm(self._convolution.back, self._products.flatten(1), out=self._result[:, : self._valid * outputs])
+        result = self._result.view(TILE, TILE, -1, self._depth + TAPS - 1, outputs)
         planes, rows = out.shape[:2]
         result[:, :, :, 1 - TAPS :].zero_()
         result[planes:].zero_()
@@ -109,48 +164,27 @@ class TiledConvolution:
             result[:, rows % TILE :, whole].zero_()
             out[:, whole * TILE :].copy_(ordered[:, whole, : rows % TILE])
         result[:, :, -(-rows // TILE) :].zero_()
-        return self._result.view(-1, self._outputs)
+        return self._result.view(-1, outputs)
 
 
-def strips(source: Source) -> Iterator[tuple[slice, slice, Tensor]]:
-    """Walk through the tiles of a map: in strips along Y, each along X.
-
-    Yields the planes and rows of the outputs, and the tiles (6, 6, T, Z + 2, C) that give them; tiles at the far
-    borders may reach over. The source may be overwritten with these outputs before the walk goes on: of what was read,
-    two planes and one row are kept.
-    """
-    channels, all_planes, all_rows, depth = source.shape
-    across = -(-all_rows // TILE)
-    count = min(max(_STRIP_BYTES // (4 * SEEN * SEEN * (depth + 2) * channels), 1), across)
-    tiles = torch.zeros(SEEN, SEEN, count, depth + 2, channels)
-    row_before = torch.zeros(all_planes, depth, channels)
-    lines = torch.empty(SEEN, count * TILE + SEEN - TILE, depth, channels)
-    for top in range(0, all_rows, count * TILE):
-        rows = slice(top, min(top + count * TILE, all_rows))
-        tiles[0].zero_()
-        for first in range(0, all_planes, TILE):
-            planes = slice(first, min(first + TILE, all_planes))
-            new = slice(first + 1 if first else 0, min(first + TILE + 1, all_planes))
-            if first:
-                tiles[: SEEN - TILE].copy_(tiles[TILE:])
-            inside = tiles[new.start - first + 1 : new.stop - first + 1, :, :, 1:-1]
-            _fill(inside, source, new, rows, row_before, lines)
-            tiles[new.stop - first + 1 :].zero_()
-            yield planes, rows, tiles
+def convolve_tiled(source: Source, weight: Tensor, out: Tensor) -> Moments:
+    """Convolve `source` into `out` (1, C, X, Y, Z), without a bias, which a norm takes off again."""
+    convolution = TiledConvolution(weight)
+    channels, _, _, depth = source.shape
+    rows = TILE * max(STRIP_BYTES // (4 * SEEN * SEEN * (depth + TAPS - 1) * channels), 1)
+    tiles = -(-max(strip.stop - strip.start for strip in even(out.shape[3], rows, TILE)) // TILE)
+    pieces = side_by_side(
+        strips(source, out, rows, _PIECE * TILE, TILE),
+        lambda strip, space: space.convolve(strip, out),
+        lambda: convolution.space(tiles, depth),
+    )
+    return Moments.joined(pieces)
 
 
-def _fill(tiles: Tensor, source: Source, planes: slice, rows: slice, row_before: Tensor, lines: Tensor) -> None:
-    """Read planes into tiles (planes, 6, T, Z, C), the row before from `row_before`, where the last row goes.
-
-    `lines` (planes, 4 * T + 2, Z, C) is space for the rows that they are cut from.
-    """
-    lines = lines[: len(tiles)]
-    read = slice(rows.start, min(rows.stop + 1, source.shape[2]))
-    lines[:, 0].copy_(row_before[planes])
-    source.read(planes, read, lines[:, 1 : 1 + read.stop - read.start].permute(3, 0, 1, 2)[None])
-    lines[:, 1 + read.stop - read.start :].zero_()
-    tiles.copy_(lines.unfold(1, SEEN, TILE).permute(0, 4, 1, 2, 3))
-    row_before[planes].copy_(lines[:, rows.stop - rows.start])
+def _runs(place: int, count: int) -> list[slice]:
+    """So many places of a ring, from one onwards, as slices of it."""
+    end = place + count
+    return [slice(place, end)] if end <= SEEN else [slice(place, SEEN), slice(0, end - SEEN)]
 
 
 def _transforms() -> tuple[Tensor, Tensor, Tensor]:

@@ -41,7 +41,7 @@ def side_by_side(
     Cut a map by its own shape only, never by the number of workers: then results are the same bits for any number. Do
     not meet the other workers within `work`; what depends on several items is put together from the results afterwards.
     Operations within `work` take one thread each, so everything that costs time belongs into it, products of weights
-    included: what is computed between two calls waits on one core or meets at every operation. With one worker, and
+    included: what is computed between two calls waits on one core or meets at every operation. With one thread, and
     within `work` itself, items are computed one after the other in the calling thread.
 
     Parameters
@@ -61,7 +61,7 @@ def side_by_side(
         One result for each item.
     """
     workers = count()
-    if workers == 1:
+    if torch.get_num_threads() == 1:
         own = space()
         return [work(item, own) for item in items]
     queue = _Queue(items, work)
