@@ -322,11 +322,11 @@ class SATSegmentLogic(ScriptedLoadableModuleLogic):
         return PanelTask(work, onDone or (lambda word, error: None), listener)
 
     @staticmethod
-    def useServer(url: str, tokenFile: str = "") -> None:
+    def useServer(url: str, tokenFile: str = "", caFile: str = "") -> None:
         """Have later runs go to a server, or ("") to this computer; its token comes from a file or SATSEGMENT_TOKEN."""
         from SATSegmentLib.setup.shared_engine import shared_engine
 
-        shared_engine.use(url, tokenFile)
+        shared_engine.use(url, tokenFile, caFile)
 
     def _write(self, run, answer):
         output = run.write(answer)
@@ -342,10 +342,11 @@ def sharedEngine():
 
 
 def closeEngine() -> None:
-    """End the engine, if there is one; a later run starts another."""
+    """End the engine, if there is one; a later run starts another, on this computer unless it is told otherwise."""
     from SATSegmentLib.setup.shared_engine import shared_engine
 
     shared_engine.close()
+    shared_engine.use("")
 
 
 def childPython() -> tuple[str, dict[str, str]]:

@@ -307,6 +307,10 @@
         <translation>, aber {chosen} ist gewählt. Die Masken wären falsch.</translation>
     </message>
     <message>
+        <source>A file of certificates to trust (PEM), for a server with a certificate of the site's own.</source>
+        <translation>Eine Datei mit vertrauenswürdigen Zertifikaten (PEM), für einen Server mit einem eigenen Zertifikat des Hauses.</translation>
+    </message>
+    <message>
         <source>A file that holds your token and nothing else. Left empty, SATSEGMENT_TOKEN of the environment is used.</source>
         <translation>Eine Datei, die Ihr Token enthält und sonst nichts. Bleibt das Feld leer, gilt SATSEGMENT_TOKEN aus der Umgebung.</translation>
     </message>
@@ -431,6 +435,10 @@
         <translation>Wird abgebrochen…</translation>
     </message>
     <message>
+        <source>Certificates:</source>
+        <translation>Zertifikate:</translation>
+    </message>
+    <message>
         <source>Check the device</source>
         <translation>Gerät prüfen</translation>
     </message>
@@ -493,6 +501,10 @@
     <message>
         <source>Esc twice does the same.</source>
         <translation>Zweimal Esc bewirkt dasselbe.</translation>
+    </message>
+    <message>
+        <source>File of certificates</source>
+        <translation>Datei mit Zertifikaten</translation>
     </message>
     <message>
         <source>File with the token</source>
@@ -887,6 +899,10 @@
         <translation>Der Server hat noch keine Adresse. Tragen Sie sie in den Einstellungen ein.</translation>
     </message>
     <message>
+        <source>The server has no model {model}. Choose another one in Settings.</source>
+        <translation>Der Server hat kein Modell {model}. Wählen Sie in den Einstellungen ein anderes.</translation>
+    </message>
+    <message>
         <source>The threshold can be changed once a model is installed.</source>
         <translation>Der Schwellenwert lässt sich ändern, sobald ein Modell installiert ist.</translation>
     </message>
@@ -1189,6 +1205,10 @@
     <message>
         <source>{model} (not installed)</source>
         <translation>{model} (nicht installiert)</translation>
+    </message>
+    <message>
+        <source>{model} (not on the server)</source>
+        <translation>{model} (nicht auf dem Server)</translation>
     </message>
     <message>
         <source>{model} is removed from this computer. To use it again, it must be downloaded or imported again.</source>

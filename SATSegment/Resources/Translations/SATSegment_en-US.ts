@@ -307,6 +307,10 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>A file of certificates to trust (PEM), for a server with a certificate of the site's own.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>A file that holds your token and nothing else. Left empty, SATSEGMENT_TOKEN of the environment is used.</source>
         <translation type="unfinished"></translation>
     </message>
@@ -431,6 +435,10 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>Certificates:</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Check the device</source>
         <translation type="unfinished"></translation>
     </message>
@@ -492,6 +500,10 @@
     </message>
     <message>
         <source>Esc twice does the same.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>File of certificates</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -887,6 +899,10 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>The server has no model {model}. Choose another one in Settings.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>The threshold can be changed once a model is installed.</source>
         <translation type="unfinished"></translation>
     </message>
@@ -1188,6 +1204,10 @@
     </message>
     <message>
         <source>{model} (not installed)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{model} (not on the server)</source>
         <translation type="unfinished"></translation>
     </message>
     <message>

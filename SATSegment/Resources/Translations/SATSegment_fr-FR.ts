@@ -307,6 +307,10 @@
         <translation>, mais {chosen} est sélectionné. Les masques seraient faux.</translation>
     </message>
     <message>
+        <source>A file of certificates to trust (PEM), for a server with a certificate of the site's own.</source>
+        <translation>Un fichier de certificats de confiance (PEM), pour un serveur qui a un certificat propre à l’établissement.</translation>
+    </message>
+    <message>
         <source>A file that holds your token and nothing else. Left empty, SATSEGMENT_TOKEN of the environment is used.</source>
         <translation>Un fichier qui contient votre jeton et rien d’autre. S’il est vide, SATSEGMENT_TOKEN de l’environnement est utilisé.</translation>
     </message>
@@ -431,6 +435,10 @@
         <translation>Annulation…</translation>
     </message>
     <message>
+        <source>Certificates:</source>
+        <translation>Certificats :</translation>
+    </message>
+    <message>
         <source>Check the device</source>
         <translation>Vérifier le périphérique</translation>
     </message>
@@ -493,6 +501,10 @@
     <message>
         <source>Esc twice does the same.</source>
         <translation>Deux fois Échap fait de même.</translation>
+    </message>
+    <message>
+        <source>File of certificates</source>
+        <translation>Fichier de certificats</translation>
     </message>
     <message>
         <source>File with the token</source>
@@ -887,6 +899,10 @@
         <translation>Le serveur n’a pas encore d’adresse. Saisissez-la dans les réglages.</translation>
     </message>
     <message>
+        <source>The server has no model {model}. Choose another one in Settings.</source>
+        <translation>Le serveur n’a pas de modèle {model}. Choisissez-en un autre dans les réglages.</translation>
+    </message>
+    <message>
         <source>The threshold can be changed once a model is installed.</source>
         <translation>Le seuil pourra être changé une fois un modèle installé.</translation>
     </message>
@@ -1189,6 +1205,10 @@
     <message>
         <source>{model} (not installed)</source>
         <translation>{model} (non installé)</translation>
+    </message>
+    <message>
+        <source>{model} (not on the server)</source>
+        <translation>{model} (absent du serveur)</translation>
     </message>
     <message>
         <source>{model} is removed from this computer. To use it again, it must be downloaded or imported again.</source>

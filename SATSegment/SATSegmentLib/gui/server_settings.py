@@ -1,7 +1,8 @@
-"""Where runs go: this computer or a server; its address and token, and a button that tries it."""
+"""Where runs go: this computer or a server; its address and token, a button that tries it, and what it offers."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import qt
@@ -23,7 +24,7 @@ class ServerSettings:
 
     Signals
     -------
-    changed(): runs go somewhere else now.
+    changed(): runs go somewhere else now, or the server has said what it offers.
 
     Parameters
     ----------
@@ -35,13 +36,16 @@ class ServerSettings:
         self.changed = Signal()
         self._connections = Connections()
         self._task: PanelTask | None = None
+        self._offer: dict[str, Any] = {}
         self._build(ui.serverPlaceholder)
         self._fill()
         connect = self._connections.connect
         connect(self.whereComboBox, "currentIndexChanged(int)", self._onWhere)
         connect(self.urlEdit, "editingFinished()", self._onEdited)
         connect(self.tokenFileEdit, "editingFinished()", self._onEdited)
+        connect(self.caFileEdit, "editingFinished()", self._onEdited)
         connect(self.testButton, "clicked()", self._onTest)
+        self._askQuietly()
 
     @property
     def isChosen(self) -> bool:
@@ -58,6 +62,21 @@ class ServerSettings:
         """File that holds the token; empty for the environment's."""
         return str(self.tokenFileEdit.text).strip()
 
+    @property
+    def caFile(self) -> str:
+        """File of certificates to trust; empty for the system's."""
+        return str(self.caFileEdit.text).strip()
+
+    @property
+    def models(self) -> list[str]:
+        """Names of the models that the server offers; empty as long as it has not said."""
+        return list(self._offer.get("models", ()))
+
+    @property
+    def devices(self) -> list[str]:
+        """What the server runs on; empty as long as it has not said."""
+        return list(self._offer.get("devices", ()))
+
     def applyTo(self, logic: Any) -> None:
         """Have the module's runs go where it is chosen here.
 
@@ -67,7 +86,7 @@ class ServerSettings:
             The user does not want that scans are sent there.
         """
         self.agree()
-        logic.useServer(self.url, self.tokenFile)
+        logic.useServer(self.url, self.tokenFile, self.caFile)
 
     def agree(self) -> None:
         """Say what is sent, before the first scan is sent to this address.
@@ -92,7 +111,7 @@ class ServerSettings:
 
     def setBusy(self, busy: bool) -> None:
         """A run must not be taken to another place."""
-        for widget in (self.whereComboBox, self.urlEdit, self.tokenFileEdit, self.testButton):
+        for widget in (self.whereComboBox, *self._edits, self.testButton):
             widget.enabled = not busy
 
     def release(self) -> None:
@@ -118,6 +137,14 @@ class ServerSettings:
         self.tokenFileEdit.setToolTip(
             _("A file that holds your token and nothing else. Left empty, SATSEGMENT_TOKEN of the environment is used.")
         )
+        self.caFileEdit = qt.QLineEdit(holder)
+        self.caFileEdit.setAccessibleName(_("File of certificates"))
+        self.caFileEdit.setToolTip(
+            _(
+                "A file of certificates to trust (PEM), for a server with a certificate of the site's own."
+            )
+        )
+        self._edits = (self.urlEdit, self.tokenFileEdit, self.caFileEdit)
         self.testButton = qt.QPushButton(_("Test connection"), holder)
         self.testButton.setToolTip(_("Asks the server for its version, models and devices. No scan is sent."))
         self.testLabel = qt.QLabel("", holder)
@@ -126,6 +153,7 @@ class ServerSettings:
         form.addRow(_("Run on:"), self.whereComboBox)
         form.addRow(_("Address:"), self.urlEdit)
         form.addRow(_("Token file:"), self.tokenFileEdit)
+        form.addRow(_("Certificates:"), self.caFileEdit)
         form.addRow(self.testButton)
         form.addRow(self.testLabel)
         self._form = form
@@ -136,10 +164,11 @@ class ServerSettings:
         self.whereComboBox.setCurrentIndex(max(self.whereComboBox.findData(readSetting("runOn", _HERE)), 0))
         self.urlEdit.text = readSetting("serverUrl", "")
         self.tokenFileEdit.text = readSetting("serverTokenFile", "")
+        self.caFileEdit.text = readSetting("serverCaFile", "")
         self._show()
 
     def _show(self) -> None:
-        for widget in (self.urlEdit, self.tokenFileEdit):
+        for widget in self._edits:
             widget.setVisible(self.isChosen)
             self._form.labelForField(widget).setVisible(self.isChosen)
         self.testButton.setVisible(self.isChosen)
@@ -148,34 +177,64 @@ class ServerSettings:
     def _onWhere(self, index: int) -> None:
         writeSetting("runOn", self.whereComboBox.currentData)
         self._show()
-        self.changed.emit()
+        self._moved()
 
     def _onEdited(self) -> None:
-        before = readSetting("serverUrl", ""), readSetting("serverTokenFile", "")
-        if before == (str(self.urlEdit.text).strip(), self.tokenFile):
+        names = ("serverUrl", "serverTokenFile", "serverCaFile")
+        texts = [str(edit.text).strip() for edit in self._edits]
+        if [readSetting(name, "") for name in names] == texts:
             return
-        writeSetting("serverUrl", str(self.urlEdit.text).strip())
-        writeSetting("serverTokenFile", self.tokenFile)
+        for name, text in zip(names, texts, strict=True):
+            writeSetting(name, text)
         self.testLabel.hide()
+        self._moved()
+
+    def _moved(self) -> None:
+        """Runs go somewhere else: the server that they went to need not keep their scans."""
+        from SATSegmentLib.setup.shared_engine import shared_engine
+
+        shared_engine.leave_server(self.url)
+        self._offer = {}
         self.changed.emit()
+        self._askQuietly()
+
+    def _askQuietly(self) -> None:
+        """Ask the server what it offers, without a word where it does not answer: a run, or the button, says why."""
+        if self.url and self._task is None:
+            self._ask(lambda said, error: None)
 
     def _onTest(self) -> None:
         if self._task is not None:
-            return
-        url, tokenFile = self.url, self.tokenFile
+            self._task.abandon()
+            self._task = None
+        self._say(_("Trying…"))
+        self.testButton.enabled = False
+        self._ask(self._onTested)
+
+    def _ask(self, tell: Callable[[Any, BaseException | None], None]) -> None:
+        where = url, tokenFile, caFile = self.url, self.tokenFile, self.caFile
 
         def work(listener: Any) -> Any:
             from SATSegmentLib.engine.remote import RemoteEngine
             from SATSegmentLib.engine.transport.http import find_token
 
-            return RemoteEngine(url, find_token(tokenFile or None)).hello()
+            return RemoteEngine(url, find_token(tokenFile or None), caFile).hello()
 
-        self._say(_("Trying…"))
-        self.testButton.enabled = False
-        self._task = PanelTask(work, self._onTested)
+        def done(said: Any, error: BaseException | None) -> None:
+            self._task = None
+            if where != (self.url, self.tokenFile, self.caFile):
+                # Another one is meant by now.
+                self.testButton.enabled = True
+                self._askQuietly()
+                return
+            if error is None and said != self._offer:
+                self._offer = said
+                self.changed.emit()
+            tell(said, error)
+
+        self._task = PanelTask(work, done)
 
     def _onTested(self, said: Any, error: BaseException | None) -> None:
-        self._task = None
         self.testButton.enabled = True
         if error is not None:
             self._say(errorText(error))

@@ -24,6 +24,8 @@ _GIGABYTE = 1e9
 _DEFAULT_CACHE_GB = 8.0
 _DEFAULT_MODEL = "demo"
 _OVERLAPS = (DEFAULT_OVERLAP, 0.25, 0.125)
+# Settings of what is chosen on a server; what is chosen for this computer stays as it is meanwhile.
+_MODEL_THERE, _DEVICE_THERE = "serverModel", "serverDevice"
 
 
 def _devices() -> list[tuple[str, str]]:
@@ -59,7 +61,7 @@ class SettingsPanel:
 
     @property
     def model(self) -> str:
-        """Name or folder of the chosen model."""
+        """Name or folder of the chosen model; on a server, its name there."""
         return str(self._ui.modelComboBox.currentData or "")
 
     @property
@@ -86,10 +88,9 @@ class SettingsPanel:
     @property
     def options(self) -> RunOptions:
         """How a run is done, as it is set here."""
-        model, device = (Path(self.model).name, "auto") if self.server.isChosen else (self.modelFolder, self.device)
         return RunOptions(
-            model,
-            device,
+            self.model if self.server.isChosen else self.modelFolder,
+            self.device,
             self.precision,
             self.featureStorage,
             cache_bytes=self.cacheBytes,
@@ -101,6 +102,11 @@ class SettingsPanel:
     def labels(self) -> ModelLabels:
         """What the chosen model can be asked for; anything where it is a server's, who says it when it is asked."""
         return ANY_LABEL if self.server.isChosen else ModelLabels.of(self.modelFolder, self.modelTitle)
+
+    @property
+    def isOffered(self) -> bool:
+        """Whether the chosen server has the chosen model, as far as it has said what it has."""
+        return not self.server.models or self.model in self.server.models
 
     @property
     def modelSha256(self) -> str:
@@ -137,10 +143,21 @@ class SettingsPanel:
         self._choose(self._ui.deviceComboBox, device)
 
     def refreshModels(self) -> None:
-        """Read again which models there are."""
-        combo, wanted = self._ui.modelComboBox, self.model or readSetting("model", _DEFAULT_MODEL)
+        """Read again which models there are: here, or on the server."""
+        onServer = self.server.isChosen
+        wanted = readSetting(_MODEL_THERE if onServer else "model", "") or readSetting("model", "") or _DEFAULT_MODEL
+        combo = self._ui.modelComboBox
         combo.blockSignals(True)
         combo.clear()
+        if onServer:
+            self._fillFromServer(Path(wanted).name)
+        else:
+            self._fillFromHere(wanted)
+        combo.blockSignals(False)
+        self._sayHeader()
+
+    def _fillFromHere(self, wanted: str) -> None:
+        combo = self._ui.modelComboBox
         for entry in _catalog():
             title = entry.title if entry.installed else _("{model} (not installed)").format(model=entry.title)
             combo.addItem(title, entry.name)
@@ -148,8 +165,32 @@ class SettingsPanel:
         for folder in _others():
             combo.addItem(folder.name, str(folder))
         combo.setCurrentIndex(max(combo.findData(wanted), 0))
+
+    def _fillFromServer(self, wanted: str) -> None:
+        """The server's models; the one that was chosen stays in the list where it has none of that name."""
+        combo, known = self._ui.modelComboBox, {entry.name: entry for entry in _catalog()}
+        offered = self.server.models
+        for name in offered:
+            combo.addItem(known[name].title if name in known else name, name)
+            if name in known:
+                combo.setItemData(combo.count - 1, known[name].about, qt.Qt.ToolTipRole)
+        if wanted not in offered:
+            title = known[wanted].title if wanted in known else wanted
+            combo.addItem(_("{model} (not on the server)").format(model=title) if offered else title, wanted)
+        combo.setCurrentIndex(combo.findData(wanted))
+
+    def _fillDevices(self) -> None:
+        combo = self._ui.deviceComboBox
+        onServer = self.server.isChosen
+        entries = _devices()
+        if onServer:
+            entries = entries[:1] + [(name, name) for name in self.server.devices if name != "auto"]
+        combo.blockSignals(True)
+        combo.clear()
+        for text, value in entries:
+            combo.addItem(text, value)
+        self._choose(combo, readSetting(_DEVICE_THERE if onServer else "device", "auto"))
         combo.blockSignals(False)
-        self._sayHeader()
 
     def release(self) -> None:
         self.server.release()
@@ -158,8 +199,7 @@ class SettingsPanel:
 
     def _fill(self) -> None:
         ui = self._ui
-        for text, value in _devices():
-            ui.deviceComboBox.addItem(text, value)
+        self._fillDevices()
         for text, value in (
             (_("Automatic"), "auto"),
             ("float32", "float32"),
@@ -174,7 +214,6 @@ class SettingsPanel:
         for share in _OVERLAPS:
             text = _("{percent} %, as SAT itself") if share == DEFAULT_OVERLAP else _("{percent} %")
             ui.overlapComboBox.addItem(text.format(percent=f"{100 * share:g}"), str(share))
-        self._choose(ui.deviceComboBox, readSetting("device", "auto"))
         self._choose(ui.precisionComboBox, readSetting("precision", "auto"))
         self._choose(ui.featureStorageComboBox, readSetting("featureStorage", "native"))
         self._choose(ui.windowsComboBox, readSetting("windows", "all"))
@@ -211,16 +250,17 @@ class SettingsPanel:
         combo.setCurrentIndex(max(combo.findData(value), 0))
 
     def _onServer(self) -> None:
-        self._sayHeader()
+        self._fillDevices()
+        self.refreshModels()
         self.changed.emit()
 
     def _onModel(self, index: int) -> None:
-        writeSetting("model", self.model)
+        writeSetting(_MODEL_THERE if self.server.isChosen else "model", self.model)
         self._sayHeader()
         self.changed.emit()
 
     def _onDevice(self, index: int) -> None:
-        writeSetting("device", self.device)
+        writeSetting(_DEVICE_THERE if self.server.isChosen else "device", self.device)
         self._sayHeader()
 
     def _onPrecision(self, index: int) -> None:

@@ -62,7 +62,8 @@ class SetupPanel:
         ui, entry = self._ui, self._settings.entry
         onServer = self._settings.server.isChosen
         missing = [] if onServer else packages.missing("run")
-        isThere = bool(self._settings.server.url) if onServer else self._modelIsThere()
+        server = self._settings.server
+        isThere = bool(server.url) and self._settings.isOffered if onServer else self._modelIsThere()
         self.isReady = not missing and isThere
         downloadable = not onServer and not missing and not isThere and entry is not None and bool(entry.repository)
         ui.setupFrame.setVisible(not self.isReady)
@@ -70,13 +71,19 @@ class SetupPanel:
         ui.setupButton.setVisible(bool(missing) or downloadable)
         self.consentBox.setVisible(downloadable)
         self.importButton.setVisible(downloadable)
-        self.deleteButton.enabled = entry is not None and not entry.embedded and entry.installed
+        # Both are about this computer.
+        self.deleteButton.enabled = not onServer and entry is not None and not entry.embedded and entry.installed
+        self.checkButton.enabled = not onServer
         if missing:
             self._sayPackages(missing)
         elif downloadable:
             self._sayDownload(entry)
-        elif not self.isReady and onServer:
+        elif not self.isReady and onServer and not server.url:
             ui.setupLabel.text = _("The server has no address yet. Write it in Settings.")
+        elif not self.isReady and onServer:
+            ui.setupLabel.text = _("The server has no model {model}. Choose another one in Settings.").format(
+                model=self._settings.modelTitle
+            )
         elif not self.isReady:
             ui.setupLabel.text = _("Model {model} is not installed. Choose another one in Settings.").format(
                 model=self._settings.modelTitle

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+# No address, no file of a token, none of certificates.
+_HERE = ("", "", "")
 _PythonOf = Callable[[], tuple[str, dict[str, str]]]
 
 
@@ -13,7 +15,7 @@ class SharedEngine:
 
     def __init__(self) -> None:
         self._engine: Any = None
-        self._server: tuple[str, str] = ("", "")
+        self._server = _HERE
 
     def get(self, python: _PythonOf) -> Any:
         """The engine, made where there is none.
@@ -33,18 +35,24 @@ class SharedEngine:
         if engine is not None:
             engine.close()
 
-    def use(self, url: str, token_file: str) -> None:
+    def use(self, url: str, token_file: str = "", ca_file: str = "") -> None:
         """Have runs go to a server, or to this computer where the address is empty."""
-        if (url, token_file) != self._server:
+        server = (url, token_file, ca_file) if url else _HERE
+        if server != self._server:
             self.close()
-            self._server = (url, token_file)
+            self._server = server
+
+    def leave_server(self, url: str = "") -> None:
+        """Have runs stay on this computer, unless they go to the server of this address."""
+        if self._server[0] != url:
+            self.use("")
 
     def _remote(self) -> Any:
         from SATSegmentLib.engine.remote import RemoteEngine
         from SATSegmentLib.engine.transport.http import find_token
 
-        url, token_file = self._server
-        return RemoteEngine(url, find_token(token_file or None))
+        url, token_file, ca_file = self._server
+        return RemoteEngine(url, find_token(token_file or None), ca_file)
 
     @staticmethod
     def _worker(python: _PythonOf) -> Any:

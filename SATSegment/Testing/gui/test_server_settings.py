@@ -85,6 +85,50 @@ def test_a_scan_is_segmented_on_a_server_without_pytorch_here(
     assert qt.QSettings().value("SATSegment/runOn") == "server"
 
 
+def test_the_list_of_models_is_the_servers_while_runs_go_there(scene: Any, url: str, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text(ALICE)
+    rig = PanelInRig()
+    settings, combo = rig.panel.settings, rig.ui.modelComboBox
+    here = settings.model
+    server = choose(rig, url, token)
+    waitFor(lambda: server.models, 20, "what the server offers, without the button")
+    assert [combo.itemData(n) for n in range(combo.count)] == server.models == ["demo", "tiny"]
+    assert [rig.ui.deviceComboBox.itemData(n) for n in range(rig.ui.deviceComboBox.count)] == ["auto", "cpu"]
+    assert not rig.panel.setup.deleteButton.enabled
+    assert not rig.panel.setup.checkButton.enabled
+    combo.setCurrentIndex(combo.findData("tiny"))
+    assert settings.options.model == "tiny"
+    assert rig.panel.setup.isReady
+    # One that the server does not have stays in sight, and is not replaced in silence.
+    qt.QSettings().setValue("SATSegment/serverModel", "sat-pro")
+    settings.refreshModels()
+    rig.panel.setup.refresh()
+    assert settings.model == "sat-pro"
+    assert "not on the server" in combo.currentText
+    assert not rig.panel.setup.isReady
+    assert "no model SAT-Pro" in rig.ui.setupLabel.text
+    server.whereComboBox.setCurrentIndex(0)
+    settle()
+    assert settings.model == here
+    assert combo.count > 2
+    rig.cleanup()
+
+
+def test_another_place_for_runs_and_a_reload_let_the_server_go_at_once(scene: Any, url: str, tmp_path: Path) -> None:
+    from SATSegmentLib.setup.shared_engine import shared_engine
+
+    rig = PanelInRig()
+    server = choose(rig, url, tmp_path / "token")
+    shared_engine.use(url)
+    server.whereComboBox.setCurrentIndex(0)
+    assert shared_engine._server[0] == ""
+    shared_engine.use(url)
+    rig.module.closeEngine()
+    assert shared_engine._server[0] == ""
+    rig.cleanup()
+
+
 def test_a_wrong_token_and_a_missing_server_are_said_in_settings(scene: Any, url: str, tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("wrong-token-0123456789")

@@ -29,15 +29,13 @@ class Spoiled:
         return self.case.results[self.number].prompt.text
 
 
-def spoil(cases: Sequence[Case], count: int, seed: int = 0) -> list[Spoiled]:
-    """So many spoiled results, each kind of spoiling in turn."""
+def spoil(cases: Sequence[Case], count: int, seed: int = 0, held_out: bool = False) -> list[Spoiled]:
+    """So many spoiled results, each kind of spoiling in turn; with `held_out` kinds that no rule was set by."""
     rng = np.random.default_rng(seed)
     ways: tuple[Callable[[Sequence[Case], np.random.Generator], Spoiled], ...] = (
-        exchanged,
-        shifted,
-        scaled,
-        with_a_piece,
-        on_another_scan,
+        (turned, pushed_aslant, stretched, of_another_structure, mirrored)
+        if held_out
+        else (exchanged, shifted, scaled, with_a_piece, on_another_scan)
     )
     return [ways[number % len(ways)](cases, rng) for number in range(count)]
 
@@ -109,6 +107,73 @@ def on_another_scan(cases: Sequence[Case], rng: np.random.Generator) -> Spoiled:
     numbers = [n for n, one in enumerate(results) if one.voxels]
     reasons = frozenset({FlagKind.REGION, FlagKind.INTENSITY})
     return Spoiled("on another scan", Case(case.name, target.image, tuple(results)), int(rng.choice(numbers)), reasons)
+
+
+def turned(cases: Sequence[Case], rng: np.random.Generator) -> Spoiled:
+    """A structure turned by 90 degrees about the middle of the scan, in the plane of two axes."""
+    case, number = _one(cases, rng)
+    mask = case.results[number].whole_mask(case.image.array.shape)
+    axes = [(0, 1), (0, 2), (1, 2)][int(rng.integers(3))]
+    rotated = np.rot90(mask, int(rng.choice([1, 3])), axes)
+    result = np.zeros_like(mask)
+    to, source = [], []
+    for old, new in zip(mask.shape, rotated.shape, strict=True):
+        size = min(old, new)
+        to.append(slice((old - size) // 2, (old - size) // 2 + size))
+        source.append(slice((new - size) // 2, (new - size) // 2 + size))
+    result[tuple(to)] = rotated[tuple(source)]
+    return _spoiled("turned", case, number, result, PLACE | {FlagKind.VOLUME, FlagKind.PIECES})
+
+
+def pushed_aslant(cases: Sequence[Case], rng: np.random.Generator) -> Spoiled:
+    """A structure moved by 40 to 80 mm in any direction."""
+    case, number = _one(cases, rng)
+    mask = case.results[number].whole_mask(case.image.array.shape)
+    direction = rng.normal(size=3)
+    way = direction / np.linalg.norm(direction) * rng.uniform(40, 80)
+    for axis, spacing in enumerate(Grid.of(case.image).spacing_kji):
+        mask = _moved(mask, axis, round(way[axis] / spacing))
+    return _spoiled("pushed aslant", case, number, mask, PLACE | {FlagKind.VOLUME})
+
+
+def stretched(cases: Sequence[Case], rng: np.random.Generator) -> Spoiled:
+    """A structure 3 times as long along one axis, or a third, about its centre."""
+    case, number = _one(cases, rng)
+    mask = case.results[number].whole_mask(case.image.array.shape)
+    axis, factor = int(rng.integers(3)), float(rng.choice([3.0, 1 / 3]))
+    middle, size = np.argwhere(mask).mean(axis=0)[axis], mask.shape[axis]
+    source = np.rint((np.arange(size) - middle) / factor + middle).astype(int)
+    to = np.flatnonzero((source >= 0) & (source < size))
+    lead = (slice(None),) * axis
+    result = np.zeros_like(mask)
+    result[(*lead, to)] = mask[(*lead, source[to])]
+    reasons = frozenset({FlagKind.VOLUME, FlagKind.OVERLAP, FlagKind.OUTSIDE_PARENT, FlagKind.INTENSITY})
+    return _spoiled("stretched", case, number, result, reasons)
+
+
+def of_another_structure(cases: Sequence[Case], rng: np.random.Generator) -> Spoiled:
+    """The mask of another structure of the scan under this one's name."""
+    case, number = _one(cases, rng)
+    own = case.results[number].whole_mask(case.image.array.shape)
+    masks = [one.whole_mask(case.image.array.shape) for one in case.results]
+    unlike = [m for m in masks if m.any() and 2 * (m & own).sum() < 0.5 * (m.sum() + own.sum())]
+    reasons = PLACE | {FlagKind.VOLUME, FlagKind.SAME_MASK, FlagKind.PIECES}
+    return _spoiled("of another", case, number, unlike[int(rng.integers(len(unlike)))], reasons)
+
+
+def mirrored(cases: Sequence[Case], rng: np.random.Generator) -> Spoiled:
+    """All results of a case mirrored, front to back or top to bottom; one of them is looked at."""
+    case = _pick(cases, rng)
+    axis = int(rng.choice([a for a in range(3) if not _is_sideways(case, a)]))
+    shape = case.image.array.shape
+    results = [_with(case, n, np.flip(one.whole_mask(shape), axis)) for n, one in enumerate(case.results)]
+    numbers = [n for n, one in enumerate(results) if one.voxels > 50]
+    return Spoiled("mirrored", _replaced(case, results), int(rng.choice(numbers)), PLACE)
+
+
+def _is_sideways(case: Case, axis: int) -> bool:
+    """Whether a KJI axis runs from one side of the patient to the other."""
+    return int(np.argmax(np.abs(case.image.ijk_to_ras[:3, 2 - axis]))) == 0
 
 
 def _way(source: Case, target: Case) -> Callable[[SegmentResult], np.ndarray]:
