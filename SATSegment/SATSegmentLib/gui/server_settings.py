@@ -140,9 +140,7 @@ class ServerSettings:
         self.caFileEdit = qt.QLineEdit(holder)
         self.caFileEdit.setAccessibleName(_("File of certificates"))
         self.caFileEdit.setToolTip(
-            _(
-                "A file of certificates to trust (PEM), for a server with a certificate of the site's own."
-            )
+            _("A file of certificates to trust (PEM), for a server with a certificate of the site's own.")
         )
         self._edits = (self.urlEdit, self.tokenFileEdit, self.caFileEdit)
         self.testButton = qt.QPushButton(_("Test connection"), holder)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import logging
+
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -34,6 +37,10 @@ _STATUS: tuple[tuple[type[SATSegmentError], int], ...] = (
     (OutOfMemory, 507),
     (OutputError, 507),
 )
+# A disk without room, a user without quota, a file larger than is allowed.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+_log = logging.getLogger(__name__)
 
 
 def handle_errors(app: FastAPI) -> None:
@@ -42,6 +49,7 @@ def handle_errors(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _not_understood)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(ClientDisconnect, _gone)
+    app.add_exception_handler(OSError, _no_room)
     app.add_exception_handler(Exception, _unforeseen)
 
 
@@ -79,6 +87,14 @@ async def _gone(request: Request, error: Exception) -> Response:
         408,
         {"Connection": "close"},
     )
+
+
+async def _no_room(request: Request, error: Exception) -> Response:
+    if not isinstance(error, OSError) or error.errno not in _FULL:
+        _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        return await _unforeseen(request, error)
+    full = OutputError("The server has no room left on its disk for this.", "Tell who runs it, or try again later.")
+    return _failed(full, 507)
 
 
 async def _unforeseen(request: Request, error: Exception) -> Response:

@@ -72,7 +72,13 @@ def result_file(image: Image, answer: SegmentAnswer, format_name: Format, header
             raise ScanError("The DICOM files that were sent are not one series.", "Send the scan's series.") from error
         model = answer.model
         algorithm = Algorithm(model.name, SATSegmentLib.__version__, model.sha256)
-        write_results(target, image, answer.results, algorithm, format_name=format_name, source=series)
+        try:
+            write_results(target, image, answer.results, algorithm, format_name=format_name, source=series)
+        except OutputError as error:
+            if not isinstance(error.__cause__, OSError):
+                raise
+            # Its words name files that were ours.
+            raise error.__cause__ from error
         return target.read_bytes()
     finally:
         folder.remove()

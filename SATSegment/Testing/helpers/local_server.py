@@ -60,10 +60,12 @@ class ServerProcess:
         What it sees beside this process's environment.
     *words : str
         Further words of the command.
+    before : str
+        Python that is run in it first.
     """
 
-    def __init__(self, environment: Mapping[str, str], *words: str, port: int = 0) -> None:
-        program = "import sys; from SATSegmentLib.cli import main; sys.exit(main())"
+    def __init__(self, environment: Mapping[str, str], *words: str, port: int = 0, before: str = "") -> None:
+        program = f"{before}\nimport sys; from SATSegmentLib.cli import main; sys.exit(main())"
         self.process = subprocess.Popen(
             [sys.executable, "-c", program, "serve", "--port", str(port), *words],
             stdout=subprocess.PIPE,

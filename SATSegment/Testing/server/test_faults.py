@@ -153,6 +153,43 @@ def test_clients_that_are_killed_leave_neither_scans_nor_runs(environment: dict[
     server.stop()
 
 
+@pytest.mark.long
+@pytest.mark.skipif(os.name != "posix", reason="the limit is POSIX's")
+def test_a_full_disk_costs_time_or_a_clear_error_and_leaves_nothing(
+    environment: dict[str, str], tokens: str, temporary: Path
+) -> None:
+    """No file may grow: what a disk without room does to each write."""
+    full = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (200, 200))"
+    words = ["--device", "cpu", "--tokens", tokens, "--spill", "--features-gb", "0.000000001"]
+    roomy = ServerProcess(environment, *words)
+    alice = RemoteEngine(roomy.url, ALICE)
+    expected = alice.segment(request()).results
+    assert any(path.stat().st_size > 200 for path in temporary.rglob("*") if path.is_file())  # it does spill
+    alice.close()
+    roomy.stop()
+    server = ServerProcess(environment, *words, before=full)
+    alice, bob = RemoteEngine(server.url, ALICE), RemoteEngine(server.url, BOB)
+    for engine in (alice, bob, alice):
+        # Features that cannot be kept are computed again.
+        for one, other in zip(engine.segment(request()).results, expected, strict=True):
+            np.testing.assert_array_equal(one.mask, other.mask)
+    (digest,) = alice._kept
+    headers = {"Authorization": f"Bearer {ALICE}", "SATSegment-Protocol": str(messages.PROTOCOL)}
+    runs = f"{server.url}/v1/scans/{digest}/runs"
+    body = {"kind": "segment", "key": "k" * 8, "prompts": [{"text": "brainstem", "modality": "mri"}]}
+    run = requests.post(runs, json={**body, "options": {"model": "tiny"}}, headers=headers, timeout=10).json()["run"]
+    requests.get(f"{runs}/{run}/events", headers=headers, timeout=30)
+    answer = requests.post(f"{runs}/{run}/file", headers=headers, timeout=30)
+    assert answer.status_code == 507
+    assert "no room" in answer.json()["error"]["message"]
+    assert bob.segment(request()).results
+    assert not list(Path("/dev/shm").glob("satsegment-*"))
+    for engine in (alice, bob):
+        engine.close()
+    server.stop()
+    assert [path for path in temporary.rglob("*") if path.is_file()] == []
+
+
 def metric(url: str, name: str) -> float:
     headers = {"Authorization": f"Bearer {ALICE}"}
     lines = requests.get(f"{url}/metrics", headers=headers, timeout=10).text.splitlines()
