@@ -164,3 +164,37 @@ def _volumes(scan: Path) -> dict[str, float]:
     names = ["left hippocampus", "right hippocampus"]
     found = Segmenter.load("demo", "cpu").segment(read_scan(scan), names, modality="mri")
     return {one.prompt.text: one.volume_ml for one in found}
+
+
+@pytest.mark.long
+def test_an_agents_tools_run_on_a_server_without_pytorch_here(tmp_path: Path) -> None:
+    """Same numbers as on this computer, from a process that cannot import what runs a model."""
+    pytest.importorskip("fastapi")
+    from helpers.local_server import ServerProcess
+
+    shutil.copy(resource_path("Demo/itk_t1.nii.gz"), tmp_path / "head.nii.gz")
+    never = (
+        "import sys\n"
+        "class Never:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.split('.')[0] in {'torch', 'transformers', 'safetensors', 'fastapi'}:\n"
+        "            raise ModuleNotFoundError(name, name=name)\n"
+        "sys.meta_path.insert(0, Never())\n"
+    )
+    server = ServerProcess({"SATSEGMENT_TOKEN": TOKEN}, "--device", "cpu")
+    volumes = []
+
+    async def ask(program: str, *more: str) -> None:
+        given = ["-c", program, *words(tmp_path, *more)[2:]]
+        parameters = StdioServerParameters(command=sys.executable, args=given, env=environment(SATSEGMENT_TOKEN=TOKEN))
+        async with Client(parameters) as client:
+            found = await call(
+                client, "segment", scan="head.nii.gz", prompts=["both hippocampi"], modality="mri", save_as=""
+            )
+            volumes.append({one["structure"]: one["volume_ml"] for one in found["structures"]})
+
+    for program, more in ((never + _PROGRAM, ("--server", server.url)), (_PROGRAM, ())):
+        asyncio.run(ask(program, *more))
+    assert volumes[0] == volumes[1]
+    assert len(volumes[0]) == 2
+    server.stop()
