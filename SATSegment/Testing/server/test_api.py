@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import time
 import zlib
@@ -220,6 +221,31 @@ def test_a_piece_is_packed_where_the_line_is_slower_than_the_compressor(line: fl
         assert (zlib.decompress(data) if headers else bytes(data)) == voxels.tobytes()
         found.append(bool(headers))
     assert found == packed
+
+
+@pytest.mark.parametrize("http", [None, "httptools"])
+def test_a_piece_that_trickles_in_is_ended_although_it_never_stops(http: str | None) -> None:
+    """Received straight into its place, and as every other server does."""
+    image = headLikeImage(28)
+    digest = digest_of(image)
+    limits = ServerLimits(stall_seconds=5, chunk_seconds=0.6)
+    service = Service(ServerOptions(("cpu",), limits=limits), [_Nothing()])
+    with server_here(create_app(service, Tokens({ALICE: "alice"})), http=http) as url:
+        put(url, f"/v1/scans/{digest}", json=head_of(image))
+        host, port = url.removeprefix("http://").split(":")
+        named = [f"{name}: {value}" for name, value in {**HEADERS, "Host": host}.items()]
+        first = [f"PUT /v1/scans/{digest}/chunks/0 HTTP/1.1", f"Content-Length: {image.array.nbytes}", *named, "", ""]
+        began = time.monotonic()
+        with socket.create_connection((host, int(port)), timeout=0.1) as line:
+            line.sendall("\r\n".join(first).encode())
+            said = b""
+            while not said and time.monotonic() - began < 10:
+                line.sendall(b"x" * 100)
+                with contextlib.suppress(TimeoutError):
+                    said = line.recv(4096)
+        assert b"408" in said.splitlines()[0]
+        assert put(url, f"/v1/scans/{digest}", json=head_of(image)).json()["missing"] == [0]
+        assert put(url, f"/v1/scans/{digest}/chunks/0", data=image.array.tobytes()).json()["complete"]
 
 
 def test_metrics_have_counts_and_nothing_of_a_patient(running, alice: RemoteEngine) -> None:
