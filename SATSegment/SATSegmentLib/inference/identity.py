@@ -90,8 +90,9 @@ def _sampled(tensors: list[Tensor]) -> bytes:
     rows = []
     for tensor in tensors:
         flat = tensor.reshape(-1)
-        rows.append(flat.detach()[:: max(flat.numel() // _SAMPLE, 1)].to(torch.float32).cpu())
-    return torch.cat(rows).numpy().tobytes() if rows else b""
+        rows.append(flat.detach()[:: max(flat.numel() // _SAMPLE, 1)].to(torch.float32))
+    # All at once: each tensor by itself would wait for a GPU some hundred times.
+    return torch.cat(rows).cpu().numpy().tobytes() if rows else b""
 
 
 def _digest(tensors: list[Tensor]) -> str:

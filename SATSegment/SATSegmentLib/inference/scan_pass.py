@@ -216,7 +216,8 @@ class ScanPass:
                 fresh, box = self._is_missing(number), self.boxes[number]
                 features = self.features(number)
                 asked = self._embed_masks(features.tokens, [rows[place] for place in chosen.tolist()])
-                embeddings.setdefault(number, asked.new_zeros(len(rows), asked.shape[1]))[chosen] = asked
+                places = chosen.to(self._device, non_blocking=True)
+                embeddings.setdefault(number, asked.new_zeros(len(rows), asked.shape[1]))[places] = asked
                 logits, part = TileLogits(features, asked), self._looked_at[number]
                 for cells, some in self._tiling.groups(part, *asked.shape[::-1]):
                     high.look(cells, some, logits.of(some.relative_to(box)), chosen)

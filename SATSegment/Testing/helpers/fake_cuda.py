@@ -32,10 +32,12 @@ def fake_cuda() -> Iterator[None]:
 def without_data(network: SATNetwork, dtype: torch.dtype) -> SATNetwork:
     """A network's weights as `SATNetwork.settle` leaves them on `GPU`, without data; within `fake_cuda`."""
     for path, module in network.named_modules():
-        stored = dtype if path.startswith("backbone.") else torch.float32
+        # Mamba layers stay in float32.
+        stored = dtype if path.startswith("backbone.") and "mamba_layers" not in path else torch.float32
         for name, parameter in list(module.named_parameters(recurse=False)):
             setattr(module, name, nn.Parameter(torch.empty(parameter.shape, dtype=stored, device=GPU), False))
-    network.position_code = torch.empty(network.position_code.shape, device=GPU)
+        for name, buffer in list(module.named_buffers(recurse=False)):
+            setattr(module, name, torch.empty(buffer.shape, dtype=buffer.dtype, device=GPU))
     network.eval().backbone.arrange()
     return network
 
@@ -83,7 +85,7 @@ def _set_item(tensor: Tensor, index: Any, value: Tensor) -> None:
 
 
 def _conv3d(
-    voxels: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = (1,) * 3, padding: Any = (0,) * 3
+    voxels: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0, *_: Any
 ) -> Tensor:
     """Channels last where the input or the weights are, as cuDNN's; PyTorch's fake asks this build's own backends."""
     kinds = {(one.device, one.dtype) for one in (voxels, weight, bias) if one is not None}
@@ -101,6 +103,16 @@ def _conv3d(
     return torch.empty(shape, dtype=voxels.dtype, device=voxels.device, memory_format=layout)
 
 
+def _without_numbers(make: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Numbers that are known would need a real device to be moved."""
+
+    def made(*args: Any, **kwargs: Any) -> Tensor:
+        real = make(*args, **kwargs)
+        return torch.empty(real.shape, dtype=real.dtype)
+
+    return made
+
+
 def _statistics(voxels: Tensor, *_: Any) -> tuple[Tensor, Tensor]:
     """Of a batch norm: two numbers per channel, in float32, for which PyTorch has no fake."""
     return torch.empty(voxels.shape[1], device=voxels.device), torch.empty(voxels.shape[1], device=voxels.device)
@@ -111,6 +123,8 @@ _WAYS: dict[Any, Callable[..., Any]] = {
     Tensor.contiguous: _contiguous,
     Tensor.__getitem__: _item,
     Tensor.__setitem__: _set_item,
+    torch.tensor: _without_numbers(torch.tensor),
+    torch.from_numpy: _without_numbers(torch.from_numpy),
     torch.batch_norm_update_stats: _statistics,
     torch.nn.functional.conv3d: _conv3d,
 }

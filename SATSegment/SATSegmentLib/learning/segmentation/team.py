@@ -11,6 +11,8 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
+from SATSegmentLib.learning.segmentation.errors import TrainingError
+
 
 @dataclass(frozen=True)
 class Team:
@@ -57,7 +59,12 @@ def joined(device: str = "auto") -> Iterator[Team]:
     Parameters
     ----------
     device : str, optional
-        "cpu", "cuda", "cuda:1", or "auto": a GPU where there is one.
+        "cpu", "cuda", or "auto": a GPU where there is one, and each process its own; "cuda:1" for a process alone.
+
+    Raises
+    ------
+    TrainingError
+        Several processes were given one GPU.
     """
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -65,6 +72,11 @@ def joined(device: str = "auto") -> Iterator[Team]:
     if size == 1:
         yield Team(device=torch.device(device))
         return
+    if device.startswith("cuda:"):
+        raise TrainingError(
+            f"{size} processes cannot share the device {device}.",
+            "Leave the device out, or say cuda: each takes its own.",
+        )
     if device == "cuda":
         device = f"cuda:{os.environ['LOCAL_RANK']}"
         torch.cuda.set_device(device)

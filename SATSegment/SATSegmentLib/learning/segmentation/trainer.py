@@ -238,8 +238,10 @@ class Trainer:
             raise _not_finite("gradient", self.step, sources)
         self.scaler.step(self.optimizer)
         self.scaler.update()
+        # With scaled gradients a step may be left out because they overflowed; JSON knows no infinity.
+        known = norm.item() if norm.isfinite() else None
         loss, finest = self.team.mean(torch.stack(losses).mean(0)).tolist()
-        return {"step": self.step, "loss": loss, "finest_loss": finest, "rate": rate, "grad_norm": norm.item()}
+        return {"step": self.step, "loss": loss, "finest_loss": finest, "rate": rate, "grad_norm": known}
 
     def _no_sync(self) -> contextlib.AbstractContextManager[None]:
         wrapped = self._wrapped
@@ -334,7 +336,8 @@ def _seeded(seed: int) -> Iterator[None]:
 @contextlib.contextmanager
 def _restored_random_state() -> Iterator[None]:
     """The caller's random numbers go on afterwards as if there had been no training."""
-    with torch.random.fork_rng(devices=[]):
+    gpus = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []
+    with torch.random.fork_rng(devices=gpus):
         yield
 
 

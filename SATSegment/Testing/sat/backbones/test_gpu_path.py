@@ -54,3 +54,14 @@ def test_a_released_window_stays_on_its_device_within_its_bytes_and_its_plan(mon
     assert live.peak <= planned[8].peak_bytes <= 1.5 * live.peak
     assert planned[8].fits
     assert planned[24].features_in == ("device" if model == "nano" and precision != torch.float32 else "memory")
+
+
+@pytest.mark.parametrize("model", ["nano", pytest.param("umamba", marks=pytest.mark.long)])
+def test_slabs_stay_on_their_device(model):
+    with torch.device("meta"):
+        network = SATNetwork(NAMED_SPECS[model], (64, 64, 32))
+    with fake_cuda():
+        without_data(network, torch.float16).backbone.in_slabs = True
+        features = network.encode(torch.empty(1, 1, 64, 64, 32, device=GPU))
+    assert features.voxels.device == features.tokens.device == GPU
+    assert (features.voxels.dtype, features.tokens.dtype) == (torch.float16, torch.float32)

@@ -53,8 +53,13 @@ def convolution_rate(block: ConvBlock, shape: Triple, window_macs: int) -> float
 
 def _seconds(run: Callable[[], object], device: torch.device) -> float:
     run()  # the first is slower
+    _wait(device)
     started = time.perf_counter()
     run()
+    _wait(device)
+    return time.perf_counter() - started
+
+
+def _wait(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-    return time.perf_counter() - started

@@ -29,8 +29,9 @@ _SLAB_BYTES = 128 << 20
 def encode(x: Tensor, stages: Sequence[Sequence[ConvBlock]]) -> tuple[list[Tensor], Tensor]:
     """The way down, for one window; parameters and results as `slabs.encode`."""
     levels: list[Tensor] = []
-    # One channel lies in memory in either layout; by these strides cuDNN takes it, and what comes of it, for ours.
-    x = x.squeeze(1).unsqueeze(-1).movedim(-1, 1)
+    if layout(x.device, x.dtype) == torch.channels_last_3d:
+        # One channel lies in memory alike in either layout; by these strides cuDNN takes it for this one.
+        x = x.squeeze(1).unsqueeze(-1).movedim(-1, 1)
     for blocks in stages:
         for block in blocks:
             # The map before is held by this name until the next is done: two maps.
