@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
+import importlib.util
 import json
 import os
 import platform
@@ -96,6 +97,9 @@ def _devices() -> list[dict[str, Any]]:
     from SATSegmentLib.engine.tasks import in_this_process
 
     names = ["cpu"]
+    if not _has_torch():
+        # A client of a server; no fault of it.
+        return []
     try:
         import torch
 
@@ -111,6 +115,13 @@ def _devices() -> list[dict[str, Any]]:
             known = foreseen(error)
             devices.append({"device": name, "name": "", "torch": "", "memory_bytes": None, "error": str(known)})
     return devices
+
+
+def _has_torch() -> bool:
+    try:
+        return importlib.util.find_spec("torch") is not None
+    except (ModuleNotFoundError, ValueError):
+        return False
 
 
 def _models() -> list[dict[str, Any]]:
@@ -171,6 +182,9 @@ def _print(found: Mapping[str, Any]) -> None:
     print(f"machine\n  {machine['system']}\n  {machine['cpu']}, {machine['cores']} cores")
     print(f"  memory {size(machine['memory_bytes'])}, free {size(machine['free_memory_bytes'])}")
     print("devices")
+    if not found["devices"]:
+        print("  none: PyTorch is not installed, so models run on a server only (--server URL). To run them here:")
+        print("  pip install 'satsegment[local]'")
     for one in found["devices"]:
         print(f"  {one['device']:<8} {one['error'] or one['name']}" + ("" if one["error"] else " · working"))
     print("models")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,16 @@ def test_it_says_versions_devices_models_room_and_write_access(capsys, tmp_path:
     for words in ("torch", "cpu", "working", "demo", "models", "temporary files", "free", "no problems found"):
         assert words in out
     assert str(tmp_path) not in out  # the name of the home folder is private
+
+
+def test_a_client_without_pytorch_has_no_problem_and_is_told_what_it_lacks(capsys, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("SATSEGMENT_MODELS", str(tmp_path / "models"))
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert main(["doctor"]) == 0
+    out = capsys.readouterr().out
+    assert "on a server only" in out
+    assert "satsegment[local]" in out
 
 
 def test_what_does_not_work_is_a_problem_and_an_exit_code(capsys, tmp_path: Path, monkeypatch) -> None:

@@ -117,6 +117,15 @@ def test_the_file_from_a_server_is_the_local_one_voxel_by_voxel_without_pytorch_
     assert {k: str(v) for k, v in our_head.items()} == {k: str(v) for k, v in their_head.items()}
 
 
+def test_without_a_server_a_client_is_told_what_to_install(scan: Path, tmp_path: Path) -> None:
+    client = start(*words(scan, tmp_path / "a.seg.nrrd", model="demo"))
+    _, err = client.communicate(timeout=60)
+    assert client.returncode == 2
+    assert "satsegment[local]" in err
+    assert "--server" in err
+    assert "Traceback" not in err
+
+
 def test_a_certificate_that_is_not_known_is_refused_with_what_to_do(
     site: Site, scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], token: None
 ) -> None:
