@@ -33,6 +33,7 @@ def encode_macs(spec: SwinUNETRSpec, window: Triple) -> int:
 def encode_bytes(spec: SwinUNETRSpec, window: Triple, dtype: torch.dtype, device: torch.device) -> int:
     """Highest use of memory while a window is encoded, without weights: two finest maps, and slabs of them."""
     voxels = math.prod(window)
-    # The skip, the block's own map, the map below; coarser levels are gone by then.
-    maps = (2 * voxels * spec.feature_size + voxels // 8 * spec.feature_size) * dtype.itemsize
+    # The finest block's own map and its projected skip, when all coarser maps are there.
+    sizes = [width * (voxels >> (3 * level)) for level, width in enumerate(spec.widths)]
+    maps = (sizes[0] + sum(sizes)) * dtype.itemsize
     return maps + slabs.slab_bytes(spec.feature_size, window, dtype, device) + 4 * voxels

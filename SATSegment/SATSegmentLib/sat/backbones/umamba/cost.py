@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import torch
 
@@ -34,7 +35,13 @@ def encode_macs(spec: UMambaSpec, window: Triple) -> int:
 
 def encode_bytes(spec: UMambaSpec, window: Triple, dtype: torch.dtype, device: torch.device) -> int:
     """Highest use of memory while a window is encoded, without weights: two finest maps, and slabs of them."""
-    voxels = math.prod(window)
-    # On the way up: the skip, the block's own map and the one below. On the way down there are two finest maps, too.
-    maps = (2 * voxels * spec.features[0] + voxels // math.prod(spec.strides[1]) * spec.features[1]) * dtype.itemsize
-    return maps + slabs.slab_bytes(spec.features[0], window, dtype, device) + 4 * voxels
+    maps, voxels = [], math.prod(window)
+    for features, stride in zip(spec.features, spec.strides, strict=True):
+        voxels //= math.prod(stride)
+        maps.append(features * voxels * dtype.itemsize)
+    # On the way down the maps so far, and a block's own, twice where its skip is projected (and at first for the stem).
+    projected = [True, *(above != below for above, below in pairwise(spec.features))]
+    down = [sum(maps[: stage + 1]) + maps[stage] * twice for stage, twice in enumerate(projected)]
+    # On the way up the skips that are left, the block's own map and the one below.
+    up = [sum(maps[: stage + 1]) + maps[stage] + below for stage, below in enumerate(maps[1:])]
+    return max(*down, *up) + slabs.slab_bytes(spec.features[0], window, dtype, device) + 4 * math.prod(window)
