@@ -7,7 +7,10 @@ import torch
 
 from helpers.plain_backbones import plain_encoding, plain_mamba
 from SATSegmentLib.sat.backbone import Spec
+from SATSegmentLib.sat.backbones.streaming import residual, workers
+from SATSegmentLib.sat.backbones.swinunetr import transformer
 from SATSegmentLib.sat.backbones.swinunetr.spec import SwinUNETRSpec
+from SATSegmentLib.sat.backbones.umamba import mamba, scan
 from SATSegmentLib.sat.backbones.umamba.mamba import Mamba
 from SATSegmentLib.sat.backbones.umamba.spec import UMambaSpec
 from SATSegmentLib.sat.checkpoint.released import build_network, check_network, released_state
@@ -71,6 +74,29 @@ def test_tokens_and_features_are_those_of_a_plain_implementation(name):
             ours = network.encode(seen)
         assert_close(ours.tokens, tokens)
         assert_close(ours.voxels, finest)
+
+
+@pytest.mark.parametrize("name", ["umamba, uneven strides", "swinunetr, one stage"])
+def test_any_number_of_threads_gives_the_same_bits(name, monkeypatch):
+    # As many pieces as possible.
+    monkeypatch.setattr(residual, "_PIECE_BYTES", 1)
+    monkeypatch.setattr(mamba, "_PIECE", 64)
+    monkeypatch.setattr(scan, "_AT_ONCE", 1)
+    monkeypatch.setattr(transformer, "_SCORES", 1 << 14)
+    monkeypatch.setattr(workers, "cores", lambda: 4)
+    spec, window, seed = CASES[name]
+    network, _ = random_network(spec, window, seed)
+    seen = torch.randn(1, 1, *window, generator=torch.Generator().manual_seed(seed))
+    threads, found = torch.get_num_threads(), []
+    try:
+        for count in (1, 3):
+            torch.set_num_threads(count)
+            with torch.inference_mode():
+                found.append(network.backbone(seen))
+    finally:
+        torch.set_num_threads(threads)
+    assert torch.equal(found[0][0], found[1][0])
+    assert torch.equal(found[0][1], found[1][1])
 
 
 @pytest.mark.parametrize(("length", "width", "seed"), [(1, 8, 0), (2, 16, 1), (3, 33, 2), (700, 8, 3)])
