@@ -62,10 +62,10 @@ def follow(arguments: argparse.Namespace, run: Callable[[Path, Team, Bar], Outco
     out = (arguments.out or Path(arguments.config.stem)).expanduser()
     with joined(arguments.device) as team:
         outcome = run(out, team, progress_bar if team.is_main_process else _no_bar)
-    if not team.is_main_process:
-        return 0 if outcome.finished else 1
     arguments.answer = {"folder": str(out), "steps": outcome.step, "finished": outcome.finished}
     arguments.answer["best_dice"] = outcome.best_dice
+    if not team.is_main_process:
+        return 0 if outcome.finished else 1
     best = "" if outcome.best_dice is None else f", best validation Dice {outcome.best_dice:.3f}"
     if not outcome.finished:
         print(f"Stopped after step {outcome.step}{best}. Continue with --resume.", file=sys.stderr)
