@@ -19,7 +19,7 @@ from learning.segmentation.toy_training import Cubes, read_log, settings, toy_ne
 from SATSegmentLib.learning.segmentation.team import Team, joined
 from SATSegmentLib.learning.segmentation.trainer import fit
 
-_STEPS = 12
+_STEPS = 40
 _LAUNCHER = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 
 

@@ -24,7 +24,7 @@ from SATSegmentLib.inference.progress import Run
 from SATSegmentLib.inference.query import Output, Query, Response
 from SATSegmentLib.inference.restore import restore, restore_probability
 from SATSegmentLib.inference.run_plan import RunPlan
-from SATSegmentLib.inference.tiles import HighTiles, TileLogits, TileSums, Tiling, runs_ahead
+from SATSegmentLib.inference.tiles import HighTiles, TileLogits, TileSums, Tiling, runs_ahead, sent
 from SATSegmentLib.inference.windows import cover, fewest, pad_to_window
 from SATSegmentLib.sat.features import Features
 from SATSegmentLib.sat.network import SATNetwork
@@ -216,7 +216,7 @@ class ScanPass:
                 fresh, box = self._is_missing(number), self.boxes[number]
                 features = self.features(number)
                 asked = self._embed_masks(features.tokens, [rows[place] for place in chosen.tolist()])
-                places = chosen.to(self._device, non_blocking=True)
+                places = sent(chosen, self._device)
                 embeddings.setdefault(number, asked.new_zeros(len(rows), asked.shape[1]))[places] = asked
                 logits, part = TileLogits(features, asked), self._looked_at[number]
                 for cells, some in self._tiling.groups(part, *asked.shape[::-1]):
@@ -287,8 +287,7 @@ class ScanPass:
     def _embed_masks(self, tokens: Tensor, rows: Sequence[int]) -> Tensor:
         """(rows, C) mask embeddings of these prompts, each with its offset."""
         queries = torch.from_numpy(np.stack([self.asks[row].query for row in rows]))
-        queries = queries.to(self._device, non_blocking=True)
-        embeddings = self._network.embed_masks(tokens, queries)[0]
+        embeddings = self._network.embed_masks(tokens, sent(queries, self._device))[0]
         for place, row in enumerate(rows):
             offset = self.asks[row].mask_embedding_offset
             if offset is not None:

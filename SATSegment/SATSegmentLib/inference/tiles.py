@@ -135,6 +135,11 @@ def runs_ahead(device: torch.device) -> bool:
     return device.type == "cuda"
 
 
+def sent(tensor: Tensor, device: torch.device) -> Tensor:
+    """A few numbers on a device, without waiting for its work; Apple's would read memory that is gone by then."""
+    return tensor.to(device, non_blocking=runs_ahead(device))
+
+
 class TileLogits:
     """The logits of a window's prompts, tile by tile, in float32.
 
@@ -167,7 +172,7 @@ class TileLogits:
         self._wide[:count].view(voxels.shape).copy_(voxels)
         embeddings, bias = self._embeddings, self._bias
         if prompts is not None:
-            chosen = prompts.to(embeddings.device, non_blocking=True)
+            chosen = sent(prompts, embeddings.device)
             embeddings, bias = embeddings[chosen], None if bias is None else bias[chosen]
         # A product with one row or one column alone would be rounded in another way than in company.
         rows = self._wide[: max(count, 2)]
@@ -279,7 +284,7 @@ class HighTiles:
         self._marks[cells][..., self._places(rows)] |= marks.to(self._marks.device)
 
     def _places(self, rows: Tensor | None) -> Tensor | slice:
-        return slice(None) if rows is None else rows.to(self._marks.device, non_blocking=True)
+        return slice(None) if rows is None else sent(rows, self._marks.device)
 
     def _whole_tiles(self, cells: Box, part: Box, logits: Tensor) -> Tensor:
         """As (tiles x, x, tiles y, y, tiles z, z, prompts), with minus infinity where a tile is not covered."""

@@ -22,6 +22,7 @@ from SATSegmentLib.learning.segmentation.errors import ConfigError, NonFiniteLos
 from SATSegmentLib.learning.segmentation.log import LOG_FILE
 from SATSegmentLib.learning.segmentation.optimizer import learning_rate
 from SATSegmentLib.learning.segmentation.queries import LabelQueries
+from SATSegmentLib.learning.segmentation.team import joined
 from SATSegmentLib.learning.segmentation.trainer import LAST_FILE, fit
 from SATSegmentLib.sat.checkpoint.released import read_network
 
@@ -266,3 +267,9 @@ def test_impossible_settings_are_refused():
     for changes in ({"steps": 0}, {"learning_rate": -1.0}, {"max_grad_norm": float("nan")}, {"warmup_steps": -1}):
         with pytest.raises(ConfigError, match=next(iter(changes))):
             settings(**changes)
+
+
+def test_several_processes_are_not_given_one_gpu(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(TrainingError, match="2 processes cannot share the device cuda:1"), joined("cuda:1"):
+        pytest.fail("they were")
