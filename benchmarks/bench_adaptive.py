@@ -8,7 +8,7 @@ cold        One organ on a scan of 36 windows of 32x32x32 voxels, SAT-Nano's wid
             nothing like an organ: brightness inside the planted ellipsoid is what the prompt looks for.
 places      How many windows an organ takes, in twenty places and three sizes (nothing is encoded for it).
 released    The same for released windows on scans of 1x1x3 mm: how many windows a box takes (no network is asked).
-agreement   The demonstration model's 32 structures in the demonstration's head, with windows that are smaller than those
+agreement   The demonstration model's 32 structures in the demonstration's head, with windows smaller than those
             it was trained with, so that there are many: masks that adaptive windows change at several margins, and Dice
             of less overlap to SAT's own. Without its own windows' context the network finds specks in many places.
 """
