@@ -53,10 +53,12 @@ def _thickness(source: Source, conv: nn.Conv3d, out: Tensor, dtype: torch.dtype)
     """Rows of a strip at most and planes of a slab at least, of outputs."""
     channels, _, _, depth = source.shape
     seen = (PLANES - 1) * conv.stride[0] + _TAPS
-    row_bytes = seen * channels * (depth + 2 * _HALO) * dtype.itemsize
+    row_bytes = seen * max(channels, conv.out_channels) * (depth + 2 * _HALO) * dtype.itemsize
     strip_bytes = max(STRIP_BYTES, conv.weight.numel() * dtype.itemsize)
     rows = max(strip_bytes // row_bytes // conv.stride[1], 1)
     thin = min(part.stop - part.start for part in even(out.shape[3], rows))
+    if channels <= _FEW_INPUTS:
+        return rows, PLANES
     planes = -(-LEAST_LINES // (channels * ((thin - 1) * conv.stride[1] + _TAPS)))
     return rows, max(PLANES, -(-(planes - _TAPS) // conv.stride[0]) + 1)
 
@@ -163,8 +165,8 @@ def _kernel(conv: nn.Conv3d, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
     def multiply(seen: Tensor) -> Tensor:
         windows = _windows(seen, conv.stride).permute(0, 4, 5, 6, 1, 2, 3)
         columns = windows.reshape(len(matrix), -1).T
-        made = columns @ matrix if bias is None else torch.addmm(bias, columns, matrix)
-        return made.view(*windows.shape[4:], -1).permute(3, 0, 1, 2)[None]
+        # Without the bias, which a norm takes off again: adding it would cost as much as the product.
+        return (columns @ matrix).view(*windows.shape[4:], -1).permute(3, 0, 1, 2)[None]
 
     return multiply
 
