@@ -9,7 +9,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from helpers.live_bytes import LiveBytes
 from SATSegmentLib.sat.backbones.registry import NAMED_SPECS
-from SATSegmentLib.sat.backbones.streaming import norm, residual, slabs, winograd
+from SATSegmentLib.sat.backbones.streaming import direct, norm, residual, slabs, strips, winograd
 from SATSegmentLib.sat.backbones.umamba import scan
 from SATSegmentLib.sat.network import SATNetwork
 
@@ -31,6 +31,8 @@ def test_a_window_keeps_to_its_bytes_weights_included(monkeypatch, model, precis
     # Pieces several times larger than the real ones: more bytes at once, but far fewer operations to count.
     monkeypatch.setattr(norm, "_PIECE", 1 << 30)
     monkeypatch.setattr(winograd, "STRIP_BYTES", 64 << 20)
+    monkeypatch.setattr(direct, "STRIP_BYTES", 64 << 20)
+    monkeypatch.setattr(strips, "ENOUGH", 1)
     monkeypatch.setattr(slabs, "SLAB_BYTES", 96 << 20)
     monkeypatch.setattr(scan, "_AT_ONCE", 1 << 24)
     monkeypatch.setattr(residual, "_PIECE_BYTES", 24 << 20)
