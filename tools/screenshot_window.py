@@ -21,6 +21,10 @@ import numpy as np
 PROJECT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(PROJECT / "tools"), str(PROJECT / "SATSegment"), str(PROJECT / "SATSegment" / "Testing")]
 
+from rig.start import settingsFolder, start  # noqa: E402
+
+start()
+
 import qt  # noqa: E402
 import slicer  # noqa: E402
 import vtk  # noqa: E402
@@ -28,8 +32,7 @@ from gui.panel_rig import PanelInRig, addRealHead  # noqa: E402
 from PySide6 import QtCore, QtGui, QtWidgets  # noqa: E402
 from rig.hands import click, settle, waitFor  # noqa: E402
 from rig.slicer_app import newScene  # noqa: E402
-from rig.start import settingsFolder  # noqa: E402
-from screenshot import qt_scene  # noqa: E402  (starts the rig)
+from screenshot import qt_scene  # noqa: E402
 
 # Slicer's colours of its three slice views, and of the 3-D view's ground.
 VIEWS = {"R": (0, "#f34a33"), "G": (1, "#6eb04b"), "Y": (2, "#edd54c")}
