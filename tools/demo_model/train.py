@@ -93,7 +93,7 @@ def _export(arguments: argparse.Namespace) -> None:
 def _curve(arguments: argparse.Namespace) -> None:
     from curve import draw_curve
 
-    draw_curve(arguments.work / "run", _ROOT / "Docs" / "demo-model-training.png")
+    draw_curve(arguments.work / "run", arguments.work / "training.png")
 
 
 _STAGES = {
