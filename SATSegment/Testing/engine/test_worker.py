@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 import SATSegmentLib
-from helpers.small_model import LABELS, headLikeImage, makeModel
+from helpers.small_model import LABELS, headLikeImage
 from SATSegmentLib.engine.api import EngineError, RunListener, RunOptions, SegmentAnswer, SegmentRequest
 from SATSegmentLib.engine.process import WorkerEngine
 from SATSegmentLib.engine.transport.pipe import SCRATCH_PREFIX
@@ -37,11 +37,6 @@ HEAD = [Prompt(text, modality) for text, modality in LABELS[:3]]
 LIBRARY = Path(SATSegmentLib.__file__).parent.parent
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(makeModel(tmp_path_factory.mktemp("model")))
-
-
 @pytest.fixture(autouse=True)
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A temporary folder of our own, to see what is left in it."""
@@ -51,18 +46,6 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     yield folder
     # The one of the worker that all tests share goes with that worker.
     assert [path for path in folder.iterdir() if not path.name.startswith(SCRATCH_PREFIX)] == []
-
-
-@pytest.fixture(scope="module")
-def shared_worker() -> WorkerEngine:
-    worker = WorkerEngine(environment={**os.environ, "OMP_NUM_THREADS": "1"})
-    yield worker
-    worker.close()
-
-
-@pytest.fixture
-def worker(shared_worker: WorkerEngine) -> WorkerEngine:
-    return shared_worker
 
 
 def ask(
@@ -119,42 +102,6 @@ def test_the_answer_is_the_engines(worker: WorkerEngine, model: str) -> None:
     fractions = [progress.fraction for progress in stages]
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1.0
-
-
-def test_structures_come_as_they_are_finished_and_are_those_of_the_answer(worker: WorkerEngine, model: str) -> None:
-    # Two passes over the scan: the third prompt is finished before the second.
-    prompts = [HEAD[0], Prompt("liver", "ct"), HEAD[1]]
-    request = SegmentRequest.of(headLikeImage(), prompts, RunOptions(model, "cpu", keep_probabilities=True))
-    found, stages = [], []
-    listener = RunListener(
-        lambda one: stages.append(one.stage), on_warning=lambda text: None, on_result=lambda *one: found.append(one)
-    )
-    answer = worker.segment(request, listener)
-    assert [index for index, _ in found] == [0, 2, 1]
-    for index, early in found:
-        final = answer.results[index]
-        assert early.prompt == final.prompt
-        assert (early.voxels, early.cut_by, early.seconds) == (final.voxels, final.cut_by, final.seconds)
-        np.testing.assert_array_equal(early.cropped.bits, final.cropped.bits)
-        assert early.cropped.offset == final.cropped.offset
-        assert (early.statistics, early.probability) == (None, None)
-    silent = worker.segment(request, RunListener(on_warning=lambda text: None))
-    for one, other in zip(silent.results, answer.results, strict=True):
-        np.testing.assert_array_equal(one.cropped.bits, other.cropped.bits)
-        assert (one.statistics, one.flags) == (other.statistics, other.flags)
-    counted = [stage.split(" ·")[0] for stage in stages if " structures ·" in stage and "of" in stage]
-    assert counted == ["1 of 3 structures", "2 of 3 structures", "3 of 3 structures"]
-    assert answer.encode_seconds > 0.0
-    assert silent.encode_seconds == 0.0
-
-
-def test_a_run_that_is_cancelled_after_a_structure_tells_of_no_other(worker: WorkerEngine, model: str) -> None:
-    found: list[int] = []
-    request = SegmentRequest.of(headLikeImage(), [HEAD[0], Prompt("liver", "ct")], RunOptions(model, "cpu"))
-    listener = RunListener(None, lambda: bool(found), lambda text: None, None, lambda index, _: found.append(index))
-    with pytest.raises(Cancelled):
-        worker.segment(request, listener)
-    assert found == [0]
 
 
 def test_the_model_stays_warm_in_one_process(worker: WorkerEngine, model: str) -> None:
