@@ -1,14 +1,21 @@
-"""For all tests: whatever command a test runs in this process, its answer is of the schema that is published for it."""
+"""For all tests: a command's answer is of the schema that is published for it, and signals are those of a terminal."""
 
 from __future__ import annotations
 
 import argparse
 import importlib
+import signal
 from collections.abc import Iterator
 
 import pytest
 
 from SATSegmentLib.cli.schema import load_schemas
+
+
+def pytest_configure() -> None:
+    # What a script starts in the background is told to ignore Ctrl-C, and so is every process that a test starts.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

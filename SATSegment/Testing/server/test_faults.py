@@ -321,21 +321,20 @@ def test_a_cancel_before_its_turn_ends_a_run_that_waits(alice: RemoteEngine, bob
     ended: list[BaseException] = []
 
     def long_run() -> None:
-        listener = RunListener(progress=lambda one: started.set(), cancel=lambda: bool(ended))
+        listener = RunListener(progress=lambda one: started.set() if one.fraction else None, cancel=lambda: bool(ended))
         with pytest.raises(Cancelled):
             alice.segment(request(long_image()), listener)
 
     thread = threading.Thread(target=long_run)
     thread.start()
-    started.wait(20)
+    assert started.wait(60)
     waits: list[str] = []
     listener = RunListener(
         progress=lambda one: waits.append(one.stage), cancel=lambda: any("before this one" in one for one in waits)
     )
-    began = time.monotonic()
     with pytest.raises(Cancelled):
         bob.segment(request(), listener)
-    assert time.monotonic() - began < 15
+    assert thread.is_alive()  # it was not waited for
     ended.append(Cancelled())
-    thread.join(20)
+    thread.join(60)
     assert not thread.is_alive()

@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -165,15 +164,13 @@ def test_a_folder_of_this_computer_is_never_opened_there(alice: RemoteEngine, mo
 
 def test_a_cancel_is_heard_and_the_next_run_is_not_refused(alice: RemoteEngine) -> None:
     for _ in range(2):
-        started: list[float] = []
-
-        def on_progress(_: object, started: list[float] = started) -> None:
-            started.append(time.monotonic())
-
-        listener = RunListener(progress=on_progress, cancel=lambda started=started: len(started) > 3)
+        seen: list[float] = []
+        listener = RunListener(
+            progress=lambda one, seen=seen: seen.append(one.fraction), cancel=lambda seen=seen: len(seen) > 3
+        )
         with pytest.raises(Cancelled):
             alice.segment(request(long_image()), listener)
-        assert time.monotonic() - started[3] < 2.0
+        assert max(seen) < 0.5  # not at the end of the run
         assert alice.segment(request()).results
 
 
@@ -190,10 +187,10 @@ def test_what_fails_in_a_callback_ends_the_run(alice: RemoteEngine, running) -> 
 @pytest.mark.parametrize("token", ["", "wrong-token-0123456789", BOB[:-1], BOB + "x", "ä" * 20])
 def test_a_wrong_token_is_told_apart_from_a_lost_connection(running, token: str) -> None:
     engine = RemoteEngine(running.url, token)
-    began = time.monotonic()
+    stages: list[str] = []
     with pytest.raises(AccessDenied, match="token"):
-        engine.segment(request())
-    assert time.monotonic() - began < 1.5
+        engine.segment(request(), RunListener(progress=lambda one: stages.append(one.stage)))
+    assert not any("trying again" in stage for stage in stages)
 
 
 def test_a_server_that_is_not_there_is_said(running) -> None:
