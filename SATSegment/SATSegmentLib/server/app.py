@@ -106,7 +106,10 @@ async def hello(request: Request) -> schemas.HelloAnswer:
 @v1.put("/scans/{scan}")
 async def open_scan(request: Request, scan: schemas.Digest, body: schemas.ScanBody) -> schemas.ScanAnswer:
     """Say which scan comes, or ask how much of it is here."""
-    found = _service(request).scans.open(_user(request), scan, body.head())
+    scans = _service(request).scans
+    found = scans.open(_user(request), scan, body.head())
+    # Another client may have brought the last piece a moment ago.
+    await scans.finish(found)
     return _scan_answer(found)
 
 
@@ -139,21 +142,20 @@ async def put_chunk(
             raise EngineError(f"A piece of the scan has {len(piece)} bytes and not {length}.", "Send it again.")
     # It may have gone while the piece was on its way.
     stored = service.scans.get(user, scan)
-    if not stored.complete:
+    # Nor is a piece replaced that another client has brought: its digest may be waited for.
+    if stored.pieces[number] is None:
         stored.put(number, piece, asyncio.ensure_future(asyncio.to_thread(chunk_digest, piece)))
         service.metrics.received.inc(length)
-        if not stored.missing:
-            # Pieces are hashed while the next ones come; who brings the last one hears whether the scan is whole.
-            await stored.hashed()
-            service.scans.finish(stored)
+    # Pieces are hashed while the next ones come; who brings the last one hears whether the scan is whole.
+    await service.scans.finish(stored)
     return _scan_answer(stored)
 
 
 @v1.delete("/scans/{scan}", status_code=204)
 async def remove_scan(request: Request, scan: schemas.Digest) -> None:
-    """Let a scan and its features go."""
+    """Let a scan and its features go, once the runs on it have ended."""
     service = _service(request)
-    service.scans.remove(service.scans.get(_user(request), scan))
+    service.scans.release(service.scans.get(_user(request), scan))
 
 
 @v1.post("/lease")

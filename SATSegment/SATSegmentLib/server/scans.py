@@ -71,6 +71,8 @@ class StoredScan:
         How many runs are waiting or going on.
     complete : bool
         Whether all of it has arrived, and is what it was said to be.
+    leaving : bool
+        Whether a client has let it go while runs need it: it goes when the last of them ends.
     """
 
     user: str
@@ -84,6 +86,7 @@ class StoredScan:
     feature_bytes: int = 0
     runs: int = 0
     complete: bool = False
+    leaving: bool = False
     _arriving: set[int] = field(default_factory=set)
 
     @property
@@ -116,7 +119,7 @@ class StoredScan:
             self._arriving.discard(number)
 
     def put(self, number: int, content: bytes | memoryview, digest: asyncio.Future[bytes]) -> None:
-        """Take a whole piece in, whose digest is being made."""
+        """Take a whole piece in, whose digest is being made; the piece must be missing."""
         place, piece = self._place(number, len(content)), np.frombuffer(content, np.uint8)
         if not np.may_share_memory(place, piece):
             place[:] = piece
@@ -124,7 +127,8 @@ class StoredScan:
 
     async def hashed(self) -> None:
         """Wait for the digests of all pieces."""
-        await asyncio.gather(*(piece for piece in self.pieces if piece is not None))
+        # Not gather: where one of several clients goes, it would cancel the digests for all of them.
+        await asyncio.wait([piece for piece in self.pieces if piece is not None])
 
     def _place(self, number: int, nbytes: int) -> np.ndarray:
         return self.buffer[number * CHUNK_BYTES : number * CHUNK_BYTES + nbytes]
@@ -168,7 +172,7 @@ class ScanStore:
         """
         found = self._scans.get((user, digest))
         if found is not None:
-            found.leased_at = time.monotonic()
+            _want(found)
             return found
         self._check_room(user, head.nbytes)
         try:
@@ -191,7 +195,7 @@ class ScanStore:
         found = self._scans.get((user, digest))
         if found is None:
             raise NotKept("The server does not have this scan, or no longer.", "Send it again.")
-        found.leased_at = time.monotonic()
+        _want(found)
         return found
 
     def whole(self, user: str, digest: str) -> StoredScan:
@@ -202,17 +206,18 @@ class ScanStore:
         scan.used_at = time.monotonic()
         return scan
 
-    def finish(self, scan: StoredScan) -> None:
-        """Check a scan that has arrived as a whole.
+    async def finish(self, scan: StoredScan) -> None:
+        """Check a scan whose pieces have all arrived; nothing is done for another.
 
         Raises
         ------
         ScanError
             It is not what it was said to be; it is gone.
         """
+        if scan.complete or scan.missing:
+            return
+        await scan.hashed()
         head = scan.head
-        if scan.complete:
-            return  # two brought its last pieces at once
         pieces = [piece.result() for piece in scan.pieces if piece is not None]
         name = scan_digest(head.dtype.str, head.shape, head.transposed, head.ijk_to_ras, pieces)
         if name != scan.digest:
@@ -224,12 +229,28 @@ class ScanStore:
         """Lengthen the leases of a user's scans; which of them are here."""
         kept = [digest for digest in digests if (user, digest) in self._scans]
         for digest in kept:
-            self._scans[user, digest].leased_at = time.monotonic()
+            _want(self._scans[user, digest])
         return kept
 
+    def release(self, scan: StoredScan) -> None:
+        """Let a scan go, once no run needs it: the user's other clients may have runs of the same scan."""
+        if scan.runs:
+            scan.leaving = True
+        else:
+            self.remove(scan)
+
+    def run_ended(self, scan: StoredScan) -> None:
+        """A run on it has ended; where it was the last one of a scan that was let go, the scan goes."""
+        scan.runs -= 1
+        scan.used_at = time.monotonic()
+        if scan.leaving and not scan.runs:
+            self.remove(scan)
+
     def remove(self, scan: StoredScan) -> None:
-        """Let a scan go; a run that goes on keeps its voxels until it ends."""
-        if self._scans.pop((scan.user, scan.digest), None) is not None:
+        """Let a scan go that no run needs."""
+        # By identity: a client may have begun to send the same scan again.
+        if self._scans.get((scan.user, scan.digest)) is scan:
+            del self._scans[scan.user, scan.digest]
             self._on_gone(scan)
 
     def sweep(self) -> None:
@@ -279,6 +300,11 @@ class ScanStore:
             raise LimitExceeded("You have too many scans on this server at once.", "Wait for your other runs to end.")
         if self.nbytes + nbytes > limits.total_bytes:
             raise LimitExceeded("The server has no room for another scan now.", "Try again in some minutes.")
+
+
+def _want(scan: StoredScan) -> None:
+    """A client has asked for it: it stays, whoever else has let it go."""
+    scan.leased_at, scan.leaving = time.monotonic(), False
 
 
 def _size(count: int) -> str:

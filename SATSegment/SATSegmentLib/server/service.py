@@ -186,18 +186,15 @@ class Service:
         if run.started_at:
             self.metrics.run_seconds.labels(run.kind).observe(run.seconds)
         _log.info("run %s: %s, %s, %.1f s", run.name, run.kind, outcome, run.seconds)
+        first = run.scans[0]
+        first.feature_bytes = max(first.feature_bytes, run.feature_bytes)
         for scan in run.scans:
-            scan.runs -= 1
-            scan.used_at = time.monotonic()
-        scan = run.scans[0]
-        scan.feature_bytes = max(scan.feature_bytes, run.feature_bytes)
+            self.scans.run_ended(scan)
         for other in self.scans.over_budget(run.user):
             other.feature_bytes = 0
             self._forget(other)
 
     def _scan_gone(self, scan: StoredScan) -> None:
-        for run in self.runs.select(lambda one: scan in one.scans and not one.ended):
-            run.cancel()
         self._forget(scan)
 
     def _forget(self, scan: StoredScan) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import socket
 import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from helpers.small_model import headLikeImage
 from SATSegmentLib.engine import messages
 from SATSegmentLib.engine.remote import RemoteEngine
 from SATSegmentLib.engine.transport.upload import Packer, send_scan
-from SATSegmentLib.grid.digest import CHUNK_BYTES, digest_of
+from SATSegmentLib.grid.digest import CHUNK_BYTES, chunk_digest, digest_of
 from SATSegmentLib.server.app import create_app
 from SATSegmentLib.server.limits import ServerLimits
 from SATSegmentLib.server.service import ServerOptions, Service
@@ -114,6 +115,29 @@ def test_a_scan_is_sent_in_pieces_packed_or_not_and_goes_on_where_it_stopped(run
     assert put(running.url, f"{path}/chunks/0", data=pieces[0]).json()["complete"]
     stored = running.service.scans.get("alice", digest)
     np.testing.assert_array_equal(stored.image().array, image.array)
+    assert requests.delete(running.url + path, headers=HEADERS, timeout=10).status_code == 204
+
+
+def test_a_scan_that_two_clients_bring_at_once_is_whole_for_both(running, monkeypatch) -> None:
+    def slow_digest(piece: object) -> bytes:
+        time.sleep(0.3)
+        return chunk_digest(piece)
+
+    monkeypatch.setattr("SATSegmentLib.server.app.chunk_digest", slow_digest)
+    image = headLikeImage(23)
+    path, content = f"/v1/scans/{digest_of(image)}", image.array.tobytes()
+    put(running.url, path, json=head_of(image))
+
+    def bring(delay: float, to: str, **body: object) -> requests.Response:
+        time.sleep(delay)
+        return put(running.url, path + to, **body)
+
+    with ThreadPoolExecutor(3) as pool:
+        asked = [pool.submit(bring, delay, "/chunks/0", data=content) for delay in (0.0, 0.1)]
+        asked.append(pool.submit(bring, 0.2, "", json=head_of(image)))
+        answers = [one.result() for one in asked]
+    assert [one.status_code for one in answers] == [200] * 3
+    assert all(one.json()["complete"] for one in answers)
     assert requests.delete(running.url + path, headers=HEADERS, timeout=10).status_code == 204
 
 

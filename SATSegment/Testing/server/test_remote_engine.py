@@ -238,6 +238,21 @@ def test_a_scan_leaves_with_its_client(running) -> None:
     assert not [run for run in running.service.runs.select(lambda one: one.user == "alice")]
 
 
+def test_a_client_that_ends_takes_no_scan_from_a_run_of_the_same_users_other_client(running, alice) -> None:
+    other = RemoteEngine(running.url, ALICE)
+    image = headLikeImage(37)
+    other.segment(request(image, HEAD[:1]))
+    alice.prepare(request(image))
+    (digest,) = alice._kept
+    answer = alice.segment(request(image), RunListener(on_plan=lambda plan: other.close()))
+    assert len(answer.results) == len(HEAD)
+    assert running.service.scans.renew("alice", [digest]) == []  # gone with the last run on it
+    # The one that still counts on it sends it again, and nobody sees that.
+    assert alice.segment(request(image)).results
+    alice.close()
+    assert running.service.scans.renew("alice", [digest]) == []
+
+
 def test_what_asks_a_server_needs_neither_torch_nor_a_server(running, tmp_path: Path) -> None:
     """In a process where these cannot be imported."""
     np.save(tmp_path / "head.npy", headLikeImage().array)
