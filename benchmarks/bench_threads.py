@@ -32,6 +32,7 @@ import gc, sys, time
 root, way, precision = sys.argv[1:4]
 side = int(sys.argv[4])
 sys.path[:0] = [root + "/SATSegment", root + "/SATSegment/Testing", root + "/benchmarks"]
+import SATSegmentLib  # before torch, as everywhere
 import torch
 from bench_window import build
 from machine import ResidentPeak

@@ -12,6 +12,7 @@ On a computer without torch, `Segmenter.connect(URL)` still asks a server.
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 from SATSegmentLib.types import Image, Progress, Prompt, SegmentResult
@@ -19,6 +20,11 @@ from SATSegmentLib.types import Image, Progress, Prompt, SegmentResult
 if TYPE_CHECKING:
     from SATSegmentLib.engine.api import RunListener, RunOptions
     from SATSegmentLib.inference.segmenter import Segmenter
+
+# GNU's OpenMP, which PyTorch has on Linux, lets a thread that has nothing to do spin for milliseconds, and so take the
+# core that another one needs. It reads this once, when torch is imported.
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 __version__ = "0.1.0"
 __all__ = ["Image", "Progress", "Prompt", "RunListener", "RunOptions", "SegmentResult", "Segmenter"]

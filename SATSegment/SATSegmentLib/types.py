@@ -12,6 +12,7 @@ from typing import Literal
 
 import numpy as np
 
+from SATSegmentLib.errors import PromptError
 from SATSegmentLib.grid.cropped_mask import CroppedMask
 from SATSegmentLib.grid.cropped_probability import CroppedProbability
 from SATSegmentLib.grid.orientation import ORIENTATIONS as ORIENTATIONS
@@ -45,6 +46,20 @@ DEFAULT_THRESHOLD = 0.5
 # Share of a window's side that it shares with the next one, as in SAT's own inference; and the most that is allowed.
 DEFAULT_OVERLAP = 0.5
 MOST_OVERLAP = 0.75
+
+
+def check_threshold(threshold: float) -> None:
+    """Refuse what no probability can meaningfully exceed: a mask would be empty, or the whole scan, in silence.
+
+    Raises
+    ------
+    PromptError
+        Not a number from 0 to 1.
+    """
+    if not isinstance(threshold, (int, float, np.number)) or not 0 <= threshold <= 1:  # also what is not a number
+        raise PromptError(
+            f"A threshold of {threshold!r} is no probability.", f"Use 0 to 1, such as {DEFAULT_THRESHOLD}."
+        )
 
 
 class DoubtKind(StrEnum):

@@ -25,6 +25,7 @@ from SATSegmentLib.types import (
     Prompt,
     SegmentResult,
     WindowRule,
+    check_threshold,
 )
 
 DEFAULT_MODEL = "demo"
@@ -106,6 +107,11 @@ class RunOptions:
         is found or nearly found, which takes a fraction of the time for one organ in a body (Docs/performance.md).
     overlap : float
         Share of a window's side that it shares with the next one, 0 to 0.75; SAT itself uses 0.5.
+
+    Raises
+    ------
+    PromptError
+        The threshold is no probability.
     """
 
     model: str = DEFAULT_MODEL
@@ -119,6 +125,9 @@ class RunOptions:
     spill: bool = True
     windows: WindowRule = "all"
     overlap: float = DEFAULT_OVERLAP
+
+    def __post_init__(self) -> None:
+        check_threshold(self.threshold)
 
 
 @dataclass(frozen=True, eq=False)

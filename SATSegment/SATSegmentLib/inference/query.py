@@ -8,7 +8,7 @@ import numpy as np
 
 from SATSegmentLib.grid.box import Box
 from SATSegmentLib.inference.windows import WindowChoice
-from SATSegmentLib.types import Prompt
+from SATSegmentLib.types import Prompt, check_threshold
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,19 @@ class Output:
         be above zero, as far as windows are looked at.
     windows : WindowChoice
         How the scan is covered with windows, and which of them are looked at.
+
+    Raises
+    ------
+    PromptError
+        The threshold is no probability.
     """
 
     threshold: float
     keep_probabilities: bool = False
     windows: WindowChoice = field(default_factory=WindowChoice)
+
+    def __post_init__(self) -> None:
+        check_threshold(self.threshold)
 
 
 @dataclass(frozen=True, eq=False)
