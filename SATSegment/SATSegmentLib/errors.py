@@ -184,10 +184,17 @@ class OutputError(SATSegmentError):
 
 
 class Cancelled(SATSegmentError):
-    """The user cancelled the run."""
+    """The user cancelled the run.
 
-    def __init__(self) -> None:
-        super().__init__("The run was cancelled.", "Nothing was changed.")
+    Parameters
+    ----------
+    kept : str
+        What was written before and stays, and how to go on; empty where nothing was written.
+    """
+
+    def __init__(self, kept: str = "") -> None:
+        super().__init__("The run was cancelled.", kept or "Nothing was changed.")
+        self.kept = kept
 
 
 class SATSegmentWarning(UserWarning):

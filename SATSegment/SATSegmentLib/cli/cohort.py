@@ -18,6 +18,7 @@ from SATSegmentLib.storage.write import DicomSource, check_source
 from SATSegmentLib.types import MODALITIES
 
 if TYPE_CHECKING:
+    from SATSegmentLib.cohort.asked import Asked
     from SATSegmentLib.cohort.run import ScanEvent
 
 
@@ -27,8 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Example: satsegment cohort scans/ --modality mri --prompt 'both hippocampi' --out results. "
         "Each scan has a folder of its own in OUT/scans, written whole or not at all; OUT/cohort.csv (and .parquet "
         "with pyarrow) is the table, OUT/cohort.html the page. After an interruption the command with --resume does "
-        "only what is missing. Exit codes: 0 done, 1 cancelled, 2 error, 5 a result has a flag and --strict was given, "
-        "6 a scan has no results (its row says why)."
+        "only what is missing. Exit codes, of all scans of the list, those done before included: 0 done, 1 cancelled, "
+        "2 error, 5 a result has a flag and --strict was given, 6 a scan has no results (its row says why)."
     )
     parser.add_argument(
         "scans", type=Path, help="folder, BIDS data set, or list (CSV or JSON lines with columns scan, name, modality, "
@@ -51,10 +52,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add_server(parser)
     add_run_options(parser)
-    parser.add_argument("--resume", action="store_true", help="go on: do only scans that are not done, or have changed")
     parser.add_argument(
-        "--retry-failed", action="store_true", help="with --resume: try scans without results once more"
+        "--resume", action="store_true", help="go on: do only scans that have no results, or have changed since"
     )
+    parser.add_argument(
+        "--overwrite", action="store_true",
+        help="like --resume, and do scans again whose results were made with other options; each scan's old results "
+        "stay until its new ones are whole",
+    )  # fmt: skip
     parser.add_argument("--strict", action="store_true", help="exit with code 5 where a result has a plausibility flag")
     parser.add_argument(
         "--shard", type=_shard, default=(1, 1), metavar="K/N", help="do only the K-th of N shares; `collect` joins them"
@@ -74,7 +79,8 @@ def run(arguments: argparse.Namespace) -> int:
     from SATSegmentLib.errors import OutputError
 
     out = arguments.out.expanduser()
-    if not arguments.resume and (out / "scans").is_dir() and any((out / "scans").iterdir()) and arguments.shard[1] == 1:
+    goes_on = arguments.resume or arguments.overwrite or arguments.shard[1] > 1
+    if not goes_on and (out / "scans").is_dir() and any((out / "scans").iterdir()):
         raise OutputError(f"{out} has results already.", "Go on with --resume, or choose another folder.")
     if arguments.slurm is not None:
         return _submitted(arguments, out)
@@ -83,19 +89,49 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _run_here(arguments: argparse.Namespace, out: Path) -> int:
     from SATSegmentLib.cli.progress import progress_bar
-    from SATSegmentLib.cohort.asked import Asked
     from SATSegmentLib.cohort.collect import collect
     from SATSegmentLib.cohort.listing import find_tasks
     from SATSegmentLib.cohort.run import CohortRun
     from SATSegmentLib.engine.api import RunListener
-    from SATSegmentLib.models.catalog import checksum_of, find_model
+    from SATSegmentLib.errors import Cancelled
+    from SATSegmentLib.models.catalog import find_model
 
     # What is missing for all scans is no scan's fault.
     if arguments.server is None:
         find_model(arguments.model)
     check_source(arguments.format, DicomSource(arguments.scans))
     tasks = find_tasks(arguments.scans, without=out)
-    asked = Asked(
+    asked = _asked(arguments)
+    more = {"format_": arguments.format, "shard": arguments.shard, "overwrite": arguments.overwrite}
+    with engine_of(arguments) as engine, progress_bar("This scan") as progress:
+        run = CohortRun(out, asked, run_options(arguments), engine, **more)
+        try:
+            summary = run.run(tasks, _tell, RunListener(progress=progress))
+        except (KeyboardInterrupt, Cancelled):
+            state = run.state(tasks)
+            raise Cancelled(
+                f"{state.done} of {state.done + state.failed} scans are whole in {out / 'scans'}. "
+                "The same command with --resume goes on."
+            ) from None
+    # One shard of several may end before the others have begun: `collect` is for the last one.
+    written = collect([out], out) if arguments.shard[1] == 1 else []
+    arguments.answer = {"out": str(out), **dataclasses.asdict(summary), "files": list(map(str, written))}
+    print(
+        f"{summary.done} of {summary.done + summary.failed} scans have results ({summary.skipped} done before), "
+        f"{summary.failed} without results, {summary.flagged} with flags."
+    )
+    print("\n".join(map(str, written)) or f"Join the shards with: satsegment collect {out}")
+    print("Research use only. Not a medical device.")
+    if arguments.strict and summary.flagged:
+        return FLAGGED
+    return SOME_FAILED if summary.failed else 0
+
+
+def _asked(arguments: argparse.Namespace) -> Asked:
+    from SATSegmentLib.cohort.asked import Asked
+    from SATSegmentLib.models.catalog import checksum_of
+
+    return Asked(
         arguments.modality or "",
         tuple(arguments.prompt),
         tuple(arguments.preset),
@@ -103,22 +139,6 @@ def _run_here(arguments: argparse.Namespace, out: Path) -> int:
         arguments.free_text,
         checksum_of(arguments.model),
     )
-    more = {"format_": arguments.format, "shard": arguments.shard, "retry_failed": arguments.retry_failed}
-    with engine_of(arguments) as engine, progress_bar("This scan") as progress:
-        run = CohortRun(out, asked, run_options(arguments), engine, **more)
-        summary = run.run(tasks, _tell, RunListener(progress=progress))
-    # One shard of several may end before the others have begun: `collect` is for the last one.
-    written = collect([out], out) if arguments.shard[1] == 1 else []
-    arguments.answer = {"out": str(out), **dataclasses.asdict(summary), "files": list(map(str, written))}
-    print(
-        f"{summary.done} scans done, {summary.failed} without results, {summary.flagged} with flags, "
-        f"{summary.skipped} done before."
-    )
-    print("\n".join(map(str, written)) or f"Join the shards with: satsegment collect {out}")
-    print("Research use only. Not a medical device.")
-    if arguments.strict and summary.flagged:
-        return FLAGGED
-    return SOME_FAILED if summary.failed else 0
 
 
 def _tell(event: ScanEvent) -> None:
@@ -156,7 +176,13 @@ def run_shard(words: Sequence[str]) -> int:
 def _submitted(arguments: argparse.Namespace, out: Path) -> int:
     from SATSegmentLib.cohort.collect import collect
     from SATSegmentLib.cohort.jobs import submit
+    from SATSegmentLib.cohort.listing import find_tasks
+    from SATSegmentLib.cohort.settings import refuse_other_settings, settings_of
 
+    if not arguments.overwrite:
+        # Each job would refuse it, too, but hours later.
+        settings = settings_of(_asked(arguments), run_options(arguments), arguments.format)
+        refuse_other_settings(out, find_tasks(arguments.scans, without=out), settings)
     words, parameters = _shard_words(arguments, out), _parameters(arguments.job)
     jobs = submit(run_shard, words, arguments.slurm, out.resolve() / "jobs", arguments.cluster, parameters)
     print(f"Submitted {len(jobs)} jobs: {', '.join(job.job_id for job in jobs)}. Logs: {out / 'jobs'}")
@@ -181,7 +207,7 @@ def _shard_words(arguments: argparse.Namespace, out: Path) -> list[str]:
     given = {"modality": arguments.modality, "format": arguments.format, "server": arguments.server}
     given |= {name: _absolute(getattr(arguments, name.replace("-", "_"))) for name in ("token-file", "ca-file")}
     words += [word for name, value in given.items() if value for word in (f"--{name}", value)]
-    flags = [one for one in ("reports", "retry_failed", "free_text", "strict") if getattr(arguments, one)]
+    flags = [one for one in ("reports", "overwrite", "free_text", "strict") if getattr(arguments, one)]
     return words + [f"--{one.replace('_', '-')}" for one in flags]
 
 

@@ -83,7 +83,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return code
     except (KeyboardInterrupt, Cancelled) as error:
         print_error(arguments, error)
-        print("satsegment: cancelled; nothing was written.", file=sys.stderr)
+        kept = error.kept if isinstance(error, Cancelled) else ""
+        print(f"satsegment: cancelled; {kept or 'nothing was written.'}", file=sys.stderr)
         return 1
     except BrokenPipeError:
         # Whoever read the output has seen enough (`| head`). Python would complain once more on the way out.

@@ -126,7 +126,8 @@ def _card(folder: Path, content: dict[str, Any], out: Path) -> str:
     lines += [f"<p class=doubt>? {html.escape(one['text'])}</p>" for one in content.get("doubts", ())]
     picture = f'<img src="{link}/{PICTURE}" alt="Slice through {name} with its structures" loading=lazy>'
     masks = masks_in(folder)
-    title = f'<a href="{link}/{masks.name}">{name}</a>' if masks is not None else name
+    # Masks of an earlier run may lie beside a failure; they are not this scan's results.
+    title = f'<a href="{link}/{masks.name}">{name}</a>' if masks is not None and rank != 1 else name
     rows = "".join(
         f"<tr><td>{html.escape(str(row['structure']))}<td>{html.escape(str(row['status']))}<td>{row['volume_ml']}"
         f"<td>{row['mean']}<td>{html.escape(str(row['flags']))}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +16,7 @@ import psutil
 from SATSegmentLib import __version__
 from SATSegmentLib.cohort.asked import Asked, modality_of, prompts_of
 from SATSegmentLib.cohort.listing import ScanTask
+from SATSegmentLib.cohort.settings import refuse_other_settings, settings_of
 from SATSegmentLib.cohort.thumbnail import write_thumbnail
 from SATSegmentLib.cohort.units import (
     PICTURE,
@@ -22,8 +24,8 @@ from SATSegmentLib.cohort.units import (
     held_shard,
     is_done,
     key_of,
-    masks_in,
     masks_name,
+    read_unit,
     unit_folder,
     write_failure,
 )
@@ -111,7 +113,17 @@ class ScanEvent:
 
 @dataclass(frozen=True)
 class Summary:
-    """What a run did: how many scans were there before, were done, failed, and have flags."""
+    """How the scans of the list are after a run, those that were done before included.
+
+    Attributes
+    ----------
+    skipped : int
+        Scans whose results were there before the run.
+    done, failed : int
+        Scans with results, and without.
+    flagged : int
+        Scans of which a result has a flag.
+    """
 
     skipped: int
     done: int
@@ -149,8 +161,8 @@ class CohortRun:
         Of the masks.
     shard : (int, int)
         Which of how many shares of the scans this run does, counted from 1.
-    retry_failed : bool
-        Whether scans with a lasting reason for having no results are tried once more.
+    overwrite : bool
+        Whether results that were made with other settings are replaced.
     """
 
     def __init__(
@@ -161,10 +173,11 @@ class CohortRun:
         engine: CohortEngine,
         format_: Format = "seg.nrrd",
         shard: tuple[int, int] = (1, 1),
-        retry_failed: bool = False,
+        overwrite: bool = False,
     ) -> None:
         self.out, self.asked, self.options, self.shard = out, asked, options, shard
-        self.format, self.retry_failed = format_, retry_failed
+        self.format, self.overwrite = format_, overwrite
+        self._settings = settings_of(asked, options, format_)
         self._engine = engine
 
     def run(self, tasks: Sequence[ScanTask], on_scan: Callable[[ScanEvent], None], listener: RunListener) -> Summary:
@@ -173,20 +186,35 @@ class CohortRun:
         Raises
         ------
         OutputError
-            The folder cannot be written to, or another run writes the same shard.
+            The folder cannot be written to, another run writes the same shard, or results were made with other
+            settings.
         Cancelled
             The listener said so; what is complete stays.
         ModelNotFound, DeviceError, CheckpointError, EngineError
             No scan can be segmented, or the server cannot be reached any more; what is complete stays.
         """
         number, count = self.shard
-        own = list(tasks)[number - 1 :: count]
+        own = self.own(tasks)
+        if not self.overwrite:
+            refuse_other_settings(self.out, own, self._settings)
         with held_shard(self.out, number, count, own):
             waiting = [task for task in own if not self._is_done(task)]
-            events = list(self._done(waiting, on_scan, listener))
-        failed = sum(event.error is not None for event in events)
-        flagged = sum(bool(event.flagged) for event in events)
-        return Summary(len(own) - len(waiting), len(events) - failed, failed, flagged)
+            for _ in self._done(waiting, on_scan, listener):
+                pass
+            return dataclasses.replace(self.state(tasks), skipped=len(own) - len(waiting))
+
+    def own(self, tasks: Sequence[ScanTask]) -> list[ScanTask]:
+        """The scans of this shard."""
+        number, count = self.shard
+        return list(tasks)[number - 1 :: count]
+
+    def state(self, tasks: Sequence[ScanTask]) -> Summary:
+        """How this shard's scans lie in the folder now; none counts as skipped."""
+        own = self.own(tasks)
+        whole = [task for task in own if self._is_done(task)]
+        found = (read_unit(unit_folder(self.out, task)) for task in whole)
+        flagged = sum(any(row.get("flags") for row in one["rows"]) for one in found if one is not None)
+        return Summary(0, len(whole), len(own) - len(whole), flagged)
 
     def _done(
         self, tasks: Sequence[ScanTask], on_scan: Callable[[ScanEvent], None], listener: RunListener
@@ -234,14 +262,11 @@ class CohortRun:
                 yield ended(behind[0], behind[1], None)
 
     def _is_done(self, task: ScanTask) -> bool:
-        if self.retry_failed and masks_in(unit_folder(self.out, task)) is None:
-            return False
         return is_done(self.out, task, self._key(task))
 
     def _key(self, task: ScanTask) -> str:
         try:
-            asked = (*self.asked.prompts, *self.asked.presets, str(self.asked.reports), str(self.asked.free_text))
-            return key_of(task, self.options, self.format, asked)
+            return key_of(task, self._settings)
         except OSError:
             return ""
 
@@ -302,6 +327,7 @@ class CohortRun:
             "scan": ready.task.name,
             "path": ready.task.path,
             "key": ready.key,
+            "settings": self._settings,
             "software": f"SATSegment {__version__}",
             "model": answer.model.name,
             "network_sha256": answer.model.sha256,

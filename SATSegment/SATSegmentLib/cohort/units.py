@@ -13,15 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from SATSegmentLib.cohort.listing import ScanTask
-from SATSegmentLib.engine.api import RunOptions
 from SATSegmentLib.errors import OutputError, SATSegmentError
 from SATSegmentLib.files import atomic_path
 from SATSegmentLib.scratch import try_lock
 from SATSegmentLib.storage.formats import Format, suffix_of
 
 SCANS, RESULT, PICTURE = "scans", "result.json", "picture.png"
-# What a scan itself is to blame for: trying once more gives the same.
-_LASTING = ("ScanError", "GeometryError", "PromptError", "NameQuestion")
+# What RESULT said of masks that stay although a later run of their scan failed.
+EARLIER = "earlier.json"
 _LEFTOVER = re.compile(r"\.[0-9a-f]{12}\.(?P<tail>.+?)(\.old)?$")
 
 
@@ -40,22 +39,19 @@ def masks_in(folder: Path) -> Path | None:
     return next(iter(folder.glob("masks.*")), None)
 
 
-def key_of(task: ScanTask, options: RunOptions, format_: Format, prompts: Iterable[str]) -> str:
-    """Changes with whatever would change a scan's results: the file, what is asked, how it is run and written."""
+def key_of(task: ScanTask, settings: dict[str, Any]) -> str:
+    """Changes with whatever would change a scan's results: the file, its row, the settings of the cohort."""
     path = Path(task.path)
     stats = [path.stat()] if path.is_file() else [one.stat() for one in sorted(path.glob("*")) if one.is_file()]
     files = [(one.st_size, one.st_mtime_ns) for one in stats]
-    asked = {**asdict(task), "options": asdict(options), "files": files}
-    asked |= {"all_prompts": list(prompts), "format": format_}
+    asked = {**asdict(task), "settings": settings, "files": files}
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
 def is_done(out: Path, task: ScanTask, key: str) -> bool:
-    """Whether a scan has its results, or a reason why it has none that will not change."""
+    """Whether a scan has its results, made as they would be made now."""
     found = read_unit(unit_folder(out, task))
-    if found is None or found.get("key") != key:
-        return False
-    return "error" not in found or found["error"].get("kind") in _LASTING
+    return found is not None and found.get("key") == key and "error" not in found
 
 
 def read_unit(folder: Path) -> dict[str, Any] | None:
@@ -76,7 +72,7 @@ def units(out: Path) -> list[tuple[Path, dict[str, Any]]]:
 
 
 def write_failure(out: Path, task: ScanTask, key: str, error: SATSegmentError, doubts: list[dict[str, str]]) -> None:
-    """Keep why a scan has no results.
+    """Keep why a scan has no results; masks that an earlier run made stay beside it.
 
     Raises
     ------
@@ -84,8 +80,18 @@ def write_failure(out: Path, task: ScanTask, key: str, error: SATSegmentError, d
         As `files.atomic_path`.
     """
     content = {"scan": task.name, "path": task.path, "key": key, "error": error.as_dict(), "doubts": doubts, "rows": []}
-    with atomic_path(unit_folder(out, task), overwrite=True, folder=True) as folder:
-        (folder / RESULT).write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
+    text = json.dumps(content, indent=1, ensure_ascii=False)
+    unit = unit_folder(out, task)
+    if masks_in(unit) is None:
+        with atomic_path(unit, overwrite=True, folder=True) as folder:
+            (folder / RESULT).write_text(text, encoding="utf-8")
+        return
+    earlier = read_unit(unit)
+    if earlier is not None and "error" not in earlier:
+        with atomic_path(unit / EARLIER, overwrite=True) as temporary:
+            shutil.copyfile(unit / RESULT, temporary)
+    with atomic_path(unit / RESULT, overwrite=True) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 @contextlib.contextmanager

@@ -22,8 +22,10 @@ from helpers.small_model import headLikeImage, makeModel
 from SATSegmentLib.cli import main
 from SATSegmentLib.cli.main import build_parser
 from SATSegmentLib.cli.run_options import _NAMES
+from SATSegmentLib.cohort.asked import Asked
 from SATSegmentLib.cohort.collect import ALL_COLUMNS, PAGE, PARQUET, TABLE
 from SATSegmentLib.cohort.listing import find_tasks
+from SATSegmentLib.cohort.settings import settings_of
 from SATSegmentLib.cohort.units import key_of
 from SATSegmentLib.engine.api import RunOptions
 from SATSegmentLib.errors import SATSegmentError
@@ -142,13 +144,62 @@ def test_resume_does_only_what_is_missing_or_has_changed(mixed, model, capsys):
     assert cohort(scans, out, model, *ASKED) == 2
     assert "--resume" in capsys.readouterr().err
 
-    assert cohort(scans, out, model, *ASKED, "--resume") in (0, 6)
-    # Too little memory is not the scan's fault: that one is tried again.
-    assert {name for name, stamp in stamps(out).items() if stamp != before[name]} <= {"huge"}
+    assert cohort(scans, out, model, *ASKED, "--resume") == 6
+    assert "2 of 5 scans have results (2 done before), 3 without results, 2 with flags." in capsys.readouterr().out
+    # Whoever failed is tried again.
+    tried = {"broken", "zeros", "huge"}
+    assert {name for name, stamp in stamps(out).items() if stamp != before[name]} == tried
     (out / "scans" / "b__head" / "result.json").unlink()
     write_scan(scans / "a" / "head.nii.gz", 9)
     cohort(scans, out, model, *ASKED, "--resume")
-    assert {name for name, stamp in stamps(out).items() if stamp != before[name]} - {"huge"} == {"a__head", "b__head"}
+    assert {name for name, stamp in stamps(out).items() if stamp != before[name]} - tried == {"a__head", "b__head"}
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {str(one.relative_to(folder)): one.read_bytes() for one in folder.rglob("*") if one.is_file()}
+
+
+def test_results_of_other_options_are_replaced_only_on_request_and_never_by_a_failure(tmp_path, model, capsys):
+    scans, out = write_scan(tmp_path / "scans" / "s.nii.gz").parent, tmp_path / "out"
+    assert cohort(scans, out, model, *ASKED, "--strict") == 5
+    assert cohort(scans, out, model, *ASKED, "--strict", "--resume") == 5, "flags of an earlier run count"
+    before = content(out)
+    for more in (["--format", "rtstruct"], ["--threshold", "0.4"], ["--modality", "ct"], ["--prompt", "thalami"]):
+        assert cohort(scans, out, model, *ASKED, *more, "--resume") == 2
+        error = capsys.readouterr().err
+        assert more[0] in error
+        assert "--overwrite" in error
+        assert content(out) == before
+
+    unit = out / "scans" / "s"
+    # NIfTI has no DICOM images: the new results fail, and the masks stay.
+    for _ in range(2):
+        assert cohort(scans, out, model, *ASKED, "--format", "rtstruct", "--overwrite") == 6
+        now = content(unit)
+        assert {now[name] == before[f"scans/s/{name}"] for name in ("masks.seg.nrrd", "picture.png")} == {True}
+        assert now["earlier.json"] == before["scans/s/result.json"]
+        assert table(out)[0]["scan_status"] == "failed"
+    assert cohort(scans, out, model, *ASKED, "--overwrite") == 0
+    assert sorted(content(unit)) == ["masks.seg.nrrd", "picture.png", "result.json"]
+
+
+def test_a_cancelled_run_says_what_is_whole_and_how_to_go_on(tmp_path, model, capsys, monkeypatch):
+    from SATSegmentLib.cli import cohort as command
+
+    for number in range(3):
+        write_scan(tmp_path / "scans" / f"s{number}.nii.gz", number)
+
+    def interrupted(event):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "_tell", interrupted)
+    assert cohort(tmp_path / "scans", tmp_path / "out", model, *ASKED) == 1
+    error = capsys.readouterr().err
+    whole = len(list((tmp_path / "out" / "scans").glob("s*/masks.seg.nrrd")))
+    assert whole >= 1
+    assert f"{whole} of 3 scans are whole" in error
+    assert "--resume" in error
+    assert "nothing was written" not in error
 
 
 def test_a_list_says_what_is_asked_of_each_scan(tmp_path, model):
@@ -334,7 +385,8 @@ def test_masks_are_written_as_dicom_too(tmp_path, model):
     assert pydicom.dcmread(unit / "masks.dcm").Modality == "SEG"
     assert "scans/s/masks.dcm" in (tmp_path / "out" / PAGE).read_text(encoding="utf-8")
     (task,) = find_tasks(tmp_path / "list.jsonl")
-    assert len({key_of(task, RunOptions(), one, ()) for one in ("seg.nrrd", "dicomseg", "rtstruct")}) == 3
+    settings = [settings_of(Asked(), RunOptions(), one) for one in ("seg.nrrd", "dicomseg", "rtstruct")]
+    assert len({key_of(task, one) for one in settings}) == 3
 
 
 def test_a_scan_without_dicom_images_is_a_row_that_says_so(tmp_path, model):
