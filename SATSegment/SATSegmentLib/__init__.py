@@ -1,6 +1,6 @@
 """SATSegment: text-prompted segmentation of CT, MRI and PET.
 
-Importing this package is cheap: torch comes in only when `Segmenter` is first touched.
+Importing this package is cheap: each name is imported when it is first touched, torch only with `Segmenter`.
 
     from SATSegmentLib import Image, Prompt, Segmenter
     segmenter = Segmenter.load("demo")
@@ -15,11 +15,10 @@ import importlib
 import os
 from typing import TYPE_CHECKING, Any
 
-from SATSegmentLib.types import Image, Progress, Prompt, SegmentResult
-
 if TYPE_CHECKING:
     from SATSegmentLib.engine.api import RunListener, RunOptions
     from SATSegmentLib.inference.segmenter import Segmenter
+    from SATSegmentLib.types import Image, Progress, Prompt, SegmentResult
 
 # GNU's OpenMP, which PyTorch has on Linux, lets a thread that has nothing to do spin for milliseconds, and so take the
 # core that another one needs. It reads this once, when torch is imported.
@@ -30,8 +29,12 @@ __version__ = "0.1.0"
 __all__ = ["Image", "Progress", "Prompt", "RunListener", "RunOptions", "SegmentResult", "Segmenter"]
 
 _HOMES = {
+    "Image": "types",
+    "Progress": "types",
+    "Prompt": "types",
     "RunListener": "engine.api",
     "RunOptions": "engine.api",
+    "SegmentResult": "types",
     "Segmenter": "inference.segmenter",
 }
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from SATSegmentLib.cli.numbers import number_where
 from SATSegmentLib.types import MODALITIES
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from SATSegmentLib.evaluation.run import MethodScores, Settings
 
 _SHOWN = 12
+
+_TOLERANCE = number_where(float, lambda value: 0 <= value < 1000, "must be a distance in mm, from 0 to below 1000")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for results; made if missing")
     parser.add_argument("--against", type=Path, metavar="OTHER", help="another method's masks, to compare with")
     parser.add_argument(
-        "--tolerance", type=_tolerance, default=1.0, metavar="MM", help="of the NSD, in mm (default: 1.0, as SAT's)"
+        "--tolerance", type=_TOLERANCE, default=1.0, metavar="MM", help="of the NSD, in mm (default: 1.0, as SAT's)"
     )
     parser.add_argument(
         "--grid",
@@ -197,10 +200,3 @@ def _print_comparison(methods: Sequence[Judged], differences: Sequence[Differenc
 
 def _number(value: float | None, width: int, digits: int) -> str:
     return f"{'-':>{width}}" if value is None else f"{value:{width}.{digits}f}"
-
-
-def _tolerance(text: str) -> float:
-    value = float(text)
-    if not 0 <= value < 1000:
-        raise argparse.ArgumentTypeError("must be a distance in mm, zero or above")
-    return value

@@ -11,8 +11,8 @@ import traceback
 from collections.abc import Sequence
 
 from SATSegmentLib import __version__
+from SATSegmentLib.cli.engine import OF_MODELS, lacking
 from SATSegmentLib.cli.json_answer import add_json, answering, print_answer, print_error
-from SATSegmentLib.engine.api import EngineError
 from SATSegmentLib.errors import Cancelled, SATSegmentError
 from SATSegmentLib.scratch import ended_by_signals
 
@@ -42,10 +42,6 @@ _COMMANDS = {
 }
 
 
-# What the extra "local" installs; a client of a server does without.
-_OF_MODELS = ("torch", "safetensors")
-
-
 def build_parser(command: str | None) -> argparse.ArgumentParser:
     """The whole parser; only `command`'s own arguments are filled in."""
     parser = argparse.ArgumentParser(
@@ -72,7 +68,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if argv is None else argv)
     command = next((word for word in words if word in _COMMANDS), None)
-    arguments = build_parser(command).parse_args(words)
+    try:
+        arguments = build_parser(command).parse_args(words)
+    except KeyboardInterrupt:
+        # A command's own modules take a while to be imported.
+        print("satsegment: cancelled; nothing was written.", file=sys.stderr)
+        return 1
     try:
         with ended_by_signals(), answering(arguments):
             code = int(arguments.run(arguments))
@@ -105,12 +106,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("satsegment: the input ended before the question was answered.", file=sys.stderr)
         return 2
     except ModuleNotFoundError as error:
-        if error.name not in _OF_MODELS:
+        if error.name not in OF_MODELS:
             return _bug(arguments, error)
-        known = EngineError(
-            f"Models need the package {error.name}, which is not installed here.",
-            "pip install 'satsegment[local]'; or let a server run them: --server URL.",
-        )
+        known = lacking(error.name)
         print_error(arguments, known)
         print(f"satsegment: {known}", file=sys.stderr)
         return 2

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from SATSegmentLib.cli.numbers import number_where
 from SATSegmentLib.types import RELEASED_SPACING, RELEASED_WINDOW
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 _MEASURE_FILE = "measure.json"
 _NEIGHBOURS_OF = 12
+
+_POSITIVE = number_where(int, lambda value: value >= 1, "must be a whole number, 1 or more")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,8 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="full",
         help="full: 100,000 steps of 128 pairs, for a GPU; small: minutes on one CPU core (default: full)",
     )
-    parser.add_argument("--steps", type=_positive, metavar="N", help="other number of steps than the recipe's")
-    parser.add_argument("--query-dim", type=_positive, metavar="N", help="length of a query, as the network takes it")
+    parser.add_argument("--steps", type=_POSITIVE, metavar="N", help="other number of steps than the recipe's")
+    parser.add_argument("--query-dim", type=_POSITIVE, metavar="N", help="length of a query, as the network takes it")
     parser.add_argument("--start-from", type=Path, metavar="FILE", help="text_encoder.pth of an earlier run")
     parser.add_argument(
         "--compare", type=Path, metavar="FOLDER", help="a plain sentence encoder to measure beside (mean of its tokens)"
@@ -184,10 +187,3 @@ def _print_neighbours(knowledge: Knowledge, held_out: HeldOut, index: NameIndex)
         right = knowledge.structures[identifier].name.lower()
         names = ", ".join(f"{'*' if name == right else ''}{name} {cosine:.2f}" for name, cosine in near)
         print(f"  {text}: {names}")
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("must be a positive number")
-    return value

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
+from SATSegmentLib.cli.numbers import number_where
 from SATSegmentLib.grid.network_grid import GRID_RULES
 from SATSegmentLib.types import DEFAULT_OVERLAP, DEFAULT_THRESHOLD, MOST_OVERLAP, FeatureStorage, WindowRule
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from SATSegmentLib.engine.api import RunOptions
 
 _NAMES = ("device", "precision", "feature_storage", "threshold", "grid", "windows", "overlap")
+_PROBABILITY = number_where(float, lambda value: 0 < value < 1, "must be a number between 0 and 1")
+_OVERLAP = number_where(float, lambda value: 0 <= value <= MOST_OVERLAP, f"must be a number from 0 to {MOST_OVERLAP:g}")
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +35,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--threshold",
-        type=_probability,
+        type=_PROBABILITY,
         default=DEFAULT_THRESHOLD,
         help="probability a voxel needs (default: %(default)s)",
     )
@@ -52,7 +55,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--overlap",
-        type=_overlap,
+        type=_OVERLAP,
         default=DEFAULT_OVERLAP,
         metavar="SHARE",
         help="share of a window's side that it shares with the next one; 0.25 takes fewer windows than SAT's own 0.5, "
@@ -74,17 +77,3 @@ def as_words(arguments: argparse.Namespace) -> list[str]:
     given = {"model": str(model.resolve()) if model.is_dir() else arguments.model}
     given |= {name.replace("_", "-"): str(getattr(arguments, name)) for name in _NAMES}
     return [word for name, value in given.items() for word in (f"--{name}", value)]
-
-
-def _probability(text: str) -> float:
-    value = float(text)
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError("must lie between 0 and 1")
-    return value
-
-
-def _overlap(text: str) -> float:
-    value = float(text)
-    if not 0 <= value <= MOST_OVERLAP:
-        raise argparse.ArgumentTypeError(f"must lie between 0 and {MOST_OVERLAP:g}")
-    return value

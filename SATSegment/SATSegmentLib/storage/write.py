@@ -53,7 +53,8 @@ def check_source(chosen: Format, source: DicomSource | None) -> None:
 def _no_source() -> OutputError:
     return OutputError(
         "A DICOM result refers to the DICOM images it was made from, and the scan is not DICOM.",
-        "Segment the DICOM series itself, give it as --dicom-source, or write a .seg.nrrd.",
+        "Segment the DICOM series itself, name it (--dicom-source; the column dicom_source in a "
+        "cohort's list), or write a .seg.nrrd.",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -113,3 +114,31 @@ def run_python(program, **more):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     words = [sys.executable, "-c", program]
     return subprocess.run(words, stderr=subprocess.PIPE, text=True, env=environment, check=False, **more)
+
+
+@pytest.mark.parametrize("where", ["SATSegmentLib.cli.main", "SATSegmentLib.cli.cohort"])
+def test_ctrl_c_while_modules_are_imported_ends_without_a_traceback(where):
+    program = f"""
+import sys
+class Interrupting:
+    def find_spec(self, name, *_):
+        if name == {where!r}:
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupting())
+from SATSegmentLib.cli import main
+sys.exit(main(["cohort", "--help"]))
+"""
+    done = run_python(program)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", [SEGMENT, ["cohort", str(resource_path("Demo")), "--modality", "mri"]])
+def test_without_pytorch_both_commands_say_what_to_install_and_write_nothing(tmp_path, capsys, monkeypatch, command):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    out = tmp_path / "a.seg.nrrd"
+    assert main([*command, "--out", str(out), "--json"]) == 2
+    printed = capsys.readouterr()
+    assert "pip install 'satsegment[local]'" in printed.err
+    assert json.loads(printed.out)["error"]["details"] == {"reason": "package", "subject": "torch"}
+    assert not out.exists()
