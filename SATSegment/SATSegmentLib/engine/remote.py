@@ -37,6 +37,7 @@ from SATSegmentLib.errors import Cancelled, SATSegmentError, from_dict
 from SATSegmentLib.grid.cropped_mask import CroppedMask
 from SATSegmentLib.grid.digest import digest_of
 from SATSegmentLib.inference.run_plan import RunPlan
+from SATSegmentLib.inference.windows import WindowChoice
 from SATSegmentLib.types import Image, Progress
 
 T = TypeVar("T")
@@ -159,6 +160,8 @@ class RemoteEngine:
         self.connection.close()
 
     def _run(self, kind: str, images: list[Image], request: Any, listener: RunListener | None) -> Message:
+        # As the local engine says it, and before a scan is sent.
+        WindowChoice(request.options.windows, request.options.overlap)
         if not self._busy.acquire(timeout=_BUSY_SECONDS):
             raise busy()
         try:
@@ -369,7 +372,8 @@ def _body(kind: str, request: Any, digests: list[str]) -> dict[str, Any]:
 
 def _options(options: RunOptions) -> dict[str, Any]:
     look = ("feature_storage", "threshold", "grid", "keep_probabilities", "windows", "overlap")
-    return {name: getattr(options, name) for name in ("model", "device", "precision", *look)}
+    values = {name: getattr(options, name) for name in ("model", "device", "precision", *look)}
+    return {name: value.item() if isinstance(value, np.generic) else value for name, value in values.items()}
 
 
 def _mask(mask: np.ndarray) -> dict[str, Any]:

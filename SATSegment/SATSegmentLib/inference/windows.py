@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
+from numbers import Real
 from typing import get_args
 
 import numpy as np
@@ -38,9 +39,11 @@ class WindowChoice:
     def __post_init__(self) -> None:
         if self.rule not in get_args(WindowRule):
             raise DeviceError(f"{self.rule!r} is not a way to choose windows.", "Use all or adaptive.")
-        if not 0 <= self.overlap <= MOST_OVERLAP:  # also what is not a number
+        # Also what is not a number.
+        if not isinstance(self.overlap, Real) or not 0 <= self.overlap <= MOST_OVERLAP:
+            shown = f"{self.overlap:g}" if isinstance(self.overlap, float | int) else repr(self.overlap)
             raise DeviceError(
-                f"Windows cannot overlap by {self.overlap:g} of their side.",
+                f"Windows cannot overlap by {shown} of their side.",
                 f"Use 0 to {MOST_OVERLAP:g}; SAT itself uses {DEFAULT_OVERLAP:g}.",
             )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib.util
 import socket
 import sys
 from collections.abc import Callable
@@ -16,6 +18,7 @@ from SATSegmentLib.server.tokens import Tokens
 
 DEFAULT_PORT = 8765
 _GOODBYE_SECONDS = 1
+_OF_MODELS = ("torch", "safetensors")
 
 
 @dataclass(frozen=True)
@@ -64,9 +67,16 @@ def serve(listening: Listening, options: ServerOptions, tokens: Tokens) -> None:
     Raises
     ------
     EngineError
-        As `check`; the address is taken, or FastAPI is not installed.
+        As `check`; the address is taken, or a package that it needs is not installed.
     """
     check(listening, tokens)
+    # The models' packages are imported by the child processes: without this, each run would fail and not the start.
+    for name in _OF_MODELS:
+        if importlib.util.find_spec(name) is None:
+            raise EngineError(
+                f"The server needs the package {name}, which is not installed.",
+                "pip install 'satsegment[server]'",
+            )
     try:
         from SATSegmentLib.server.app import create_app
         from SATSegmentLib.server.service import Service
@@ -116,7 +126,10 @@ def serve_app(make: Callable[[], Any], listening: Listening, tokens: Tokens, gre
     print(f"{greeting} on {scheme}://{host}:{bound.getsockname()[1]} . Research use only.", flush=True)
     if scheme == "http" and not is_loopback(listening.host):
         print("Warning: no TLS. Let only a proxy that has it reach this address.", file=sys.stderr, flush=True)
-    uvicorn.Server(config).run(sockets=[bound])
+    # Ctrl+C is how a server in a terminal is ended; uvicorn has let its clients go by then, and raises it again.
+    with contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[bound])
+    print("The server has stopped.", flush=True)
 
 
 def _bind(listening: Listening) -> socket.socket:

@@ -87,7 +87,7 @@ def read_tokens(file: Path | None) -> Tokens:
 
 def _checked(users: dict[str, str], where: str) -> dict[str, str]:
     for token, name in users.items():
-        if len(token) < _LEAST_LETTERS or not token.isascii():
+        if len(token) < _LEAST_LETTERS or not (token.isascii() and token.isprintable()) or " " in token:
             raise EngineError(
                 f"The token of {name} in {where} has fewer than {_LEAST_LETTERS} plain letters.",
                 'Make one with: python -c "import secrets; print(secrets.token_urlsafe(32))"',

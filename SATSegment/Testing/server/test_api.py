@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import socket
+import sys
 import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -16,9 +18,10 @@ from fastapi import FastAPI
 from hypothesis import HealthCheck, Phase, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from helpers.local_server import ALICE, BOB, request, server_here
+from helpers.local_server import ALICE, BOB, ServerProcess, request, server_here
 from helpers.small_model import headLikeImage
 from SATSegmentLib.engine import messages
+from SATSegmentLib.engine.api import EngineError
 from SATSegmentLib.engine.remote import RemoteEngine
 from SATSegmentLib.engine.transport.upload import Packer, send_scan
 from SATSegmentLib.grid.digest import CHUNK_BYTES, chunk_digest, digest_of
@@ -52,6 +55,23 @@ def large_image(seed: int = 0) -> Image:
     array = np.random.default_rng(seed).integers(-1000, 1000, (80, 256, 512), np.int16)
     assert array.nbytes == 2.5 * CHUNK_BYTES
     return Image(array, np.diag([1.0, 1.0, 2.0, 1.0]))
+
+
+def test_a_server_without_what_models_need_does_not_start(monkeypatch) -> None:
+    from SATSegmentLib.server import serve
+
+    monkeypatch.setattr(serve.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(serve, "serve_app", lambda *_: pytest.fail("it started"))
+    with pytest.raises(EngineError, match=r"torch.*satsegment\[server\]"):
+        serve.serve(serve.Listening(), ServerOptions(("cpu",)), Tokens({}))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for another process")
+def test_ctrl_c_stops_a_server_as_it_should() -> None:
+    server = ServerProcess({}, "--device", "cpu")
+    server.process.send_signal(signal.SIGINT)
+    assert "stopped" in server.process.stdout.read()
+    assert server.process.wait(10) == 0
 
 
 def test_openapi_describes_every_address_and_its_page_is_there(running) -> None:

@@ -193,7 +193,57 @@ def test_a_wrong_token_is_told_apart_from_a_lost_connection(running, token: str)
     assert not any("trying again" in stage for stage in stages)
 
 
+@pytest.mark.parametrize("token", ["secret\nsecret", "secret secret", "secret\x00", "секретный", "secret\u2026"])
+@pytest.mark.parametrize("way", ["given", "environment", "file"])
+def test_a_token_that_cannot_be_sent_is_said_and_not_shown(running, monkeypatch, tmp_path, capsys, token, way) -> None:
+    from cohort.test_cohort import write_scan
+
+    from SATSegmentLib.cli import main
+
+    if way == "given":
+        with pytest.raises(EngineError, match=r"[Tt]oken") as caught:
+            RemoteEngine(running.url, token)
+        said = str(caught.value)
+    else:
+        scan = str(write_scan(tmp_path / "scan.nii.gz", 0))
+        words = ["segment", scan, "--modality", "mri", "--prompt", "brainstem", "--server", running.url]
+        if way == "file":
+            (tmp_path / "file").write_text(token, encoding="utf-8")
+            words += ["--token-file", str(tmp_path / "file")]
+        elif "\x00" in token:
+            pytest.skip("no environment holds this")
+        else:
+            monkeypatch.setenv("SATSEGMENT_TOKEN", token)
+        assert main([*words, "--out", str(tmp_path / "out.seg.nrrd")]) == 2
+        said = capsys.readouterr().err
+    assert "oken" in said
+    assert token.split()[0].strip("\x00\u2026") not in said
+
+
+@pytest.mark.parametrize("options", [{"overlap": float("nan")}, {"overlap": 1.0}, {"windows": "x"}, {"overlap": "a"}])
+def test_windows_that_cannot_be_are_refused_as_here(alice: RemoteEngine, local: LocalEngine, options: dict) -> None:
+    said = []
+    for engine in (alice, local):
+        with pytest.raises(DeviceError) as caught:
+            engine.segment(request(**options))
+        said.append(str(caught.value))
+    assert said[0] == said[1]
+
+
+def test_a_number_that_json_does_not_have_is_no_lost_connection(alice: RemoteEngine) -> None:
+    with pytest.raises(EngineError, match="not a number") as caught:
+        alice.connection.json("POST", "/v1/lease", json={"scans": [float("nan")]})
+    assert not isinstance(caught.value, ConnectionLost)
+
+
+def test_numbers_of_numpy_are_sent_as_numbers(alice: RemoteEngine) -> None:
+    assert alice.segment(request(threshold=np.float32(0.5), overlap=np.float32(0.25))).results
+
+
 def test_a_server_that_is_not_there_is_said(running) -> None:
+    for path in ("/foo", "/v1"):
+        with pytest.raises(EngineError, match="not a SATSegment server"):
+            RemoteEngine(running.url + path, ALICE).hello()
     with pytest.raises(ConnectionLost, match="cannot be reached"):
         RemoteEngine("http://127.0.0.1:9", ALICE).hello()
     with http.server.HTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler) as other:

@@ -35,6 +35,7 @@ from SATSegmentLib.errors import Cancelled, SATSegmentWarning, from_dict
 
 T = TypeVar("T")
 
+_HELLO = "/v1/hello"
 _CONNECT_SECONDS = 5.0
 # A stream that says nothing for so long is dead: a server says that it is alive more often.
 _SILENT_SECONDS = 4 * ALIVE_SECONDS
@@ -63,7 +64,7 @@ class Connection:
     Raises
     ------
     EngineError
-        The address cannot be used.
+        The address or the token cannot be used.
     """
 
     def __init__(self, url: str, token: str = "", ca_file: str = "", patience_seconds: float = 30.0) -> None:
@@ -74,6 +75,13 @@ class Connection:
             )
         if ca_file and not Path(ca_file).is_file():
             raise EngineError(f"There is no file of certificates {ca_file}.", "Check its name.")
+        token = token.strip()
+        if not _can_be_sent(token):
+            # What it holds is not said: it may be most of the real one.
+            raise EngineError(
+                "The token has characters that no token has: spaces, line breaks, or letters of another script.",
+                "Copy it again as it was given to you.",
+            )
         self.url = url.strip().rstrip("/")
         self.is_local = is_loopback(parts.hostname)
         if parts.scheme == "http" and not self.is_local:
@@ -104,7 +112,7 @@ class Connection:
         ------
         VersionMismatch, AccessDenied, ConnectionLost, EngineError
         """
-        said = self.json("GET", "/v1/hello")
+        said = self.json("GET", _HELLO)
         try:
             hello = Hello(int(said["protocol"]), str(said["satsegment"]), dict(said["changes"]))
         except (KeyError, TypeError, ValueError) as error:
@@ -226,6 +234,10 @@ class Connection:
             raise self._tls_error(str(error)) from error
         except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema) as error:
             raise EngineError(f"{self.url} is not the address of a server.", "Check it.") from error
+        except requests.exceptions.InvalidJSONError as error:
+            raise EngineError(
+                "The request holds a number that is infinite or not a number; it was not sent.", "Check its options."
+            ) from error
         except (requests.exceptions.RequestException, OSError) as error:
             raise self._connection_lost() from error
 
@@ -259,6 +271,9 @@ class Connection:
 
     def _fail(self, response: requests.Response) -> None:
         """Raise what an answer that is not a success says."""
+        if response.status_code == 404 and urlsplit(response.url).path.endswith(_HELLO):
+            # Also where a server of ours says so: it is not at this address.
+            raise self._no_server(response.status_code)
         try:
             said = response.json()["error"]
             error = from_dict(said, EngineError)
@@ -285,6 +300,15 @@ def _environments_certificates() -> str:
     """Certificates that the environment says to trust; empty where it says nothing."""
     named = (os.environ.get(name, "") for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE"))
     return next((file for file in named if file and os.path.exists(file)), "")
+
+
+def _can_be_sent(token: str) -> bool:
+    """Whether a token fits into a header of HTTP."""
+    try:
+        token.encode("latin-1")
+    except UnicodeEncodeError:
+        return False
+    return token.isprintable() and len(token.split()) <= 1
 
 
 def find_token(file: str | os.PathLike[str] | None = None) -> str:
