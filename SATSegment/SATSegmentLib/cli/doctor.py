@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
-import importlib.util
 import json
 import os
 import platform
@@ -93,11 +92,12 @@ def _machine() -> dict[str, Any]:
 
 def _devices() -> list[dict[str, Any]]:
     """Each device that PyTorch names, and whether a convolution on it gives the right numbers."""
+    from SATSegmentLib.engine.packages import missing
     from SATSegmentLib.engine.session import foreseen
     from SATSegmentLib.engine.tasks import in_this_process
 
     names = ["cpu"]
-    if not _has_torch():
+    if missing(["torch"]):
         # A client of a server; no fault of it.
         return []
     try:
@@ -115,13 +115,6 @@ def _devices() -> list[dict[str, Any]]:
             known = foreseen(error)
             devices.append({"device": name, "name": "", "torch": "", "memory_bytes": None, "error": str(known)})
     return devices
-
-
-def _has_torch() -> bool:
-    try:
-        return importlib.util.find_spec("torch") is not None
-    except (ModuleNotFoundError, ValueError):
-        return False
 
 
 def _models() -> list[dict[str, Any]]:

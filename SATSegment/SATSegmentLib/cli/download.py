@@ -100,11 +100,10 @@ def _consent(entry: CatalogEntry, accepted: bool) -> bool:
 
 
 def _need_libraries() -> None:
-    from importlib.util import find_spec
-
+    from SATSegmentLib.engine.packages import missing
     from SATSegmentLib.errors import SATSegmentError
 
-    lacking = [name for name in ("huggingface_hub", "transformers") if find_spec(name) is None]
+    lacking = missing(("huggingface_hub", "transformers"))
     if lacking:
         raise SATSegmentError(
             f"Downloading and converting needs {', '.join(lacking)}, which this installation lacks.",

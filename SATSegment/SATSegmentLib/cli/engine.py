@@ -5,22 +5,19 @@ from __future__ import annotations
 import argparse
 import contextlib
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from SATSegmentLib.engine.api import EngineError, EngineReason
+from SATSegmentLib.engine.packages import missing
 
 if TYPE_CHECKING:
     from SATSegmentLib.engine.local import LocalEngine
     from SATSegmentLib.engine.remote import RemoteEngine
 
-# What the extra "local" installs; a client of a server does without.
-OF_MODELS = ("torch", "safetensors")
-
 
 def lacking(package: str) -> EngineError:
-    """The error of a computer that is to run a model without a package of `OF_MODELS`."""
+    """The error of a computer that is to run a model without a package of `packages.OF_MODELS`."""
     return EngineError(
         f"Models need the package {package}, which is not installed here.",
         "pip install 'satsegment[local]'; or let a server run them: --server URL.",
@@ -55,7 +52,9 @@ def engine_of(arguments: argparse.Namespace) -> Iterator[LocalEngine | RemoteEng
     if arguments.server is None:
         if arguments.token_file is not None or arguments.ca_file is not None:
             raise PromptError("--token-file and --ca-file are for a server.", "Add --server URL.")
-        _require_packages()
+        # Asked before anything is read or written.
+        for name in missing():
+            raise lacking(name)
         from SATSegmentLib.engine.local import LocalEngine
 
         yield LocalEngine()
@@ -69,14 +68,3 @@ def engine_of(arguments: argparse.Namespace) -> Iterator[LocalEngine | RemoteEng
         yield engine
     finally:
         engine.close()
-
-
-def _require_packages() -> None:
-    """Asked before anything is read or written."""
-    for name in OF_MODELS:
-        try:
-            found = find_spec(name) is not None
-        except (ImportError, ValueError):
-            found = False
-        if not found:
-            raise lacking(name)

@@ -114,11 +114,10 @@ def _score(arguments: argparse.Namespace, settings: Settings) -> list[MethodScor
 
 
 def _need_libraries() -> None:
-    from importlib.util import find_spec
-
+    from SATSegmentLib.engine.packages import missing
     from SATSegmentLib.errors import SATSegmentError
 
-    lacking = [name for name in ("surface_distance", "scipy", "matplotlib") if find_spec(name) is None]
+    lacking = missing(("surface_distance", "scipy", "matplotlib"))
     if lacking:
         raise SATSegmentError(
             f"Evaluating needs {', '.join(lacking)}, which this installation lacks.",

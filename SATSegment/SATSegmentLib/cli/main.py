@@ -11,8 +11,9 @@ import traceback
 from collections.abc import Sequence
 
 from SATSegmentLib import __version__
-from SATSegmentLib.cli.engine import OF_MODELS, lacking
+from SATSegmentLib.cli.engine import lacking
 from SATSegmentLib.cli.json_answer import add_json, answering, print_answer, print_error
+from SATSegmentLib.engine.packages import OF_MODELS
 from SATSegmentLib.errors import Cancelled, SATSegmentError
 from SATSegmentLib.scratch import ended_by_signals
 

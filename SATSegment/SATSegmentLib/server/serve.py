@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import socket
 import sys
 from collections.abc import Callable
@@ -12,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from SATSegmentLib.engine.api import EngineError
+from SATSegmentLib.engine.packages import missing
 from SATSegmentLib.engine.transport.wire import is_loopback
 from SATSegmentLib.server.service import ServerOptions
 from SATSegmentLib.server.tokens import Tokens
 
 DEFAULT_PORT = 8765
 _GOODBYE_SECONDS = 1
-_OF_MODELS = ("torch", "safetensors")
 
 
 @dataclass(frozen=True)
@@ -71,12 +70,11 @@ def serve(listening: Listening, options: ServerOptions, tokens: Tokens) -> None:
     """
     check(listening, tokens)
     # The models' packages are imported by the child processes: without this, each run would fail and not the start.
-    for name in _OF_MODELS:
-        if importlib.util.find_spec(name) is None:
-            raise EngineError(
-                f"The server needs the package {name}, which is not installed.",
-                "pip install 'satsegment[server]'",
-            )
+    for name in missing():
+        raise EngineError(
+            f"The server needs the package {name}, which is not installed.",
+            "pip install 'satsegment[server]'",
+        )
     try:
         from SATSegmentLib.server.app import create_app
         from SATSegmentLib.server.service import Service

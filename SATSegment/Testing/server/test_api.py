@@ -60,7 +60,7 @@ def large_image(seed: int = 0) -> Image:
 def test_a_server_without_what_models_need_does_not_start(monkeypatch) -> None:
     from SATSegmentLib.server import serve
 
-    monkeypatch.setattr(serve.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     monkeypatch.setattr(serve, "serve_app", lambda *_: pytest.fail("it started"))
     with pytest.raises(EngineError, match=r"torch.*satsegment\[server\]"):
         serve.serve(serve.Listening(), ServerOptions(("cpu",)), Tokens({}))
