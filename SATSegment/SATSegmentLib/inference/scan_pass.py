@@ -28,6 +28,7 @@ from SATSegmentLib.inference.tiles import HighTiles, TileLogits, TileSums, Tilin
 from SATSegmentLib.inference.windows import cover, fewest, pad_to_window
 from SATSegmentLib.sat.features import Features
 from SATSegmentLib.sat.network import SATNetwork
+from SATSegmentLib.sat.timing import wait_for
 from SATSegmentLib.types import FeatureStorage, SegmentResult, WindowUse
 
 # A voxel is looked at if some window's logit there comes this close to the threshold: rounding stays far below.
@@ -311,8 +312,7 @@ class ScanPass:
         features = replace(features, voxels=_without_padding(features.voxels, box))
         if self._storage == "uint8":
             features = features.quantize()
-        if self._device.type == "cuda":
-            torch.cuda.synchronize(self._device)
+        wait_for(self._device)
         features.refuse_overflow()
         self.encoded += 1
         self.encode_seconds += time.perf_counter() - started

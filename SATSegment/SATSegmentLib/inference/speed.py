@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -13,6 +11,7 @@ from SATSegmentLib.grid.box import Box
 from SATSegmentLib.inference.tiles import HighTiles, TileLogits, Tiling
 from SATSegmentLib.sat.features import Features
 from SATSegmentLib.sat.network import SATNetwork
+from SATSegmentLib.sat.timing import seconds_of
 
 _PROMPTS = 16
 # As many as their products are a CPU's work; fewer cost what one costs.
@@ -73,7 +72,7 @@ def _embedding_seconds(network: SATNetwork, prompts: int) -> float:
     device = network.position_code.device
     tokens = torch.zeros(1, *network.position_code.shape, device=device)
     queries = torch.zeros(prompts, network.architecture.query_dim, device=device)
-    return _seconds(lambda: network.embed_masks(tokens, queries), device)
+    return seconds_of(lambda: network.embed_masks(tokens, queries), device)
 
 
 def _voxel_seconds(network: SATNetwork, prompts: int) -> float:
@@ -86,18 +85,4 @@ def _voxel_seconds(network: SATNetwork, prompts: int) -> float:
     features = Features(torch.empty(0), voxels[None])
     logits = TileLogits(features, torch.zeros(prompts, width, device=device))
     high = HighTiles(tiling, prompts, 1.0)
-    return _seconds(lambda: high.look(cells, part, logits.of(part)), device) / math.prod(shape)
-
-
-def _seconds(run: Callable[[], object], device: torch.device) -> float:
-    run()  # the first is slower
-    _wait(device)
-    started = time.perf_counter()
-    run()
-    _wait(device)
-    return time.perf_counter() - started
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    return seconds_of(lambda: high.look(cells, part, logits.of(part)), device) / math.prod(shape)

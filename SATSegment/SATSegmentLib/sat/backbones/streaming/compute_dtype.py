@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from SATSegmentLib.sat.backbones.streaming.winograd import SEEN, TILE, TiledConvolution
-from SATSegmentLib.sat.backbones.streaming.workers import side_by_side
+from SATSegmentLib.sat.backbones.streaming.workers import with_one_thread
 
 # A small lead is noise, and the wider type is the more exact one.
 _CLEAR_LEAD = 1.15
@@ -38,10 +38,10 @@ def compute_dtype(stored: torch.dtype, device: torch.device) -> torch.dtype:
     if stored not in (torch.bfloat16, torch.float16) or device.type != "cpu":
         return stored
     with torch.inference_mode():
-        return side_by_side([stored], _faster)[0]
+        return with_one_thread(lambda: _faster(stored))
 
 
-def _faster(stored: torch.dtype, _: None) -> torch.dtype:
+def _faster(stored: torch.dtype) -> torch.dtype:
     """The type that is faster here."""
     small, full = _best({stored: [_direct(stored, _SMALL)], torch.float32: [_direct(torch.float32, _SMALL)]}, 2)
     if small > _HOPELESS * full:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from SATSegmentLib.sat.backbones.streaming.norm import Moments
 from SATSegmentLib.sat.backbones.streaming.sources import Source
 from SATSegmentLib.sat.backbones.streaming.strips import Strip, even, strips, thick
-from SATSegmentLib.sat.backbones.streaming.workers import side_by_side
+from SATSegmentLib.sat.backbones.streaming.workers import side_by_side, with_one_thread
 
 _TAPS = 3
 _HALO = 1
@@ -132,13 +132,13 @@ def _by_channels(source: Source, conv: nn.Conv3d, out: Tensor, dtype: torch.dtyp
     groups = even(outputs, max(outputs // _GROUPS, 2 * _GROUP_UNIT), _GROUP_UNIT)
     made = torch.cat(side_by_side(groups, convolve), dim=1)
 
-    def see(_: None, __: None) -> Moments:
+    def see() -> Moments:
         moments = Moments()
         moments.add(made.view(1, *out.shape[2:], outputs).permute(0, 4, 1, 2, 3))
         return moments
 
     out[0].copy_(made.view(*out.shape[2:], outputs).permute(3, 0, 1, 2))
-    return side_by_side([None], see)[0]
+    return with_one_thread(see)
 
 
 def _patches(seen: Tensor, stride: Sequence[int]) -> Tensor:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable
-
-import torch
 
 from SATSegmentLib.sat.backbone import Triple
 from SATSegmentLib.sat.backbones.blocks import ConvBlock
 from SATSegmentLib.sat.backbones.streaming import slabs
 from SATSegmentLib.sat.backbones.streaming.sources import Map
 from SATSegmentLib.sat.backbones.streaming.winograd import TILE
+from SATSegmentLib.sat.timing import seconds_of
 
 # A piece of this much work tells the rate; of a small window it is a fiftieth.
 _PROBE_MACS = 5e9
@@ -48,18 +45,5 @@ def convolution_rate(block: ConvBlock, shape: Triple, window_macs: int) -> float
     rows = min(TILE * math.ceil(max(work / line, least) / TILE), y)
     outputs, inputs = weight.shape[:2]
     piece, made = (slabs.empty(weight, channels, planes, rows, z).fill_(1) for channels in (inputs, outputs))
-    return _WHOLE_OVER_BUSIEST * rows * line / _seconds(lambda: slabs.convolve(Map(piece), block, made), weight.device)
-
-
-def _seconds(run: Callable[[], object], device: torch.device) -> float:
-    run()  # the first is slower
-    _wait(device)
-    started = time.perf_counter()
-    run()
-    _wait(device)
-    return time.perf_counter() - started
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    seconds = seconds_of(lambda: slabs.convolve(Map(piece), block, made), weight.device)
+    return _WHOLE_OVER_BUSIEST * rows * line / seconds

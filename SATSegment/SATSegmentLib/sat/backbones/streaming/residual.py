@@ -7,8 +7,7 @@ it reads, once the block's first convolution has read that too.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -16,14 +15,13 @@ from torch import Tensor, nn
 
 from SATSegmentLib.sat.backbones.blocks import NEGATIVE_SLOPE, ConvBlock, ResidualBlock
 from SATSegmentLib.sat.backbones.streaming.norm import Moments
-from SATSegmentLib.sat.backbones.streaming.slabs import computed_in, convolve, layout, ranges, slab_planes
+from SATSegmentLib.sat.backbones.streaming.slabs import computed_in, convolve, each, layout, ranges, slab_planes
 from SATSegmentLib.sat.backbones.streaming.sources import Joined, Map, Projected, Source
-from SATSegmentLib.sat.backbones.streaming.workers import side_by_side
+from SATSegmentLib.sat.backbones.streaming.workers import with_one_thread
 
 # Of each of the pieces that are worked on at once.
 _PIECE_BYTES = 1 << 19
 
-Result = TypeVar("Result")
 Piece = tuple[slice, slice]  # planes along X, rows along Y
 
 
@@ -63,7 +61,7 @@ class Residual:
                 planes, rows = piece
                 self._finish(piece, slab[:, :, planes.start - low : planes.stop - low, rows])
 
-            _over(_pieces(low, high, self._out), slab.device, work)
+            each(slab.device, _pieces(low, high, self._out), work)
             if slab.dtype != stored.dtype:
                 stored.copy_(slab)
             yield slab
@@ -80,7 +78,7 @@ class Residual:
             if part.dtype != stored.dtype:
                 stored.copy_(part)
 
-        _over(_pieces(0, self._out.shape[2], self._out), self._out.device, work)
+        each(self._out.device, _pieces(0, self._out.shape[2], self._out), work)
         return self._out
 
     def _finish(self, piece: Piece, into: Tensor) -> None:
@@ -97,8 +95,8 @@ class Pointwise:
         dtype = computed_in(out)
         weight = block.conv.weight.flatten(1).T.to(dtype)
         bias = weight.new_zeros(weight.shape[1]) if block.conv.bias is None else block.conv.bias.to(dtype)
-        # With one thread, too: what is multiplied out here are weights.
-        [product] = side_by_side([source], lambda seen, _: seen.projected(weight, bias))
+        # What is multiplied out here are weights.
+        product = with_one_thread(lambda: source.projected(weight, bias))
 
         def work(piece: Piece, _: None) -> Moments:
             stored, moments = out[:, :, *piece], Moments()
@@ -108,7 +106,7 @@ class Pointwise:
             stored.copy_(part)
             return moments
 
-        moments = Moments.joined(_over(_pieces(0, out.shape[2], out), out.device, work))
+        moments = Moments.joined(each(out.device, _pieces(0, out.shape[2], out), work))
         self._norm, self._voxels = moments.norm(block.norm), out
         self.shape = tuple(out.shape[1:])
 
@@ -154,11 +152,6 @@ def _pieces(first: int, last: int, out: Tensor) -> list[Piece]:
     if out.device.type != "cpu":
         planes, rows = max(slab_planes(out) // 4, 1), out.shape[3]
     return [(slice(*x), slice(*y)) for x in ranges(first, last, planes) for y in ranges(0, out.shape[3], rows)]
-
-
-def _over(pieces: list[Piece], device: torch.device, work: Callable[[Piece, None], Result]) -> list[Result]:
-    """Side by side on a CPU's cores; on a GPU one after the other."""
-    return side_by_side(pieces, work) if device.type == "cpu" else [work(piece, None) for piece in pieces]
 
 
 def decode(levels: list[Tensor], upsamplers: Sequence[nn.ConvTranspose3d], blocks: Sequence[ResidualBlock]) -> Tensor:

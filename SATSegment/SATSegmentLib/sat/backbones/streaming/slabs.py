@@ -168,7 +168,7 @@ def finish(voxels: Tensor, finished: Callable[[int, int], Iterator[Tensor]]) -> 
             pass
 
     planes = -(-voxels.shape[2] // _PARTS)
-    _each(voxels.device, ranges(0, voxels.shape[2], planes), work)
+    each(voxels.device, ranges(0, voxels.shape[2], planes), work)
 
 
 def average(voxels: Tensor, cells: Sequence[int], finished: Callable[[int, int], Iterator[Tensor]]) -> Tensor:
@@ -198,11 +198,11 @@ def average(voxels: Tensor, cells: Sequence[int], finished: Callable[[int, int],
                 plane += layer
         return plane.unflatten(3, (-1, sides[1])).unflatten(2, (-1, sides[0])).mean(dim=(3, 5)) / thick
 
-    layers = _each(voxels.device, range(cells[0] * parts), summed)
+    layers = each(voxels.device, range(cells[0] * parts), summed)
     return torch.stack(layers, dim=2).unflatten(2, (-1, parts)).sum(dim=3)
 
 
-def _each(device: torch.device, items: Iterable[_Item], work: Callable[[_Item, None], _Result]) -> list[_Result]:
+def each(device: torch.device, items: Iterable[_Item], work: Callable[[_Item, None], _Result]) -> list[_Result]:
     """Side by side on a CPU; a GPU is one worker."""
     return side_by_side(items, work) if device.type == "cpu" else [work(item, None) for item in items]
 
