@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from SATSegmentLib.cli.numbers import number_where
 from SATSegmentLib.grid.network_grid import GRID_RULES
+from SATSegmentLib.models.catalog import absolute_name
 from SATSegmentLib.types import DEFAULT_OVERLAP, DEFAULT_THRESHOLD, MOST_OVERLAP, FeatureStorage, WindowRule
 
 if TYPE_CHECKING:
@@ -73,7 +73,6 @@ def run_options(arguments: argparse.Namespace) -> RunOptions:
 
 def as_words(arguments: argparse.Namespace) -> list[str]:
     """The same as words of a command line that is run in another folder."""
-    model = Path(arguments.model).expanduser()
-    given = {"model": str(model.resolve()) if model.is_dir() else arguments.model}
+    given = {"model": absolute_name(arguments.model)}
     given |= {name.replace("_", "-"): str(getattr(arguments, name)) for name in _NAMES}
     return [word for name, value in given.items() for word in (f"--{name}", value)]

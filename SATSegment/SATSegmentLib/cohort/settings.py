@@ -12,6 +12,7 @@ from SATSegmentLib.cohort.listing import ScanTask
 from SATSegmentLib.cohort.units import read_unit, unit_folder
 from SATSegmentLib.engine.api import RunOptions
 from SATSegmentLib.errors import OutputError
+from SATSegmentLib.models.catalog import absolute_name
 from SATSegmentLib.storage.formats import Format
 
 # Where a run takes place changes no result that is meant to be kept; the format says whether probabilities are kept.
@@ -22,8 +23,7 @@ def settings_of(asked: Asked, options: RunOptions, format_: Format) -> dict[str,
     """What is chosen for a whole cohort, as JSON values by the names of the command's options."""
     chosen = {name: value for name, value in asdict(options).items() if name not in _OF_THE_COMPUTER}
     # The jobs of a cluster are given a folder's whole path.
-    model = Path(options.model).expanduser()
-    chosen["model"] = str(model.resolve()) if model.is_dir() else options.model
+    chosen["model"] = absolute_name(options.model)
     of_asked = {
         "modality": asked.modality,
         "prompt": list(asked.prompts),

@@ -125,6 +125,12 @@ def find_model(folder_or_name: str | Path) -> Path:
     )
 
 
+def absolute_name(folder_or_name: str) -> str:
+    """A model's folder with its whole path, which counts from anywhere; a name as it is."""
+    folder = Path(folder_or_name).expanduser()
+    return str(folder.resolve()) if folder.is_dir() else folder_or_name
+
+
 def checksum_of(folder_or_name: str | Path) -> str:
     """Of the network of a model on this machine (`ModelDescription.network_sha256`); empty where it is not here.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from SATSegmentLib.mrml.segmentations import (
     addSegment,
+    changedSince,
     checkTarget,
     createSegmentation,
     removeNode,
@@ -81,11 +82,7 @@ class Arrivals:
 
     def edited(self) -> set[str]:
         """Those of the shown segments that a user has changed since."""
-        if self._node is None:
-            return set()
-        segmentation = self._node.GetSegmentation()
-        there = ((one, segmentation.GetSegment(one)) for one in self._stamps)
-        return {one for one, segment in there if segment is not None and stampOf(segment) != self._stamps[one]}
+        return changedSince(self._node, self._stamps) if self._node is not None else set()
 
     def discard(self) -> None:
         """Take away what was added, and a node that was made for it; what a user has drawn since then stays."""

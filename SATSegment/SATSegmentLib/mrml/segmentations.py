@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -352,6 +352,13 @@ def stampOf(segment: Any) -> int:
     """
     labelmap = segment.GetRepresentation(LABELMAP)
     return labelmap.GetMTime() if labelmap is not None else 0
+
+
+def changedSince(segmentationNode: Any, stamps: Mapping[str, int]) -> set[str]:
+    """Those of the segments that are there and may have been changed since they had these stamps (`stampOf`)."""
+    segmentation = segmentationNode.GetSegmentation()
+    there = ((one, segmentation.GetSegment(one)) for one in stamps)
+    return {one for one, segment in there if segment is not None and stampOf(segment) != stamps[one]}
 
 
 def removeNode(segmentationNode: Any) -> list[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from SATSegmentLib.mrml.segmentations import putBesideVolume, removeNode, stampOf
+from SATSegmentLib.mrml.segmentations import changedSince, putBesideVolume, removeNode, stampOf
 from SATSegmentLib.mrml.snapshot import NodeSnapshot
 
 # No segment has it: one with this stamp counts as edited.
@@ -61,9 +61,7 @@ class RunUndo:
 
     def editedIds(self) -> set[str]:
         """Those of the step's segments that may have been changed after it."""
-        segmentation = self.segmentationNode.GetSegmentation()
-        there = ((one, segmentation.GetSegment(one)) for one in self._stamps)
-        return {one for one, segment in there if segment is not None and stampOf(segment) != self._stamps[one]}
+        return changedSince(self.segmentationNode, self._stamps)
 
     def editedBefore(self, later: RunUndo) -> set[str]:
         """Those of the step's segments that may have been changed between it and a later step."""

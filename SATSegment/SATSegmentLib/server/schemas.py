@@ -15,7 +15,16 @@ from SATSegmentLib.engine.api import RunOptions
 from SATSegmentLib.errors import PromptError, ScanError
 from SATSegmentLib.grid.cropped_mask import CroppedMask
 from SATSegmentLib.server.scans import ScanHead
-from SATSegmentLib.types import DEFAULT_OVERLAP, MOST_OVERLAP, FeatureStorage, Modality, Orientation, Prompt, WindowRule
+from SATSegmentLib.types import (
+    DEFAULT_OVERLAP,
+    DEFAULT_THRESHOLD,
+    MOST_OVERLAP,
+    FeatureStorage,
+    Modality,
+    Orientation,
+    Prompt,
+    WindowRule,
+)
 
 _LONGEST_NAME = 500
 # A word of SAT-Pro has 4 kB.
@@ -128,7 +137,7 @@ class OptionsBody(_Model):
     device: Annotated[str, Field(max_length=20)] = "auto"
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     feature_storage: FeatureStorage = "native"
-    threshold: Annotated[float, Field(ge=0, le=1)] = 0.5
+    threshold: Annotated[float, Field(ge=0, le=1)] = DEFAULT_THRESHOLD
     grid: Literal["own", "sat"] = "own"
     keep_probabilities: bool = False
     windows: WindowRule = "all"

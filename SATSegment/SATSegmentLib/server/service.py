@@ -71,7 +71,7 @@ class Service:
             WorkerEngine(environment=offline_environment(), cancel_seconds=_CANCEL_SECONDS) for _ in options.devices
         ]
         self.devices = [DeviceQueue(name, one) for name, one in zip(options.devices, engines, strict=True)]
-        self.scans = ScanStore(self.limits, self._scan_gone)
+        self.scans = ScanStore(self.limits, self._forget)
         self.runs = RunStore()
         self.metrics.watch("scans", "Scans in memory.", lambda: len(self.scans))
         self.metrics.watch("scan_bytes", "Their voxels.", lambda: self.scans.nbytes)
@@ -193,9 +193,6 @@ class Service:
         for other in self.scans.over_budget(run.user):
             other.feature_bytes = 0
             self._forget(other)
-
-    def _scan_gone(self, scan: StoredScan) -> None:
-        self._forget(scan)
 
     def _forget(self, scan: StoredScan) -> None:
         """Let a scan's features go, unless another user has the same scan."""

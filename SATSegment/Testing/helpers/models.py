@@ -33,14 +33,10 @@ def tiny_segmenter(window: tuple[int, int, int] = TINY_WINDOW, **options) -> Seg
     return Segmenter(build_network(tiny_weights(), window), ModelDescription("tiny", window), device="cpu", **options)
 
 
-def identity_segmenter(window: tuple[int, int, int], spacing: tuple[float, float, float]) -> Segmenter:
-    """A segmenter whose mask is where the normalised image is above zero, whatever the query.
-
-    Real layers with chosen weights: the first channel carries |x| upwards through every convolution, and the mask
-    embedding is one; instance norm recentres it, which leaves a two-valued image two-valued and its border in place.
-    """
+def hand_made_network(channels: int, window: tuple[int, int, int]) -> SATNetwork:
+    """A U-Net of two levels whose weights are all zero, for those that a test chooses."""
     architecture = UNetSpec(
-        features=(1, 1),
+        features=(channels, channels),
         strides=((1, 1, 1), (2, 2, 2)),
         encoder_convs=(1, 1),
         decoder_convs=(1,),
@@ -54,6 +50,17 @@ def identity_segmenter(window: tuple[int, int, int], spacing: tuple[float, float
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.zero_()
+    return network
+
+
+def identity_segmenter(window: tuple[int, int, int], spacing: tuple[float, float, float]) -> Segmenter:
+    """A segmenter whose mask is where the normalised image is above zero, whatever the query.
+
+    Real layers with chosen weights: the first channel carries |x| upwards through every convolution, and the mask
+    embedding is one; instance norm recentres it, which leaves a two-valued image two-valued and its border in place.
+    """
+    network = hand_made_network(1, window)
+    with torch.no_grad():
         centre = (0, 0, 1, 1, 1)
         stem = network.backbone.encoder.stages[0][0].convs[0]
         last = network.backbone.decoder.stages[0].convs[0]

@@ -11,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from helpers.models import hand_made_network
 from SATSegmentLib import Image
 from SATSegmentLib.errors import Cancelled, DeviceError
 from SATSegmentLib.grid.box import Box
@@ -22,8 +23,6 @@ from SATSegmentLib.inference.windows import WindowChoice, cover, fewest
 from SATSegmentLib.models.catalog import find_model
 from SATSegmentLib.models.folder import ModelDescription, read_description
 from SATSegmentLib.resources import resource_path
-from SATSegmentLib.sat.backbones.unet.spec import UNetSpec
-from SATSegmentLib.sat.network import SATNetwork
 from SATSegmentLib.scans import read_scan
 
 pytestmark = pytest.mark.filterwarnings("ignore::SATSegmentLib.errors.SATSegmentWarning")
@@ -39,21 +38,8 @@ def two_tones() -> Segmenter:
 
     Each window is normed by itself, as in SAT, so windows disagree a little where they overlap.
     """
-    architecture = UNetSpec(
-        features=(2, 2),
-        strides=((1, 1, 1), (2, 2, 2)),
-        encoder_convs=(1, 1),
-        decoder_convs=(1,),
-        query_dim=8,
-        projection_dim=8,
-        decoder_layers=1,
-        feedforward_dim=8,
-        mask_dim=8,
-    )
-    network = SATNetwork(architecture, WINDOW)
+    network = hand_made_network(2, WINDOW)
     with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.zero_()
         stem = network.backbone.encoder.stages[0][0].convs[0]
         last = network.backbone.decoder.stages[0].convs[0]
         stem.conv.weight[0, 0, 1, 1, 1], stem.conv.weight[1, 0, 1, 1, 1] = 1, -1
