@@ -22,10 +22,10 @@ def golden():
     return np.load(GOLDEN / "tiny_pipeline.npz")
 
 
-@pytest.mark.parametrize(("modality", "step"), [("ct", 1), ("mri", 2)])
-def test_preprocessed_image_grid_and_windows_match_reference(scan, golden, modality, step):
+@pytest.mark.parametrize("modality", ["ct", "mri"])
+def test_preprocessed_image_grid_and_windows_match_reference(scan, golden, modality):
     prepared = prepare(scan, modality, "RAS", (1, 1, 3))
-    ours = prepared.array[::step, ::step, ::step]
+    ours = prepared.array[::2, ::2, ::2]
     windows = [
         [edge for part in box for edge in (part.start, part.stop)] for box in cover(prepared.array.shape, (64, 64, 32))
     ]
@@ -38,6 +38,9 @@ def test_preprocessed_image_grid_and_windows_match_reference(scan, golden, modal
 @pytest.mark.parametrize("modality", ["ct", "mri"])
 def test_masks_match_reference(scan, golden, modality):
     _, maps = tiny_segmenter(precision="float32").probability_maps(scan, golden["queries"], modality)
+    sub = np.stack([probability[::3, ::3, ::3] for probability in maps])
+    away = np.abs(sub - golden[f"{modality}_prob_sub"].astype(np.float32))
+    assert away.mean() <= 2e-4, "the reference is kept in half precision, which is 1.2e-4 away by itself"
     ours = np.stack([probability > 0.5 for probability in maps])
     theirs = np.unpackbits(golden[f"{modality}_mask_packbits"])[: ours.size].reshape(ours.shape).astype(bool)
 
