@@ -17,6 +17,9 @@ from SATSegmentLib.storage.contours import filled
 from SATSegmentLib.types import Image
 
 _PLANAR = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
+# rt-utils 1.2.7 writes contours with the two values of Pixel Spacing exchanged, and its files do not say its version:
+# findings/rt-utils-pixel-spacing.sh.
+_EXCHANGES_SPACING = "rt-utils"
 # How far a contour may leave its slice, in slices: drawn positions are rounded like the slices' own.
 _IN_SLICE = 0.25
 
@@ -43,6 +46,7 @@ class StructureSet:
         try:
             data = pydicom.dcmread(path)
             numbers = [(str(roi.ROIName).strip(), int(roi.ROINumber)) for roi in data.StructureSetROISequence]
+            self._maker = str(data.get("ManufacturerModelName", "")).strip()
             self._contours = {
                 int(item.ReferencedROINumber): list(item.get("ContourSequence") or [])
                 for item in data.get("ROIContourSequence") or []
@@ -65,7 +69,8 @@ class StructureSet:
         Raises
         ------
         GeometryError
-            No grid is given, or a contour does not lie in one of its slices.
+            No grid is given, a contour does not lie in one of its slices, or the file is of a program that is known to
+            misplace contours on such voxels.
         """
         if grid is None:
             raise GeometryError(
@@ -79,12 +84,23 @@ class StructureSet:
                 continue
             axis, index, polygon = self._in_slice(_points(contour, self._path) @ to_index[:3, :3].T + to_index[:3, 3])
             slices[axis, index].append(polygon)
+        for axis in {axis for axis, _ in slices}:
+            self._check_maker(grid, axis)
         check_every_slice((index for _, index in slices), f'"{name}" in {self._path.name}')
         return Image(self._filled(slices, grid), grid.ijk_to_ras)
 
     def _only_points(self, name: str) -> bool:
         contours = self._contours.get(self._numbers[name], [])
         return bool(contours) and all(str(c.get("ContourGeometricType", "")) not in _PLANAR for c in contours)
+
+    def _check_maker(self, grid: Grid, axis: int) -> None:
+        across = np.delete(np.linalg.norm(grid.ijk_to_ras[:3, :3], axis=0), axis)
+        if self._maker.lower() == _EXCHANGES_SPACING and across.max() > across.min() * 1.001:
+            raise GeometryError(
+                f"{self._path.name} was written by rt-utils for pixels of {across[0]:.4g} x {across[1]:.4g} mm: that "
+                "program exchanges the two spacings, so its contours lie elsewhere in the patient.",
+                "Write the contours with another program.",
+            )
 
     def _in_slice(self, points: np.ndarray) -> tuple[int, int, np.ndarray]:
         """The IJK axis that counts the contour's slice, the slice, and the corners along the other two axes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pydicom
 import pytest
 import SimpleITK as sitk  # noqa: N813 - as its own documentation does
 
@@ -94,6 +95,30 @@ def test_contours_need_the_scan_they_were_drawn_on(written):
     root, _ = written
     with pytest.raises(GeometryError, match="no voxels of their own"):
         open_masks(root / "rt.dcm").read("Kidney_L")
+
+
+@pytest.mark.parametrize(
+    ("maker", "square", "refused"), [("rt-utils", False, True), ("rt-utils", True, False), ("SATSegment", False, False)]
+)
+def test_contours_of_a_program_that_exchanges_the_spacings_are_refused_where_it_matters(
+    tmp_path, monkeypatch, maker, square, refused
+):
+    if square:
+        monkeypatch.setattr("helpers.dicom_series.SPACING", (0.75, 0.75))
+    affine = lps_affine(SHAPE, ORIENTATIONS["axial"])
+    write_classic(tmp_path / "scan", np.zeros(SHAPE, int), affine)
+    grid = Grid(SHAPE, to_ras(affine))
+    series = match_series(source_frames(tmp_path / "scan"), SHAPE, grid.ijk_to_ras)
+    write_rtstruct(tmp_path / "rt.dcm", series, [result_of(masks()["spleen"], "spleen")], ALGORITHM)
+    made = pydicom.dcmread(tmp_path / "rt.dcm")
+    made.ManufacturerModelName = maker
+    made.save_as(tmp_path / "rt.dcm")
+    opened = open_masks(tmp_path / "rt.dcm")
+    if refused:
+        with pytest.raises(GeometryError, match="exchanges the two spacings"):
+            opened.read("Spleen", grid)
+    else:
+        np.testing.assert_array_equal(opened.read("Spleen", grid).array, masks()["spleen"])
 
 
 def test_what_is_no_mask_is_refused_by_name(written, tmp_path):
