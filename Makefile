@@ -27,8 +27,8 @@ lint: $(VENV)/.ready
 # BEFORE=FOLDER names a checkout of an earlier version to compare with; OpenVINO takes part where it is installed.
 bench: $(VENV)/.ready
 	$(BIN)/python benchmarks/bench_window.py --out build/bench-window.csv $(if $(FULL),--models nano pro,--window 96 96 96)
-	$(BIN)/python benchmarks/bench_threads.py $(BEFORE) --out build/bench/threads.csv
-	$(BIN)/python benchmarks/bench_threads.py $(BEFORE) --busy --threads 2 --out build/bench/threads-busy.csv
+	$(BIN)/python benchmarks/bench_threads.py $(BEFORE)
+	$(BIN)/python benchmarks/bench_passes.py $(BEFORE)
 	$(BIN)/python benchmarks/bench_backbones.py $(if $(FULL),,--window 96 96 96 --rounds 3)
 	$(BIN)/python benchmarks/bench_scan.py --out build/bench $(if $(FULL),--full)
 	$(BIN)/python benchmarks/bench_adaptive.py --out build/bench

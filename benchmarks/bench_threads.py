@@ -1,157 +1,239 @@
 """One window by one thread and by several: this version, another checkout, plain layers, conv3d itself and OpenVINO.
 
     git worktree add ../before 77112a2
-    python benchmarks/bench_threads.py ../before                       1, 2, 4 ... threads
-    python benchmarks/bench_threads.py ../before --threads 2 --busy    with a busy process on each core
+    python benchmarks/bench_threads.py ../before                                      all of it, then the tables
+    python benchmarks/bench_threads.py ../before --pieces float32 busy-bfloat16       some pieces
+    python benchmarks/bench_threads.py ../before --pieces                             none: what was measured, as tables
 
-The encoder of SAT-Nano's widths on 96x96x96 voxels, weights synthetic and seeded. Each way runs in a process of its
-own; turns alternate, so that what else the machine does meets all. Seconds are medians; a speed-up is the median over
-the rounds of one thread's time to that of so many, "of conv3d's" that to conv3d's own; "this is ahead" is the median of
-the way's time to this version's. "resident GB" is what the process grows by while it encodes with the most threads.
-OpenVINO takes part where it is installed (`pip install satsegment[bench]`): the whole network, converted by
-`openvino.convert_model`.
+The encoder of SAT-Nano's widths on 96x96x96 voxels, weights synthetic and seeded. It runs in pieces of two minutes or
+so, each kept as a file in --out, so that a run which was ended goes on where it was. A file counts for the checkouts'
+code as it was; when that changes, its pieces are run again. A piece is one round:
+
+    convert          the network for OpenVINO, where that is installed (`pip install satsegment[bench]`)
+    PRECISION        this, the other checkout and conv3d with one thread and with two
+    rivals-PRECISION this, plain layers and OpenVINO with one thread and with two
+    many-PRECISION   two threads and four times as many as there are cores; with more than two cores: 1, 2, 4 ... 16
+    busy-PRECISION   two threads, while another process keeps each core busy
+    memory-PRECISION the highest resident memory of a new process that encodes one window
+
+Each way runs in a process of its own, was run once before it is timed, and takes turns with the others. Seconds are
+medians over the rounds, ratios the medians of each round's. OpenVINO takes the whole network, converted by
+`openvino.convert_model`; compiling is not counted. A way that takes longer than --patience for a window is left out,
+and shown as ">" with those seconds; its ratios are bounds.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import hashlib
 import importlib.util
+import json
 import os
 import statistics
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parents[1]
-# Runs in either checkout: only what both have.
-CHILD = """
-import gc, sys, time
-root, way, precision = sys.argv[1:4]
-side = int(sys.argv[4])
-sys.path[:0] = [root + "/SATSegment", root + "/SATSegment/Testing", root + "/benchmarks"]
-import SATSegmentLib  # before torch, as everywhere
-import torch
-from bench_window import build
-from machine import ResidentPeak
-dtype = getattr(torch, precision)
-x = torch.randn(1, 1, side, side, side, generator=torch.Generator().manual_seed(1))
+PRECISIONS = ("float32", "bfloat16")
+THIS, OTHER = "this", "other"
+_CONVERTING = 140.0  # seconds at most
+Measured = dict[str, Any]  # one round of a piece, as it is kept
+Row = dict[str, str | float]
 
-def conv3d():
-    seen = torch.randn(1, 64, side, side, side).to(dtype).contiguous(memory_format=torch.channels_last_3d)
-    weight = (0.03 * torch.randn(64, 64, 3, 3, 3)).to(dtype).contiguous(memory_format=torch.channels_last_3d)
-    return lambda threads: torch.conv3d(seen, weight, padding=1)
 
-def network(grad):
-    made = build("nano", (side,) * 3)
-    made.set_encoder_precision(dtype)
-    def run(threads):
-        with torch.set_grad_enabled(grad), torch.inference_mode(not grad):
-            made.encode(x)
-    return run
+@dataclass(frozen=True)
+class Piece:
+    """What one run of two minutes measures.
 
-def openvino():
-    import openvino as ov
-    made = build("nano", (side,) * 3).backbone
-    class Layers(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.encoder, self.decoder = made.encoder, made.decoder
-        def forward(self, x):
-            levels, pooled = self.encoder(x)
-            return pooled, self.decoder(levels)
-    model = ov.convert_model(Layers().eval(), example_input=x, input=[1, 1, side, side, side])
-    compiled = {}
-    def run(threads):
-        if threads not in compiled:
-            compiled.clear()
-            kind = {"float32": "f32", "bfloat16": "bf16"}[precision]
-            options = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": kind, "NUM_STREAMS": 1}
-            compiled[threads] = ov.Core().compile_model(model, "CPU", options)
-            compiled[threads](x.numpy())
-        compiled[threads](x.numpy())
-    return run
+    Attributes
+    ----------
+    kind, precision : str
+        "turns", "rivals", "many", "busy" or "memory"; "float32" or "bfloat16".
+    ways : tuple of str
+        "this", "other", "layers", "conv3d", "openvino".
+    threads : tuple of int
+        Each way is run with each of them.
+    """
 
-ways = {"layers": lambda: network(True), "slabs": lambda: network(False), "conv3d": conv3d, "openvino": openvino}
-run = ways[way]()
-print("ready", flush=True)
-for line in sys.stdin:
-    what, threads = line.split()
-    torch.set_num_threads(int(threads))
-    if what == "resident":
-        gc.collect()
-        before = int(open("/proc/self/statm").read().split()[1]) * 4096 if sys.platform == "linux" else float("nan")
-        with ResidentPeak(0.005) as resident:
-            run(int(threads))
-        print(resident.peak - before, flush=True)
-        continue
-    if way == "openvino" or what == "warm":
-        run(int(threads))
-    started = time.perf_counter()
-    run(int(threads))
-    print(time.perf_counter() - started, flush=True)
-"""
+    kind: str
+    precision: str
+    ways: tuple[str, ...]
+    threads: tuple[int, ...]
+
+    @property
+    def name(self) -> str:
+        """As in --pieces."""
+        return self.precision if self.kind == "turns" else f"{self.kind}-{self.precision}"
 
 
 def main() -> int:
     options = _options()
-    rows = [row for precision in options.precisions for row in measure(precision, options)]
-    names = list(rows[0])
-    print("  ".join(f"{name:>12}" for name in names))
-    for row in rows:
-        print("  ".join(f"{_text(row[name]):>12}" for name in names))
-    if options.out:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        with options.out.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, names)
-            writer.writeheader()
-            writer.writerows({name: _text(value) for name, value in row.items()} for row in rows)
+    pieces = {piece.name: piece for piece in _pieces(bool(options.other), options.side)}
+    asked = list(pieces) if options.pieces is None else [name for name in options.pieces if name != "convert"]
+    if unknown := set(asked) - set(pieces):
+        raise SystemExit(f"No such piece: {', '.join(sorted(unknown))}. There are: convert, {', '.join(pieces)}.")
+    bench = Bench(options)
+    bench.out.mkdir(parents=True, exist_ok=True)
+    if options.pieces is None or "convert" in options.pieces:
+        bench.convert()
+    for number in range(options.rounds):
+        for name in asked:
+            bench.run(pieces[name], number)
+    for title, rows in tables({name: bench.kept(piece) for name, piece in pieces.items()}, pieces).items():
+        if rows:
+            _show(title, rows)
+            _write(bench.out / f"{title.split(' ')[0]}.csv", rows)
     return 0
 
 
-def measure(precision: str, options: argparse.Namespace) -> list[dict[str, str | float]]:
-    """One row for each way and number of threads."""
-    ways = {"this": (HERE, "slabs"), "layers": (HERE, "layers"), "conv3d": (HERE, "conv3d")}
-    if options.other:
-        ways["other"] = (options.other.resolve(), "slabs")
-    if importlib.util.find_spec("openvino") and not options.without_openvino:
-        ways["openvino"] = (HERE, "openvino")
-    children = {name: _start(*way, precision, options.side) for name, way in ways.items()}
-    seconds: dict[tuple[str, int], list[float]] = {(name, n): [] for name in children for n in options.threads}
-    try:
-        for child in children.values():
-            _ask(child, "warm", options.threads[0])
-        with _busy(options.busy):
-            for turn in range(options.rounds):
-                for name, threads in list(seconds) if turn % 2 else list(reversed(seconds)):
-                    seconds[name, threads].append(_ask(children[name], "seconds", threads))
-                    print(f"{precision} {name} {threads}: {seconds[name, threads][-1]:.2f} s", file=sys.stderr)
-        grown = {name: _ask(child, "resident", options.threads[-1]) for name, child in children.items()}
-    finally:
-        for child in children.values():
-            child.kill()
-    first = options.threads[0]
-    return [
-        {
-            "precision": precision,
-            "busy": options.busy,
-            "way": name,
-            "threads": threads,
-            "seconds": statistics.median(taken),
-            "speed-up": _ratio(seconds[name, first], taken),
-            "of conv3d's": _ratio(seconds[name, first], taken)
-            / _ratio(seconds["conv3d", first], seconds["conv3d", threads]),
-            "this is ahead": _ratio(taken, seconds["this", threads]),
-            "resident GB": grown[name] / 1e9 if threads == options.threads[-1] else float("nan"),
-        }
-        for (name, threads), taken in seconds.items()
-    ]
+def _pieces(other: bool, side: int) -> Iterator[Piece]:
+    cores = _cores()
+    before = (OTHER,) if other else ()
+    openvino = ("openvino",) if importlib.util.find_spec("openvino") else ()
+    many = tuple(1 << power for power in range(5) if 1 << power <= cores) if cores > 2 else (2, 4 * cores)
+    for precision in PRECISIONS:
+        yield Piece("turns", precision, (THIS, *before, "conv3d"), (1, 2))
+        yield Piece("rivals", precision, (THIS, "layers", *openvino), (1, 2))
+        yield Piece("many", precision, (THIS, *before, "layers", "conv3d"), many)
+        yield Piece("busy", precision, (THIS, *before, "layers"), (2,))
+        yield Piece("memory", precision, (THIS, *before), (1, 2))
 
 
-def _ratio(numerators: list[float], denominators: list[float]) -> float:
-    return statistics.median(one / other for one, other in zip(numerators, denominators, strict=True))
+class Bench:
+    """Runs pieces, and keeps and finds what they measured."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.out: Path = options.out
+        self._side, self._patience = options.side, options.patience
+        self._trees = {THIS: HERE} | ({OTHER: options.other.resolve()} if options.other else {})
+        self._code = {name: _code_of(tree) for name, tree in self._trees.items()}
+        self._model = self.out / f"openvino-{self._side}" / "nano.xml"
+
+    def convert(self) -> None:
+        """The network for OpenVINO, once."""
+        if not self._model.exists() and importlib.util.find_spec("openvino"):
+            self._model.parent.mkdir(parents=True, exist_ok=True)
+            with self._started("convert", "float32", _CONVERTING) as child:
+                seconds = child.seconds(_cores())
+                _say(f"convert: {'too long, OpenVINO is left out' if seconds is None else f'{seconds:.0f} s'}")
+
+    def kept(self, piece: Piece) -> list[Measured]:
+        """All rounds that were measured with this code."""
+        found = [json.loads(path.read_text()) for path in sorted(self.out.glob(f"{piece.name}.*.json"))]
+        return [one for one in found if one["code"].items() <= self._code.items()]
+
+    def run(self, piece: Piece, number: int) -> None:
+        """One round, unless there is one."""
+        path = self.out / f"{piece.name}.{number + 1}.json"
+        before = self.kept(piece)
+        if path.exists() and json.loads(path.read_text()) in before:
+            return
+        late = {key for one in before for key, seconds in one["results"].items() if seconds is None}
+        ways = [way for way in piece.ways if way != "openvino" or self._model.exists()]
+        measure = self._memory if piece.kind == "memory" else self._turns
+        results, computed = measure(piece, ways, late, number)
+        code = {name: code for name, code in self._code.items() if name == THIS or OTHER in ways}
+        kept = {"code": code, "patience": self._patience, "computed in": computed, "results": results}
+        path.write_text(json.dumps(kept, indent=1))
+
+    def _turns(self, piece: Piece, ways: list[str], late: set[str], number: int) -> tuple[Measured, Measured]:
+        keys = [(way, threads) for way in ways for threads in piece.threads if f"{way} {threads}" not in late]
+        results: Measured = dict.fromkeys(late)
+        with ExitStack() as stack:
+            names = dict.fromkeys(way for way, _ in keys)
+            children = {way: stack.enter_context(self._started(way, piece.precision)) for way in names}
+            last = dict(keys)  # OpenVINO compiles for each number of threads; all others are warm after any
+            warm = [key for key in keys if key[0] == "openvino" or key[1] == last[key[0]]]
+            turns = keys if number % 2 else keys[::-1]
+            for count, (way, threads) in enumerate(warm + turns):
+                if count == len(warm) and piece.kind == "busy":
+                    stack.enter_context(_busy(_cores()))
+                child, key = children[way], f"{way} {threads}"
+                if not child.ended:
+                    seconds, warming = child.seconds(threads), count < len(warm)
+                    if seconds is None or not warming:
+                        results[key] = seconds
+                    taken = "too long" if seconds is None else f"{seconds:.2f} s"
+                    _say(f"{piece.name} {key}: {taken}{' (warming up)' if warming else ''}")
+            return results, {way: child.computed for way, child in children.items()}
+
+    def _memory(self, piece: Piece, ways: list[str], late: set[str], number: int) -> tuple[Measured, Measured]:
+        results, computed = {}, {}
+        for way in ways:
+            for threads in piece.threads:
+                with self._started(way, piece.precision) as child:
+                    child.seconds(threads)
+                    results[f"{way} {threads}"], computed[way] = child.peak(), child.computed
+                    _say(f"{piece.name} {way} {threads}: {results[f'{way} {threads}'] / 1e9:.3f} GB")
+        return results, computed
+
+    @contextmanager
+    def _started(self, way: str, precision: str, patience: float | None = None) -> Iterator[Child]:
+        tree, path = self._trees.get(way, HERE), "slabs" if way in self._trees else way
+        child = Child(tree, path, precision, self._side, self._model, patience or self._patience)
+        try:
+            yield child
+        finally:
+            child.end()
+
+
+class Child:
+    """A process that takes windows one way; see window_ways.py."""
+
+    def __init__(self, tree: Path, way: str, precision: str, side: int, model: Path, patience: float) -> None:
+        command = [sys.executable, "-W", "ignore", str(HERE / "benchmarks" / "window_ways.py")]
+        own = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
+        self._process = subprocess.Popen(
+            [*command, str(tree), way, precision, str(side), str(model)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={name: value for name, value in os.environ.items() if name not in own},
+        )
+        self._patience = patience
+        while (line := self._line()).split(" ")[0] != "ready":
+            if not line:
+                raise SystemExit(f"{way} in {tree} did not start.")
+        self.computed = line.split()[1]
+        self.ended = False
+
+    def seconds(self, threads: int) -> float | None:
+        """Of a window; None where it takes too long, and from then on."""
+        answer = self._asked(f"seconds {threads}")
+        return float(answer) if answer else None
+
+    def peak(self) -> float:
+        """The highest resident memory so far, in bytes."""
+        return float(self._asked("peak"))
+
+    def end(self) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.wait()
+
+    def _asked(self, question: str) -> str:
+        assert self._process.stdin is not None
+        self._process.stdin.write(question + "\n")
+        self._process.stdin.flush()
+        timer = threading.Timer(self._patience, self._process.kill)
+        timer.start()
+        try:
+            answer = self._line()
+        finally:
+            timer.cancel()
+        self.ended = not answer
+        return answer
+
+    def _line(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline()
 
 
 @contextmanager
@@ -166,34 +248,130 @@ def _busy(count: int) -> Iterator[None]:
             child.wait()
 
 
-def _start(tree: Path, way: str, precision: str, side: int) -> subprocess.Popen[str]:
-    environment = {
-        name: value for name, value in os.environ.items() if name not in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
-    }
-    child = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-c", CHILD, str(tree), way, precision, str(side)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment,
-    )
-    assert child.stdout is not None
-    while (line := child.stdout.readline()) != "ready\n":
-        if not line:
-            raise SystemExit(f"{way} in {tree} did not start.")
-    return child
+def tables(rounds: dict[str, list[Measured]], pieces: dict[str, Piece]) -> dict[str, list[Row]]:
+    """What was measured, and beside each target what was reached."""
+    times = [
+        row
+        for kind in ("turns", "rivals", "many", "busy")
+        for name, piece in pieces.items()
+        if piece.kind == kind
+        for row in _times(piece, rounds[name])
+    ]
+    memory = [row for name, piece in pieces.items() if piece.kind == "memory" for row in _peaks(piece, rounds[name])]
+    return {"seconds": times, "memory": memory, "targets": _targets(rounds, pieces)}
 
 
-def _ask(child: subprocess.Popen[str], what: str, threads: int) -> float:
-    assert child.stdin is not None
-    assert child.stdout is not None
-    child.stdin.write(f"{what} {threads}\n")
-    child.stdin.flush()
-    return float(child.stdout.readline())
+def _times(piece: Piece, rounds: list[Measured]) -> Iterator[Row]:
+    first = piece.threads[0]
+    for way in piece.ways:
+        for threads in piece.threads:
+            seconds = _values(rounds, f"{way} {threads}")
+            if seconds:
+                of_conv = _ratio(rounds, f"conv3d {first}", f"conv3d {threads}")
+                speedup = _ratio(rounds, f"{way} {first}", f"{way} {threads}")
+                yield {
+                    "precision": piece.precision,
+                    "piece": piece.kind,
+                    "way": way,
+                    "computed in": rounds[0]["computed in"].get(way, piece.precision),
+                    "threads": str(threads),
+                    "rounds": str(len(rounds)),
+                    "seconds": _median_text(rounds, f"{way} {threads}"),
+                    "speed-up": speedup,
+                    "of conv3d's": speedup / of_conv,
+                    "over this": _ratio(rounds, f"{way} {threads}", f"{THIS} {threads}"),
+                }
+
+
+def _peaks(piece: Piece, rounds: list[Measured]) -> Iterator[Row]:
+    for way in piece.ways:
+        for threads in piece.threads:
+            if rounds:
+                peak = statistics.median(_values(rounds, f"{way} {threads}"))
+                over = _ratio(rounds, f"{way} {threads}", f"{THIS} {threads}")
+                yield {
+                    "precision": piece.precision,
+                    "way": way,
+                    "threads": str(threads),
+                    "peak GB": peak / 1e9,
+                    "over this": over,
+                }
+
+
+def _targets(rounds: dict[str, list[Measured]], pieces: dict[str, Piece]) -> list[Row]:
+    rows = []
+
+    def target(what: str, precision: str, reached: float, least: float = 0.0, most: float = float("inf")) -> None:
+        if reached == reached:  # was measured
+            wanted = f">= {least:.2f}" if least else f"<= {most:.2f}"
+            good = "yes" if least <= reached <= most else "no"
+            rows.append(
+                {"target": what, "precision": precision, "wanted": wanted, "measured": reached, "reached": good}
+            )
+
+    for precision in PRECISIONS:
+        turns = rounds[precision]
+        rivals, many, busy, memory = (rounds[f"{kind}-{precision}"] for kind in ("rivals", "many", "busy", "memory"))
+        share = _ratio(turns, "this 1", "this 2") / _ratio(turns, "conv3d 1", "conv3d 2")
+        target("2 threads, speed-up over conv3d's", precision, share, least=0.95)
+        ahead = 1.3 if precision == "float32" else 1.5
+        target("2 threads, ahead of OpenVINO", precision, _ratio(rivals, "openvino 2", "this 2"), least=ahead)
+        target("1 thread, ahead of the other checkout", precision, _ratio(turns, "other 1", "this 1"), least=1.0)
+        target("busy cores, over plain layers", precision, _ratio(busy, "this 2", "layers 2"), most=1.0)
+        last = pieces[f"many-{precision}"].threads[-1]
+        target(f"{last} threads over 2", precision, _ratio(many, f"this {last}", "this 2"), most=1.0)
+        for threads in (1, 2):
+            over = _ratio(memory, f"this {threads}", f"other {threads}")
+            target(f"resident memory over the other's, {threads} threads", precision, over, most=1.0)
+    return rows
+
+
+def _values(rounds: list[Measured], key: str) -> list[float]:
+    """Of all rounds; where a way took too long, what it took at least."""
+    found = [(one["results"][key], one["patience"]) for one in rounds if key in one["results"]]
+    return [patience if seconds is None else seconds for seconds, patience in found]
+
+
+def _ratio(rounds: list[Measured], numerator: str, denominator: str) -> float:
+    both = [one for one in rounds if {numerator, denominator} <= set(one["results"])]
+    ratios = [one / other for one, other in zip(_values(both, numerator), _values(both, denominator), strict=True)]
+    return statistics.median(ratios) if ratios else float("nan")
+
+
+def _median_text(rounds: list[Measured], key: str) -> str:
+    late = any(one["results"].get(key, 0) is None for one in rounds)
+    return (">" if late else "") + f"{statistics.median(_values(rounds, key)):.2f}"
+
+
+def _show(title: str, rows: list[Row]) -> None:
+    widths = {name: max(len(name), *(len(_text(row[name])) for row in rows)) for name in rows[0]}
+    print(f"\n{title}")
+    print("  ".join(f"{name:<{width}}" for name, width in widths.items()))
+    for row in rows:
+        print("  ".join(f"{_text(row[name]):<{width}}" for name, width in widths.items()))
+
+
+def _write(path: Path, rows: list[Row]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows({name: _text(value) for name, value in row.items()} for row in rows)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def _text(value: str | float) -> str:
-    return f"{value:.2f}" if isinstance(value, float) else str(value)
+    return value if isinstance(value, str) else f"{value:.2f}"
+
+
+def _code_of(tree: Path) -> str:
+    """Tells one version of a checkout's network from another."""
+    made = hashlib.sha256()
+    for path in sorted((tree / "SATSegment" / "SATSegmentLib" / "sat").rglob("*.py")):
+        made.update(path.read_bytes())
+    return made.hexdigest()[:16]
 
 
 def _cores() -> int:
@@ -203,19 +381,13 @@ def _cores() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("other", type=Path, nargs="?", help="another checkout of this repository")
-    parser.add_argument("--precisions", nargs="+", choices=["float32", "bfloat16"], default=["float32", "bfloat16"])
-    cores = _cores()
-    counts = sorted(
-        {1, *(1 << power for power in range(1, 5) if 1 << power <= cores), 4 * cores if cores < 4 else cores}
-    )
-    parser.add_argument("--threads", type=int, nargs="+", default=counts, help="of each way, in this order")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--pieces", nargs="*", help="those to run; all by default")
+    parser.add_argument("--rounds", type=int, default=3, help="of each piece, those included that are there")
     parser.add_argument("--side", type=int, default=96, help="voxels of the window along each axis")
     parser.add_argument(
-        "--busy", type=int, nargs="?", const=cores, default=0, help="processes that keep a core busy; one for each core"
+        "--patience", type=float, default=60.0, help="seconds of a window after which a way is left out"
     )
-    parser.add_argument("--without-openvino", action="store_true")
-    parser.add_argument("--out", type=Path, help="write the table as CSV here")
+    parser.add_argument("--out", type=Path, default=HERE / "build" / "bench" / "threads")
     return parser.parse_args()
 
 

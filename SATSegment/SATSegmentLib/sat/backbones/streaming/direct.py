@@ -82,14 +82,16 @@ class _Space:
             min((outputs - 1) * step, side) + _TAPS
             for outputs, step, side in zip((2 * planes, rows), conv.stride, (all_planes, all_rows), strict=False)
         ]
-        self._buffer = _empty(dtype, channels, *seen, depth + 2 * _HALO).zero_()
+        # Zeros beyond the ends of Z are there for a matrix only: without, planes are written in one go.
+        self._halo = _HALO if channels <= _FEW_INPUTS else 0
+        self._buffer = _empty(dtype, channels, *seen, depth + 2 * self._halo).zero_()
 
     def convolve(self, strip: Strip, out: Tensor) -> Moments:
         """Convolve a strip into the map `out`, and see its outputs."""
         moments, step = Moments(), self._stride
         rows = slice(strip.rows.start * step[1] - _HALO, (strip.rows.stop - 1) * step[1] + _TAPS - _HALO)
         buffer = self._buffer[:, :, :, : rows.stop - rows.start]
-        inside = buffer[..., _HALO:-_HALO]
+        inside = buffer[..., self._halo : buffer.shape[-1] - self._halo]
         kept = max(_TAPS - step[0], 0)  # planes that a slab shares with the next
         filled = 0
         for part in thick(strip.planes.stop - strip.planes.start, self._planes):
@@ -97,7 +99,8 @@ class _Space:
             low, high = first * step[0] - _HALO, (last - 1) * step[0] + _TAPS - _HALO
             start = 0
             if filled and kept:
-                inside[:, :, :kept].copy_(inside[:, :, filled - kept : filled].clone())
+                end = inside[:, :, filled - kept : filled]
+                inside[:, :, :kept].copy_(end if filled >= 2 * kept else end.clone())
                 start = kept
             filled = high - low
             strip.read(slice(low + start, high), rows, inside[:, :, start:filled])
@@ -154,12 +157,12 @@ def _patches(seen: Tensor, stride: Sequence[int]) -> Tensor:
 
 
 def _kernel(conv: nn.Conv3d, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
-    """The convolution of a padded slab (1, C, planes, rows, Z)."""
+    """The convolution of a slab (1, C, planes, rows, Z), padded along X and Y, for few inputs along Z as well."""
     weight = conv.weight.to(dtype)
     bias = None if conv.bias is None else conv.bias.to(dtype)
     if weight.shape[1] > _FEW_INPUTS:
         weight = weight.contiguous(memory_format=torch.channels_last_3d)
-        return lambda seen: F.conv3d(seen, weight, bias, conv.stride)
+        return lambda seen: F.conv3d(seen, weight, bias, conv.stride, (0, 0, _HALO))
     matrix = weight.flatten(1).T.contiguous()
 
     def multiply(seen: Tensor) -> Tensor:

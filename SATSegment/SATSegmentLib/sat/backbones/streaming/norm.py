@@ -33,10 +33,21 @@ class Norm:
             if voxels.dtype != into.dtype and not into.is_cuda:
                 voxels = into.copy_(voxels)
             torch.addcmul(self.shift.view(-1, 1, 1, 1), voxels, self.scale.view(-1, 1, 1, 1), out=into)
+        elif into.device.type == "cpu":
+            # Voxels that do not lie side by side take ten times as long: those of a plane do.
+            for seen, made in zip(voxels.split(1, dim=2), into.split(1, dim=2), strict=True):
+                self._apply_in_half_precision(seen.contiguous(memory_format=torch.channels_last_3d), made)
         else:
-            zero, one = torch.zeros_like(self.scale), torch.ones_like(self.scale)
-            into.copy_(F.batch_norm(voxels, zero, one, self.scale, self.shift, eps=0.0))
+            self._apply_in_half_precision(voxels, into)
         return into
+
+    def _apply_in_half_precision(self, voxels: Tensor, into: Tensor) -> None:
+        zero, one = torch.zeros_like(self.scale), torch.ones_like(self.scale)
+        if into.device.type == "cpu" and into.is_contiguous(memory_format=torch.channels_last_3d):
+            out = (into, zero[:0], zero[:0])  # no statistics
+            torch.native_batch_norm(voxels, self.scale, self.shift, zero, one, False, 0.0, 0.0, out=out)
+        else:
+            into.copy_(F.batch_norm(voxels, zero, one, self.scale, self.shift, eps=0.0))
 
 
 class Moments:
