@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 from typing import Protocol, runtime_checkable
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
+from SATSegmentLib.sat.backbones.blocks import NEGATIVE_SLOPE
 from SATSegmentLib.sat.backbones.streaming.norm import Norm
 
 
@@ -23,6 +26,10 @@ class Source(Protocol):
         """Each voxel times `weight` (C, out), plus `bias`: a convolution of one tap, as something to read."""
 
 
+# Voxels of a map (1, C, planes, rows, Z), each with its place in what is read into.
+Pieces = Sequence[tuple[Tensor, Tensor]]
+
+
 @runtime_checkable
 class Overwritable(Source, Protocol):
     """A source that a convolution may write its outputs over, as it reads each voxel of a map at its own place."""
@@ -30,8 +37,8 @@ class Overwritable(Source, Protocol):
     def overwritten(self) -> Tensor:
         """The map, (1, C, X, Y, Z)."""
 
-    def read_kept(self, planes: slice, rows: slice, voxels: Tensor, into: Tensor) -> None:
-        """As `read`, with what the map held at these planes and rows before it was overwritten."""
+    def read_kept(self, planes: slice, rows: slice, pieces: Pieces, into: Tensor) -> None:
+        """As `read`, with what the map held at these planes and rows before it was overwritten, piece by piece."""
 
 
 class Map:
@@ -43,18 +50,21 @@ class Map:
 
     def read(self, planes: slice, rows: slice, into: Tensor) -> None:
         """As in `Source`."""
-        self.read_kept(planes, rows, self._voxels[:, :, planes, rows], into)
+        self.read_kept(planes, rows, [(self._voxels[:, :, planes, rows], into)], into)
 
     def overwritten(self) -> Tensor:
         """As in `Overwritable`."""
         return self._voxels
 
-    def read_kept(self, planes: slice, rows: slice, voxels: Tensor, into: Tensor) -> None:
+    def read_kept(self, planes: slice, rows: slice, pieces: Pieces, into: Tensor) -> None:
         """As in `Overwritable`."""
-        if self._norm is None:
-            into.copy_(voxels)
-        else:
-            self._norm.activate(voxels, into)
+        for voxels, part in pieces:
+            if self._norm is None:
+                part.copy_(voxels)
+            else:
+                self._norm.apply(voxels, part)
+        if self._norm is not None:
+            F.leaky_relu_(into, NEGATIVE_SLOPE)
 
     def projected(self, weight: Tensor, bias: Tensor) -> Source:
         """As in `Source`."""
@@ -95,26 +105,32 @@ class Joined:
         self._weight = upsample.weight.to(dtype).permute(2, 3, 0, 4, 1).flatten(3)
         bias = upsample.weight.new_zeros(self._channels) if upsample.bias is None else upsample.bias
         self._bias = bias.to(dtype).repeat(self._step[2])
+        # The same views in every read.
+        self._lines = below[0].permute(1, 2, 3, 0)
+        self._offsets = list(product(range(self._step[0]), range(self._step[1])))
+        self._weights = {(x, y): self._weight[x, y] for x, y in self._offsets}
         self.shape = (2 * self._channels, *skip.shape[2:])
 
     def read(self, planes: slice, rows: slice, into: Tensor) -> None:
         """As in `Source`."""
-        self.read_kept(planes, rows, self._skip[:, :, planes, rows], into)
+        self.read_kept(planes, rows, [(self._skip[:, :, planes, rows], into)], into)
 
     def overwritten(self) -> Tensor:
         """As in `Overwritable`: the skip."""
         return self._skip
 
-    def read_kept(self, planes: slice, rows: slice, voxels: Tensor, into: Tensor) -> None:
+    def read_kept(self, planes: slice, rows: slice, pieces: Pieces, into: Tensor) -> None:
         """As in `Overwritable`."""
-        into[:, self._channels :].copy_(voxels)
-        for x, y in product(range(self._step[0]), range(self._step[1])):
+        for voxels, part in pieces:
+            part[:, self._channels :].copy_(voxels)
+        lines = into[0, : self._channels].permute(1, 2, 3, 0)
+        for x, y in self._offsets:
             below_x, above_x = _matching(planes, x, self._step[0])
             below_y, above_y = _matching(rows, y, self._step[1])
-            below = self._below[0, :, below_x, below_y].permute(1, 2, 3, 0)
-            blocks = torch.addmm(self._bias, below.flatten(0, 2).to(into.dtype), self._weight[x, y])
-            above = into[0, : self._channels, above_x, above_y]
-            above.copy_(blocks.view(*above.shape[1:], self._channels).permute(3, 0, 1, 2))
+            below = self._lines[below_x, below_y].reshape(-1, self._weight.shape[2])
+            blocks = torch.addmm(self._bias, below.to(into.dtype), self._weights[x, y])
+            above = lines[above_x, above_y]
+            above.copy_(blocks.view(above.shape))
 
     def projected(self, weight: Tensor, bias: Tensor) -> Source:
         """As in `Source`: neither the upsampled map nor the concatenation is made."""

@@ -41,36 +41,48 @@ class Strip:
         _, all_planes, all_rows, _ = self._source.shape
         x = slice(max(planes.start, 0), min(planes.stop, all_planes))
         y = slice(max(rows.start, 0), min(rows.stop, all_rows))
-        low_x, high_x = x.start - planes.start, x.stop - planes.start
-        low_y, high_y = y.start - rows.start, y.stop - rows.start
-        for outside in (into[:, :, :low_x], into[:, :, high_x:], into[:, :, :, :low_y], into[:, :, :, high_y:]):
-            if outside.numel():
-                outside.zero_()
-        inside = into[:, :, low_x:high_x, low_y:high_y]
-        if not inside.numel():
+        if (x, y) != (planes, rows):
+            low_x, high_x = x.start - planes.start, x.stop - planes.start
+            low_y, high_y = y.start - rows.start, y.stop - rows.start
+            for outside in (into[:, :, :low_x], into[:, :, high_x:], into[:, :, :, :low_y], into[:, :, :, high_y:]):
+                if outside.numel():
+                    outside.zero_()
+            into = into[:, :, low_x:high_x, low_y:high_y]
+        if not into.numel():
             return
-        before, after = self._kept_planes
-        if before is not None and x.start < self.planes.start:
-            self._read_kept(slice(x.start, x.start + 1), y, before[:, :, :, y], inside[:, :, :1])
-            x, inside = slice(x.start + 1, x.stop), inside[:, :, 1:]
-        if after is not None and x.stop > self.planes.stop:
-            self._read_kept(slice(x.stop - 1, x.stop), y, after[:, :, :, y], inside[:, :, -1:])
-            x, inside = slice(x.start, x.stop - 1), inside[:, :, :-1]
-        at = slice(x.start - self.planes.start, x.stop - self.planes.start)
-        before, after = self._kept_rows
-        if before is not None and y.start < self.rows.start:
-            self._read_kept(x, slice(y.start, y.start + 1), before[:, :, at], inside[:, :, :, :1])
-            y, inside = slice(y.start + 1, y.stop), inside[:, :, :, 1:]
-        if after is not None and y.stop > self.rows.stop:
-            self._read_kept(x, slice(y.stop - 1, y.stop), after[:, :, at], inside[:, :, :, -1:])
-            y, inside = slice(y.start, y.stop - 1), inside[:, :, :, :-1]
-        if inside.numel():
-            self._source.read(x, y, inside)
+        if all(kept is None for kept in (*self._kept_rows, *self._kept_planes)):
+            self._source.read(x, y, into)
+            return
+        assert isinstance(self._source, Overwritable)
+        self._source.read_kept(x, y, self._pieces(self._source.overwritten(), x, y, into), into)
 
-    def _read_kept(self, planes: slice, rows: slice, voxels: Tensor, into: Tensor) -> None:
-        if into.numel():
-            assert isinstance(self._source, Overwritable)
-            self._source.read_kept(planes, rows, voxels, into)
+    def _pieces(self, voxels: Tensor, x: slice, y: slice, into: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """What the map held at these planes and rows, kept or still there, each piece with its place in `into`."""
+        pieces = []
+        before, after = self._kept_planes
+        inside = slice(max(x.start, self.planes.start), min(x.stop, self.planes.stop))
+        if before is None or inside.start == x.start:
+            inside = slice(x.start, inside.stop)
+        else:
+            pieces.append((before[:, :, :, y], into[:, :, :1]))
+        if after is None or inside.stop == x.stop:
+            inside = slice(inside.start, x.stop)
+        else:
+            pieces.append((after[:, :, :, y], into[:, :, -1:]))
+        if inside.start >= inside.stop:
+            return pieces
+        into = into[:, :, inside.start - x.start : inside.stop - x.start]
+        at = slice(inside.start - self.planes.start, inside.stop - self.planes.start)
+        before, after = self._kept_rows
+        first, last = y.start, y.stop
+        if before is not None and first < self.rows.start:
+            pieces.append((before[:, :, at], into[:, :, :, :1]))
+            first = self.rows.start
+        if after is not None and last > self.rows.stop:
+            pieces.append((after[:, :, at], into[:, :, :, -1:]))
+            last = self.rows.stop
+        pieces.append((voxels[:, :, inside, first:last], into[:, :, :, first - y.start : last - y.start]))
+        return pieces
 
 
 def strips(source: Source, out: Tensor, rows: int, planes: int, unit: int = 1) -> Iterator[Strip]:

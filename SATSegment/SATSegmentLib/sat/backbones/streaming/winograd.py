@@ -88,83 +88,108 @@ class TiledConvolution:
 
 
 class TileSpace:
-    """What one worker convolves tiles in."""
+    """What one worker convolves tiles in.
+
+    Each tile takes dozens of operations, and Python lets one worker at a time begin one. So views are made once.
+    """
 
     def __init__(self, convolution: TiledConvolution, tiles: int, depth: int) -> None:
-        self._convolution, self._depth = convolution, depth
+        self._convolution, self._tiles = convolution, tiles
         deep = depth + TAPS - 1
         lines = tiles * deep
         inputs, outputs = convolution.inputs, convolution.outputs
         # Axes are X and Y within a tile, the tile along Y, Z with a voxel of halo on each side, and the channel.
-        self._tiles = torch.zeros(SEEN, SEEN, tiles, deep, inputs)
-        self._rows = torch.empty(SEEN, tiles * TILE + SEEN - TILE, depth, inputs)
-        self._transformed = torch.empty(SEEN * SEEN, lines, inputs)
+        seen = torch.zeros(SEEN, SEEN, tiles, deep, inputs)
+        self._inside, self._seen = seen[:, :, :, 1:-1], seen.view(SEEN * SEEN, -1)
+        rows = torch.empty(SEEN, tiles * TILE + SEEN - TILE, depth, inputs)
+        self._rows = rows.permute(3, 0, 1, 2)[None]
+        self._fills: dict[tuple[int, int], list[tuple[Tensor, Tensor]]] = {}
+        transformed = torch.empty(SEEN * SEEN, lines, inputs)
         # The taps along Z see the same lines, shifted: what runs over a tile's end lands on outputs that are cut off.
-        self._valid = lines - TAPS + 1
-        self._products = torch.empty(SEEN * SEEN, self._valid, outputs)
-        self._result = torch.zeros(TILE * TILE, lines * outputs)
-        # The same views of it in every call: what is added up, and for each tap what it sees and its weights.
+        valid = lines - TAPS + 1
+        products = torch.empty(SEEN * SEEN, valid, outputs)
+        result = torch.zeros(TILE * TILE, lines * outputs)
+        self._transformed, self._products = transformed.view(SEEN * SEEN, -1), products.flatten(1)
+        # For each group what is added up, and for each tap what it sees and its weights.
         self._steps: list[tuple[Tensor, tuple[Tensor, Tensor], list[tuple[Tensor, Tensor]]]] = []
         size = max(_GROUP_BYTES // (4 * lines * (inputs + outputs)), 1)
         for group in even(SEEN * SEEN, size):
-            taps = [
-                (self._transformed[group, tap : tap + self._valid], convolution.weight[group, tap])
-                for tap in range(TAPS)
-            ]
-            self._steps.append((self._products[group], taps[0], taps[1:]))
+            taps = [(transformed[group, tap : tap + valid], convolution.weight[group, tap]) for tap in range(TAPS)]
+            self._steps.append((products[group], taps[0], taps[1:]))
+        self._lines, self._valid = result.view(-1, outputs), result[:, : valid * outputs]
+        self._result = result.view(TILE, TILE, tiles, deep, outputs)
+        self._between = self._result[:, :, :, 1 - TAPS :]
+        # Outputs of a row of tiles lie row within tile before tile; in the map it is the other way round.
+        self._ordered = self._result[:, :, :, : 1 - TAPS].transpose(1, 2)
 
     def convolve(self, strip: Strip, out: Tensor) -> Moments:
         """Convolve a strip into the map `out`, without the bias, and see its outputs."""
         moments, place = Moments(), 0
+        lines = out[0].permute(1, 2, 3, 0)[:, strip.rows]
+        row = lines[0, ..., 0].numel()
         for first in range(strip.planes.start, strip.planes.stop, TILE):
             planes = slice(first, min(first + TILE, strip.planes.stop))
             seen = SEEN if first == strip.planes.start else TILE
             self._fill(strip, slice(first + TILE + 1 - seen, first + TILE + 1), place + SEEN - seen)
-            into = out[0, :, planes, strip.rows].permute(1, 2, 3, 0)
-            moments.add_padded(self.multiply(place, into), into[..., 0].numel())
+            moments.add_padded(self.multiply(place, lines[planes]), (planes.stop - planes.start) * row)
             place = (place + TILE) % SEEN
         return moments
 
     def _fill(self, strip: Strip, planes: slice, place: int) -> None:
         """Read planes, with the rows around the strip, into tiles, from this place of the ring onwards."""
         rows = slice(strip.rows.start - 1, strip.rows.stop + 1)
+        read = self._rows[:, :, : planes.stop - planes.start]
         count = rows.stop - rows.start
-        lines = self._rows[: planes.stop - planes.start]
-        strip.read(planes, rows, lines[:, :count].permute(3, 0, 1, 2)[None])
-        lines[:, count:].zero_()
-        tiles = lines.unfold(1, SEEN, TILE).permute(0, 4, 1, 2, 3)
-        inside = self._tiles[:, :, :, 1:-1]
-        for part in _runs(place % SEEN, len(tiles)):
-            count = part.stop - part.start
-            inside[part].copy_(tiles[:count])
-            tiles = tiles[count:]
+        if count < read.shape[3]:
+            read[:, :, :, count:].zero_()
+            strip.read(planes, rows, read[:, :, :, :count])
+        else:
+            strip.read(planes, rows, read)
+        for part, tiles in self._filled(place % SEEN, planes.stop - planes.start):
+            part.copy_(tiles)
+
+    def _filled(self, place: int, planes: int) -> list[tuple[Tensor, Tensor]]:
+        """The places of so many planes in tiles, and what goes there of the rows that were read."""
+        if (place, planes) not in self._fills:
+            tiles = self._rows[0].permute(1, 2, 3, 0)[:planes].unfold(1, SEEN, TILE).permute(0, 4, 1, 2, 3)
+            parts, done = [], 0
+            for part in _runs(place, planes):
+                count = part.stop - part.start
+                parts.append((self._inside[part], tiles[done : done + count]))
+                done += count
+            self._fills[place, planes] = parts
+        return self._fills[place, planes]
 
     def multiply(self, place: int, out: Tensor) -> Tensor:
         """Convolve the tiles into `out` (4, 4 * T, Z, out), or less at its far borders.
 
         Returns the outputs in float32 with zeros in between, (N, out), until the next call.
         """
-        tiles = self._tiles.view(SEEN * SEEN, -1)
-        torch.mm(self._convolution.forth[place], tiles, out=self._transformed.view(SEEN * SEEN, -1))
+        torch.mm(self._convolution.forth[place], self._seen, out=self._transformed)
         for products, first, others in self._steps:
             torch.bmm(*first, out=products)
             for shifted, weight in others:
                 products.baddbmm_(shifted, weight)
-        outputs = self._convolution.outputs
-        torch.mm(self._convolution.back, self._products.flatten(1), out=self._result[:, : self._valid * outputs])
-        result = self._result.view(TILE, TILE, -1, self._depth + TAPS - 1, outputs)
+        torch.mm(self._convolution.back, self._products, out=self._valid)
+        self._between.zero_()
         planes, rows = out.shape[:2]
-        result[:, :, :, 1 - TAPS :].zero_()
+        if (planes, rows) == (TILE, TILE * self._tiles):
+            out.unflatten(1, (-1, TILE)).copy_(self._ordered)
+        else:
+            self._write_some(out)
+        return self._lines
+
+    def _write_some(self, out: Tensor) -> None:
+        """Where the map ends within a tile."""
+        planes, rows = out.shape[:2]
+        result, ordered = self._result, self._ordered[:planes]
         result[planes:].zero_()
-        # Outputs of a row of tiles lie row within tile before tile; in the map it is the other way round.
-        ordered = result[:planes, :, :, : 1 - TAPS].transpose(1, 2)
         whole = rows // TILE
         out[:, : whole * TILE].unflatten(1, (whole, TILE)).copy_(ordered[:, :whole])
         if rows % TILE:
             result[:, rows % TILE :, whole].zero_()
             out[:, whole * TILE :].copy_(ordered[:, whole, : rows % TILE])
         result[:, :, -(-rows // TILE) :].zero_()
-        return self._result.view(-1, outputs)
 
 
 def convolve_tiled(source: Source, weight: Tensor, out: Tensor) -> Moments:
