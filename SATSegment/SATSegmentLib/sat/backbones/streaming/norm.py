@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from SATSegmentLib.sat.backbones.blocks import NEGATIVE_SLOPE
+from SATSegmentLib.sat.backbones.streaming.scripted import scripted
 
 # Voxels that are summed one by one in float32; further sums are float64.
 _PIECE = 8192
@@ -25,6 +26,16 @@ class Norm:
     def activate(self, voxels: Tensor, into: Tensor) -> Tensor:
         """Normalise and activate (1, C, planes, Y, Z); scale and shift stay in float32 whatever the slab."""
         return F.leaky_relu_(self.apply(voxels, into), NEGATIVE_SLOPE)
+
+    def activate_pieces(self, pieces: Sequence[tuple[Tensor, Tensor]], into: Tensor) -> None:
+        """Normalise and activate voxels, each piece into its place in `into`, which they fill."""
+        if into.device.type == "cpu" and into.dtype == torch.float32:
+            seen, places = [voxels for voxels, _ in pieces], [place for _, place in pieces]
+            _activate(seen, places, self.scale, self.shift, into, NEGATIVE_SLOPE)
+            return
+        for voxels, place in pieces:
+            self.apply(voxels, place)
+        F.leaky_relu_(into, NEGATIVE_SLOPE)
 
     def apply(self, voxels: Tensor, into: Tensor) -> Tensor:
         """The same without the activation."""
@@ -48,6 +59,19 @@ class Norm:
             torch.native_batch_norm(voxels, self.scale, self.shift, zero, one, False, 0.0, 0.0, out=out)
         else:
             into.copy_(F.batch_norm(voxels, zero, one, self.scale, self.shift, eps=0.0))
+
+
+@scripted
+def _activate(
+    voxels: list[Tensor], places: list[Tensor], scale: Tensor, shift: Tensor, into: Tensor, slope: float
+) -> None:
+    scale, shift = scale.view(-1, 1, 1, 1), shift.view(-1, 1, 1, 1)
+    for number, place in enumerate(places):
+        seen = voxels[number]
+        if seen.dtype != place.dtype:
+            seen = place.copy_(seen)
+        torch.addcmul(shift, seen, scale, out=place)
+    torch.nn.functional.leaky_relu_(into, slope)
 
 
 class Moments:

@@ -7,11 +7,10 @@ from itertools import product
 from typing import Protocol, runtime_checkable
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from SATSegmentLib.sat.backbones.blocks import NEGATIVE_SLOPE
 from SATSegmentLib.sat.backbones.streaming.norm import Norm
+from SATSegmentLib.sat.backbones.streaming.scripted import scripted
 
 
 class Source(Protocol):
@@ -58,13 +57,11 @@ class Map:
 
     def read_kept(self, planes: slice, rows: slice, pieces: Pieces, into: Tensor) -> None:
         """As in `Overwritable`."""
-        for voxels, part in pieces:
-            if self._norm is None:
-                part.copy_(voxels)
-            else:
-                self._norm.apply(voxels, part)
         if self._norm is not None:
-            F.leaky_relu_(into, NEGATIVE_SLOPE)
+            self._norm.activate_pieces(pieces, into)
+            return
+        for voxels, place in pieces:
+            place.copy_(voxels)
 
     def projected(self, weight: Tensor, bias: Tensor) -> Source:
         """As in `Source`."""
@@ -105,10 +102,7 @@ class Joined:
         self._weight = upsample.weight.to(dtype).permute(2, 3, 0, 4, 1).flatten(3)
         bias = upsample.weight.new_zeros(self._channels) if upsample.bias is None else upsample.bias
         self._bias = bias.to(dtype).repeat(self._step[2])
-        # The same views in every read.
         self._lines = below[0].permute(1, 2, 3, 0)
-        self._offsets = list(product(range(self._step[0]), range(self._step[1])))
-        self._weights = {(x, y): self._weight[x, y] for x, y in self._offsets}
         self.shape = (2 * self._channels, *skip.shape[2:])
 
     def read(self, planes: slice, rows: slice, into: Tensor) -> None:
@@ -121,16 +115,10 @@ class Joined:
 
     def read_kept(self, planes: slice, rows: slice, pieces: Pieces, into: Tensor) -> None:
         """As in `Overwritable`."""
-        for voxels, part in pieces:
-            part[:, self._channels :].copy_(voxels)
-        lines = into[0, : self._channels].permute(1, 2, 3, 0)
-        for x, y in self._offsets:
-            below_x, above_x = _matching(planes, x, self._step[0])
-            below_y, above_y = _matching(rows, y, self._step[1])
-            below = self._lines[below_x, below_y].reshape(-1, self._weight.shape[2])
-            blocks = torch.addmm(self._bias, below.to(into.dtype), self._weights[x, y])
-            above = lines[above_x, above_y]
-            above.copy_(blocks.view(above.shape))
+        skips = [place[:, self._channels :] for _, place in pieces]
+        upsampled = into[0, : self._channels].permute(1, 2, 3, 0)
+        firsts = [planes.start, rows.start]
+        _join([voxels for voxels, _ in pieces], skips, self._lines, self._weight, self._bias, firsts, upsampled)
 
     def projected(self, weight: Tensor, bias: Tensor) -> Source:
         """As in `Source`: neither the upsampled map nor the concatenation is made."""
@@ -167,6 +155,34 @@ class _JoinedProjection:
     def projected(self, weight: Tensor, bias: Tensor) -> Source:
         """As in `Source`."""
         return Projected(self, weight, bias)
+
+
+@scripted
+def _join(
+    voxels: list[Tensor],
+    skips: list[Tensor],
+    below: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    firsts: list[int],
+    upsampled: Tensor,
+) -> None:
+    """Copy what a skip holds, and write the planes and rows from `firsts` on of what is upsampled, channels last."""
+    for number, skip in enumerate(skips):
+        skip.copy_(voxels[number])
+    planes, rows = upsampled.size(0), upsampled.size(1)
+    for x in range(weight.size(0)):
+        step_x, step_y = weight.size(0), weight.size(1)
+        above_x = (x + step_x - firsts[0] % step_x) % step_x
+        first_x, count_x = (firsts[0] + above_x) // step_x, (planes - above_x + step_x - 1) // step_x
+        for y in range(weight.size(1)):
+            above_y = (y + step_y - firsts[1] % step_y) % step_y
+            first_y, count_y = (firsts[1] + above_y) // step_y, (rows - above_y + step_y - 1) // step_y
+            if count_x > 0 and count_y > 0:
+                seen = below[first_x : first_x + count_x, first_y : first_y + count_y]
+                lines = seen.reshape(-1, weight.size(2)).to(bias.dtype)
+                above = upsampled[above_x::step_x, above_y::step_y]
+                above.copy_(torch.addmm(bias, lines, weight[x, y]).view(above.size()))
 
 
 def _matching(above: slice, offset: int, step: int) -> tuple[slice, slice]:

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from SATSegmentLib.sat.backbones.streaming.sources import Overwritable, Source
 
-# As many pieces as keep a dozen cores busy to the end.
-ENOUGH = 32
+# As many pieces as keep a dozen cores busy to the end: so many that the last one is a small part of a layer.
+ENOUGH = 64
 
 
 @dataclass(frozen=True, eq=False)

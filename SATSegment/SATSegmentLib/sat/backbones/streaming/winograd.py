@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from SATSegmentLib.sat.backbones.streaming.norm import Moments
+from SATSegmentLib.sat.backbones.streaming.scripted import scripted
 from SATSegmentLib.sat.backbones.streaming.sources import Source
 from SATSegmentLib.sat.backbones.streaming.strips import Strip, even, strips
 from SATSegmentLib.sat.backbones.streaming.workers import side_by_side
@@ -109,13 +110,9 @@ class TileSpace:
         valid = lines - TAPS + 1
         products = torch.empty(SEEN * SEEN, valid, outputs)
         result = torch.zeros(TILE * TILE, lines * outputs)
-        self._transformed, self._products = transformed.view(SEEN * SEEN, -1), products.flatten(1)
-        # For each group what is added up, and for each tap what it sees and its weights.
-        self._steps: list[tuple[Tensor, tuple[Tensor, Tensor], list[tuple[Tensor, Tensor]]]] = []
+        self._transformed, self._products = transformed, products
         size = max(_GROUP_BYTES // (4 * lines * (inputs + outputs)), 1)
-        for group in even(SEEN * SEEN, size):
-            taps = [(transformed[group, tap : tap + valid], convolution.weight[group, tap]) for tap in range(TAPS)]
-            self._steps.append((products[group], taps[0], taps[1:]))
+        self._groups = [group.stop for group in even(SEEN * SEEN, size)]
         self._lines, self._valid = result.view(-1, outputs), result[:, : valid * outputs]
         self._result = result.view(TILE, TILE, tiles, deep, outputs)
         self._between = self._result[:, :, :, 1 - TAPS :]
@@ -165,17 +162,21 @@ class TileSpace:
 
         Returns the outputs in float32 with zeros in between, (N, out), until the next call.
         """
-        torch.mm(self._convolution.forth[place], self._seen, out=self._transformed)
-        for products, first, others in self._steps:
-            torch.bmm(*first, out=products)
-            for shifted, weight in others:
-                products.baddbmm_(shifted, weight)
-        torch.mm(self._convolution.back, self._products, out=self._valid)
-        self._between.zero_()
-        planes, rows = out.shape[:2]
-        if (planes, rows) == (TILE, TILE * self._tiles):
-            out.unflatten(1, (-1, TILE)).copy_(self._ordered)
-        else:
+        convolution, whole = self._convolution, out.shape[:2] == (TILE, TILE * self._tiles)
+        _multiply(
+            convolution.forth[place],
+            self._seen,
+            self._transformed,
+            convolution.weight,
+            self._groups,
+            self._products,
+            convolution.back,
+            self._valid,
+            self._between,
+            self._ordered,
+            out.unflatten(1, (-1, TILE)) if whole else None,
+        )
+        if not whole:
             self._write_some(out)
         return self._lines
 
@@ -190,6 +191,36 @@ class TileSpace:
             result[:, rows % TILE :, whole].zero_()
             out[:, whole * TILE :].copy_(ordered[:, whole, : rows % TILE])
         result[:, :, -(-rows // TILE) :].zero_()
+
+
+@scripted
+def _multiply(
+    forth: Tensor,
+    seen: Tensor,
+    transformed: Tensor,
+    weight: Tensor,
+    groups: list[int],
+    products: Tensor,
+    back: Tensor,
+    made: Tensor,
+    between: Tensor,
+    ordered: Tensor,
+    out: Tensor | None,
+) -> None:
+    """Transform tiles, multiply group by group, tap by tap, and transform back."""
+    torch.mm(forth, seen, out=transformed.flatten(1))
+    lines = products.size(1)
+    first = 0
+    for last in groups:
+        tiles, taps, sums = transformed[first:last], weight[first:last], products[first:last]
+        torch.bmm(tiles[:, :lines], taps[:, 0], out=sums)
+        for tap in range(1, taps.size(1)):
+            sums.baddbmm_(tiles[:, tap : tap + lines], taps[:, tap])
+        first = last
+    torch.mm(back, products.flatten(1), out=made)
+    between.zero_()
+    if out is not None:
+        out.copy_(ordered)
 
 
 def convolve_tiled(source: Source, weight: Tensor, out: Tensor) -> Moments:
