@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,29 +59,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Convert; returns the exit code."""
-    from SATSegmentLib.errors import ReleaseQuestion, SATSegmentError
+    from SATSegmentLib.errors import ReleaseQuestion
     from SATSegmentLib.models.folder import FAMILY, ModelDescription
 
-    if (arguments.text is None) != (arguments.language_model is None):
-        raise SATSegmentError(
-            "A text encoder needs its language model's files, and the other way round.",
-            "Give both --text and --language-model, or neither.",
-        )
     description = ModelDescription(
         name=arguments.name or arguments.out.name,
         window=tuple(arguments.window),
         spacing=tuple(arguments.spacing),
     )
-    try:
-        written = _convert(arguments, description, arguments.release)
-    except ReleaseQuestion as question:
-        written = _convert(arguments, description, _ask(question))
+    doubts: list[str] = []
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_: doubts.append(str(message))
+        try:
+            written = _convert(arguments, description, arguments.release)
+        except ReleaseQuestion as question:
+            written = _convert(arguments, description, _ask(question))
     arguments.answer = {
         "folder": str(arguments.out),
         "name": written.name,
         "network_sha256": written.network_sha256,
         "text_sha256": written.text_sha256,
+        "knows_labels": written.knows_labels,
+        "warnings": doubts,
     }
+    for doubt in doubts:
+        print(f"Warning: {doubt}", file=sys.stderr)
     print(f"{arguments.out}: {written.name}, network {written.network_sha256[:12]}")
     if not written.text_sha256:
         print("Without a text encoder the model takes query vectors only, no words.")

@@ -329,6 +329,7 @@ def _others() -> list[Path]:
     if not _catalog():
         return []
     from SATSegmentLib.models.catalog import catalog, installed_models
+    from SATSegmentLib.models.folder import FAMILY
 
     known = {entry.folder for entry in catalog()}
-    return [folder for folder in installed_models() if folder not in known]
+    return [folder for folder in installed_models(FAMILY) if folder not in known]

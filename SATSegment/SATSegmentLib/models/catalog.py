@@ -88,12 +88,25 @@ def models_home() -> Path:
     return user_data_path("SATSegment", appauthor=False) / "models"
 
 
-def installed_models() -> list[Path]:
-    """All model folders on this machine, the embedded one first."""
+def installed_models(family: str | None = None) -> list[Path]:
+    """All model folders on this machine, the embedded one first.
+
+    Parameters
+    ----------
+    family : str, optional
+        Leave out those of another family, which the caller cannot run; damaged ones stay, and say so when loaded.
+    """
     embedded = [entry.folder for entry in catalog() if entry.embedded and entry.installed]
     home = models_home()
     others = sorted(path.parent for path in home.glob(f"*/{DESCRIPTION_FILE}")) if home.is_dir() else []
-    return [*embedded, *others]
+    return [folder for folder in (*embedded, *others) if family is None or _family(folder) in (family, None)]
+
+
+def _family(folder: Path) -> str | None:
+    try:
+        return read_description(folder, family=None).family
+    except SATSegmentError:
+        return None
 
 
 def find_model(folder_or_name: str | Path) -> Path:

@@ -6,8 +6,9 @@ The engine's own process does the work (`engine.tasks`); nothing here imports to
 from __future__ import annotations
 
 import dataclasses
+import filecmp
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -182,7 +183,7 @@ class Installer:
         Raises
         ------
         ModelNotFound
-            Files are missing; the message names them.
+            Files are missing, or there are several of one name; the message names them.
         CheckpointError, OutputError, Cancelled, EngineError
             The model is not installed.
         """
@@ -194,8 +195,8 @@ class Installer:
                 # Read whole before the model that is there now goes.
                 self._do("verify", {"folder": str(folder)}, progress, cancel)
             return entry.folder
-        network, text_encoder = (_find(source, Path(path).name) for path in (entry.network, entry.text_encoder))
-        tokenizer = _find_tokenizer(source)
+        network, text_encoder = (_find(source, path) for path in (entry.network, entry.text_encoder))
+        tokenizer = _find_tokenizer(source, entry.tokenizer)
         parts = {Path(entry.network).name: network, Path(entry.text_encoder).name: text_encoder}
         parts["config.json with tokenizer.json or vocab.txt"] = tokenizer
         if network is None or text_encoder is None or tokenizer is None:
@@ -287,13 +288,40 @@ def _make(folder: Path) -> None:
         ) from error
 
 
-def _find(source: Path, name: str) -> Path | None:
-    return next((path for path in _files(source) if path.name.lower() == name.lower()), None)
+def _find(source: Path, published: str) -> Path | None:
+    name = Path(published).name.lower()
+    return _only(source, [path for path in _files(source) if path.name.lower() == name], published, _alike)
 
 
-def _find_tokenizer(source: Path) -> Path | None:
-    folders = (path.parent for path in _files(source) if path.name == "config.json")
-    return next((one for one in folders if any((one / name).is_file() for name in _TOKENIZER_FILES[1:])), None)
+def _find_tokenizer(source: Path, published: str) -> Path | None:
+    folders = [path.parent for path in _files(source) if path.name == "config.json"]
+    found = [one for one in folders if any((one / name).is_file() for name in _TOKENIZER_FILES[1:])]
+
+    return _only(source, found, published, lambda a, b: all(_alike(a / name, b / name) for name in _TOKENIZER_FILES))
+
+
+def _alike(one: Path, other: Path) -> bool:
+    if not (one.is_file() and other.is_file()):
+        return one.is_file() == other.is_file()
+    return filecmp.cmp(one, other, shallow=False)
+
+
+def _only(source: Path, found: Sequence[Path], published: str, alike: Callable[[Path, Path], bool]) -> Path | None:
+    """The one that lies as it was published, or the only one, copies aside.
+
+    Which of several is meant cannot be guessed: the networks of five releases have equal shapes, and their authors may
+    have given several of them one name.
+    """
+    ends = [part.lower() for part in Path(published).parts]
+    placed = [one for one in found if [part.lower() for part in one.relative_to(source).parts][-len(ends) :] == ends]
+    left = placed if len(ends) > 1 and len(placed) == 1 else found
+    if not all(alike(left[0], one) for one in left[1:]):
+        places = ", ".join(str(one.relative_to(source)) for one in left)
+        raise ModelNotFound(
+            f"The folder {source.name} has several of {Path(published).name}, and they differ: {places}.",
+            "Choose a folder that holds only the files of this model.",
+        )
+    return left[0] if left else None
 
 
 def _find_converted(source: Path, entry: CatalogEntry) -> Path | None:

@@ -18,6 +18,7 @@ from SATSegmentLib.engine.process import WorkerEngine
 from SATSegmentLib.engine.transport.wire import LimitExceeded, NotKept
 from SATSegmentLib.errors import DeviceError, ModelNotFound
 from SATSegmentLib.models.catalog import catalog, installed_models
+from SATSegmentLib.models.folder import FAMILY
 from SATSegmentLib.server.devices import DeviceEngine, DeviceQueue
 from SATSegmentLib.server.limits import ServerLimits
 from SATSegmentLib.server.metrics import Metrics
@@ -105,7 +106,7 @@ class Service:
     def models(self) -> dict[str, Path]:
         """The models that can be asked for, by name."""
         named = {entry.folder: entry.name for entry in catalog()}
-        return {named.get(folder, folder.name): folder for folder in installed_models()}
+        return {named.get(folder, folder.name): folder for folder in installed_models(FAMILY)}
 
     def checked_options(self, options: RunOptions) -> RunOptions:
         """A client's options, where they can be followed here.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 import SimpleITK
@@ -14,7 +16,7 @@ from SATSegmentLib.cli import main
 from SATSegmentLib.engine.tasks import in_this_process
 from SATSegmentLib.errors import CheckpointError, PairMismatch, ReleaseQuestion, ScanError
 from SATSegmentLib.inference.segmenter import Segmenter
-from SATSegmentLib.models.catalog import catalog
+from SATSegmentLib.models.catalog import catalog, installed_models
 from SATSegmentLib.models.folder import ModelDescription, read_description
 from SATSegmentLib.models.install import Installer
 from SATSegmentLib.sat.checkpoint.convert import convert
@@ -114,6 +116,16 @@ def test_a_model_of_the_family_is_described_verified_and_has_no_list_of_labels(m
     assert not description.knows_labels
     assert not (model / "bank.safetensors").exists()
     assert in_this_process("verify", {"folder": str(model)}) == "Tiny challenge"
+
+
+def test_the_panel_and_a_server_offer_no_model_that_they_cannot_run(model, tmp_path, monkeypatch):
+    monkeypatch.setenv("SATSEGMENT_MODELS", str(tmp_path))
+    shutil.copytree(model, tmp_path / "of-the-challenge")
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / "model.json").write_text("{", encoding="utf-8")
+    names = [folder.name for folder in installed_models("sat")]
+    assert names == ["demo", "damaged"]  # what is damaged says so when it is chosen
+    assert [folder.name for folder in installed_models()] == [*names, "of-the-challenge"]
 
 
 def test_the_catalog_lists_the_family():

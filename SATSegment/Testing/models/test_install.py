@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -256,6 +257,23 @@ def test_the_self_check_computes_on_the_device_and_names_it(hub: Hub) -> None:
     assert found["device"] == "cpu"
     assert found["name"]
     assert found["torch"]
+
+
+def test_of_several_networks_of_one_name_none_is_taken_by_chance(released: Path, tmp_path: Path) -> None:
+    stick = tmp_path / "stick"
+    for folder in ("a", "b"):
+        shutil.copytree(released, stick / folder)
+    Installer(in_this_process).import_folder(NANO, stick)  # copies of each other
+    with (stick / "a" / "nano.pth").open("ab") as file:
+        file.write(b"another")
+    with pytest.raises(ModelNotFound, match=r"several of nano\.pth") as caught:
+        Installer(in_this_process).import_folder(NANO, stick)
+    assert str(Path("a", "nano.pth")) in str(caught.value)
+    (stick / "b").rename(stick / "Nano")  # where its authors published it
+    Installer(in_this_process).import_folder(NANO, stick)
+    (stick / "a" / "words" / "config.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(ModelNotFound, match="several of"):
+        Installer(in_this_process).import_folder(NANO, stick)
 
 
 _NO_NETWORK = """

@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from SATSegmentLib.errors import CheckpointError, PairMismatch, SATSegmentWarning
+from SATSegmentLib.errors import CheckpointError, PairMismatch, SATSegmentError, SATSegmentWarning
 from SATSegmentLib.files import atomic_path
 from SATSegmentLib.models.folder import (
     BANK_FILE,
@@ -83,6 +83,8 @@ def convert(
 
     Raises
     ------
+    SATSegmentError
+        A text encoder without its language model's files, or the other way round.
     CheckpointError
         A file is not what it should be; PairMismatch where the two do not belong together; ReleaseQuestion where only a
         person can tell which released model it is.
@@ -91,6 +93,11 @@ def convert(
     Cancelled
         `cancel` said so.
     """
+    if (text_encoder is None) != (language_model is None):
+        raise SATSegmentError(
+            "A text encoder needs its language model's files, and the other way round.",
+            "Give both (--text and --language-model), or neither.",
+        )
     if text_encoder is not None and released:
         check_names(network.name, text_encoder.name)
     with atomic_path(out, overwrite=overwrite, folder=True) as folder:
@@ -142,8 +149,10 @@ def _read_words(text_encoder: Path | None, language_model: Path | None, query_di
 
 def _told(spec: Spec, network: str, words: _Words | None, said: str | None) -> Release | None:
     release = told_release(spec, network, words.side if words else None, said)
-    if words is not None and (doubt := doubt_of_pair(release, network, words.side, said)):
-        warnings.warn(doubt, SATSegmentWarning, stacklevel=3)
+    if words is not None:
+        for doubt in (doubt_of_pair(release, network, words.side, said), words.encoder.vocabulary_doubt):
+            if doubt:
+                warnings.warn(doubt, SATSegmentWarning, stacklevel=3)
     return release
 
 

@@ -50,6 +50,8 @@ def read_checkpoint_file(path: Path) -> tuple[dict[str, Tensor], str]:
         A weight file without a state dict of tensors.
     """
     path = Path(path).expanduser()
+    if path.is_dir():
+        raise CheckpointError(f"{path} is a folder, not a weight file.", "Choose the .pth or .safetensors file in it.")
     if not path.is_file():
         raise CheckpointError(f"There is no weight file {path.name}.", "Check the path.")
     content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)

@@ -7,6 +7,7 @@ text encoder beside it, or a person tells them apart (Docs/released-models.md).
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -79,7 +80,8 @@ def told_release(spec: Spec, network: str, text: TextSide | None, said: str | No
     Returns
     -------
     Release or None
-        None for widths that were never released, of which nothing is known.
+        None for widths that were never released, of which nothing is known. Where such a network has the name of a
+        released one, that one's family, but not its labels.
 
     Raises
     ------
@@ -92,20 +94,41 @@ def told_release(spec: Spec, network: str, text: TextSide | None, said: str | No
     if text is not None:
         _check_vocabulary(text)
     shape = next((name for name, one in NAMED_SPECS.items() if one == spec), None)
-    candidates = [one for one in RELEASES if shape in (None, one.shape)]
+    # Widths that were never released may have a released name, but not that of another backbone.
+    candidates = [
+        one for one in RELEASES if one.shape == shape or (shape is None and type(NAMED_SPECS[one.shape]) is type(spec))
+    ]
     release = _said(candidates, network, said) if said else _named(candidates, network)
     if release is None and shape is not None:
         release = _only_one(candidates, network, text)
     if release is None and text is not None and text.family == CHALLENGE_FAMILY:
-        raise _question(network, [one for one in candidates if one.family == CHALLENGE_FAMILY])
+        of_challenge = [one for one in candidates if one.family == CHALLENGE_FAMILY]
+        if not of_challenge:
+            raise PairMismatch(
+                f"{text.name} knows five modalities; no network with the backbone of {network} was released for them.",
+                _REMEDY,
+            )
+        raise _question(network, of_challenge)
     if release is not None and text is not None:
         _check_text(release, shape, network, text)
+    if release is not None and shape is None:
+        return dataclasses.replace(release, knows_labels=False)
     return release
 
 
 def doubt_of_pair(release: Release | None, network: str, text: TextSide, said: str | None = None) -> str:
     """What about a pair could not be told, for people; empty where nothing is left open."""
-    if release is None or said or release.network == network.lower():
+    if release is None:
+        return ""
+    if said:
+        named = _named(RELEASES, network)
+        if named is None or named.name == release.name:
+            return ""
+        return (
+            f"{network} is the name of {named.title} ({named.folder}), but it was said to be {release.title} "
+            f"({release.folder}), and nothing in the file tells them apart. Make sure that it is."
+        )
+    if release.network == network.lower():
         return ""
     others = [one for one in RELEASES if one.shape == release.shape and one != release]
     if not others:
@@ -132,7 +155,8 @@ def _said(candidates: Sequence[Release], network: str, said: str) -> Release:
         if one.name == said:
             return one
     raise PairMismatch(
-        f"{network} does not have the shape of {said}.", f"It has that of {_listed(candidates)}." if candidates else ""
+        f"{network} does not have the shape of {said}.",
+        f"By its shape it may be {_listed(candidates)}." if candidates else "",
     )
 
 

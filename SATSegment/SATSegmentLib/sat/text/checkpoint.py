@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +15,9 @@ from SATSegmentLib.sat.checkpoint.family import Family
 from SATSegmentLib.sat.checkpoint.file import read_checkpoint_file, require_complete
 from SATSegmentLib.types import Modality
 
-# Metadata entry of a converted text encoder: SHA-256 of the checkpoint it was converted from.
+# Metadata of a converted text encoder: SHA-256 of the checkpoint it was converted from, and of the vocabulary it reads.
 SOURCE_KEY = "source_sha256"
+VOCABULARY_KEY = "vocabulary_sha256"
 
 # Row of each modality in the modality embedding. Row 2 is ultrasound, which the released weights never saw.
 MODALITY_ROWS: dict[Modality, int] = {"ct": 0, "mri": 1, "pet": 3}
@@ -55,6 +57,8 @@ class TextWeights:
         Of the file, for messages.
     sha256 : str
         Of the released file; a converted one names the file it came from.
+    vocabulary_sha256 : str
+        Of the vocabulary that a converted file was converted with; empty where the file does not say.
     """
 
     transformer: str
@@ -63,6 +67,7 @@ class TextWeights:
     head: dict[str, Tensor]
     name: str
     sha256: str
+    vocabulary_sha256: str = ""
 
     def tensors(self) -> dict[str, Tensor]:
         """All tensors that inference needs, under the released names (without `module.`)."""
@@ -113,10 +118,12 @@ def read_text_weights(path: Path, family: Family | None = "sat") -> TextWeights:
     """
     path = Path(path).expanduser()
     tensors, sha256 = read_checkpoint_file(path)
+    said: dict[str, str] = {}
     if path.suffix == ".safetensors":
         with safe_open(path, framework="np") as file:
-            sha256 = (file.metadata() or {}).get(SOURCE_KEY, sha256)
-    return check_text_weights(tensors, path.name, sha256, family)
+            said = file.metadata() or {}
+    weights = check_text_weights(tensors, path.name, said.get(SOURCE_KEY, sha256), family)
+    return dataclasses.replace(weights, vocabulary_sha256=said.get(VOCABULARY_KEY, ""))
 
 
 def check_text_weights(

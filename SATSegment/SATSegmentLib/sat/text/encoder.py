@@ -41,6 +41,9 @@ _MAX_TOKENS: dict[EncoderKind, int] = {"ours": 256, "medcpt": 64, "basebert": 64
 # SHA-256 of the vocab.txt that Google published with BERT-base-uncased.
 _BERT_UNCASED_VOCABULARY = "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3"
 
+# What PubMedBERT's vocabulary, which MedCPT has, begins with.
+_PUBMED_FRAME = {"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3, "[MASK]": 4}
+
 # Texts that go through the transformer together: enough to be fast, few enough for a small machine.
 _BATCH = 32
 
@@ -170,6 +173,11 @@ class TextEncoder:
         """As `load`, from a checkpoint that was read before."""
         folder = Path(folder).expanduser()
         tokenizer = TextTokenizer.from_folder(folder)
+        if weights.vocabulary_sha256 not in ("", tokenizer.vocabulary_sha256()):
+            raise PairMismatch(
+                f"The vocabulary in {folder.name} is not the one that {weights.name} was converted with.",
+                "Convert the model again, with the tokenizer files of the text encoder's own language model.",
+            )
         found = _kind(weights, tokenizer)
         if kind is not None and kind != found:
             raise WrongCheckpointKind(
@@ -178,6 +186,16 @@ class TextEncoder:
             )
         rows: Mapping[Any, int] = CHALLENGE_ROWS if family == "cvpr25" else MODALITY_ROWS
         return cls(_build(weights, tokenizer, folder, found, family), tokenizer, weights.sha256, rows)
+
+    @property
+    def vocabulary_doubt(self) -> str:
+        """For people, what about the vocabulary could not be told; empty where nothing is left open."""
+        if self.kind != "medcpt" or self.tokenizer.has_rows(_PUBMED_FRAME):
+            return ""
+        return (
+            "The text encoder was taken for MedCPT, because its vocabulary is not BERT's; but it does not begin as "
+            "MedCPT's does. With another vocabulary than its own a text encoder gives plausible but wrong masks."
+        )
 
     def features(self, texts: Sequence[str]) -> np.ndarray:
         """Features of texts without modality, float32, shape (texts, query_dim); not normalised.
@@ -279,7 +297,9 @@ def _build(
     check_complete(weights.backbone, transformer.state_dict(), weights.name)
     check_complete(weights.head, module.head.state_dict(), weights.name)
     fill_transformer(transformer, weights.backbone)
-    module.head.load_state_dict({key: tensor.float() for key, tensor in weights.head.items()}, assign=True)
+    # Copied: where in memory a mapped file has its numbers decides the last bit of their products.
+    head = {key: tensor.to(torch.float32, copy=True) for key, tensor in weights.head.items()}
+    module.head.load_state_dict(head, assign=True)
     return module
 
 

@@ -25,7 +25,8 @@ def write_text_folder(weights: TextWeights, language_model: Path, target: Path) 
     """Write a text encoder into the existing folder `target`; `TextEncoder.load` reads it from there.
 
     The weights keep their precision: halved, they would shift free text against the bank by about 0.01.
-    The SHA-256 of the source checkpoint goes along. Not atomic: call it inside `atomic_path(..., folder=True)`.
+    The SHA-256 of the source checkpoint and of the vocabulary go along: both BERTs have 30,522 words, so another
+    vocabulary would fit and give other embeddings. Not atomic: call it inside `atomic_path(..., folder=True)`.
 
     Parameters
     ----------
@@ -46,7 +47,8 @@ def write_text_folder(weights: TextWeights, language_model: Path, target: Path) 
     # Here and not on top: who only asks for the file's name needs no torch.
     from safetensors.torch import save_file
 
-    from SATSegmentLib.sat.text.checkpoint import SOURCE_KEY
+    from SATSegmentLib.sat.text.checkpoint import SOURCE_KEY, VOCABULARY_KEY
+    from SATSegmentLib.sat.text.tokenizer import TextTokenizer
 
     sources = [Path(language_model).expanduser() / name for name in _LANGUAGE_MODEL_FILES]
     found = [source for source in sources if source.is_file()]
@@ -58,4 +60,5 @@ def write_text_folder(weights: TextWeights, language_model: Path, target: Path) 
     for source in found:
         shutil.copyfile(source, target / source.name)
     tensors = {name: tensor.contiguous() for name, tensor in weights.tensors().items()}
-    save_file(tensors, target / ENCODER_FILE, {SOURCE_KEY: weights.sha256})
+    vocabulary = TextTokenizer.from_folder(target).vocabulary_sha256()
+    save_file(tensors, target / ENCODER_FILE, {SOURCE_KEY: weights.sha256, VOCABULARY_KEY: vocabulary})

@@ -9,7 +9,7 @@ rows (RoBERTa's), which no released encoder has, is framed and padded with its o
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from SATSegmentLib.errors import ModelNotFound, SATSegmentError, WrongCheckpointKind
+from SATSegmentLib.errors import ModelNotFound, PairMismatch, SATSegmentError, WrongCheckpointKind
 
 _START, _END, _UNKNOWN = "[CLS]", "[SEP]", "[UNK]"
 _OTHER_FRAME = ("<s>", "</s>", "<unk>", "<pad>")
@@ -86,12 +86,17 @@ class TextTokenizer:
             The folder has neither file.
         WrongCheckpointKind
             The file is damaged, or of another kind of tokenizer.
+        PairMismatch
+            The folder has both, and they are of different language models.
         """
         _require_package()
         folder = Path(folder).expanduser()
-        for name, read in (("tokenizer.json", _read_json), ("vocab.txt", _build_from_vocabulary)):
-            if (folder / name).is_file():
-                return cls(read(folder / name))
+        readers = (("tokenizer.json", _read_json), ("vocab.txt", _build_from_vocabulary))
+        found = [read(folder / name) for name, read in readers if (folder / name).is_file()]
+        if len(found) > 1:
+            _compare(*found, folder.name)
+        if found:
+            return cls(found[0])
         raise ModelNotFound(f"There is no tokenizer.json and no vocab.txt in {folder.name}.", _REMEDY)
 
     @property
@@ -103,6 +108,10 @@ class TextTokenizer:
         """SHA-256 of the vocabulary written as a `vocab.txt`: one row a line, in the order of the ids."""
         rows = sorted(self._tokenizer.get_vocab(with_added_tokens=True).items(), key=lambda row: row[1])
         return hashlib.sha256("".join(f"{token}\n" for token, _ in rows).encode()).hexdigest()
+
+    def has_rows(self, rows: Mapping[str, int]) -> bool:
+        """Whether these words have these ids."""
+        return all(self._tokenizer.token_to_id(word) == row for word, row in rows.items())
 
     def token_ids(self, text: str, max_tokens: int) -> list[int]:
         """Token ids of one text in its frame; cut to `max_tokens`, with the last one forced to `[SEP]`."""
@@ -152,6 +161,18 @@ def _read_json(path: Path) -> Any:
     tokenizer.no_padding()
     tokenizer.no_truncation()
     return tokenizer
+
+
+def _compare(tokenizer: Any, vocabulary: Any, folder: str) -> None:
+    """Refuse two vocabularies that number a word differently; either may have words that the other lacks."""
+    theirs = vocabulary.get_vocab(with_added_tokens=True)
+    for word, row in tokenizer.get_vocab(with_added_tokens=True).items():
+        if theirs.get(word, row) != row:
+            raise PairMismatch(
+                f"tokenizer.json and vocab.txt in {folder} are of different language models: {word!r} is word {row} of "
+                f"one and {theirs[word]} of the other.",
+                _REMEDY,
+            )
 
 
 def _build_from_vocabulary(path: Path) -> Any:

@@ -21,6 +21,7 @@ from SATSegmentLib.errors import (
     ModelNotFound,
     OutputError,
     PairMismatch,
+    SATSegmentError,
     TruncatedCheckpoint,
     WrongCheckpointKind,
 )
@@ -79,6 +80,13 @@ def test_released_file_is_read_whatever_numpy_wrote_its_step(state, tmp_path):
     content = (tmp_path / "new.pth").read_bytes()
     assert b"numpy._core" in content
     read_network(tmp_path / "new.pth")
+
+
+def test_a_text_encoder_is_never_left_out_in_silence(released, tmp_path):
+    for half in ({"text_encoder": tmp_path / "text.pth"}, {"language_model": tmp_path}):
+        with pytest.raises(SATSegmentError, match="language model"):
+            convert(released, tmp_path / "out", DESCRIPTION, **half)
+    assert not (tmp_path / "out").exists()
 
 
 def without(key):

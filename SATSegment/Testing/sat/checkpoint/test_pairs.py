@@ -29,6 +29,7 @@ def side(kind: str, name: str = "text.pth", family: str = "sat") -> TextSide:
         ("nano", "nano_cvpr25_v0.pth", side("ours")),
         ("nano", "unet.pth", side("medcpt", "basebert.pth")),  # named after one, with the vocabulary of the other
         ("nano", "unet.pth", side("basebert", "unet_cpt_text.pth")),
+        ("umamba", "mine.pth", side("medcpt", family="cvpr25")),
     ],
 )
 def test_wrong_pairs_are_refused(shape, network, text):
@@ -91,6 +92,24 @@ def test_nothing_is_known_of_widths_that_were_never_released():
     spec = dataclasses.replace(NAMED_SPECS["umamba"], features=(8, 8, 12, 16, 24, 40))
     assert told_release(spec, "mine.pth", side("ours")) is None
     assert doubt_of_pair(None, "mine.pth", side("ours")) == ""
+
+
+@pytest.mark.parametrize("network", ["nano.pth", "SAT_Pro.pth"])
+def test_a_released_name_makes_no_other_network_a_released_one(network):
+    with_other_widths = dataclasses.replace(NAMED_SPECS["nano"], features=(8, 8, 12, 16, 24, 40))
+    assert not told_release(with_other_widths, network, side("ours")).knows_labels
+    for backbone in ("umamba", "swinunetr"):
+        narrow = dataclasses.replace(NAMED_SPECS[backbone], mask_dim=12)
+        assert told_release(narrow, network, side("ours")) is None
+        with pytest.raises(PairMismatch, match="five modalities"):
+            told_release(narrow, network, side("ours", family="cvpr25"))
+
+
+def test_a_file_that_is_said_to_be_another_than_its_name_says_is_warned_about():
+    said = told_release(NAMED_SPECS["nano"], "nano.pth", side("medcpt"), "unet-cpt")
+    assert "nano.pth is the name of SAT-Nano" in doubt_of_pair(said, "nano.pth", side("medcpt"), "unet-cpt")
+    said = told_release(NAMED_SPECS["nano"], "nano_cvpr25_v0.pth", side("ours"), "sat-nano")
+    assert "CVPR 2025" in doubt_of_pair(said, "nano_cvpr25_v0.pth", side("ours"), "sat-nano")
 
 
 def test_names_of_two_released_models_are_refused_before_anything_is_read():

@@ -39,6 +39,7 @@ from SATSegmentLib.errors import (
 from SATSegmentLib.sat.checkpoint.file import file_sha256
 from SATSegmentLib.sat.text.checkpoint import read_text_weights
 from SATSegmentLib.sat.text.encoder import TextEncoder
+from SATSegmentLib.sat.text.folder import ENCODER_FILE, write_text_folder
 
 # The tolerance that the golden numbers come with.
 TOLERANCE = 1e-4
@@ -178,6 +179,31 @@ def test_a_bert_encoder_gives_the_first_token_of_the_default_call_plus_modality(
 
     assert encoder.kind == kind
     np.testing.assert_allclose(encoder.embed(texts, ["mri"] * 4), expected.numpy(), atol=1e-5)
+
+
+def test_another_vocabulary_in_a_converted_folder_is_refused(tmp_path):
+    path = small_text_checkpoint(tmp_path / "text.pth", "bert")
+    bert = bert_folder(tmp_path / "bert")
+    folder = tmp_path / "text"
+    folder.mkdir()
+    write_text_folder(read_text_weights(path), bert, folder)
+    assert TextEncoder.load(folder / ENCODER_FILE, folder).kind == "basebert"
+
+    bert_folder(folder, OTHER_VOCABULARY)  # as many words, so that everything would fit
+
+    with pytest.raises(PairMismatch, match="not the one"):
+        TextEncoder.load(folder / ENCODER_FILE, folder)
+
+
+def test_a_vocabulary_that_does_not_begin_as_medcpts_is_doubted(tmp_path):
+    path = small_text_checkpoint(tmp_path / "text.pth", "bert")
+    first = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+    alike = (*first, *(word for word in reversed(bert_vocabulary()) if word not in first))
+    doubts = [
+        TextEncoder.load(path, bert_folder(tmp_path / str(number), vocabulary)).vocabulary_doubt
+        for number, vocabulary in enumerate([bert_vocabulary(), alike, OTHER_VOCABULARY])
+    ]
+    assert [bool(doubt) for doubt in doubts] == [False, False, True]
 
 
 def test_the_wrong_berts_vocabulary_is_noticed_where_the_kind_is_known(tmp_path):

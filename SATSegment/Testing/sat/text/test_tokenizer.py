@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from helpers.language_models import bert_folder, bert_vocabulary, golden_labels, mpnet_folder, mpnet_vocabulary
 from helpers.seeded import GOLDEN
-from SATSegmentLib.errors import ModelNotFound, WrongCheckpointKind
+from SATSegmentLib.errors import ModelNotFound, PairMismatch, WrongCheckpointKind
 from SATSegmentLib.sat.text.tokenizer import TextTokenizer
 
 # Everything a Python string can hold, halves of surrogate pairs included.
@@ -148,3 +148,10 @@ def test_a_folder_without_a_usable_tokenizer_is_refused(tmp_path, files, error):
         TextTokenizer.from_folder(tmp_path)
 
     assert caught.value.remedy
+
+
+def test_two_vocabularies_that_disagree_are_refused(tmp_path, published):
+    folder = bert_folder(tmp_path / "both", tuple(reversed(bert_vocabulary())))
+    published[0].backend_tokenizer.save(str(folder / "tokenizer.json"))
+    with pytest.raises(PairMismatch, match="different language models"):
+        TextTokenizer.from_folder(folder)
