@@ -94,7 +94,7 @@ class TextTokenizer:
         readers = (("tokenizer.json", _read_json), ("vocab.txt", _build_from_vocabulary))
         found = [read(folder / name) for name, read in readers if (folder / name).is_file()]
         if len(found) > 1:
-            _compare(*found, folder.name)
+            _compare(found[0], found[1], folder.name)
         if found:
             return cls(found[0])
         raise ModelNotFound(f"There is no tokenizer.json and no vocab.txt in {folder.name}.", _REMEDY)
