@@ -33,6 +33,7 @@ from SATSegmentLib.inference.windows import WindowChoice
 from SATSegmentLib.models.catalog import find_model
 from SATSegmentLib.models.folder import ModelDescription, read_description
 from SATSegmentLib.quality import assess
+from SATSegmentLib.sat.interrupt import interruptible
 from SATSegmentLib.sat.network import SATNetwork
 from SATSegmentLib.sat.text.queries import QuerySource
 from SATSegmentLib.types import (
@@ -47,7 +48,6 @@ from SATSegmentLib.types import (
 )
 
 PlanCallback = Callable[[RunPlan], None]
-
 _log = logging.getLogger(__name__)
 
 
@@ -347,7 +347,7 @@ class Segmenter:
     def _run(
         self, image: Image, asks: list[Query], run: Run, output: Output, on_plan: PlanCallback | None
     ) -> list[SegmentResult]:
-        with inferring():
+        with inferring(), interruptible(run.check):
             try:
                 passes = self._passes(image, asks, output, run)
                 plan = self._plan(passes)

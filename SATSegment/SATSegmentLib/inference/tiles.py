@@ -18,6 +18,7 @@ from torch import Tensor
 
 from SATSegmentLib.grid.box import Box
 from SATSegmentLib.sat.features import Features
+from SATSegmentLib.sat.interrupt import check_interrupt
 
 # On a CPU a tile's features fill half a megabyte; a GPU wants more to do at a time.
 _CPU_TILE = (16, 16, 8)
@@ -165,6 +166,7 @@ class TileLogits:
 
     def of(self, part: Box, prompts: Tensor | None = None) -> Tensor:
         """Logits (x, y, z, prompts) of some prompts, or of all, in a part of the window."""
+        check_interrupt()
         voxels = self._voxels[part]
         count = voxels[..., 0].numel()
         if len(self._wide) < count:

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 import SATSegmentLib
-from helpers.small_model import LABELS, headLikeImage
+from helpers.small_model import LABELS, headLikeImage, makeModel
 from SATSegmentLib.engine.api import EngineError, RunListener, RunOptions, SegmentAnswer, SegmentRequest
 from SATSegmentLib.engine.process import WorkerEngine
 from SATSegmentLib.engine.transport.pipe import SCRATCH_PREFIX
@@ -166,7 +166,7 @@ def test_a_worker_that_was_killed_between_runs_is_replaced_in_silence(worker: Wo
     assert worker.pid != pid
 
 
-def test_cancel_is_heard_within_a_window_and_keeps_the_model_warm(worker: WorkerEngine, model: str) -> None:
+def test_cancel_is_heard_between_windows_and_keeps_the_model_warm(worker: WorkerEngine, model: str) -> None:
     ask(worker, headLikeImage(), HEAD[:1], model)
     pid = worker.pid
     fractions = []
@@ -182,6 +182,24 @@ def test_cancel_is_heard_within_a_window_and_keeps_the_model_warm(worker: Worker
     assert max(fractions) < 0.5
     assert worker.pid == pid
     assert ask(worker, headLikeImage(), HEAD[:1], model).results
+
+
+def test_cancel_is_heard_within_a_window_and_keeps_the_model_warm(worker: WorkerEngine, tmp_path: Path) -> None:
+    """A window of several seconds: a worker that did not hear would be ended after a second and a half."""
+    slow = str(makeModel(tmp_path, window=(192, 192, 96)))
+    request = SegmentRequest.of(headLikeImage(), HEAD, RunOptions(slow, device="cpu", precision="float32"))
+    planned: list[float] = []
+    listener = RunListener(
+        cancel=lambda: bool(planned) and time.monotonic() > planned[0] + 0.3,
+        on_plan=lambda _: planned.append(time.monotonic()),
+    )
+    with pytest.raises(Cancelled):
+        worker.segment(request, listener)
+    pid = worker.pid
+    assert pid is not None
+    with pytest.raises(Cancelled):
+        worker.segment(request, RunListener(cancel=lambda: True))
+    assert worker.pid == pid
 
 
 def test_cancel_ends_a_worker_that_does_not_hear(worker: WorkerEngine, model: str) -> None:

@@ -19,6 +19,7 @@ from SATSegmentLib.inference.progress import CancelCallback, ProgressCallback, R
 from SATSegmentLib.inference.segmenter import Segmenter
 from SATSegmentLib.learning.teach.example import ExampleView
 from SATSegmentLib.learning.teach.fit import Recipe, Vectors, fit, nearest
+from SATSegmentLib.sat.interrupt import interruptible
 from SATSegmentLib.sat.text.taught_words import WordVectors
 from SATSegmentLib.types import Example, Image, Modality, Orientation, Prompt
 
@@ -131,7 +132,7 @@ class _Lesson:
             self._views.append(ExampleView(windows, example.mask))
             for window in range(len(windows.boxes)):
                 missing = windows.size.to_encode
-                with torch.inference_mode():
+                with torch.inference_mode(), interruptible(self._run.check):
                     windows.features(window)
                 done = missing - windows.size.to_encode
                 where = f" of example {number + 1}" if len(passes) > 1 else ""

@@ -17,6 +17,7 @@ from SATSegmentLib.sat.backbones.streaming.norm import Moments
 from SATSegmentLib.sat.backbones.streaming.sources import Source
 from SATSegmentLib.sat.backbones.streaming.strips import Strip, even, strips, thick
 from SATSegmentLib.sat.backbones.streaming.workers import side_by_side, with_one_thread
+from SATSegmentLib.sat.interrupt import check_interrupt
 
 _TAPS = 3
 _HALO = 1
@@ -95,6 +96,7 @@ class _Space:
         kept = max(_TAPS - step[0], 0)  # planes that a slab shares with the next
         filled = 0
         for part in thick(strip.planes.stop - strip.planes.start, self._planes):
+            check_interrupt()
             first, last = strip.planes.start + part.start, strip.planes.start + part.stop
             low, high = first * step[0] - _HALO, (last - 1) * step[0] + _TAPS - _HALO
             start = 0

@@ -34,6 +34,7 @@ from SATSegmentLib.sat.backbones.streaming.sources import Joined, Map, Source
 from SATSegmentLib.sat.backbones.streaming.strip_cost import working_bytes
 from SATSegmentLib.sat.backbones.streaming.winograd import convolve_tiled, filtering_pays
 from SATSegmentLib.sat.backbones.streaming.workers import side_by_side
+from SATSegmentLib.sat.interrupt import check_interrupt
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -127,6 +128,7 @@ def _convolve_in_slabs(source: Source, block: ConvBlock, out: Tensor) -> Norm:
     buffer = empty(weight, channels, depth, *sides)
     moments = Moments()
     for first, last in ranges(0, out.shape[2], slab_planes(out)):
+        check_interrupt()
         low, high = first * step - _HALO, (last - 1) * step + 1 + _HALO
         start = low
         if first and kept:

@@ -23,6 +23,7 @@ from SATSegmentLib.sat.backbones.streaming.scripted import scripted
 from SATSegmentLib.sat.backbones.streaming.sources import Source
 from SATSegmentLib.sat.backbones.streaming.strips import Strip, even, strips
 from SATSegmentLib.sat.backbones.streaming.workers import side_by_side
+from SATSegmentLib.sat.interrupt import check_interrupt
 
 TILE = 4  # outputs of a tile along X and along Y
 SEEN = TILE + 2  # inputs of a tile
@@ -125,6 +126,7 @@ class TileSpace:
         lines = out[0].permute(1, 2, 3, 0)[:, strip.rows]
         row = lines[0, ..., 0].numel()
         for first in range(strip.planes.start, strip.planes.stop, TILE):
+            check_interrupt()
             planes = slice(first, min(first + TILE, strip.planes.stop))
             seen = SEEN if first == strip.planes.start else TILE
             self._fill(strip, slice(first + TILE + 1 - seen, first + TILE + 1), place + SEEN - seen)

@@ -16,6 +16,8 @@ from typing import Any, Generic, TypeVar
 
 import torch
 
+from SATSegmentLib.sat.interrupt import check_interrupt, interruptible
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -50,8 +52,9 @@ def side_by_side(
         Taken one at a time and in order, in the worker that is to compute it, while no other takes one. So an iterator
         may keep what the next item is going to overwrite.
     work : callable
-        Takes an item and the worker's space; grad and inference mode are the caller's. An error, or a KeyboardInterrupt
-        in the caller, ends all workers after the items that they are at, and is raised here.
+        Takes an item and the worker's space; grad and inference mode are the caller's. An error, a KeyboardInterrupt
+        in the caller, or what `sat.interrupt` ends it with, ends all workers after the items that they are at, or
+        where `work` calls `check_interrupt`, and is raised here.
     space : callable, optional
         Makes what each worker keeps from one item to the next. Called here, once for each of `count()` workers at most.
 
@@ -60,15 +63,19 @@ def side_by_side(
     list
         One result for each item.
     """
+    check_interrupt()
     workers = count()
     if torch.get_num_threads() == 1:
-        own = space()
-        return [work(item, own) for item in items]
+        own, results = space(), []
+        for item in items:
+            check_interrupt()
+            results.append(work(item, own))
+        return results
     queue = _Queue(items, work)
     pool, futures = _pool(os.getpid()), []
     try:
         futures = [pool.submit(queue.work_off, space()) for _ in range(workers)]
-        _wait(futures)
+        _wait(futures, check_interrupt)
     except BaseException:
         queue.stop()
         _wait(futures)  # they write into the caller's maps
@@ -79,6 +86,10 @@ def side_by_side(
 def with_one_thread(work: Callable[[], Result]) -> Result:
     """Compute one piece as `side_by_side` computes each of several, so that its bits are those of any number."""
     return side_by_side([work], lambda one, _: one())[0]
+
+
+class _Stopped(BaseException):
+    """An item was left because nobody wants its result any more."""
 
 
 class _Queue(Generic[Item, Result]):
@@ -96,12 +107,14 @@ class _Queue(Generic[Item, Result]):
     def work_off(self, space: Any) -> None:
         """Take items until there are none."""
         grad, inference = self._modes
-        with torch.inference_mode(inference), torch.set_grad_enabled(grad):
+        with torch.inference_mode(inference), torch.set_grad_enabled(grad), interruptible(self._check):
             try:
                 while (taken := self._take()) is not None:
                     number, item = taken
                     self._results[number] = self._work(item, space)
                     del taken, item
+            except _Stopped:
+                pass
             except BaseException as error:  # whatever it is, the caller has to see it
                 self._error = self._error or error
                 self.stop()
@@ -111,8 +124,12 @@ class _Queue(Generic[Item, Result]):
             return None if self._ended else next(self._items, None)
 
     def stop(self) -> None:
-        """Let no more items be taken."""
+        """Let no more items be taken, and those that are computed be left where they look for that."""
         self._ended = True
+
+    def _check(self) -> None:
+        if self._ended:
+            raise _Stopped
 
     def results(self) -> list[Result]:
         """Of all items; raises what a worker has raised."""
@@ -125,10 +142,10 @@ class _Queue(Generic[Item, Result]):
         return [self._results[number] for number in range(len(self._results))]
 
 
-def _wait(futures: list[Future[None]]) -> None:
+def _wait(futures: list[Future[None]], meanwhile: Callable[[], None] = lambda: None) -> None:
     """In short naps: a wait without an end is not interrupted on every system."""
     while wait(futures, _NAP_SECONDS).not_done:
-        pass
+        meanwhile()
 
 
 @cache
