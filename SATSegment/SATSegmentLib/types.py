@@ -182,6 +182,7 @@ class FlagKind(StrEnum):
 
     OUTSIDE_PARENT = "outside parent"  # part of it lies outside of the structure that holds it
     SIDE = "side"  # left and right are exchanged, or it lies on the other side of the body
+    POSITION = "position"  # in front of, behind, above or below another structure that it never lies there from
     OVERLAP = "overlap"  # it shares voxels with a structure that cannot be in the same place
     PIECES = "pieces"  # pieces lie far apart that belong together
     VOLUME = "volume"  # larger or smaller than in adults

@@ -1167,6 +1167,10 @@
         <translation>ohne „{words}“</translation>
     </message>
     <message>
+        <source>wrong place</source>
+        <translation>falscher Ort</translation>
+    </message>
+    <message>
         <source>wrong side</source>
         <translation>falsche Seite</translation>
     </message>

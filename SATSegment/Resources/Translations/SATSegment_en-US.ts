@@ -1167,6 +1167,10 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>wrong place</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>wrong side</source>
         <translation type="unfinished"></translation>
     </message>

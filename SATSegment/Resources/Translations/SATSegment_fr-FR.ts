@@ -1167,6 +1167,10 @@
         <translation>sans « {words} »</translation>
     </message>
     <message>
+        <source>wrong place</source>
+        <translation>mauvais endroit</translation>
+    </message>
+    <message>
         <source>wrong side</source>
         <translation>mauvais côté</translation>
     </message>

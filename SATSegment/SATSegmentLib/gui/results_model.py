@@ -40,6 +40,7 @@ _FLAG_TITLES = {
     FlagKind.VOLUME: _("volume"),
     FlagKind.INTENSITY: _("intensity"),
     FlagKind.REGION: _("not in this scan"),
+    FlagKind.POSITION: _("wrong place"),
     FlagKind.SAME_MASK: _("same mask"),
 }
 

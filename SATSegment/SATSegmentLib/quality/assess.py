@@ -10,6 +10,7 @@ from SATSegmentLib.quality.body import Body
 from SATSegmentLib.quality.knowledge import other_side
 from SATSegmentLib.quality.measures import odd_intensity, odd_volume, region_not_shown, unlike_sides
 from SATSegmentLib.quality.pieces import far_pieces
+from SATSegmentLib.quality.positions import wrong_places
 from SATSegmentLib.quality.relations import outside_parents, overlaps, same_masks
 from SATSegmentLib.quality.sides import wrong_sides
 from SATSegmentLib.quality.statistics import measure
@@ -71,6 +72,7 @@ def _flags(image: Image, results: Sequence[SegmentResult], check: Callable[[], N
         found[number] += [flag for flag in own if flag is not None]
     for flags in (
         wrong_sides(results, body),
+        wrong_places(results),
         outside_parents(results, grid),
         overlaps(results, grid),
         same_masks(results),

@@ -19,7 +19,11 @@ from SATSegmentLib.types import MODALITIES, Prompt
 
 RANGES_FILE = "Quality/volume_ranges.tsv"
 ANATOMY_FILE = "Quality/anatomy.json"
+POSITIONS_FILE = "Quality/positions.tsv"
 
+_VERTEBRA = re.compile(r"(cervical|thoracic|lumbar|sacral) vertebrae (\d+) \(")
+# How many levels lie above the first of each part of the spine; a sixth lumbar vertebra has a place of its own.
+_ABOVE = {"cervical": 0, "thoracic": 7, "lumbar": 19, "sacral": 25}
 _LEVEL = re.compile(r"(vertebrae \d+ \(|intervertebral disc between|rib \d+$)")
 
 
@@ -41,6 +45,16 @@ class HounsfieldRule:
     low: float
     high: float
     share: float
+
+
+@dataclass(frozen=True)
+class PositionRule:
+    """Where the first structure's centre lies from the second's: "in front of", "behind", "above" or "below"."""
+
+    first: str
+    lies: str
+    second: str
+    source: str
 
 
 def base_name(text: str) -> str:
@@ -156,6 +170,21 @@ def expected_side(text: str) -> str:
 
 
 @cache
+def position_rules() -> tuple[PositionRule, ...]:
+    """What lies where from what, by names without a side."""
+    return tuple(PositionRule(row["first"], row["lies"], row["second"], row["source"]) for row in _rows(POSITIONS_FILE))
+
+
+@cache
+def level_of(text: str) -> float | None:
+    """The place of a numbered vertebra, or of a disc between two, counted from the first of the neck downwards."""
+    found = _VERTEBRA.search(text)
+    if found is None or not text.startswith((found.group(0), "intervertebral disc between")):
+        return None
+    return _ABOVE[found.group(1)] + int(found.group(2)) + (0.5 if text.startswith("intervertebral") else 0.0)
+
+
+@cache
 def body_part(text: str) -> str:
     """ "head", "trunk", or "" where the structure may lie in either, or in a limb."""
     names = {base_name(text), *(base_name(one) for one in holders(text))}
@@ -188,12 +217,16 @@ def _anatomy() -> dict[str, Any]:
 
 @cache
 def _ranges() -> dict[str, VolumeRange]:
-    with resource_path(RANGES_FILE).open(encoding="utf-8", newline="") as stream:
-        rows = csv.DictReader((line for line in stream if not line.startswith("#")), delimiter="\t")
-        return {
-            row["name"]: VolumeRange(float(row["low_ml"]), float(row["high_ml"]), row["reported"], row["source"])
-            for row in rows
-        }
+    return {
+        row["name"]: VolumeRange(float(row["low_ml"]), float(row["high_ml"]), row["reported"], row["source"])
+        for row in _rows(RANGES_FILE)
+    }
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    """Of a table in the resources, less its comments."""
+    with resource_path(name).open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader((line for line in stream if not line.startswith("#")), delimiter="\t"))
 
 
 @cache

@@ -12,7 +12,16 @@ from SATSegmentLib.grid.grid import Grid
 from SATSegmentLib.quality.knowledge import other_side
 from SATSegmentLib.types import FlagKind, SegmentResult
 
-PLACE = frozenset({FlagKind.OUTSIDE_PARENT, FlagKind.OVERLAP, FlagKind.SIDE, FlagKind.INTENSITY, FlagKind.REGION})
+PLACE = frozenset(
+    {
+        FlagKind.OUTSIDE_PARENT,
+        FlagKind.OVERLAP,
+        FlagKind.SIDE,
+        FlagKind.POSITION,
+        FlagKind.INTENSITY,
+        FlagKind.REGION,
+    }
+)
 
 
 @dataclass(frozen=True, eq=False)

@@ -43,6 +43,20 @@ def test_what_is_spoiled_is_flagged_for_the_right_reason(head, way):
     assert kinds_of(one.case)[one.text] & one.reasons, one.text
 
 
+@pytest.mark.parametrize("axis", ["front to back", "top to bottom"])
+def test_results_that_are_all_mirrored_lie_in_wrong_places(head, axis):
+    """They fit each other as well as before; only what lies in front of what, and above what, tells it."""
+    direction = {"front to back": 1, "top to bottom": 2}[axis]
+    kji = 2 - int(np.argmax(np.abs(head.image.ijk_to_ras[direction, :3])))
+    shape = head.image.array.shape
+    results = [
+        as_result(head.image, one.prompt.text, "mri", np.flip(one.whole_mask(shape), kji)) for one in head.results
+    ]
+    found = kinds_of(head, results)
+    wrong = {text for text, kinds in found.items() if FlagKind.POSITION in kinds}
+    assert wrong >= {"left thalamus", "right putamen"} if direction == 1 else wrong >= {"brainstem", "left hippocampus"}
+
+
 @pytest.mark.long
 def test_nearly_all_of_two_hundred_spoiled_results_are_flagged():
     spoiled = spoil((demo_head(), chest()), 200)
@@ -109,6 +123,35 @@ def test_soft_tissue_is_not_lung_and_air_is_no_organ():
     assert FlagKind.INTENSITY in kinds_of(trunk({"gallbladder": np.s_[30:40, 0:6, 60:70]}))["gallbladder"]
 
 
+FRONT, BACK = np.s_[20:60, 45:55, 45:55], np.s_[20:60, 12:20, 45:55]
+
+
+def test_what_belongs_behind_and_lies_in_front_is_flagged_with_both_names():
+    assert not kinds_of(trunk({"heart": FRONT, "thoracic vertebrae": BACK}))["heart"]
+    case = trunk({"heart": BACK, "thoracic vertebrae": FRONT})
+    flags = [flag for one in assess(case.image, case.results) for flag in one.flags if flag.kind is FlagKind.POSITION]
+    assert [flag.others for flag in flags] == [("thoracic vertebrae",), ("heart",)]
+    assert flags[0].text == "thoracic vertebrae lies in front of heart, but belongs behind it."
+
+
+def test_numbered_vertebrae_go_downwards():
+    names = ("thoracic vertebrae 12 (t12)", "lumbar vertebrae 1 (l1)", "lumbar vertebrae 2 (l2)")
+    downwards = {name: np.s_[top : top + 7, 10:22, 44:56] for name, top in zip(names, (55, 46, 37), strict=True)}
+    assert all(FlagKind.POSITION not in kinds for kinds in kinds_of(trunk(downwards)).values())
+    exchanged_levels = {**downwards, names[0]: downwards[names[1]], names[1]: downwards[names[0]]}
+    found = kinds_of(trunk(exchanged_levels))
+    assert {name for name, kinds in found.items() if FlagKind.POSITION in kinds} >= set(names[:2])
+    disc = "intervertebral disc between thoracic vertebrae 12 (t12) and lumbar vertebrae 1 (l1)"
+    assert knowledge.level_of(names[0]) < knowledge.level_of(disc) < knowledge.level_of(names[1])
+    assert knowledge.level_of("rib 3") is None
+
+
+def test_what_the_scan_cuts_is_judged_by_more():
+    """A lung's base beside the liver's dome: where most of both is not shown, their centres say little."""
+    slab = {"lung lower lobe": np.s_[70:80, 20:50, 20:40], "lung upper lobe": np.s_[66:76, 45:60, 20:40]}
+    assert not kinds_of(trunk({f"left {name}": box for name, box in slab.items()}, hu=-800))["left lung lower lobe"]
+
+
 def test_a_brain_in_a_trunk_is_flagged():
     assert FlagKind.REGION in kinds_of(trunk({"brain": LIVER}))["brain"]
 
@@ -164,6 +207,10 @@ def test_ranges_and_rules_speak_of_labels_that_exist():
     named += [*rules["region"]["head"], *rules["region"]["trunk"], *rules["mostly_exclusive"]["these"]]
     named += [*rules["mostly_exclusive"]["those"], *rules["mostly_exclusive"]["tissue"]]
     assert set(named) <= bases, set(named) - bases
+    for rule in knowledge.position_rules():
+        assert {rule.first, rule.second} <= bases, rule
+        assert rule.lies in ("in front of", "behind", "above", "below")
+        assert rule.source
 
 
 @given(st.tuples(*[st.integers(0, 6)] * 3), st.tuples(*[st.integers(1, 6)] * 3), st.tuples(*[st.integers(1, 4)] * 3))
