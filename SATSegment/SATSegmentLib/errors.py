@@ -70,6 +70,10 @@ class ScanError(SATSegmentError):
     """The scan cannot be read or is not something SAT can segment."""
 
 
+class ScanDamaged(ScanError):
+    """The scan is not what was sent under its name."""
+
+
 class GeometryError(ScanError):
     """The scan's grid (spacing, axes) is not one that masks can be mapped back to."""
 

@@ -108,12 +108,16 @@ class Image:
         What the scan's file left open or contradicts itself about; empty where nothing had to be guessed.
     unit : str
         Of the voxel values where the file says it ("HU", "Bq/mL", "SUVbw g/mL"); otherwise empty.
+    digest : str
+        Its name by content (`grid.digest.digest_of`) where it was sent under one: checked before it is looked at.
+        Otherwise empty.
     """
 
     array: np.ndarray
     ijk_to_ras: np.ndarray
     doubts: tuple[Doubt, ...] = ()
     unit: str = ""
+    digest: str = ""
 
 
 @dataclass(frozen=True)

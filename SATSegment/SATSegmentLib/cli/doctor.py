@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
-import json
 import os
 import platform
 import shutil
@@ -34,16 +33,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Nothing of a scan is read, and the name of your home folder is left out. Exit code 0, or 2 where something "
         "that a run needs does not work."
     )
-    parser.add_argument("--json", action="store_true", help="print as JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Look, and print; returns the exit code."""
     found = examine()
-    if arguments.json:
-        print(json.dumps(found, indent=2))
-    else:
-        _print(found)
+    arguments.answer = found
+    _print(found)
     return 2 if found["problems"] else 0
 
 

@@ -28,13 +28,14 @@ import SATSegmentLib
 from SATSegmentLib.engine.api import EngineError, EngineReason
 
 # Raised whenever an older program could not understand a newer one; `CHANGES` says what came with it.
-PROTOCOL = 5
+PROTOCOL = 6
 CHANGES = {
     1: "requests as typed messages; taught words travel with them",
     2: "engines on a server; features may be kept off the disk",
     3: "a model can be loaded ahead of the first run",
     4: "each structure's result comes as soon as it is known",
     5: "a run's windows can be chosen, and results say which were looked at",
+    6: "a request may bring several pieces of a scan, which the engine checks by its name; arrays keep their order",
 }
 
 # Arrays up to this many values stand in the line itself.
@@ -226,8 +227,10 @@ def _plain(value: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:
     if isinstance(value, np.ndarray):
         if value.size <= _INLINE:
             return {"$values": value.tolist(), "dtype": value.dtype.str, "shape": list(value.shape)}
-        arrays[name] = value
-        return {"$array": name}
+        # In the order in which it lies in memory: it is part of a scan's name, and another would be a slow copy.
+        transposed = value.flags.f_contiguous and not value.flags.c_contiguous
+        arrays[name] = value.T if transposed else value
+        return {"$array": name, "transposed": True} if transposed else {"$array": name}
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, bytes):
@@ -296,7 +299,8 @@ def _build_union(kinds: tuple[Any, ...], value: Any, arrays: Mapping[str, np.nda
 
 def _array(value: Any, arrays: Mapping[str, np.ndarray], where: str) -> np.ndarray:
     if isinstance(value, dict) and isinstance(value.get("$array"), str):
-        return arrays[value["$array"]]
+        found = arrays[value["$array"]]
+        return found.T if value.get("transposed") is True else found
     if isinstance(value, dict) and "$values" in value:
         dtype, shape = np.dtype(value["dtype"]), tuple(map(int, value["shape"]))
         if dtype.kind not in _KINDS or math.prod(shape) > _INLINE:

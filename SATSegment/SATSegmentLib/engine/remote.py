@@ -33,7 +33,7 @@ from SATSegmentLib.engine.process import CANCEL_GRACE_SECONDS, pass_on
 from SATSegmentLib.engine.transport.http import Connection, find_token
 from SATSegmentLib.engine.transport.upload import send_scan
 from SATSegmentLib.engine.transport.wire import ConnectionLost, NotKept
-from SATSegmentLib.errors import Cancelled, SATSegmentError, from_dict
+from SATSegmentLib.errors import Cancelled, SATSegmentError, ScanDamaged, from_dict
 from SATSegmentLib.grid.cropped_mask import CroppedMask
 from SATSegmentLib.grid.digest import digest_of
 from SATSegmentLib.inference.run_plan import RunPlan
@@ -256,8 +256,8 @@ class _Talk:
                 try:
                     self.heard.put(self._once())
                     return
-                except NotKept:
-                    # The server was restarted, or the scan's lease ran out: all of it again.
+                except (NotKept, ScanDamaged):
+                    # The server was restarted, the scan's lease ran out, or it was damaged on the way: all of it again.
                     self._engine._kept.clear()
                     if attempt + 1 == _ATTEMPTS:
                         raise
@@ -285,23 +285,30 @@ class _Talk:
 
     def _hear(self, path: str) -> None:
         """Pass on what the run says until it has ended."""
-        after = 0
+        after, is_done = 0, False
+
+        def hear(event: dict[str, Any]) -> None:
+            nonlocal after, is_done
+            self._check()
+            if event["type"] == "failed":
+                raise from_dict(event["content"], EngineError)
+            if event["type"] == "result":
+                self._fetch(path, int(event["content"]["index"]))
+            elif event["type"] not in ("alive", "done"):
+                self.heard.put(Message(event["type"], 0, event["content"]))
+            # Only now: where the connection was lost on the way, the event comes again.
+            after, is_done = max(after, event["number"]), event["type"] == "done"
 
         def listen() -> None:
-            nonlocal after
-            for event in self.connection.events(f"{path}/events", after, self._route):
-                self._check()
-                if event["type"] == "failed":
-                    raise from_dict(event["content"], EngineError)
-                if event["type"] == "done":
-                    return
-                if event["type"] == "result":
-                    self._fetch(path, int(event["content"]["index"]))
-                elif event["type"] != "alive":
-                    self.heard.put(Message(event["type"], 0, event["content"]))
-                # Only now: where the connection was lost on the way, the event comes again.
-                after = max(after, event["number"])
-            raise ConnectionLost("The server stopped in the middle of a run.", "Run it again.")
+            try:
+                # To the end of the stream, which comes right after "done": so the connection can be used again.
+                for event in self.connection.events(f"{path}/events", after, self._route):
+                    hear(event)
+            except ConnectionLost:
+                if not is_done:
+                    raise
+            if not is_done:
+                raise ConnectionLost("The server stopped in the middle of a run.", "Run it again.")
 
         self.retried(listen)
 

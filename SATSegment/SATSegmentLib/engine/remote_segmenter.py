@@ -83,13 +83,14 @@ class RemoteSegmenter:
         on_plan: Callable[[RunPlan], None] | None = None,
         words: Sequence[bytes] | None = None,
         modality: Modality | None = None,
+        keep_probabilities: bool = False,
         on_result: Callable[[int, SegmentResult], None] | None = None,
         windows: WindowRule = "all",
         overlap: float = DEFAULT_OVERLAP,
     ) -> list[SegmentResult]:
         """Segment the prompts in a scan; parameters and errors as `Segmenter.segment`, and those of the connection."""
         listener = RunListener(progress, cancel, on_plan=on_plan, on_result=on_result)
-        request = self._request(image, prompts, threshold, words, modality, windows, overlap)
+        request = self._request(image, prompts, threshold, words, modality, windows, overlap, keep_probabilities)
         return list(self.engine.segment(request, listener).results)
 
     def plan(
@@ -124,7 +125,14 @@ class RemoteSegmenter:
         modality: Modality | None,
         windows: WindowRule,
         overlap: float,
+        keep_probabilities: bool = False,
     ) -> SegmentRequest:
-        options = dataclasses.replace(self._options, threshold=threshold, windows=windows, overlap=overlap)
+        options = dataclasses.replace(
+            self._options,
+            threshold=threshold,
+            keep_probabilities=keep_probabilities,
+            windows=windows,
+            overlap=overlap,
+        )
         request = SegmentRequest.of(image, structures, options, modality)
         return request if words is None else dataclasses.replace(request, words=tuple(words))

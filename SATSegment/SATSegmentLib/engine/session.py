@@ -11,8 +11,6 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TextIO
 
-import numpy as np
-
 from SATSegmentLib.engine.api import (
     EngineError,
     EngineReason,
@@ -25,8 +23,7 @@ from SATSegmentLib.engine.api import (
     TeachRequest,
 )
 from SATSegmentLib.errors import OutOfMemory, OutputError, SATSegmentError, SATSegmentWarning
-from SATSegmentLib.grid.cropped_mask import CroppedMask
-from SATSegmentLib.types import Progress, Prompt, SegmentResult
+from SATSegmentLib.types import Progress, SegmentResult
 
 if TYPE_CHECKING:
     from SATSegmentLib.inference.run_plan import RunPlan
@@ -65,15 +62,13 @@ class Session:
                 if listener.on_plan is not None:
                     listener.on_plan(plan)
 
-            unknown, known = _divided(segmenter, request)
-
             def on_result(number: int, result: SegmentResult) -> None:
                 if listener.on_result is not None:
-                    listener.on_result(request.prompts.index(known[number]), _mask_alone(result))
+                    listener.on_result(number, _mask_alone(result))
 
             results = segmenter.segment(
                 request.image,
-                known,
+                request.prompts,
                 progress=lambda one: _tell(
                     listener, Progress(one.fraction, f"{one.stage} · {runs_on}", one.seconds_left)
                 ),
@@ -86,11 +81,7 @@ class Session:
                 windows=request.options.windows,
                 overlap=request.options.overlap,
             )
-        # By what was asked for: a result's own prompt has axes and concept of the labels' table.
-        found = dict(zip(known, results, strict=True))
-        ordered = [found.get(one) or _not_looked_for(one, segmenter) for one in request.prompts]
-        assert len(found) + len(unknown) == len(ordered)
-        return SegmentAnswer(tuple(ordered), _record(segmenter), segmenter.encode_seconds)
+        return SegmentAnswer(tuple(results), _record(segmenter), segmenter.encode_seconds)
 
     def prepare(self, request: SegmentRequest) -> None:
         """Bring a scan to the network's grid ahead of its run, in another thread than the runs'.
@@ -118,11 +109,10 @@ class Session:
         """
         with warnings_to(listener.on_warning):
             segmenter = self._load(request.options, listener)
-            _, known = _divided(segmenter, request)
             options = request.options
             return segmenter.plan(
                 request.image,
-                known,
+                request.prompts,
                 options.threshold,
                 request.words,
                 windows=options.windows,
@@ -203,40 +193,9 @@ class Session:
         return self._segmenter
 
 
-def _divided(segmenter: Segmenter, request: SegmentRequest) -> tuple[list[Prompt], list[Prompt]]:
-    """Prompts that the model has no answer to, and all others; where it knows none, all are tried, and refused."""
-    unknown = segmenter.unknown(request.prompts)
-    if not unknown or len(unknown) == len(request.prompts):
-        return [], list(request.prompts)
-    warnings.warn(
-        f"{segmenter.description.name} was not trained on {', '.join(one.text for one in unknown)}, and did not look "
-        "for it. Choose another model for it.",
-        SATSegmentWarning,
-        stacklevel=3,
-    )
-    return unknown, [one for one in request.prompts if one not in unknown]
-
-
 def _mask_alone(result: SegmentResult) -> SegmentResult:
     """A result on the way: its probability, which may be large, comes with the answer."""
     return dataclasses.replace(result, probability=None)
-
-
-def _not_looked_for(prompt: Prompt, segmenter: Segmenter) -> SegmentResult:
-    return SegmentResult(
-        prompt=prompt,
-        status="unknown",
-        cropped=CroppedMask(np.zeros(0, np.uint8)),
-        voxels=0,
-        volume_ml=0.0,
-        mean_probability=0.0,
-        max_probability=0.0,
-        cut_by=(),
-        orientation=prompt.orientation,
-        device=str(segmenter.device),
-        precision=segmenter.precision,
-        seconds=0.0,
-    )
 
 
 def _tell(listener: RunListener, progress: Progress) -> None:

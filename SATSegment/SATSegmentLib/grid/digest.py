@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
@@ -12,7 +12,8 @@ import numpy as np
 
 from SATSegmentLib.grid.grid import VoxelArray
 
-# A scan is hashed, and sent, in pieces of this size: pieces are hashed side by side, and sent again one by one.
+# A scan is hashed, and sent, in pieces of this size: pieces are hashed side by side, and a piece that was lost is sent
+# again.
 CHUNK_BYTES = 1 << 23
 
 
@@ -28,9 +29,14 @@ def in_memory_order(array: np.ndarray) -> tuple[np.ndarray, bool]:
     return np.ascontiguousarray(array.T if transposed else array), transposed
 
 
+def content_of(array: np.ndarray) -> memoryview:
+    """The bytes of a C-contiguous array."""
+    return array.reshape(-1).view(np.uint8).data
+
+
 def chunks(array: np.ndarray) -> Iterator[memoryview]:
     """The bytes of a C-contiguous array, piece by piece."""
-    content = array.reshape(-1).view(np.uint8).data
+    content = content_of(array)
     for start in range(0, len(content), CHUNK_BYTES):
         yield content[start : start + CHUNK_BYTES]
 
@@ -40,42 +46,15 @@ def chunk_digest(chunk: bytes | bytearray | memoryview) -> bytes:
     return hashlib.sha256(chunk).digest()
 
 
-def scan_digest(
-    dtype: str, shape: Iterable[int], transposed: bool, ijk_to_ras: np.ndarray, pieces: Iterable[bytes]
-) -> str:
-    """The name of a scan whose pieces were hashed already.
-
-    Parameters
-    ----------
-    dtype : str
-        NumPy's name of the voxels' type with the byte order ("<i2").
-    shape : iterable of int
-        Of the array in memory order.
-    transposed : bool
-        Whether that is IJK and not KJI.
-    ijk_to_ras : np.ndarray
-        4x4 affine.
-    pieces : iterable of bytes
-        Digest of each piece, in order.
-
-    Returns
-    -------
-    str
-        64 hexadecimal digits.
-    """
-    content = hashlib.sha256(f"{dtype} {tuple(shape)} {transposed}".encode())
-    content.update(np.asarray(ijk_to_ras, dtype="<f8").tobytes())
-    for piece in pieces:
-        content.update(piece)
-    return content.hexdigest()
-
-
 def digest_of(image: VoxelArray) -> str:
-    """The name of a scan: of its voxels, their type and order in memory, and where they are."""
+    """The name of a scan: of its voxels, their type and order in memory, and where they are. 64 hexadecimal digits."""
     array, transposed = in_memory_order(image.array)
     pieces = list(chunks(array))
-    hashed = _pool().map(chunk_digest, pieces) if len(pieces) > 1 else map(chunk_digest, pieces)
-    return scan_digest(array.dtype.str, array.shape, transposed, image.ijk_to_ras, hashed)
+    content = hashlib.sha256(f"{array.dtype.str} {array.shape} {transposed}".encode())
+    content.update(np.asarray(image.ijk_to_ras, dtype="<f8").tobytes())
+    for digest in _pool().map(chunk_digest, pieces) if len(pieces) > 1 else map(chunk_digest, pieces):
+        content.update(digest)
+    return content.hexdigest()
 
 
 @cache

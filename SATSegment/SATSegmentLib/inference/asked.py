@@ -1,16 +1,89 @@
-"""Prompts, or query vectors, as a scan pass is asked them."""
+"""Prompts, or query vectors, as a scan pass is asked them; and those that a model has no answer to."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from SATSegmentLib.errors import PairMismatch, PromptError
+from SATSegmentLib.errors import PairMismatch, PromptError, SATSegmentWarning
+from SATSegmentLib.grid.cropped_mask import CroppedMask
+from SATSegmentLib.inference.progress import ResultCallback
 from SATSegmentLib.inference.query import Query
 from SATSegmentLib.sat.backbone import Spec
 from SATSegmentLib.sat.text.queries import QuerySource
-from SATSegmentLib.types import Prompt
+from SATSegmentLib.types import Prompt, SegmentResult
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of a model, and what of it is looked for.
+
+    Attributes
+    ----------
+    prompts : tuple of Prompt
+        All of them.
+    known : tuple of Prompt
+        Those that the model has an answer to, in the same order.
+    """
+
+    prompts: tuple[Prompt, ...]
+    known: tuple[Prompt, ...]
+
+    def placed(self, on_result: ResultCallback | None) -> ResultCallback | None:
+        """The callback as a run of the known prompts calls it: it gets places among all of them."""
+        if on_result is None:
+            return None
+        return lambda number, result: on_result(self.prompts.index(self.known[number]), result)
+
+    def completed(self, results: Sequence[SegmentResult], device: str, precision: str) -> list[SegmentResult]:
+        """The known prompts' results with one of the status "unknown" for each of the others."""
+        # By what was asked for: a result's own prompt has axes and concept of the labels' table.
+        found = dict(zip(self.known, results, strict=True))
+        return [found.get(one) or _not_looked_for(one, device, precision) for one in self.prompts]
+
+
+def divided(model: str, prompts: Sequence[Prompt], source: QuerySource | None) -> Asked:
+    """Prompts that a model has an answer to, apart from the others; where it knows none, all are tried, and refused.
+
+    Parameters
+    ----------
+    model : str
+        Its name, for the warning.
+    prompts : sequence of Prompt
+        What is asked.
+    source : QuerySource or None
+        The model's text side.
+    """
+    known = tuple(one for one in prompts if source is None or source.answers(one))
+    if not known or len(known) == len(prompts):
+        return Asked(tuple(prompts), tuple(prompts))
+    unknown = ", ".join(one.text for one in prompts if one not in known)
+    warnings.warn(
+        f"{model} was not trained on {unknown}, and did not look for it. Choose another model for it.",
+        SATSegmentWarning,
+        stacklevel=4,
+    )
+    return Asked(tuple(prompts), known)
+
+
+def _not_looked_for(prompt: Prompt, device: str, precision: str) -> SegmentResult:
+    return SegmentResult(
+        prompt=prompt,
+        status="unknown",
+        cropped=CroppedMask(np.zeros(0, np.uint8)),
+        voxels=0,
+        volume_ml=0.0,
+        mean_probability=0.0,
+        max_probability=0.0,
+        cut_by=(),
+        orientation=prompt.orientation,
+        device=device,
+        precision=precision,
+        seconds=0.0,
+    )
 
 
 def asked_in_words(

@@ -33,7 +33,7 @@ def carry_out(passes: Sequence[ScanPass], plan: RunPlan, run: Run, device: torch
             for row, result in one.results(run, plan, rows):
                 run.found(one.asks[row].index, result, count)
     except (MemoryError, OSError, RuntimeError) as error:
-        if not is_out_of_memory(error):
+        if error is run.of_caller or not is_out_of_memory(error):
             raise
         # Without the traceback, which holds on to all that filled the memory.
         return out_of_memory(device)

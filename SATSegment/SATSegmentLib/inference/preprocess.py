@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from SATSegmentLib.errors import ScanError
+from SATSegmentLib.errors import ScanDamaged, ScanError
 from SATSegmentLib.grid.box import Box
 from SATSegmentLib.grid.digest import digest_of
 from SATSegmentLib.grid.grid import Grid
@@ -104,6 +104,8 @@ def prepare(
     ------
     GeometryError
         The scan's grid cannot be used.
+    ScanDamaged
+        It is not what was sent under its name.
     ScanError
         Nothing above zero, or the same value everywhere.
     """
@@ -111,7 +113,10 @@ def prepare(
 
 
 def _name(image: Image, modality: Modality, orientation: Orientation, spacing: Spacing, rule: GridRule) -> str:
-    return f"{modality} {orientation} {spacing} {rule} {digest_of(image)}"
+    digest = digest_of(image)
+    if image.digest not in ("", digest):
+        raise ScanDamaged("The scan did not arrive as it was sent.", "Send it again.")
+    return f"{modality} {orientation} {spacing} {rule} {digest}"
 
 
 def _prepare(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from SATSegmentLib.errors import Cancelled
 from SATSegmentLib.types import Progress, SegmentResult
@@ -36,6 +37,8 @@ class Run:
     ----------
     results : dict[int, SegmentResult]
         What is found so far, by its place among the prompts.
+    of_caller : BaseException | None
+        What a callback has raised: whatever its type, it is no error of the run.
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class Run:
         on_result: ResultCallback | None = None,
     ) -> None:
         self.results: dict[int, SegmentResult] = {}
+        self.of_caller: BaseException | None = None
         self._total = 1.0
         self._done = self._reached = 0.0
         self._started: float | None = None
@@ -63,13 +67,15 @@ class Run:
 
     def check(self) -> None:
         """Raise `Cancelled` if the user no longer wants the result."""
-        check_cancelled(self._is_cancelled)
+        with self._callers():
+            check_cancelled(self._is_cancelled)
 
     def found(self, index: int, result: SegmentResult, count: int) -> None:
         """Keep the result of one of `count` prompts and tell of it; raises `Cancelled` like `check`."""
         self.results[index] = result
         if self._on_result is not None:
-            self._on_result(index, result)
+            with self._callers():
+                self._on_result(index, result)
         self.advance(0.0, f"{len(self.results)} of {count} structures")
 
     def advance(self, work: float, stage: str) -> None:
@@ -80,5 +86,14 @@ class Run:
             self._reached = fraction = max(min(self._done / self._total, 1.0), self._reached)
             elapsed = time.monotonic() - (self._started or time.monotonic())
             left = elapsed * (1 - fraction) / fraction if fraction > 0 else None
-            self._on_progress(Progress(fraction, stage, left))
+            with self._callers():
+                self._on_progress(Progress(fraction, stage, left))
         self.check()
+
+    @contextlib.contextmanager
+    def _callers(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException as error:
+            self.of_caller = error
+            raise

@@ -15,7 +15,7 @@ from SATSegmentLib.anatomy.resolver.names import Structures, prompts_for
 from SATSegmentLib.errors import SATSegmentWarning
 from SATSegmentLib.grid.network_grid import GridRule, NetworkGrid
 from SATSegmentLib.inference.admission import admit
-from SATSegmentLib.inference.asked import asked_in_words, checked_vectors
+from SATSegmentLib.inference.asked import Asked, asked_in_words, checked_vectors, divided
 from SATSegmentLib.inference.cache import FeatureCache, default_cache
 from SATSegmentLib.inference.device import check_storage, choose_device, inferring, precision_name
 from SATSegmentLib.inference.identity import Weights
@@ -162,6 +162,8 @@ class Segmenter:
     ) -> list[SegmentResult]:
         """Segment the prompts in a scan: one result each, in their order, with statistics and plausibility flags.
 
+        What the model does not know has the status "unknown", with a `SATSegmentWarning`: nothing is looked for.
+
         Parameters
         ----------
         image : Image
@@ -191,7 +193,7 @@ class Segmenter:
         Raises
         ------
         NameQuestion, PromptError
-            A name can mean several things or nothing; prompts are none, empty, given twice, or unknown to the model.
+            A name can mean several things or nothing; prompts are none, empty or given twice, or the model knows none.
         ScanError, GeometryError
             The scan cannot be segmented.
         DeviceError
@@ -199,14 +201,15 @@ class Segmenter:
         OutOfMemory, Cancelled
         """
         output = Output(threshold, keep_probabilities, WindowChoice(windows, overlap))
-        asks = self._asks(self._admit(image, prompts, modality), words)
-        results = self._run(image, asks, Run(progress, cancel, on_result), output, on_plan)
-        return assess(image, results, lambda: check_cancelled(cancel))
+        asked = self._divided(prompts, modality)
+        asks = self._asks(self._admit(image, asked.known), words)
+        results = self._run(image, asks, Run(progress, cancel, asked.placed(on_result)), output, on_plan)
+        found = assess(image, results, lambda: check_cancelled(cancel))
+        return asked.completed(found, str(self.device), self.precision)
 
-    def unknown(self, prompts: Sequence[Prompt]) -> list[Prompt]:
-        """Those of the prompts that the model has no answer to; `segment` refuses them."""
-        queries = self._queries
-        return [] if queries is None else [prompt for prompt in prompts if not queries.answers(prompt)]
+    def _divided(self, prompts: Structures, modality: Modality | None) -> Asked:
+        asked = prompts_for(prompts, modality, model_sha256=self.description.network_sha256)
+        return divided(self.description.name, asked, self._queries)
 
     def plan(
         self,
@@ -220,7 +223,7 @@ class Segmenter:
     ) -> RunPlan:
         """What `segment` would take with the features that are kept now; parameters and errors as there."""
         output = Output(threshold, windows=WindowChoice(windows, overlap))
-        asks = self._asks(self._admit(image, prompts, modality), words)
+        asks = self._asks(self._admit(image, self._divided(prompts, modality).known), words)
         with inferring():
             return self._plan(self._passes(image, asks, output, Run()))
 
@@ -316,11 +319,8 @@ class Segmenter:
         with inferring():
             return self._pass(self._prepare(image, modality, orientation), [], Output(DEFAULT_THRESHOLD))
 
-    def _admit(
-        self, image: Image, prompts: Structures, modality: Modality | None = None, phantoms: bool = False
-    ) -> tuple[Prompt, ...]:
+    def _admit(self, image: Image, prompts: Sequence[Prompt], phantoms: bool = False) -> tuple[Prompt, ...]:
         """The one gate of everything that looks at a scan; see `admission.admit`."""
-        prompts = prompts_for(prompts, modality, model_sha256=self.description.network_sha256)
         has_bank = self._queries is not None and self._queries.bank is not None
         return admit(image, prompts, self.description, has_bank, phantoms=phantoms)
 
@@ -352,7 +352,7 @@ class Segmenter:
                 passes = self._passes(image, asks, output, run)
                 plan = self._plan(passes)
             except (MemoryError, OSError, RuntimeError) as error:
-                if is_out_of_memory(error):
+                if error is not run.of_caller and is_out_of_memory(error):
                     raise out_of_memory(self.device) from error
                 raise
             self._announce(plan, on_plan)

@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Header, Query, Request, Response
-from fastapi.responses import StreamingResponse
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse, StreamingResponse
 from starlette.requests import ClientDisconnect
 
 import SATSegmentLib
@@ -19,7 +20,7 @@ from SATSegmentLib.engine import messages
 from SATSegmentLib.engine.api import EngineError, SegmentAnswer, SegmentRequest, TeachRequest
 from SATSegmentLib.engine.messages import Hello
 from SATSegmentLib.engine.transport.wire import EVENTS_TYPE, RESULT_TYPE, LimitExceeded
-from SATSegmentLib.grid.digest import CHUNK_BYTES, chunk_digest
+from SATSegmentLib.grid.digest import CHUNK_BYTES
 from SATSegmentLib.inference.run_plan import RunPlan
 from SATSegmentLib.server import schemas
 from SATSegmentLib.server.direct_body import EXTENSION, ReceiveInto
@@ -65,8 +66,10 @@ def create_app(service: Service, tokens: Tokens) -> FastAPI:
         version=SATSegmentLib.__version__,
         summary="Text-prompted segmentation of CT, MRI and PET. Research use only; not a medical device.",
         lifespan=lifespan,
-        docs_url="/docs",
+        docs_url=None,
         redoc_url=None,
+        # As seen from the description's own address: a proxy may have put it under any prefix.
+        servers=[{"url": "."}],
     )
     app.state.service = service
     app.include_router(root)
@@ -80,6 +83,12 @@ def create_app(service: Service, tokens: Tokens) -> FastAPI:
 async def health() -> schemas.HealthAnswer:
     """Whether the server is up; needs no token."""
     return schemas.HealthAnswer()
+
+
+@root.get("/docs", include_in_schema=False)
+async def docs() -> HTMLResponse:
+    """The page of all addresses; needs no token."""
+    return get_swagger_ui_html(openapi_url="openapi.json", title="SATSegment")
 
 
 @root.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
@@ -106,11 +115,7 @@ async def hello(request: Request) -> schemas.HelloAnswer:
 @v1.put("/scans/{scan}")
 async def open_scan(request: Request, scan: schemas.Digest, body: schemas.ScanBody) -> schemas.ScanAnswer:
     """Say which scan comes, or ask how much of it is here."""
-    scans = _service(request).scans
-    found = scans.open(_user(request), scan, body.head())
-    # Another client may have brought the last piece a moment ago.
-    await scans.finish(found)
-    return _scan_answer(found)
+    return _scan_answer(_service(request).scans.open(_user(request), scan, body.head()))
 
 
 @v1.put(
@@ -128,26 +133,28 @@ async def put_chunk(
     number: int,
     content_encoding: Annotated[str, Header(description='"identity", or "deflate" for zlib.')] = "identity",
 ) -> schemas.ScanAnswer:
-    """One piece of a scan's voxels, as it is or compressed; sent again as often as needed."""
+    """A piece of a scan's voxels, as it is or compressed; sent again as often as needed.
+
+    What is not compressed may be several pieces, one after the other from this number on; those that arrive whole stay.
+    """
     service, user = _service(request), _user(request)
     stored = service.scans.get(user, scan)
-    length = stored.piece_bytes(number)
     if content_encoding not in ("identity", "deflate"):
         raise EngineError(f"The encoding {content_encoding!r} is not understood.", "Use identity or deflate.")
-    packed = content_encoding == "deflate"
-    with stored.room_for(number, length + (_PACKING_BYTES if packed else 0), in_place=not packed) as room:
-        content = await _received(request, room)
-        piece = await asyncio.to_thread(_unpacked, content, length) if packed else content
-        if len(piece) != length:
-            raise EngineError(f"A piece of the scan has {len(piece)} bytes and not {length}.", "Send it again.")
-    # It may have gone while the piece was on its way.
-    stored = service.scans.get(user, scan)
-    # Nor is a piece replaced that another client has brought: its digest may be waited for.
-    if stored.pieces[number] is None:
-        stored.put(number, piece, asyncio.ensure_future(asyncio.to_thread(chunk_digest, piece)))
-        service.metrics.received.inc(length)
-    # Pieces are hashed while the next ones come; who brings the last one hears whether the scan is whole.
-    await service.scans.finish(stored)
+    packed, announced = content_encoding == "deflate", request.headers.get("content-length", "")
+    length = stored.piece_bytes(number) if packed or not announced.isdecimal() else int(announced)
+    pieces = stored.pieces_of(number, length)
+    with stored.room_for(pieces, length + (_PACKING_BYTES if packed else 0), in_place=not packed) as room:
+        content, is_whole = await _received(request, room)
+        if packed:
+            content = await asyncio.to_thread(_unpacked, content, length)
+        if len(content) != length and (packed or is_whole):
+            raise EngineError(f"A piece of the scan has {len(content)} bytes and not {length}.", "Send it again.")
+        # It may have gone while the piece was on its way.
+        stored = service.scans.get(user, scan)
+        service.metrics.received.inc(stored.put(pieces, content))
+    if not is_whole:
+        raise ClientDisconnect
     return _scan_answer(stored)
 
 
@@ -352,27 +359,28 @@ def _teach_request(body: schemas.TeachBody, scans: list[StoredScan], options: An
     return TeachRequest(tuple(examples), body.name, body.modality, body.orientation, options)
 
 
-async def _received(request: Request, room: memoryview) -> memoryview:
-    """A request's body, written into this room."""
+async def _received(request: Request, room: memoryview) -> tuple[memoryview, bool]:
+    """What came of a request's body, written into this room, and whether that is all of it."""
     receive_into: ReceiveInto | None = request.scope.get("extensions", {}).get(EXTENSION, {}).get("call")
     if receive_into is not None and int(request.headers["content-length"]) <= len(room):
         limits = _service(request).limits
         count = await receive_into(room, limits.stall_seconds, limits.chunk_seconds)
-        if count < int(request.headers["content-length"]):
-            raise ClientDisconnect
-        return room[:count]
+        return room[:count], count == int(request.headers["content-length"])
     count = 0
-    async for piece in request.stream():
-        if count + len(piece) > len(room):
-            raise EngineError("A piece of the scan is too long.", "Send it again.")
-        room[count : count + len(piece)] = piece
-        count += len(piece)
-    return room[:count]
+    try:
+        async for piece in request.stream():
+            if count + len(piece) > len(room):
+                raise EngineError("A piece of the scan is too long.", "Send it again.")
+            room[count : count + len(piece)] = piece
+            count += len(piece)
+    except ClientDisconnect:
+        return room[:count], False
+    return room[:count], True
 
 
-def _unpacked(content: memoryview, length: int) -> bytes:
+def _unpacked(content: memoryview, length: int) -> memoryview:
     """A compressed piece's bytes: never more than was announced, whatever a hostile stream would grow to."""
     try:
-        return zlib.decompressobj().decompress(content, length + 1)
+        return memoryview(zlib.decompressobj().decompress(content, length + 1))
     except zlib.error as error:
         raise EngineError("A piece of the scan is damaged.", "Send it again.") from error

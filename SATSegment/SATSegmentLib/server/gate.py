@@ -8,7 +8,13 @@ from typing import Any
 
 from SATSegmentLib.engine import messages
 from SATSegmentLib.engine.messages import Hello, VersionMismatch
-from SATSegmentLib.engine.transport.wire import PROTOCOL_HEADER, AccessDenied, LimitExceeded, is_loopback
+from SATSegmentLib.engine.transport.wire import (
+    MOST_PIECES,
+    PROTOCOL_HEADER,
+    AccessDenied,
+    LimitExceeded,
+    is_loopback,
+)
 from SATSegmentLib.errors import SATSegmentError
 from SATSegmentLib.grid.digest import CHUNK_BYTES
 from SATSegmentLib.server.limits import ServerLimits
@@ -80,7 +86,7 @@ class Gate:
         return None
 
     def _most(self, path: str) -> int:
-        return CHUNK_BYTES + _CHUNK_SLACK if "/chunks/" in path else self._limits.request_bytes
+        return MOST_PIECES * CHUNK_BYTES + _CHUNK_SLACK if "/chunks/" in path else self._limits.request_bytes
 
 
 class _Body:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import math
 import time
@@ -13,8 +12,7 @@ import numpy as np
 
 from SATSegmentLib.engine.api import EngineError
 from SATSegmentLib.engine.transport.wire import LimitExceeded, NotKept
-from SATSegmentLib.errors import ScanError
-from SATSegmentLib.grid.digest import CHUNK_BYTES, scan_digest
+from SATSegmentLib.grid.digest import CHUNK_BYTES
 from SATSegmentLib.server.limits import ServerLimits
 from SATSegmentLib.types import Image
 
@@ -59,8 +57,8 @@ class StoredScan:
         Whose it is, and what it is called.
     head : ScanHead
         What it is.
-    pieces : list of (awaitable of bytes or None)
-        Digest of each piece that has arrived, or is on the way.
+    arrived : list of bool
+        Whether each piece is here.
     leased_at, used_at : float
         When its client last said something, and when something was last asked about it; monotonic clock.
     device : int or None
@@ -69,8 +67,6 @@ class StoredScan:
         What they take there.
     runs : int
         How many runs are waiting or going on.
-    complete : bool
-        Whether all of it has arrived, and is what it was said to be.
     leaving : bool
         Whether a client has let it go while runs need it: it goes when the last of them ends.
     """
@@ -79,20 +75,24 @@ class StoredScan:
     digest: str
     head: ScanHead
     buffer: np.ndarray
-    pieces: list[asyncio.Future[bytes] | None]
+    arrived: list[bool]
     leased_at: float = field(default_factory=time.monotonic)
     used_at: float = field(default_factory=time.monotonic)
     device: int | None = None
     feature_bytes: int = 0
     runs: int = 0
-    complete: bool = False
     leaving: bool = False
     _arriving: set[int] = field(default_factory=set)
 
     @property
     def missing(self) -> list[int]:
         """Numbers of the pieces that have not arrived."""
-        return [number for number, piece in enumerate(self.pieces) if piece is None]
+        return [number for number, here in enumerate(self.arrived) if not here]
+
+    @property
+    def complete(self) -> bool:
+        """Whether all of it has arrived; whether it is what it was said to be, the engine checks."""
+        return all(self.arrived)
 
     def piece_bytes(self, number: int) -> int:
         """How long a piece is.
@@ -102,33 +102,52 @@ class StoredScan:
         EngineError
             There is no such piece.
         """
-        if not 0 <= number < len(self.pieces):
-            raise EngineError(f"The scan has {len(self.pieces)} pieces, and none of the number {number}.")
+        if not 0 <= number < len(self.arrived):
+            raise EngineError(f"The scan has {len(self.arrived)} pieces, and none of the number {number}.")
         return min(CHUNK_BYTES, self.head.nbytes - number * CHUNK_BYTES)
 
+    def pieces_of(self, first: int, nbytes: int) -> range:
+        """The pieces that so many bytes are, the first of which has this number.
+
+        Raises
+        ------
+        EngineError
+            There are no such pieces, or the bytes end in the middle of one.
+        """
+        length, end = self.piece_bytes(first), first + 1
+        while length < nbytes and end < len(self.arrived):
+            length, end = length + self.piece_bytes(end), end + 1
+        if length != nbytes:
+            raise EngineError(f"Pieces of the scan have {length} bytes and not {nbytes}.", "Send them again.")
+        return range(first, end)
+
     @contextlib.contextmanager
-    def room_for(self, number: int, nbytes: int, in_place: bool) -> Iterator[memoryview]:
-        """Where a piece is received: its own place where that is free, which saves a copy; else a place of its own."""
-        if not in_place or self.pieces[number] is not None or number in self._arriving:
+    def room_for(self, pieces: range, nbytes: int, in_place: bool) -> Iterator[memoryview]:
+        """Where pieces are received: their own place where that is free, which saves a copy; else a place apart."""
+        if not in_place or any(self.arrived[number] or number in self._arriving for number in pieces):
             yield memoryview(bytearray(nbytes))
             return
-        self._arriving.add(number)
+        self._arriving.update(pieces)
         try:
-            yield self._place(number, nbytes).data
+            yield self._place(pieces.start, nbytes).data
         finally:
-            self._arriving.discard(number)
+            self._arriving.difference_update(pieces)
 
-    def put(self, number: int, content: bytes | memoryview, digest: asyncio.Future[bytes]) -> None:
-        """Take a whole piece in, whose digest is being made; the piece must be missing."""
-        place, piece = self._place(number, len(content)), np.frombuffer(content, np.uint8)
-        if not np.may_share_memory(place, piece):
-            place[:] = piece
-        self.pieces[number] = digest
-
-    async def hashed(self) -> None:
-        """Wait for the digests of all pieces."""
-        # Not gather: where one of several clients goes, it would cancel the digests for all of them.
-        await asyncio.wait([piece for piece in self.pieces if piece is not None])
+    def put(self, pieces: range, content: bytes | memoryview) -> int:
+        """Take in those of the pieces that are whole and missing; how many bytes they are."""
+        taken, start = 0, 0
+        for number in pieces:
+            length = self.piece_bytes(number)
+            part = np.frombuffer(content, np.uint8)[start : start + length]
+            # A piece is not replaced that another client has brought: a run may be reading it.
+            if len(part) == length and not self.arrived[number]:
+                place = self._place(number, length)
+                if not np.may_share_memory(place, part):
+                    place[:] = part
+                self.arrived[number] = True
+                taken += length
+            start += length
+        return taken
 
     def _place(self, number: int, nbytes: int) -> np.ndarray:
         return self.buffer[number * CHUNK_BYTES : number * CHUNK_BYTES + nbytes]
@@ -136,7 +155,8 @@ class StoredScan:
     def image(self) -> Image:
         """The scan; its array is a view."""
         array = self.buffer.view(self.head.dtype).reshape(self.head.shape)
-        return Image(array.T if self.head.transposed else array, self.head.ijk_to_ras, unit=self.head.unit)
+        array = array.T if self.head.transposed else array
+        return Image(array, self.head.ijk_to_ras, unit=self.head.unit, digest=self.digest)
 
 
 class ScanStore:
@@ -180,7 +200,7 @@ class ScanStore:
         except MemoryError as error:
             raise LimitExceeded("The server has no memory left for this scan.", "Try again later.") from error
         count = math.ceil(head.nbytes / CHUNK_BYTES)
-        scan = StoredScan(user, digest, head, buffer, [None] * count)
+        scan = StoredScan(user, digest, head, buffer, [False] * count)
         self._scans[user, digest] = scan
         return scan
 
@@ -205,25 +225,6 @@ class ScanStore:
             raise NotKept("The scan has not arrived as a whole.", "Send what is missing.")
         scan.used_at = time.monotonic()
         return scan
-
-    async def finish(self, scan: StoredScan) -> None:
-        """Check a scan whose pieces have all arrived; nothing is done for another.
-
-        Raises
-        ------
-        ScanError
-            It is not what it was said to be; it is gone.
-        """
-        if scan.complete or scan.missing:
-            return
-        await scan.hashed()
-        head = scan.head
-        pieces = [piece.result() for piece in scan.pieces if piece is not None]
-        name = scan_digest(head.dtype.str, head.shape, head.transposed, head.ijk_to_ras, pieces)
-        if name != scan.digest:
-            self.remove(scan)
-            raise ScanError("The scan did not arrive as it was sent.", "Send it again.")
-        scan.complete = True
 
     def renew(self, user: str, digests: Iterable[str]) -> list[str]:
         """Lengthen the leases of a user's scans; which of them are here."""

@@ -16,7 +16,7 @@ from SATSegmentLib.engine.api import RunOptions, SegmentRequest, TeachRequest
 from SATSegmentLib.engine.offline import offline_environment
 from SATSegmentLib.engine.process import WorkerEngine
 from SATSegmentLib.engine.transport.wire import LimitExceeded, NotKept
-from SATSegmentLib.errors import DeviceError, ModelNotFound
+from SATSegmentLib.errors import DeviceError, ModelNotFound, ScanDamaged
 from SATSegmentLib.models.catalog import catalog, installed_models
 from SATSegmentLib.models.folder import FAMILY
 from SATSegmentLib.server.devices import DeviceEngine, DeviceQueue
@@ -191,6 +191,9 @@ class Service:
         first.feature_bytes = max(first.feature_bytes, run.feature_bytes)
         for scan in run.scans:
             self.scans.run_ended(scan)
+            if isinstance(run.error, ScanDamaged):
+                # Its client sends it again; other runs on it end in the same way.
+                self.scans.remove(scan)
         for other in self.scans.over_budget(run.user):
             other.feature_bytes = 0
             self._forget(other)

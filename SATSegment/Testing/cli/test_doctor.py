@@ -41,6 +41,7 @@ def test_what_does_not_work_is_a_problem_and_an_exit_code(capsys, tmp_path: Path
     assert any("broken" in problem for problem in found["problems"])
     assert found["versions"]["torch"]
     assert found["devices"][0]["device"] == "cpu"
+    assert (found["command"], found["exit_code"]) == ("doctor", 2)
 
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -65,3 +67,14 @@ def test_where_one_does_not_fit_the_user_is_asked(segmenter: Segmenter, monkeypa
     with pytest.raises(OutOfMemory) as caught, pytest.warns(SATSegmentWarning):
         segmenter.segment(headLikeImage(), HEAD)
     assert caught.value.remedy
+
+
+@pytest.mark.parametrize("callback", ["progress", "cancel", "on_result"])
+def test_memory_that_a_callers_own_callback_ran_out_of_is_the_callers(segmenter: Segmenter, callback: str) -> None:
+    def fail(*_: object) -> bool:
+        raise MemoryError("of the caller")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", SATSegmentWarning)
+        with pytest.raises(MemoryError, match="of the caller"):
+            segmenter.segment(headLikeImage(), HEAD, **{callback: fail})

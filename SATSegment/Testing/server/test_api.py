@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import signal
 import socket
 import sys
@@ -24,7 +25,7 @@ from SATSegmentLib.engine import messages
 from SATSegmentLib.engine.api import EngineError
 from SATSegmentLib.engine.remote import RemoteEngine
 from SATSegmentLib.engine.transport.upload import Packer, send_scan
-from SATSegmentLib.grid.digest import CHUNK_BYTES, chunk_digest, digest_of
+from SATSegmentLib.grid.digest import CHUNK_BYTES, digest_of
 from SATSegmentLib.server.app import create_app
 from SATSegmentLib.server.limits import ServerLimits
 from SATSegmentLib.server.service import ServerOptions, Service
@@ -138,30 +139,76 @@ def test_a_scan_is_sent_in_pieces_packed_or_not_and_goes_on_where_it_stopped(run
     assert requests.delete(running.url + path, headers=HEADERS, timeout=10).status_code == 204
 
 
-def test_a_scan_that_two_clients_bring_at_once_is_whole_for_both(running, monkeypatch) -> None:
-    def slow_digest(piece: object) -> bytes:
-        time.sleep(0.3)
-        return chunk_digest(piece)
-
-    monkeypatch.setattr("SATSegmentLib.server.app.chunk_digest", slow_digest)
-    image = headLikeImage(23)
-    path, content = f"/v1/scans/{digest_of(image)}", image.array.tobytes()
+def test_several_pieces_come_in_one_request_packed_ones_alone(running) -> None:
+    image = large_image(1)
+    content, path = image.array.tobytes(), f"/v1/scans/{digest_of(image)}"
     put(running.url, path, json=head_of(image))
-
-    def bring(delay: float, to: str, **body: object) -> requests.Response:
-        time.sleep(delay)
-        return put(running.url, path + to, **body)
-
-    with ThreadPoolExecutor(3) as pool:
-        asked = [pool.submit(bring, delay, "/chunks/0", data=content) for delay in (0.0, 0.1)]
-        asked.append(pool.submit(bring, 0.2, "", json=head_of(image)))
-        answers = [one.result() for one in asked]
-    assert [one.status_code for one in answers] == [200] * 3
-    assert all(one.json()["complete"] for one in answers)
+    assert put(running.url, f"{path}/chunks/1", data=content[CHUNK_BYTES:]).json()["missing"] == [0]
+    # What is there already may come again; and nothing may end in the middle of a piece.
+    for data in (content[:-1], content + b"x"):
+        answer = put(running.url, f"{path}/chunks/0", data=data)
+        assert (answer.status_code, answer.json()["error"]["kind"]) == (400, "EngineError")
+    packed = put(
+        running.url, f"{path}/chunks/0", data=zlib.compress(content, 1), headers={"Content-Encoding": "deflate"}
+    )
+    assert packed.status_code == 400
+    assert put(running.url, f"{path}/chunks/0", data=content).json()["complete"]
+    np.testing.assert_array_equal(running.service.scans.get("alice", digest_of(image)).image().array, image.array)
     assert requests.delete(running.url + path, headers=HEADERS, timeout=10).status_code == 204
 
 
-@pytest.mark.parametrize("spoil", ["other voxels", "too long", "too short", "bomb", "not packed", "no such piece"])
+def test_of_several_pieces_those_that_came_whole_stay_where_the_connection_broke(running) -> None:
+    image = large_image(3)
+    digest, content = digest_of(image), image.array.tobytes()
+    put(running.url, f"/v1/scans/{digest}", json=head_of(image))
+    host, port = running.url.removeprefix("http://").split(":")
+    lines = [f"PUT /v1/scans/{digest}/chunks/0 HTTP/1.1", f"Host: {host}", f"Content-Length: {len(content)}"]
+    lines += [f"{name}: {value}" for name, value in HEADERS.items()]
+    with socket.create_connection((host, int(port)), timeout=10) as line:
+        line.sendall("\r\n".join([*lines, "", ""]).encode() + content[: CHUNK_BYTES + 1000])
+    stored, until = running.service.scans.get("alice", digest), time.monotonic() + 10
+    while stored.missing == [0, 1, 2] and time.monotonic() < until:
+        time.sleep(0.05)
+    assert stored.missing == [1, 2]
+    assert put(running.url, f"/v1/scans/{digest}/chunks/1", data=content[CHUNK_BYTES:]).json()["complete"]
+    requests.delete(f"{running.url}/v1/scans/{digest}", headers=HEADERS, timeout=10)
+
+
+def test_a_scan_that_two_clients_bring_at_once_is_whole_for_both(running) -> None:
+    image = large_image(23)
+    path, content = f"/v1/scans/{digest_of(image)}", image.array.tobytes()
+    put(running.url, path, json=head_of(image))
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(put, running.url, f"{path}/chunks/0", data=content) for _ in range(3)]
+        asked.append(pool.submit(put, running.url, path, json=head_of(image)))
+        answers = [one.result() for one in asked]
+    assert [one.status_code for one in answers] == [200] * 4
+    assert all(one.json()["complete"] for one in answers[:3])
+    assert requests.delete(running.url + path, headers=HEADERS, timeout=10).status_code == 204
+
+
+def test_a_scan_that_is_not_what_it_is_called_is_not_looked_at_and_goes(running) -> None:
+    """Voxels that were changed on the way, and a place that is not the named one's."""
+    image = headLikeImage(25)
+    digest, head = digest_of(image), head_of(image)
+    moved = {**head, "ijk_to_ras": np.diag([1.0, 1.0, 1.5, 1.0]).tolist()}
+    path = f"/v1/scans/{digest}"
+    for said, content in ((head, (image.array + 1).tobytes()), (moved, image.array.tobytes())):
+        put(running.url, path, json=said)
+        assert put(running.url, f"{path}/chunks/0", data=content).json()["complete"]
+        body = {"kind": "segment", "key": str(len(content)) + str(said is moved), "options": {"model": "tiny"}}
+        body["prompts"] = messages.pack("prompts", 0, request().prompts).content
+        started = requests.post(f"{running.url}{path}/runs", json=body, headers=HEADERS, timeout=10)
+        run = f"{running.url}{path}/runs/{started.json()['run']}"
+        events = requests.get(f"{run}/events", headers=HEADERS, timeout=60)
+        last = json.loads(events.content.splitlines()[-1])
+        assert (last["type"], last["content"]["kind"]) == ("failed", "ScanDamaged"), last
+        requests.delete(run, headers=HEADERS, timeout=10)
+        assert put(running.url, path, json=head).json()["missing"] == [0]
+        requests.delete(running.url + path, headers=HEADERS, timeout=10)
+
+
+@pytest.mark.parametrize("spoil", ["too long", "too short", "bomb", "not packed", "no such piece"])
 def test_a_piece_that_is_not_right_is_refused_and_the_scan_can_still_come(running, spoil: str) -> None:
     image = headLikeImage(24)
     image = Image(image.array + np.float32(hash(spoil) % 1000), image.ijk_to_ras)
@@ -169,9 +216,7 @@ def test_a_piece_that_is_not_right_is_refused_and_the_scan_can_still_come(runnin
     path = f"/v1/scans/{digest}"
     put(running.url, path, json=head_of(image))
     number, headers, data = 0, {}, content
-    if spoil == "other voxels":
-        data = bytes(len(content))
-    elif spoil == "too long":
+    if spoil == "too long":
         data = content + b"x"
     elif spoil == "too short":
         data = content[:-1]

@@ -262,7 +262,7 @@ def test_features_leave_with_the_budget_the_oldest_first(running) -> None:
     scans = []
     for number in range(3):
         scan = store.open("a", f"{number}", ScanHead(np.dtype("u1"), (1, 1, 500), False, np.eye(4)))
-        scan.complete, scan.feature_bytes, scan.used_at = True, 600, float(number)
+        scan.arrived, scan.feature_bytes, scan.used_at = [True], 600, float(number)
         scans.append(scan)
     assert store.over_budget("a") == scans[:1]
     scans[0].runs = 1  # in use: the next one goes

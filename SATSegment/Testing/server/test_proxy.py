@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import re
 import shutil
 import subprocess
 import threading
@@ -10,9 +11,11 @@ import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import urljoin
 
 import numpy as np
 import pytest
+import requests
 import trustme
 
 from helpers.local_server import ALICE, long_image, request
@@ -90,6 +93,16 @@ def test_under_a_prefix_everything_is_as_without(proxy: _Proxy, alice: RemoteEng
     # A whole piece of a scan is the largest body there is.
     send_large(behind)
     behind.close()
+
+
+def test_the_page_of_all_addresses_finds_them_under_the_prefix(proxy: _Proxy) -> None:
+    """As a browser does: what the page names is relative to the page, the server's address to its description."""
+    page = requests.get(urljoin(url_of(proxy), "docs"), timeout=10)
+    described = urljoin(page.url, re.search(r"url: '([^']+)'", page.text).group(1))
+    schema = requests.get(described, timeout=10).json()
+    server = urljoin(described, schema["servers"][0]["url"]).rstrip("/")
+    assert server == url_of(proxy).rstrip("/")
+    assert requests.get(f"{server}/health", timeout=10).json() == {"status": "ok"}
 
 
 def send_large(engine: RemoteEngine) -> None:

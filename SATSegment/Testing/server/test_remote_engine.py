@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import http.server
+import inspect
 import os
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import pytest
 import SATSegmentLib
 from helpers.local_server import ALICE, BOB, HEAD, OPTIONS, long_image, request
 from helpers.small_model import headLikeImage
+from SATSegmentLib import Segmenter
 from SATSegmentLib.engine import messages
 from SATSegmentLib.engine.api import EngineError, RunListener, SegmentAnswer, SegmentRequest, TeachRequest
 from SATSegmentLib.engine.local import LocalEngine
@@ -25,6 +27,7 @@ from SATSegmentLib.engine.messages import VersionMismatch
 from SATSegmentLib.engine.remote import RemoteEngine
 from SATSegmentLib.engine.transport.wire import AccessDenied, ConnectionLost, LimitExceeded
 from SATSegmentLib.errors import Cancelled, DeviceError, ModelNotFound, PromptError, SATSegmentWarning, ScanError
+from SATSegmentLib.grid.digest import content_of
 from SATSegmentLib.types import Example, Image, Prompt
 
 
@@ -96,6 +99,26 @@ def test_structures_come_as_they_are_finished_and_are_those_of_the_answer(alice:
     for index, early in found:
         np.testing.assert_array_equal(early.cropped.bits, answer.results[index].cropped.bits)
         assert early.cropped.offset == answer.results[index].cropped.offset
+
+
+def test_a_label_that_the_model_does_not_know_is_unknown_through_both_doors(
+    running, models_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In Python here and on a server; where it knows none of them, both refuse."""
+    image, prompts = headLikeImage(), [HEAD[0], Prompt("spleen", "mri"), HEAD[1]]
+    with Segmenter.connect(running.url, token=ALICE, model="tiny") as there:
+        doors = (Segmenter.load(models_folder / "tiny", device="cpu"), there)
+        asked_of = [list(inspect.signature(type(one).segment).parameters) for one in doors]
+        assert asked_of[0] == asked_of[1]
+        for segmenter in doors:
+            places: list[int] = []
+            with pytest.warns(SATSegmentWarning, match="not trained on spleen"):
+                results = segmenter.segment(image, prompts, on_result=lambda number, _, to=places: to.append(number))
+            assert [one.prompt.text for one in results] == [one.text for one in prompts]
+            assert [one.status == "unknown" for one in results] == [False, True, False]
+            assert sorted(places) == [0, 2]
+            with pytest.raises(PromptError, match="does not know"):
+                segmenter.segment(image, prompts[1:2])
 
 
 def test_a_later_prompt_finds_the_features_and_sends_nothing_again(alice: RemoteEngine, running) -> None:
@@ -277,6 +300,19 @@ def test_the_scan_of_one_user_is_not_another_users(alice: RemoteEngine, bob: Rem
     )
     assert answer.status_code == 404
     assert bob.segment(request()).results
+
+
+def test_a_scan_that_was_damaged_on_the_way_is_sent_again(alice: RemoteEngine, local: LocalEngine, monkeypatch) -> None:
+    image, sent = headLikeImage(26), []
+
+    def spoiled_once(array: np.ndarray) -> memoryview:
+        sent.append(array)
+        return content_of(array + 1 if len(sent) == 1 else array)
+
+    monkeypatch.setattr("SATSegmentLib.engine.transport.upload.content_of", spoiled_once)
+    answer = alice.segment(request(image))
+    assert len(sent) == 2
+    same(answer, local.segment(request(image)))
 
 
 def test_a_scan_leaves_with_its_client(running) -> None:

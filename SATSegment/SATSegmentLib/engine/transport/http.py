@@ -182,8 +182,10 @@ class Connection:
         ConnectionLost
             It stopped in the middle.
         """
+        # In the pieces in which they were sent; without such pieces byte by byte, for nobody says where a line ends.
+        size = None if getattr(response.raw, "chunked", False) else 1
         with response, self._lost():
-            for line in response.iter_lines(chunk_size=1):
+            for line in response.iter_lines(chunk_size=size):
                 try:
                     yield json.loads(line)
                 except ValueError as error:

@@ -1,12 +1,17 @@
-"""A scan on its way to a server: in pieces, each sent again where it was lost, packed where the line is slow."""
+"""A scan on its way to a server: in pieces, each sent again where it was lost, packed where the line is slow.
+
+On a fast line several pieces go in one request: there, what surrounds a body costs as much as the body.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import threading
 import time
 import zlib
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -14,7 +19,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from SATSegmentLib.engine.transport.http import Connection
-from SATSegmentLib.grid.digest import chunks, in_memory_order
+from SATSegmentLib.engine.transport.wire import MOST_PIECES
+from SATSegmentLib.grid.digest import CHUNK_BYTES, content_of, in_memory_order
 from SATSegmentLib.types import Image
 
 T = TypeVar("T")
@@ -67,26 +73,62 @@ def send_scan(
         "ijk_to_ras": np.asarray(image.ijk_to_ras, np.float64).tolist(),
         "unit": image.unit,
     }
-    path = f"/v1/scans/{digest}"
-    pieces = list(chunks(array))
+    path, content = f"/v1/scans/{digest}", content_of(array)
     packer = Packer()
     missing = retried(lambda: connection.json("PUT", path, route=route, json=head))["missing"]
 
-    def put(number: int) -> None:
-        data, headers = packer.pack(pieces[number])
+    def put(pieces: range) -> None:
+        piece = content[pieces.start * CHUNK_BYTES : pieces.stop * CHUNK_BYTES]
+        data, headers = packer.pack(piece) if len(pieces) == 1 else (piece, {})
         with packer.sending(len(data)):
-            connection.call("PUT", f"{path}/chunks/{number}", route, data=data, headers=headers)
+            connection.call("PUT", f"{path}/chunks/{pieces.start}", route, data=data, headers=headers)
 
-    def put_again(number: int) -> None:
-        retried(lambda: put(number))
+    waiting = _Waiting(missing)
+
+    def work() -> None:
+        try:
+            while pieces := waiting.next(MOST_PIECES if packer.line_is_fast else 1):
+                retried(lambda: put(pieces))
+                done = len(content) * waiting.share_after(pieces) / _MEGABYTE
+                tell(f"sending the scan: {done:.0f} of {len(content) / _MEGABYTE:.0f} MB")
+        except BaseException:
+            waiting.clear()
+            raise
 
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="upload") as pool:
-        try:
-            for done, _ in enumerate(pool.map(put_again, missing), 1):
-                whole = array.nbytes / _MEGABYTE
-                tell(f"sending the scan: {whole * done / len(missing):.0f} of {whole:.0f} MB")
-        finally:
-            pool.shutdown(cancel_futures=True)
+        for one in [pool.submit(work) for _ in range(min(AT_ONCE, len(missing)))]:
+            one.result()
+
+
+class _Waiting:
+    """The pieces that nobody has begun to send; any thread may ask."""
+
+    def __init__(self, missing: list[int]) -> None:
+        self._numbers = deque(sorted(missing))
+        self._count, self._done = len(missing), 0
+        self._lock = threading.Lock()
+
+    def next(self, most: int) -> range:
+        """Pieces that lie one after the other: at most so many, and no more than leaves as many for each thread."""
+        with self._lock:
+            if not self._numbers:
+                return range(0)
+            most = min(most, math.ceil(len(self._numbers) / AT_ONCE))
+            first = end = self._numbers[0]
+            while self._numbers and self._numbers[0] == end < first + most:
+                end = self._numbers.popleft() + 1
+            return range(first, end)
+
+    def share_after(self, pieces: range) -> float:
+        """How much has been sent, these pieces included; 0 to 1."""
+        with self._lock:
+            self._done += len(pieces)
+            return self._done / self._count
+
+    def clear(self) -> None:
+        """Have nothing more sent."""
+        with self._lock:
+            self._numbers.clear()
 
 
 class Packer:
@@ -101,6 +143,11 @@ class Packer:
         self._in_flight = 0
         self._lock = threading.Lock()
         self._rate, self._share = 0.0, 1.0
+
+    @property
+    def line_is_fast(self) -> bool:
+        """Whether it is known to be faster than any compressor."""
+        return self._line > _FAST_LINE
 
     def pack(self, piece: memoryview) -> tuple[bytes | memoryview, dict[str, str]]:
         """What is sent for a piece, and its headers."""
@@ -125,7 +172,7 @@ class Packer:
                 self._in_flight -= 1
 
     def _saves_time(self, piece: memoryview) -> bool:
-        if self._line == 0 or self._line > _FAST_LINE:
+        if self._line == 0 or self.line_is_fast:
             return False
         if self._rate == 0:
             middle = max(len(piece) - _SAMPLE_BYTES, 0) // 2

@@ -12,6 +12,8 @@ PROTOCOL_HEADER = "SATSegment-Protocol"
 ROUTE_HEADER = "SATSegment-Route"
 TOKEN_VARIABLE = "SATSEGMENT_TOKEN"
 TOKEN_FILE_VARIABLE = "SATSEGMENT_TOKEN_FILE"
+# So many pieces of a scan may come in one request: 64 MiB, as large as any other.
+MOST_PIECES = 8
 # A stream of events says something at least so often, so that a dead connection is noticed.
 ALIVE_SECONDS = 5.0
 EVENTS_TYPE = "application/x-ndjson"
