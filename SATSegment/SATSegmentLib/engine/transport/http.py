@@ -40,6 +40,8 @@ _CONNECT_SECONDS = 5.0
 # A stream that says nothing for so long is dead: a server says that it is alive more often.
 _SILENT_SECONDS = 4 * ALIVE_SECONDS
 _FIRST_PATIENCE = 2.0
+# An event has no more.
+_LINE_BYTES = 1 << 16
 # OpenSSL's words for an answer that is not TLS, and for a certificate of another name.
 _NOT_TLS = ("WRONG_VERSION_NUMBER", "wrong version number", "record layer failure", "RECORD_LAYER_FAILURE")
 _OTHER_NAME = ("Hostname mismatch", "IP address mismatch", "doesn't match")
@@ -183,7 +185,7 @@ class Connection:
             It stopped in the middle.
         """
         # In the pieces in which they were sent; without such pieces byte by byte, for nobody says where a line ends.
-        size = None if getattr(response.raw, "chunked", False) else 1
+        size = _LINE_BYTES if getattr(response.raw, "chunked", False) else 1
         with response, self._lost():
             for line in response.iter_lines(chunk_size=size):
                 try:
