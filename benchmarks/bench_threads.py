@@ -5,18 +5,18 @@
     python benchmarks/bench_threads.py ../before --pieces float32 busy-bfloat16       some pieces
     python benchmarks/bench_threads.py ../before --pieces                             none: what was measured, as tables
 
-The encoder of SAT-Nano's widths on 96x96x96 voxels, weights synthetic and seeded. It runs in pieces of two minutes or
-so, each kept as a file in --out, so that a run which was ended goes on where it was. A file counts for the checkouts'
+The encoder of SAT-Nano's widths on 96x96x96 voxels, weights synthetic and seeded. It runs in pieces of a minute or
+two, each kept as a file in --out, so that a run which was ended goes on where it was. A file counts for the checkouts'
 code as it was; when that changes, its pieces are run again. A piece is one round:
 
     convert          the network for OpenVINO, where that is installed (`pip install satsegment[bench]`)
     PRECISION        this, the other checkout and conv3d with one thread and with two
-    rivals-PRECISION this, plain layers and OpenVINO with one thread and with two
+    rivals-PRECISION this, plain layers and OpenVINO with two threads; alone-PRECISION: with one
     many-PRECISION   two threads and four times as many as there are cores; with more than two cores: 1, 2, 4 ... 16
     busy-PRECISION   two threads, while another process keeps each core busy
     memory-PRECISION the highest resident memory of a new process that encodes one window
 
-Each way runs in a process of its own, was run once before it is timed, and takes turns with the others. Seconds are
+Each way runs in a process of its own and takes turns with the others, in the other order in the next round. Seconds are
 medians over the rounds, ratios the medians of each round's. OpenVINO takes the whole network, converted by
 `openvino.convert_model`; compiling is not counted. A way that takes longer than --patience for a window is left out,
 and shown as ">" with those seconds; its ratios are bounds.
@@ -55,7 +55,7 @@ class Piece:
     Attributes
     ----------
     kind, precision : str
-        "turns", "rivals", "many", "busy" or "memory"; "float32" or "bfloat16".
+        "turns", "rivals", "alone", "many", "busy" or "memory"; "float32" or "bfloat16".
     ways : tuple of str
         "this", "other", "layers", "conv3d", "openvino".
     threads : tuple of int
@@ -100,7 +100,8 @@ def _pieces(other: bool, side: int) -> Iterator[Piece]:
     many = tuple(1 << power for power in range(5) if 1 << power <= cores) if cores > 2 else (2, 4 * cores)
     for precision in PRECISIONS:
         yield Piece("turns", precision, (THIS, *before, "conv3d"), (1, 2))
-        yield Piece("rivals", precision, (THIS, "layers", *openvino), (1, 2))
+        yield Piece("rivals", precision, (THIS, "layers", *openvino), (2,))
+        yield Piece("alone", precision, (THIS, "layers", *openvino), (1,))
         yield Piece("many", precision, (THIS, *before, "layers", "conv3d"), many)
         yield Piece("busy", precision, (THIS, *before, "layers"), (2,))
         yield Piece("memory", precision, (THIS, *before), (1, 2))
@@ -121,6 +122,7 @@ class Bench:
         if not self._model.exists() and importlib.util.find_spec("openvino"):
             self._model.parent.mkdir(parents=True, exist_ok=True)
             with self._started("convert", "float32", _CONVERTING) as child:
+                child.wait()
                 seconds = child.seconds(_cores())
                 _say(f"convert: {'too long, OpenVINO is left out' if seconds is None else f'{seconds:.0f} s'}")
 
@@ -149,19 +151,18 @@ class Bench:
         with ExitStack() as stack:
             names = dict.fromkeys(way for way, _ in keys)
             children = {way: stack.enter_context(self._started(way, piece.precision)) for way in names}
-            last = dict(keys)  # OpenVINO compiles for each number of threads; all others are warm after any
-            warm = [key for key in keys if key[0] == "openvino" or key[1] == last[key[0]]]
-            turns = keys if number % 2 else keys[::-1]
-            for count, (way, threads) in enumerate(warm + turns):
-                if count == len(warm) and piece.kind == "busy":
-                    stack.enter_context(_busy(_cores()))
+            for child in children.values():
+                child.wait()
+            for way, threads in keys:
+                children[way].prepare(threads)
+            if piece.kind == "busy":
+                stack.enter_context(_busy(_cores()))
+            for way, threads in keys if number % 2 else reversed(keys):
                 child, key = children[way], f"{way} {threads}"
                 if not child.ended:
-                    seconds, warming = child.seconds(threads), count < len(warm)
-                    if seconds is None or not warming:
-                        results[key] = seconds
-                    taken = "too long" if seconds is None else f"{seconds:.2f} s"
-                    _say(f"{piece.name} {key}: {taken}{' (warming up)' if warming else ''}")
+                    results[key] = child.seconds(threads)
+                    taken = "too long" if results[key] is None else f"{results[key]:.2f} s"
+                    _say(f"{piece.name} {key}: {taken}")
             return results, {way: child.computed for way, child in children.items()}
 
     def _memory(self, piece: Piece, ways: list[str], late: set[str], number: int) -> tuple[Measured, Measured]:
@@ -169,6 +170,7 @@ class Bench:
         for way in ways:
             for threads in piece.threads:
                 with self._started(way, piece.precision) as child:
+                    child.wait()
                     child.seconds(threads)
                     results[f"{way} {threads}"], computed[way] = child.peak(), child.computed
                     _say(f"{piece.name} {way} {threads}: {results[f'{way} {threads}'] / 1e9:.3f} GB")
@@ -197,12 +199,19 @@ class Child:
             text=True,
             env={name: value for name, value in os.environ.items() if name not in own},
         )
-        self._patience = patience
+        self._name, self._patience = f"{way} in {tree}", patience
+        self.computed, self.ended = "", False
+
+    def wait(self) -> None:
+        """Until it is ready."""
         while (line := self._line()).split(" ")[0] != "ready":
             if not line:
-                raise SystemExit(f"{way} in {tree} did not start.")
+                raise SystemExit(f"{self._name} did not start.")
         self.computed = line.split()[1]
-        self.ended = False
+
+    def prepare(self, threads: int) -> None:
+        """Do what a run needs once and is not timed: OpenVINO compiles."""
+        self._asked(f"prepare {threads}")
 
     def seconds(self, threads: int) -> float | None:
         """Of a window; None where it takes too long, and from then on."""
@@ -252,7 +261,7 @@ def tables(rounds: dict[str, list[Measured]], pieces: dict[str, Piece]) -> dict[
     """What was measured, and beside each target what was reached."""
     times = [
         row
-        for kind in ("turns", "rivals", "many", "busy")
+        for kind in ("turns", "rivals", "alone", "many", "busy")
         for name, piece in pieces.items()
         if piece.kind == kind
         for row in _times(piece, rounds[name])

@@ -3,8 +3,9 @@
     python window_ways.py TREE WAY PRECISION SIDE MODEL
 
 TREE is the checkout to measure, MODEL the network as OpenVINO keeps it. It prints "ready" and the precision that is
-computed in, then answers each line of its input: "seconds N" and "warm N" with those that a window takes with N
-threads, "peak" with the highest resident memory of the process so far, in bytes. Only what both checkouts have is used.
+computed in, then answers each line of its input: "prepare N" once what N threads need and is not timed is done,
+"seconds N" with those that a window takes with N threads, "peak" with the highest resident memory of the process so
+far, in bytes. Only what both checkouts have is used.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import torch  # noqa: E402
 # isort: on
 
 Run = Callable[[int], object]
+PREPARE: dict[str, Run] = {}  # what a way does once for each number of threads
 DTYPE = getattr(torch, PRECISION)
 # Where a CPU has no instructions for bfloat16, a whole window of it would take minutes: a part of it tells as much.
 _MOST_SECONDS = 20.0
@@ -38,6 +40,10 @@ def main() -> None:
             print(_peak(), flush=True)
             continue
         torch.set_num_threads(int(threads[0]))
+        if what == "prepare":
+            PREPARE.get(WAY, lambda threads: None)(int(threads[0]))
+            print("done", flush=True)
+            continue
         started = time.perf_counter()
         run(int(threads[0]))
         print(scale * (time.perf_counter() - started), flush=True)
@@ -101,7 +107,6 @@ def _conv3d() -> tuple[str, float, Run]:
 
 
 def _openvino() -> tuple[str, float, Run]:
-    """Compiled once for each number of threads, before it is timed."""
     import openvino
 
     core, window = openvino.Core(), _window().numpy()
@@ -109,17 +114,16 @@ def _openvino() -> tuple[str, float, Run]:
     half = PRECISION == "bfloat16" and "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     made: dict[int, Callable[[object], object]] = {}
 
-    def run(threads: int) -> None:
-        if threads not in made:
-            options = {
-                "INFERENCE_NUM_THREADS": threads,
-                "INFERENCE_PRECISION_HINT": "bf16" if half else "f32",
-                "NUM_STREAMS": 1,
-            }
-            made[threads] = core.compile_model(MODEL, "CPU", options)
-        made[threads](window)
+    def compiled(threads: int) -> None:
+        options = {
+            "INFERENCE_NUM_THREADS": threads,
+            "INFERENCE_PRECISION_HINT": "bf16" if half else "f32",
+            "NUM_STREAMS": 1,
+        }
+        made[threads] = core.compile_model(MODEL, "CPU", options)
 
-    return "bfloat16" if half else "float32", 1.0, run
+    PREPARE["openvino"] = compiled
+    return "bfloat16" if half else "float32", 1.0, lambda threads: made[threads](window)
 
 
 def _convert() -> tuple[str, float, Run]:
