@@ -46,6 +46,7 @@ THIS, OTHER = "this", "other"
 _CONVERTING = 140.0  # seconds at most
 Measured = dict[str, Any]  # one round of a piece, as it is kept
 Row = dict[str, str | float]
+Key = tuple[str, int]  # a way, and how many threads
 
 
 @dataclass(frozen=True)
@@ -132,22 +133,26 @@ class Bench:
         return [one for one in found if one["code"].items() <= self._code.items()]
 
     def run(self, piece: Piece, number: int) -> None:
-        """One round, unless there is one."""
+        """What is missing of a round; each number is kept at once."""
         path = self.out / f"{piece.name}.{number + 1}.json"
-        before = self.kept(piece)
-        if path.exists() and json.loads(path.read_text()) in before:
-            return
+        before, ways = self.kept(piece), [way for way in piece.ways if way != "openvino" or self._model.exists()]
         late = {key for one in before for key, seconds in one["results"].items() if seconds is None}
-        ways = [way for way in piece.ways if way != "openvino" or self._model.exists()]
-        measure = self._memory if piece.kind == "memory" else self._turns
-        results, computed = measure(piece, ways, late, number)
+        there = json.loads(path.read_text()) if path.exists() else None
         code = {name: code for name, code in self._code.items() if name == THIS or OTHER in ways}
-        kept = {"code": code, "patience": self._patience, "computed in": computed, "results": results}
-        path.write_text(json.dumps(kept, indent=1))
+        new = {"code": code, "patience": self._patience, "computed in": {}, "results": dict.fromkeys(late)}
+        kept = there if there in before else new
+        keys = [
+            (way, threads) for way in ways for threads in piece.threads if f"{way} {threads}" not in kept["results"]
+        ]
+        measure = self._memory if piece.kind == "memory" else self._turns
+        for (way, threads), value, computed in measure(piece, keys if number % 2 else keys[::-1]):
+            kept["results"][f"{way} {threads}"] = value
+            kept["computed in"][way] = computed
+            path.write_text(json.dumps(kept, indent=1))
+            _say(f"{piece.name} {way} {threads}: {value}")
 
-    def _turns(self, piece: Piece, ways: list[str], late: set[str], number: int) -> tuple[Measured, Measured]:
-        keys = [(way, threads) for way in ways for threads in piece.threads if f"{way} {threads}" not in late]
-        results: Measured = dict.fromkeys(late)
+    def _turns(self, piece: Piece, keys: list[Key]) -> Iterator[tuple[Key, float | None, str]]:
+        """Seconds; None for what took too long."""
         with ExitStack() as stack:
             names = dict.fromkeys(way for way, _ in keys)
             children = {way: stack.enter_context(self._started(way, piece.precision)) for way in names}
@@ -157,24 +162,17 @@ class Bench:
                 children[way].prepare(threads)
             if piece.kind == "busy":
                 stack.enter_context(_busy(_cores()))
-            for way, threads in keys if number % 2 else reversed(keys):
-                child, key = children[way], f"{way} {threads}"
-                if not child.ended:
-                    results[key] = child.seconds(threads)
-                    taken = "too long" if results[key] is None else f"{results[key]:.2f} s"
-                    _say(f"{piece.name} {key}: {taken}")
-            return results, {way: child.computed for way, child in children.items()}
+            for way, threads in keys:
+                if not children[way].ended:
+                    yield (way, threads), children[way].seconds(threads), children[way].computed
 
-    def _memory(self, piece: Piece, ways: list[str], late: set[str], number: int) -> tuple[Measured, Measured]:
-        results, computed = {}, {}
-        for way in ways:
-            for threads in piece.threads:
-                with self._started(way, piece.precision) as child:
-                    child.wait()
-                    child.seconds(threads)
-                    results[f"{way} {threads}"], computed[way] = child.peak(), child.computed
-                    _say(f"{piece.name} {way} {threads}: {results[f'{way} {threads}'] / 1e9:.3f} GB")
-        return results, computed
+    def _memory(self, piece: Piece, keys: list[Key]) -> Iterator[tuple[Key, float, str]]:
+        """Bytes, each of a new process."""
+        for way, threads in keys:
+            with self._started(way, piece.precision) as child:
+                child.wait()
+                child.seconds(threads)
+                yield (way, threads), child.peak(), child.computed
 
     @contextmanager
     def _started(self, way: str, precision: str, patience: float | None = None) -> Iterator[Child]:
