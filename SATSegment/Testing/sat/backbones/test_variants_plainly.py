@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
+from helpers.live_bytes import LiveBytes
 from helpers.plain_backbones import plain_encoding, plain_mamba
 from SATSegmentLib.sat.backbone import Spec
 from SATSegmentLib.sat.backbones.streaming import residual, workers
 from SATSegmentLib.sat.backbones.swinunetr import transformer
 from SATSegmentLib.sat.backbones.swinunetr.spec import SwinUNETRSpec
 from SATSegmentLib.sat.backbones.umamba import mamba, scan
-from SATSegmentLib.sat.backbones.umamba.mamba import Mamba
+from SATSegmentLib.sat.backbones.umamba.mamba import Mamba, MambaLayer, layer_bytes
 from SATSegmentLib.sat.backbones.umamba.spec import UMambaSpec
 from SATSegmentLib.sat.checkpoint.released import build_network, check_network, released_state
 from SATSegmentLib.sat.network import SATNetwork
@@ -111,6 +114,28 @@ def test_a_mamba_block_is_a_loop_over_its_sequence(length, width, seed):
     with torch.inference_mode():
         ours = block(sequence)
     assert (ours - expected).abs().max() <= 1e-5 * expected.abs().max()
+
+
+@pytest.mark.parametrize(
+    ("width", "window"), [(4, (8, 8, 16)), (32, (16, 16, 32)), (128, (8, 8, 16)), (256, (9, 9, 3))]
+)
+def test_a_mamba_layers_memory_is_what_is_planned(width, window):
+    layer = MambaLayer(width).requires_grad_(False)
+    voxels = torch.randn(1, width, *window)
+    held = [voxels, *layer.state_dict().values()]
+    with torch.inference_mode(), LiveBytes(held) as live:
+        layer(voxels)
+    taken = live.peak - sum(one.nbytes for one in held)
+    assert 1 / 1.5 <= taken / layer_bytes(width, math.prod(window), 1) <= 1.05
+
+
+def test_mamba_layers_on_the_finest_map_are_planned_for():
+    spec, window = UMambaSpec(features=(8, 8), strides=((1, 1, 1), TWO), mamba_layers=2, **HEAD), (32, 32, 32)
+    backbone = spec.build().requires_grad_(False)
+    seen = torch.randn(1, 1, *window)
+    with torch.inference_mode(), LiveBytes([seen, *backbone.state_dict().values()]) as live:
+        backbone(seen)
+    assert live.peak <= 1.05 * spec.encode_bytes(window, torch.float32, torch.device("cpu"))
 
 
 def assert_close(ours: torch.Tensor, plain: torch.Tensor) -> None:

@@ -8,7 +8,8 @@ from itertools import pairwise
 import torch
 
 from SATSegmentLib.sat.backbone import Triple
-from SATSegmentLib.sat.backbones.streaming import slabs
+from SATSegmentLib.sat.backbones.streaming import slabs, workers
+from SATSegmentLib.sat.backbones.umamba.mamba import layer_bytes
 from SATSegmentLib.sat.backbones.umamba.spec import EXPANSION, STATES, TAPS, WIDTH_OVER_RANK, UMambaSpec
 
 _KERNEL_VOXELS = 27
@@ -34,14 +35,23 @@ def encode_macs(spec: UMambaSpec, window: Triple) -> int:
 
 
 def encode_bytes(spec: UMambaSpec, window: Triple, dtype: torch.dtype, device: torch.device) -> int:
-    """Highest use of memory while a window is encoded, without weights: two finest maps, and slabs of them."""
-    maps, voxels = [], math.prod(window)
+    """Highest use of memory while a window is encoded, without weights.
+
+    Two finest maps and slabs of them, or what a Mamba layer takes.
+    """
+    maps, layers, voxels = [], [], math.prod(window)
+    at_once = workers.count() if device.type == "cpu" else 1
     for features, stride in zip(spec.features, spec.strides, strict=True):
         voxels //= math.prod(stride)
         maps.append(features * voxels * dtype.itemsize)
+        layers.append(layer_bytes(features, voxels, at_once))
     # On the way down the maps so far, and a block's own, twice where its skip is projected (and at first for the stem).
     projected = [True, *(above != below for above, below in pairwise(spec.features))]
     down = [sum(maps[: stage + 1]) + maps[stage] * twice for stage, twice in enumerate(projected)]
     # On the way up the skips that are left, the block's own map and the one below.
     up = [sum(maps[: stage + 1]) + maps[stage] + below for stage, below in enumerate(maps[1:])]
-    return max(*down, *up) + slabs.slab_bytes(spec.features[0], window, dtype, device) + 4 * math.prod(window)
+    # A Mamba layer's own tensors, when the map that it replaces is there. There are no slabs then.
+    first = len(maps) - spec.mamba_layers
+    mamba = [sum(maps[: stage + 1]) + layers[stage] for stage in range(first, len(maps))]
+    convolving = max(*down, *up) + slabs.slab_bytes(spec.features[0], window, dtype, device)
+    return max(convolving, *mamba) + 4 * math.prod(window)

@@ -9,13 +9,22 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from SATSegmentLib.sat.backbones.streaming.workers import side_by_side
-from SATSegmentLib.sat.backbones.umamba.scan import selective_scan
+from SATSegmentLib.sat.backbones.umamba.scan import kept_bytes, selective_scan
 from SATSegmentLib.sat.backbones.umamba.spec import EXPANSION, STATES, TAPS, WIDTH_OVER_RANK
 
 # Numbers of a hidden channel in each of the pieces of a sequence that are computed at once.
 _PIECE = 1 << 17
 # Step sizes that a training starts from.
 _STEPS = (1e-3, 1e-1)
+# Tensors of the hidden width, and of the states, that a layer has at once: counted, see the test of `layer_bytes`.
+_HIDDEN_AT_ONCE, _STATES_AT_ONCE = 13, 6
+
+
+def layer_bytes(width: int, length: int, workers: int) -> int:
+    """What a layer takes beside its map and its weights, without gradients."""
+    hidden = EXPANSION * width
+    columns = hidden * _HIDDEN_AT_ONCE + STATES * _STATES_AT_ONCE
+    return 4 * length * columns + kept_bytes(length, hidden, STATES, workers)
 
 
 class MambaLayer(nn.Module):

@@ -53,6 +53,12 @@ def selective_scan(x: Tensor, steps: Tensor, a: Tensor, b: Tensor, c: Tensor) ->
     return torch.cat(parts, dim=2).transpose(0, 1).flatten(0, 1)[:length]
 
 
+def kept_bytes(length: int, channels: int, states: int, workers: int) -> int:
+    """What the exponentials take that a scan on so many workers keeps from its first walk to its second."""
+    together = min(max(_AT_ONCE // (max(math.isqrt(length), 1) * states), 1), channels)
+    return 4 * length * states * min(workers * together, channels)
+
+
 def _pieces(sequence: Tensor, count: int, each: int) -> Tensor:
     """(L, C) to (steps of a piece, pieces, C)."""
     padded = F.pad(sequence, (0, 0, 0, count * each - len(sequence)))
