@@ -18,11 +18,13 @@ from SATSegmentLib.errors import SATSegmentError, SATSegmentWarning, ScanError
 from SATSegmentLib.models.catalog import checksum_of
 from SATSegmentLib.mrml.arrivals import Arrivals
 from SATSegmentLib.mrml.doubts import volumeDoubts
+from SATSegmentLib.mrml.earlier import earlierResults
 from SATSegmentLib.mrml.modality import statedModality
 from SATSegmentLib.mrml.record import addRecord
 from SATSegmentLib.mrml.segmentations import WrittenSegments, checkTarget, writeResults
 from SATSegmentLib.mrml.undo import RunUndo
 from SATSegmentLib.mrml.volumes import imageFromVolume
+from SATSegmentLib.quality.assess import compared
 from SATSegmentLib.segments.style import segment_id
 from SATSegmentLib.types import Prompt, SegmentResult
 
@@ -99,6 +101,8 @@ class VolumeRun:
         checkTarget(segmentationNode, volumeNode)
         self.prompts, self.options = list(prompts), options
         self._volumeNode = volumeNode
+        ids = {segment_id(prompt) for prompt in self.prompts}
+        self._earlier = earlierResults(segmentationNode, self.image, volumeNode, ids)
         # The name is taken now: renaming the volume while the run is on must not name its result.
         name = f"{volumeNode.GetName()} segmentation"
         self._arrivals = Arrivals(volumeNode, self.prompts, segmentationNode, name)
@@ -106,7 +110,7 @@ class VolumeRun:
         self._stamp = self._scalars.GetMTime()
 
     def ask(self, engine: Engine, listener: RunListener | None = None) -> SegmentAnswer:
-        """The engine's answer, on the volume's own grid; takes as long as the run.
+        """The engine's answer, on the volume's own grid, with flags from what the segmentation held before, too.
 
         Touches no node, so a thread may call it.
 
@@ -121,7 +125,10 @@ class VolumeRun:
                 listener.on_warning(doubt.text)
             else:
                 warnings.warn(doubt.text, SATSegmentWarning, stacklevel=2)
-        return engine.segment(SegmentRequest.of(self.image, self.prompts, self.options), listener)
+        answer = engine.segment(SegmentRequest.of(self.image, self.prompts, self.options), listener)
+        # The engine knows this run's results only; a person sees all that the segmentation holds.
+        results = compared(self.image, answer.results, self._earlier)
+        return dataclasses.replace(answer, results=tuple(results))
 
     def show(self, index: int, result: SegmentResult) -> None:
         """Show a structure as soon as it is finished, while the run goes on.

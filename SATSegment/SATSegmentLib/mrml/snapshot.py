@@ -97,7 +97,7 @@ class NodeSnapshot:
         there = (segmentation.GetNthSegmentID(n) for n in range(segmentation.GetNumberOfSegments()))
         order = [one for one in there if one not in set(absent)]
         wanted = [one for one in order if one in set(self._ids)]
-        masks = _masks(segmentation, wanted)
+        masks = masksOf(segmentation, wanted)
         self._kept = [self._keep(one, _after(order, one), *masks[one]) for one in wanted]
 
     def apply(self) -> None:
@@ -148,7 +148,7 @@ def _after(order: Sequence[str], identifier: str) -> str:
     return following[0] if following else ""
 
 
-def _masks(segmentation: Any, ids: Sequence[str]) -> dict[str, tuple[CroppedMask, Any]]:
+def masksOf(segmentation: Any, ids: Sequence[str]) -> dict[str, tuple[CroppedMask, Any]]:
     """Each segment's voxels and its labelmap's geometry.
 
     A labelmap that segments share is gone through once for all of them.

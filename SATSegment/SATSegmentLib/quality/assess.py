@@ -1,9 +1,9 @@
-"""All statistics and flags of a run's results: the one door of this room."""
+"""All statistics and flags of results: the one door of this room."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from SATSegmentLib.grid.grid import Grid
 from SATSegmentLib.quality.body import Body
@@ -49,6 +49,59 @@ def assess(
     return [dataclasses.replace(one, flags=tuple(found)) for one, found in zip(measured, flags, strict=True)]
 
 
+def compared(
+    image: Image,
+    results: Sequence[SegmentResult],
+    earlier: Sequence[SegmentResult],
+    check: Callable[[], None] | None = None,
+) -> list[SegmentResult]:
+    """Results with the flags that come of earlier ones on the same scan, beside those that they have.
+
+    Parameters
+    ----------
+    image : Image
+        The scan that all of them are of.
+    results : sequence of SegmentResult
+        As `assess` returns them.
+    earlier : sequence of SegmentResult
+        Results of runs before; no flag is given to them. One of a prompt that is among `results` is left out.
+    check : callable, optional
+        Called between structures; may raise to end the work.
+    """
+    texts = {one.prompt.text for one in results}
+    before = []
+    for one in earlier:
+        if one.voxels and one.prompt.text not in texts and any(result.voxels for result in results):
+            if check is not None:
+                check()
+            before.append(dataclasses.replace(one, statistics=measure(image, one.cropped, one.prompt.modality)))
+    if not before:
+        return list(results)
+    names, together = {one.prompt.text for one in before}, [*results, *before]
+    flags = [list(one.flags) for one in results]
+    for number, flag in (*_unlike(together), *_of_several(together, None, Grid.of(image))):
+        if number < len(results) and names & set(flag.others):
+            flags[number].append(flag)
+    return [dataclasses.replace(one, flags=tuple(found)) for one, found in zip(results, flags, strict=True)]
+
+
+def _unlike(results: Sequence[SegmentResult]) -> Iterator[tuple[int, Flag]]:
+    by_text = {one.prompt.text: one for one in results}
+    for number, one in enumerate(results):
+        flag = unlike_sides(one, by_text.get(other_side(one.prompt.text)))
+        if flag is not None:
+            yield number, flag
+
+
+def _of_several(results: Sequence[SegmentResult], body: Body | None, grid: Grid) -> Iterator[tuple[int, Flag]]:
+    """Flags of results that are compared with each other."""
+    yield from wrong_sides(results, body)
+    yield from wrong_places(results)
+    yield from outside_parents(results, grid)
+    yield from overlaps(results, grid)
+    yield from same_masks(results)
+
+
 def _flags(image: Image, results: Sequence[SegmentResult], check: Callable[[], None] | None) -> list[list[Flag]]:
     found: list[list[Flag]] = [[] for _ in results]
     if not any(one.voxels for one in results):
@@ -70,13 +123,6 @@ def _flags(image: Image, results: Sequence[SegmentResult], check: Callable[[], N
             far_pieces(one, grid),
         )
         found[number] += [flag for flag in own if flag is not None]
-    for flags in (
-        wrong_sides(results, body),
-        wrong_places(results),
-        outside_parents(results, grid),
-        overlaps(results, grid),
-        same_masks(results),
-    ):
-        for number, flag in flags:
-            found[number].append(flag)
+    for number, flag in _of_several(results, body, grid):
+        found[number].append(flag)
     return found

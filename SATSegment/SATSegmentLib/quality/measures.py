@@ -40,7 +40,7 @@ def unlike_sides(result: SegmentResult, partner: SegmentResult | None) -> Flag |
     """The flag of a side that is much larger or smaller than the other one, where adults' volumes are known."""
     if partner is None or not (result.voxels and partner.voxels):
         return None
-    ratio = max(result.volume_ml / partner.volume_ml, partner.volume_ml / result.volume_ml)
+    ratio = max(result.voxels / partner.voxels, partner.voxels / result.voxels)
     ratio_limit = largest_ratio_of_sides()
     if volume_range(result.prompt.text) is None or ratio <= ratio_limit:
         return None

@@ -197,3 +197,23 @@ def test_a_structure_that_arrives_beside_surfaces_has_one_too(scene: Any) -> Non
     for identifier in IDS:
         surface = node.GetSegmentation().GetSegment(identifier).GetRepresentation(SURFACE)
         assert surface.GetNumberOfPoints() > 0
+
+
+def test_a_later_run_is_compared_with_what_the_segmentation_holds(scene: Any) -> None:
+    """As it is there now: the earlier structure's own row keeps its flags, and one that was taken out is not asked."""
+
+    class Fixed:
+        def segment(self, request: Any, listener: Any) -> SegmentAnswer:
+            return SegmentAnswer(tuple(found), ANSWER.model)
+
+    volumeNode = addVolume(scene, np.zeros(SHAPE, np.int16), grid("axial"))
+    where = box(2, 6, 6, 10, 3, 9)
+    found = [result("left putamen", where)]
+    first = VolumeRun(volumeNode, [found[0].prompt], RunOptions())
+    node = first.write(first.ask(Fixed())).segmentationNode
+    found = [result("right putamen", where)]
+    answer = VolumeRun(volumeNode, [found[0].prompt], RunOptions(), node).ask(Fixed())
+    assert {flag.others for flag in answer.results[0].flags} == {("left putamen",)}
+    assert {flag.kind.value for flag in answer.results[0].flags} >= {"overlap"}
+    node.GetSegmentation().RemoveSegment("SAT_mri_left_putamen")
+    assert not VolumeRun(volumeNode, [found[0].prompt], RunOptions(), node).ask(Fixed()).results[0].flags

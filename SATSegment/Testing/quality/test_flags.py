@@ -14,6 +14,7 @@ from helpers.spoiled_results import exchanged, on_another_scan, scaled, shifted,
 from SATSegmentLib.anatomy.vocabulary.labels import load_labels
 from SATSegmentLib.grid.cropped_mask import CroppedMask
 from SATSegmentLib.quality import assess, knowledge
+from SATSegmentLib.quality.assess import compared
 from SATSegmentLib.quality.body import Body
 from SATSegmentLib.types import FlagKind, Image
 
@@ -150,6 +151,26 @@ def test_what_the_scan_cuts_is_judged_by_more():
     """A lung's base beside the liver's dome: where most of both is not shown, their centres say little."""
     slab = {"lung lower lobe": np.s_[70:80, 20:50, 20:40], "lung upper lobe": np.s_[66:76, 45:60, 20:40]}
     assert not kinds_of(trunk({f"left {name}": box for name, box in slab.items()}, hu=-800))["left lung lower lobe"]
+
+
+def test_a_later_result_is_compared_with_earlier_ones_and_only_it_is_flagged():
+    case = trunk({"left kidney": RIGHT, "right kidney": LEFT, "spleen": LEFT, "liver": LIVER, "liver tumor": LEFT})
+    left, right, spleen, liver, tumour = case.results
+
+    def told(later, *earlier):
+        (one,) = compared(case.image, assess(case.image, [later]), earlier)
+        return {flag.kind for flag in one.flags if flag.others}
+
+    assert told(right, left) == {FlagKind.SIDE}
+    assert told(right, spleen) == {FlagKind.OVERLAP, FlagKind.SAME_MASK}
+    assert told(tumour, liver) == {FlagKind.OUTSIDE_PARENT}
+    # A run that replaces a result is not compared with what it replaces.
+    assert told(right, right) == told(right) == set()
+
+
+def test_sound_results_of_two_runs_have_no_flags(head):
+    for earlier, later in ((head.results[::2], head.results[1::2]), (head.results[1::2], head.results[::2])):
+        assert not [one.flags for one in compared(head.image, assess(head.image, later), earlier) if one.flags]
 
 
 def test_a_brain_in_a_trunk_is_flagged():

@@ -40,7 +40,7 @@ _CONNECT_SECONDS = 5.0
 # A stream that says nothing for so long is dead: a server says that it is alive more often.
 _SILENT_SECONDS = 4 * ALIVE_SECONDS
 _FIRST_PATIENCE = 2.0
-# An event has no more.
+# As much as is asked for at once; a piece that is there is not kept waiting for more.
 _LINE_BYTES = 1 << 16
 # OpenSSL's words for an answer that is not TLS, and for a certificate of another name.
 _NOT_TLS = ("WRONG_VERSION_NUMBER", "wrong version number", "record layer failure", "RECORD_LAYER_FAILURE")
