@@ -14,6 +14,9 @@ from torch import Tensor, nn
 Triple = tuple[int, int, int]
 Shapes = Mapping[str, tuple[int, ...]]
 
+# Input channels of a released network: SAT feeds it three copies of the image.
+COPIES = 3
+
 
 @dataclass(frozen=True, kw_only=True)
 class Spec(ABC):

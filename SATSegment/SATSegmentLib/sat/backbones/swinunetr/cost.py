@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from SATSegmentLib.sat.backbone import Triple
+from SATSegmentLib.sat.backbone import COPIES, Triple
 from SATSegmentLib.sat.backbones.streaming import slabs
 from SATSegmentLib.sat.backbones.swinunetr.spec import MLP_RATIO, WINDOW, SwinUNETRSpec
 
@@ -22,9 +22,11 @@ def encode_macs(spec: SwinUNETRSpec, window: Triple) -> int:
         within = min(WINDOW**3, cells)
         total += depth * cells * width * ((4 + 2 * MLP_RATIO) * width + 2 * within)
         total += cells // 8 * 16 * width * width
+    # Only the finest block's skip has a convolution, of the one channel; none where files have as many channels in.
     inputs = (1, *spec.widths[1:])
     for size, seen, width in zip(voxels, inputs, spec.widths, strict=True):
-        total += size * width * (_TAPS * (seen + width) + (seen if seen != width else 0))
+        total += size * width * _TAPS * (seen + width)
+    total += voxels[0] * spec.feature_size * (spec.feature_size != COPIES)
     for size, width, below in zip(voxels, spec.widths, spec.widths[1:], strict=False):
         total += size * width * (below + _TAPS * 3 * width + 2 * width)
     return total

@@ -50,7 +50,7 @@ def _check_tables(tensors: Mapping[str, Tensor], name: str) -> None:
 
 def _write(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     written = dict(tensors)
-    for stem in _STEMS:
+    for stem in tensors.keys() & set(_STEMS):  # three channels in, three out: no convolution on the skip
         written[stem] = three_channels(tensors[stem])
     for key in tensors:
         if _TABLE.search(key):

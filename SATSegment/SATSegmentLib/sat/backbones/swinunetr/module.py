@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from SATSegmentLib.sat.backbone import Backbone, Triple
+from SATSegmentLib.sat.backbone import COPIES, Backbone, Triple
 from SATSegmentLib.sat.backbones.blocks import NEGATIVE_SLOPE, ConvBlock, ResidualBlock
 from SATSegmentLib.sat.backbones.pooling import pool
 from SATSegmentLib.sat.backbones.streaming import slabs
@@ -24,11 +24,19 @@ from SATSegmentLib.sat.backbones.swinunetr.transformer import SwinTransformer
 
 
 class SwinBlockConv(ResidualBlock):
-    """A residual block whose convolutions have no bias, whose norms have no weights, and whose skip is `conv3`."""
+    """A residual block whose convolutions have no bias, whose norms have no weights, and whose skip is `conv3`.
 
-    def __init__(self, in_channels: int, out_channels: int) -> None:
+    Parameters
+    ----------
+    in_channels, out_channels : int
+        Of the block.
+    stored_channels : int, optional
+        Input channels in a released file, where they differ: they decide whether there is a `conv3`.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, stored_channels: int | None = None) -> None:
         super().__init__(in_channels, out_channels, (1, 1, 1), bias=False, affine=False)
-        if in_channels != out_channels:
+        if (stored_channels or in_channels) != out_channels:
             self.conv3 = ConvBlock(in_channels, out_channels, kernel=1, bias=False, affine=False)
 
     @property
@@ -40,9 +48,9 @@ class SwinBlockConv(ResidualBlock):
 class Level(nn.Module):
     """A residual block under the name that files hold it by."""
 
-    def __init__(self, in_channels: int, out_channels: int) -> None:
+    def __init__(self, in_channels: int, out_channels: int, stored_channels: int | None = None) -> None:
         super().__init__()
-        self.layer = SwinBlockConv(in_channels, out_channels)
+        self.layer = SwinBlockConv(in_channels, out_channels, stored_channels)
 
 
 class Upwards(nn.Module):
@@ -61,8 +69,9 @@ class Encoder(nn.Module):
     def __init__(self, spec: SwinUNETRSpec) -> None:
         super().__init__()
         self.swinViT = SwinTransformer(spec)
-        for number, (inputs, outputs) in enumerate(zip((1, *spec.widths[1:]), spec.widths, strict=True), start=1):
-            self.add_module(f"encoder{number}", Level(inputs, outputs))
+        self.encoder1 = Level(1, spec.feature_size, stored_channels=COPIES)
+        for number, width in enumerate(spec.widths[1:], start=2):
+            self.add_module(f"encoder{number}", Level(width, width))
         self._levels = len(spec.widths)
 
     @property

@@ -98,7 +98,7 @@ class SwinUNETRSpec(Spec):
                 )
             heads.append(count)
         size = shape_of(shapes, f"{vit}patch_embed.proj.weight", 5)[0]
-        if any((size << stage) % count for stage, count in enumerate(heads)):
+        if any(not count or (size << stage) % count for stage, count in enumerate(heads)):
             raise IncompleteCheckpoint(f"{size} channels cannot be split over {heads} attention heads.", GET_A_NETWORK)
         return cls(feature_size=size, depths=tuple(depths), heads=tuple(heads), **head_fields(shapes))
 
