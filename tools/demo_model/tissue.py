@@ -23,6 +23,7 @@ from structures import membership
 from torch import Tensor, nn
 from windows import VALIDATION_SEED, LabelledWindow, random_windows
 
+from SATSegmentLib.learning.segmentation.loss import prompt_losses
 from SATSegmentLib.sat.backbone import Backbone, Spec
 from SATSegmentLib.sat.backbones.umamba.module import UMamba
 from SATSegmentLib.sat.backbones.unet.module import UNet
@@ -30,6 +31,7 @@ from SATSegmentLib.sat.backbones.unet.spec import UNetSpec
 from SATSegmentLib.sat.network import SATNetwork
 
 _VALIDATION_HEADS = 6
+_GELU_LEAST = -0.75  # where a GELU is least
 
 
 class TissueNetwork(nn.Module):
@@ -49,8 +51,12 @@ class TissueNetwork(nn.Module):
             nn.init.constant_(finest.bias, 10.0)
             self._pace, start = 1.0, drawn * 0.1 - 0.06
         else:
-            # Features that no norm can enlarge stay near 1: it is the embeddings that have to be large, in long steps.
-            self._pace, start = 10.0, drawn * 0.02 - 0.03
+            # Features that no norm can enlarge stay near 1. So a structure is found by a few large weights, and these
+            # have to be there at the start, one in eight: from small ones each step leads to the least weight for all
+            # structures alike, where no feature gets a gradient to stand for one of them.
+            self._pace, large = 3.0, torch.rand_like(drawn) < 1 / 8
+            start = torch.where(large, 1.0 + 0.3 * drawn, -0.6 + 0.1 * drawn) / self._pace
+        self._large_features = finest is not None
         self.embeddings = nn.Parameter(start)
         widths = [width for width, _ in reversed(architecture.supervised_levels)]
         self.classifiers = nn.ModuleList(nn.Conv3d(width, label_count, 1) for width in (*widths, architecture.channels))
@@ -68,6 +74,20 @@ class TissueNetwork(nn.Module):
         return self._logits(maps[0]), [
             classify(level) for classify, level in zip(self.classifiers, levels, strict=True)
         ]
+
+    def structure_loss(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Mean over the structures of BCE + Dice; logits and target (structures, X, Y, Z) float32.
+
+        Logits of small features stay near zero in the background, too. Dice with squares makes little of that.
+        """
+        if self._large_features:
+            return segmentation_loss(logits[None], target[None])
+        return prompt_losses(logits.flatten(1), target.flatten(1), 1.0).mean()
+
+    def keep_slope(self) -> None:
+        """Hold the embeddings where the GELU rises; below, a step towards a larger weight makes it smaller."""
+        with torch.no_grad():
+            self.embeddings.clamp_(min=_GELU_LEAST / self._pace)
 
     def _logits(self, finest: Tensor) -> Tensor:
         return torch.einsum("nc,cxyz->nxyz", F.gelu(self._pace * self.embeddings), finest[0])
@@ -125,12 +145,13 @@ def fit_tissue(
             model.train()
             window = next(windows)
             logits, levels = model(window.image[None])
-            structures = segmentation_loss(logits[None], contains[:, window.shares][None].float())
+            structures = model.structure_loss(logits, contains[:, window.shares].float())
             loss = structures + tissue_loss(levels, window.shares, weights)
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(learned, schedule.max_grad_norm)
             optimizer.step()
+            model.keep_slope()
             entry = {"step": step, "loss": round(structures.item(), 5), "both": round(loss.item(), 5)}
             entry["seconds"] = round(time.monotonic() - start, 1)
             if (step + 1) % schedule.validate_every == 0:
