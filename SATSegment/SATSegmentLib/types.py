@@ -310,7 +310,8 @@ class SegmentResult:
     volume_ml : float
         Their volume in millilitres, from the scan's own spacing.
     mean_probability : float
-        Mean of the network's probability over the mask's voxels; 0 where empty.
+        Mean of the network's probability over the mask's voxels; 0 where empty. With adaptive windows it is the mean of
+        what the windows said that were looked at; the mask is that of all windows.
     max_probability : float
         Highest probability that any window gave where it counts, also where the result is empty; of those windows
         that were looked at.

@@ -6,15 +6,16 @@ part plus 1 - s. Where s is small, as at the border of a window, that says nothi
 could have found a structure that no other saw. So no rule that leaves windows out can be proved to find everything.
 What can be had is this:
 
-1. **What is found is exact.** A tile in which a window says more than the level that a mask needs (`tiles.HighTiles`),
-   or that has such a neighbour, is blended from *all* windows that touch it. Its probabilities, and so the mask there,
-   are the same bits as if all windows had been looked at.
+1. **What is found is exact.** Around each voxel that some window finds or nearly finds, windows are looked at until
+   those that are left cannot turn any voxel of the mask any more, whatever they say (`undecided.Decisions`): the one
+   with most to say is next. So the mask there is the one of all windows. Its probabilities are the mean of the windows
+   that were looked at, away from the threshold an estimate. Where probabilities are kept, or features find no place,
+   all windows are looked at that touch a tile in which one says more than the level that a mask needs
+   (`tiles.HighTiles`), or that has such a neighbour: then probabilities are exact there, too.
 2. **What is left out was seen by somebody.** The windows of the first round leave no gap, so each voxel was looked at
-   at least once. Where one of them says more than a margin, a tenth of the threshold, every other window that counts
-   there (`Blend.cores`) is looked at, too, and what that one finds or nearly finds counts in the same way, until
-   nothing new is asked for. A structure is lost only if all windows that saw it put it below the margin, while one
-   that was not looked at puts it above the threshold. That is the one assumption, and it is measured
-   (Docs/performance.md).
+   at least once. Nearly found is what one of them says with more than a margin, a tenth of the threshold. A structure
+   is lost only if all windows that saw it put it below the margin, while one that was not looked at puts it above the
+   threshold. That is the one assumption, and it is measured (Docs/performance.md).
 
 Both rules ask one prompt's own findings only. So the windows behind a prompt's mask are the same in any company, and
 with any features that are already there; only the encoder's work is shared.
@@ -78,8 +79,19 @@ class WindowSearch:
             self.looked_at[number] |= prompts
         return [(number, prompts.nonzero()[:, 0]) for number, prompts in todo]
 
-    def found(self, needed: Tensor, near: Tensor) -> None:
-        """Take in where prompts matter and where they are nearly found, (tiles, prompts) bool each."""
+    def not_looked_at(self, prompt: int) -> list[int]:
+        """The windows that were not looked at for a prompt."""
+        return (~self.looked_at[:, prompt]).nonzero()[:, 0].tolist()
+
+    def ask(self, number: int, prompt: int) -> None:
+        """Let a window be looked at for a prompt in the next round."""
+        self._todo.setdefault(number, torch.zeros(self.looked_at.shape[1], dtype=torch.bool))[prompt] = True
+
+    def ask_all(self, needed: Tensor, near: Tensor) -> None:
+        """The same for all windows that touch where prompts matter, or count where they are nearly found.
+
+        (tiles, prompts) bool each.
+        """
         if self.looked_at.all():
             return
         needed, near = (marks.view(*self._tiling.counts, -1) for marks in (needed, near))

@@ -6,6 +6,8 @@ as stairs. Only the part of the scan around voxels above the threshold is ever c
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 
 from SATSegmentLib.grid.box import Box
@@ -49,6 +51,42 @@ def restore_probability(probability: np.ndarray, grid: NetworkGrid) -> CroppedPr
     """Bring a probability map back to the scan as it is; parameters as in `restore`."""
     found = _values(probability, grid, LEAST_PROBABILITY)
     return CroppedProbability.from_array(*found) if found else CroppedProbability(np.zeros((0, 0, 0), np.uint8))
+
+
+def corners_that_differ(low: np.ndarray, high: np.ndarray, grid: NetworkGrid, threshold: float) -> np.ndarray:
+    """Where the masks of two maps differ in the scan: the voxels of the network's grid that decide about these.
+
+    Parameters
+    ----------
+    low, high : np.ndarray
+        float32, axes of `grid`; `low` nowhere above `high`.
+    grid, threshold
+        As for `restore`.
+
+    Returns
+    -------
+    np.ndarray
+        bool, axes of `grid`.
+    """
+    corners = np.zeros(high.shape, bool)
+    box = Box.around(high > threshold)
+    if box is None:
+        return corners
+    near = box.grown(1, high.shape)
+    way = _in_slices if grid.tilt else _in_scan
+    (least, start), (most, _) = (way(one[near], near, grid) for one in (low, high))
+    kji = np.argwhere((most > threshold) & ~(least > threshold)) + start
+    steps = np.zeros((3, len(kji)))
+    if grid.tilt is not None:
+        steps[1:] = grid.tilt.steps[kji[:, 0]].T
+    sides = []
+    for mapping, size in zip(grid.axes, high.shape, strict=True):
+        axis = 2 - mapping.source_axis
+        place = mapping.to_network(kji[:, axis] + steps[axis]).clip(0, size - 1)
+        sides.append([np.floor(place).astype(int), np.ceil(place).astype(int)])
+    for corner in product(*sides):
+        corners[corner] = True
+    return corners
 
 
 def _values(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -17,22 +16,24 @@ from SATSegmentLib.inference.adaptive import WindowSearch, nearly
 from SATSegmentLib.inference.blend import Blend
 from SATSegmentLib.inference.cache import FeatureCache
 from SATSegmentLib.inference.device import precision_name
-from SATSegmentLib.inference.identity import FeatureKey
 from SATSegmentLib.inference.plan import PassSize
 from SATSegmentLib.inference.preprocess import PreparedScan
 from SATSegmentLib.inference.progress import Run
 from SATSegmentLib.inference.query import Output, Query, Response
 from SATSegmentLib.inference.restore import restore, restore_probability
 from SATSegmentLib.inference.run_plan import RunPlan
-from SATSegmentLib.inference.tiles import HighTiles, TileLogits, TileSums, Tiling, runs_ahead, sent
-from SATSegmentLib.inference.windows import cover, fewest, pad_to_window
+from SATSegmentLib.inference.tiles import HighTiles, TileLogits, TileSums, Tiling, sent
+from SATSegmentLib.inference.undecided import Decisions, mean_of_seen
+from SATSegmentLib.inference.window_features import WindowFeatures
+from SATSegmentLib.inference.windows import cover, fewest
 from SATSegmentLib.sat.features import Features
 from SATSegmentLib.sat.network import SATNetwork
-from SATSegmentLib.sat.timing import wait_for
 from SATSegmentLib.types import FeatureStorage, SegmentResult, WindowUse
 
 # A voxel is looked at if some window's logit there comes this close to the threshold: rounding stays far below.
 _MARGIN = 1e-3
+# How many prompts' sums are held at once while it is decided which windows they need.
+_ADAPTIVE_PROMPTS = 64
 # How many times the weight that is not looked at a threshold must be, for that to save more than it costs.
 _FAR_ABOVE = 3
 
@@ -69,8 +70,6 @@ class ScanPass:
         Of the windows, in that grid.
     asks : list[Query]
         The prompts.
-    encode_seconds
-        Spent in the image encoder so far, for `encoded` windows.
     """
 
     def __init__(
@@ -88,7 +87,6 @@ class ScanPass:
         self._scan = scan
         self.grid = scan.grid
         self.asks = asks
-        self._cache = cache
         self._output = output
         self._storage = storage
         self.boxes = cover(scan.grid.shape, network.window, output.windows.overlap)
@@ -102,12 +100,9 @@ class ScanPass:
             min(output.threshold, LEAST_PROBABILITY) if wide else output.threshold
         )
         self._precision = precision_name(network.backbone.dtype)
-        self._weights = weights
+        self._features = WindowFeatures(network, weights, scan, self.boxes, cache, storage)
         self._decode_work = math.prod(network.window) * network.architecture.channels  # one prompt's mask
         self._encode_work = network.architecture.encode_macs(network.window)
-        self._ahead = runs_ahead(self._device)
-        self._coming: tuple[int, Tensor] | None = None
-        self.encoded, self.encode_seconds = 0, 0.0
 
     @property
     def size(self) -> PassSize:
@@ -116,7 +111,7 @@ class ScanPass:
         return PassSize(
             windows=len(self.boxes),
             least_windows=len(self._first),
-            to_encode=sum(self._is_missing(number) for number in self._first),
+            to_encode=sum(self._features.is_missing(number) for number in self._first),
             window_voxels=sum(box.voxels for box in self.boxes),
             looked_voxels=sum(looked_at[number].voxels for number in self._first),
             grid_voxels=math.prod(self._scan.grid.shape),
@@ -128,7 +123,7 @@ class ScanPass:
 
         With adaptive windows it is the most that it can be; `Run.less` hears of what was not needed.
         """
-        to_encode = sum(self._is_missing(number) for number in range(len(self.boxes)))
+        to_encode = sum(self._features.is_missing(number) for number in range(len(self.boxes)))
         return to_encode * self._encode_work + 2 * len(self.boxes) * prompts * self._decode_work
 
     def results(self, run: Run, plan: RunPlan, rows: Sequence[int]) -> Iterator[tuple[int, SegmentResult]]:
@@ -138,13 +133,24 @@ class ScanPass:
 
     def answers(self, run: Run, plan: RunPlan, rows: Sequence[int]) -> Iterator[tuple[int, Response]]:
         """(row among `asks`, its probability where it can exceed the threshold)."""
-        for start in range(0, len(rows), plan.prompt_block):
-            stop = start + plan.prompt_block
+        together = plan.prompt_block if self._looks_at_all else min(plan.prompt_block, _ADAPTIVE_PROMPTS)
+        for start in range(0, len(rows), together):
+            stop = start + together
             yield from self._answers(run, plan, rows[start:stop], last=stop >= len(rows))
 
     def features(self, number: int) -> Features:
         """What the encoder found in a window; from the cache where it is there."""
-        return self._cache.get(self._key(number), lambda: self._encode(number))
+        return self._features.get(number)
+
+    @property
+    def encoded(self) -> int:
+        """Windows that were encoded so far."""
+        return self._features.encoded
+
+    @property
+    def encode_seconds(self) -> float:
+        """What the image encoder took for them."""
+        return self._features.encode_seconds
 
     def weights(self, number: int) -> Tensor:
         """How much a window counts at each of its voxels (x, y, z); over all windows they add up to one."""
@@ -171,20 +177,23 @@ class ScanPass:
             search.round()
             needed = torch.ones(len(self._tiling), len(rows), dtype=torch.bool)
         else:
-            self._locate(run, rows, last, embeddings, search, high)
+            exact = not self._looks_at_all and (twice or not plan.keeps_features)
+            self._locate(run, rows, last, embeddings, search, high, exact)
             needed = self._probable(run, embeddings, search) if twice else high.needed()
         looked_at = search.looked_at.sum(dim=0).tolist()
         spent = time.perf_counter() - started - (self.encode_seconds - encoding)
         for block in _blocks((needed.sum(dim=0) * self._tiling.voxels * 4).tolist(), plan.block_bytes):
             started, encoding = time.perf_counter(), self.encode_seconds
             sums = TileSums(self._tiling, needed[:, block])
-            self._add_windows(run, [rows[place] for place in block], block, embeddings, sums, high if at_once else None)
+            self._add_windows(run, rows, block, embeddings, sums, search, high if at_once else None)
             share, highest = spent / len(rows), high.highest
             share += (time.perf_counter() - started - (self.encode_seconds - encoding)) / len(block)
             for place, one in enumerate(block):
                 run.check()
                 found = twice or highest[one] > self._level
                 part, probability = (sums.dense(place) if found else None) or (None, np.zeros((0, 0, 0), np.float32))
+                if part is not None and not self._looks_at_all:
+                    probability = mean_of_seen(probability, search, self._blend, self.boxes, one, part)
                 most = _sigmoid(highest[one])
                 yield rows[one], Response(self.asks[rows[one]], part, probability, most, looked_at[one], share)
 
@@ -206,15 +215,22 @@ class ScanPass:
         embeddings: dict[int, Tensor],
         search: WindowSearch,
         high: HighTiles,
+        exact: bool,
     ) -> None:
-        """Fill in the mask embeddings of the windows that are looked at, and where each prompt is high."""
+        """Fill in the mask embeddings of the windows that are looked at, and where each prompt is high.
+
+        With `exact`, all windows are looked at that touch what is found.
+        """
         first, done, known = True, 0, 0
+        decisions = Decisions(
+            search, self.boxes, self._blend, self._tiling, self.grid, self._network.window, self._output.threshold
+        )
         while todo := search.round():
             known += len(todo)
             stage = f"of {known}" if self._looks_at_all else f"of {known} or more"
             for place, (number, chosen) in enumerate(todo, start=1):
                 run.check()
-                fresh, box = self._is_missing(number), self.boxes[number]
+                fresh, box = self._features.is_missing(number), self.boxes[number]
                 features = self.features(number)
                 asked = self._embed_masks(features.tokens, [rows[place] for place in chosen.tolist()])
                 places = sent(chosen, self._device)
@@ -228,17 +244,19 @@ class ScanPass:
                         high.glance(cells, some, logits.of(some.relative_to(box)), chosen)
                 # A GPU shall not hold them while it encodes the next.
                 del features, logits
-                self._look_ahead(todo[place][0] if place < len(todo) else None)
+                self._features.look_ahead(todo[place][0] if place < len(todo) else None)
                 done += 1
                 work = len(chosen) * self._decode_work + (self._encode_work if fresh else 0)
                 run.advance(work, f"window {done} {stage}")
             first = False
-            if not self._looks_at_all:
-                search.found(high.needed(), high.near())
+            if exact:
+                search.ask_all(high.needed(), high.near())
+            elif not self._looks_at_all:
+                decisions.ask_next(todo, high.near(), embeddings, self.features)
         # Whether a window is encoded is settled with the last prompts only.
         unused = ~search.looked_at
         unseen = unused.all(dim=1).nonzero()[:, 0].tolist() if last else []
-        encoding = self._encode_work * sum(self._is_missing(number) for number in unseen)
+        encoding = self._encode_work * sum(self._features.is_missing(number) for number in unseen)
         run.less(encoding + self._decode_work * int(unused.sum()))
 
     def _probable(self, run: Run, embeddings: dict[int, Tensor], search: WindowSearch) -> Tensor:
@@ -260,10 +278,15 @@ class ScanPass:
         block: Sequence[int],
         embeddings: dict[int, Tensor],
         sums: TileSums,
+        search: WindowSearch,
         high: HighTiles | None,
     ) -> None:
-        """Add up what each window says of the prompts in `rows`; tell `high` of it if nobody has looked yet."""
-        all_tiles = [list(self._tiling.parts(box, sums.matters)) for box in self.boxes]
+        """Add up what each window says of a block of the prompts; tell `high` of it if nobody has looked yet."""
+        looked_at = search.looked_at[:, block]
+        all_tiles = [
+            list(self._tiling.parts(box, sums.matters)) if some else []
+            for box, some in zip(self.boxes, looked_at.any(dim=1).tolist(), strict=True)
+        ]
         for number, (box, tiles) in enumerate(zip(self.boxes, all_tiles, strict=True)):
             work = len(block) * self._decode_work
             if tiles:
@@ -274,13 +297,17 @@ class ScanPass:
                     work += len(block) * self._decode_work + self._encode_work
                 logits = TileLogits(features, embeddings[number][block])
                 for tile, part in tiles:
-                    values = logits.of(part.relative_to(box), sums.prompts(tile))
+                    prompts = sums.prompts(tile)
+                    values = logits.of(part.relative_to(box), prompts)
                     if high is not None and part.intersection(self._looked_at[number]):
                         high.look(self._tiling.cell(tile), part, values)
                     weights = self._blend.weights(box, part)
-                    sums.add(tile, part, values.sigmoid_().mul_(weights[..., None]))
+                    values = values.sigmoid_().mul_(weights[..., None])
+                    if not self._looks_at_all:
+                        values *= sent(looked_at[number, prompts], self._device)
+                    sums.add(tile, part, values)
                 del features, logits
-                self._look_ahead(
+                self._features.look_ahead(
                     next((later for later in range(number + 1, len(self.boxes)) if all_tiles[later]), None)
                 )
             run.advance(work, f"window {number + 1} of {len(self.boxes)}" if high else "putting windows together")
@@ -294,43 +321,6 @@ class ScanPass:
             if offset is not None:
                 embeddings[place] += torch.from_numpy(offset).to(embeddings)
         return embeddings
-
-    def _key(self, number: int) -> FeatureKey:
-        corner = self.boxes[number].offset
-        made = self._weights, str(self._device), self._precision, self._storage, self._network.window
-        return FeatureKey(*made, self._scan.name, corner)
-
-    def _is_missing(self, number: int) -> bool:
-        return self._key(number) not in self._cache
-
-    def _encode(self, number: int) -> Features:
-        started = time.perf_counter()
-        box = self.boxes[number]
-        coming, self._coming = self._coming, None
-        window = coming[1] if coming is not None and coming[0] == number else self._window(number)
-        features = self._network.encode(window[None, None])
-        features = replace(features, voxels=_without_padding(features.voxels, box))
-        if self._storage == "uint8":
-            features = features.quantize()
-        wait_for(self._device)
-        features.refuse_overflow()
-        self.encoded += 1
-        self.encode_seconds += time.perf_counter() - started
-        return features
-
-    def _window(self, number: int) -> Tensor:
-        """A window's voxels on the device; to a GPU they go by themselves, from pinned memory."""
-        window = torch.from_numpy(pad_to_window(self._scan.array[self.boxes[number]], self._network.window))
-        return window.pin_memory().to(self._device, non_blocking=True) if self._ahead else window.to(self._device)
-
-    def _look_ahead(self, number: int | None) -> None:
-        """Bring what the next window needs to a GPU while it is still at work on the last."""
-        if number is None or not self._ahead:
-            return
-        if self._is_missing(number):
-            self._coming = number, self._window(number)
-        else:
-            self._cache.prefetch(self._key(number))
 
     def _finish(self, answer: Response) -> SegmentResult:
         started = time.perf_counter()
@@ -387,12 +377,3 @@ def _blocks(sizes: Sequence[int], limit: int) -> Iterator[list[int]]:
         total += size
     if block:
         yield block
-
-
-def _without_padding(voxels: Tensor, box: Box) -> Tensor:
-    """What lies in the scan; the padding's features would only take memory.
-
-    Always with a voxel's channels next to each other, as tiles are read.
-    """
-    x, y, z = Box.whole(box.shape)
-    return voxels[:, :, x, y, z].contiguous(memory_format=torch.channels_last_3d)

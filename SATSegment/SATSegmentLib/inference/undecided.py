@@ -1,0 +1,226 @@
+"""Which voxels of a mask can still turn, whatever windows say that were not looked at; and the window to look at next.
+
+A voxel's probability is a mean over the windows that hold it (`blend.Blend`). With those that were looked at it is at
+least their part of the sum, and at most that and the weight of all others. The mask from all windows lies between the
+mask of the one bound and the mask of the other, in the scan's grid as well: where these are the same, it is decided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from SATSegmentLib.grid.box import Box
+from SATSegmentLib.grid.network_grid import NetworkGrid
+from SATSegmentLib.inference.adaptive import WindowSearch, nearly
+from SATSegmentLib.inference.blend import Blend
+from SATSegmentLib.inference.restore import corners_that_differ
+from SATSegmentLib.inference.tiles import TileLogits, Tiling
+from SATSegmentLib.sat.features import Features
+from SATSegmentLib.sat.interrupt import check_interrupt
+
+# Sums are rounded in another order while windows are searched for than in the end.
+_ROUNDING = 1e-5
+# How far around what is nearly found all is decided: this share of a window, but no further than tiles are large.
+_REACH_SHARE, _FURTHEST = 16, 16
+
+
+class SeenSums:
+    """What the windows looked at say, added up on some prompts' tiles, and where one of them nearly finds something.
+
+    Parameters
+    ----------
+    tiling : Tiling
+        Of the grid.
+    prompts : int
+        How many.
+    threshold : float
+        Of the masks.
+    """
+
+    def __init__(self, tiling: Tiling, prompts: int, threshold: float) -> None:
+        self._tiling, self._nearly = tiling, nearly(threshold)
+        self._rows = torch.full((len(tiling), prompts), -1)
+        self._sums = torch.zeros(0, *tiling.side)
+        self._near = torch.zeros(0, *tiling.side, dtype=torch.bool)
+
+    @property
+    def tiles(self) -> Tensor:
+        """(tiles, prompts) bool: where something is added up."""
+        return self._rows >= 0
+
+    def grow(self, near: Tensor) -> Tensor:
+        """Take in tiles (bool, one per tile and prompt) and their neighbours; returns those that are new."""
+        marks = near.view(*self._tiling.counts, -1).permute(3, 0, 1, 2)[None].float()
+        wanted = F.max_pool3d(marks, 3, stride=1, padding=1)[0].permute(1, 2, 3, 0).flatten(0, 2) > 0
+        new = wanted & ~self.tiles
+        count = int(new.sum())
+        if count:
+            self._rows[new] = torch.arange(len(self._sums), len(self._sums) + count)
+            self._sums, self._near = (
+                torch.cat((held, held.new_zeros(count, *self._tiling.side))) for held in (self._sums, self._near)
+            )
+        return new
+
+    def add(self, tile: int, part: Box, prompts: Tensor, probability: Tensor, weights: Tensor) -> None:
+        """Add one window's probabilities (x, y, z, prompts), with its weights (x, y, z), to a part of a tile."""
+        at = (self._rows[tile, prompts], *self._tiling.inside(part))
+        probability = probability.permute(3, 0, 1, 2)
+        self._near[at] |= (probability > self._nearly).cpu()
+        self._sums[at] += (probability * weights).cpu()
+
+    def dense(self, prompt: int) -> tuple[Box, Tensor, Tensor] | None:
+        """One prompt's sums and where it is nearly found, and the box of the grid that both cover."""
+        tiles = (self._rows[:, prompt] >= 0).nonzero()[:, 0]
+        if not len(tiles):
+            return None
+        cells = np.stack(np.unravel_index(tiles.numpy(), self._tiling.counts))
+        low, high = cells.min(axis=1), cells.max(axis=1) + 1
+        starts = low * self._tiling.side
+        box = Box.at(starts, np.minimum(high * self._tiling.side, self._tiling.shape) - starts)
+        arrays = []
+        for held in (self._sums, self._near):
+            array = held.new_zeros(*(high - low), *self._tiling.side)
+            array[tuple(torch.from_numpy(cells - low[:, None]))] = held[self._rows[tiles, prompt]]
+            shape = [int(side) for side in (high - low) * self._tiling.side]
+            arrays.append(array.permute(0, 3, 1, 4, 2, 5).reshape(shape)[Box.whole(box.shape)])
+        return box, arrays[0], arrays[1]
+
+
+class Decisions:
+    """Whether each prompt's mask is decided, and which window to look at next where it is not.
+
+    Parameters
+    ----------
+    search : WindowSearch
+        Which windows were looked at.
+    boxes : list of Box
+        All windows.
+    blend : Blend
+        How much each counts.
+    tiling : Tiling
+        Of the grid.
+    grid : NetworkGrid
+        Where its voxels lie in the scan.
+    window : tuple of int
+        Voxels of a whole window.
+    threshold : float
+        Of the masks.
+    """
+
+    def __init__(
+        self,
+        search: WindowSearch,
+        boxes: list[Box],
+        blend: Blend,
+        tiling: Tiling,
+        grid: NetworkGrid,
+        window: tuple[int, int, int],
+        threshold: float,
+    ) -> None:
+        self._search, self._blend, self._boxes, self._tiling = search, blend, boxes, tiling
+        self._grid, self._threshold = grid, threshold
+        self._reach = [min(max(side // _REACH_SHARE, 1), _FURTHEST) for side in window]
+        self._seen = SeenSums(tiling, search.looked_at.shape[1], threshold)
+
+    def ask_next(
+        self,
+        looked: Sequence[tuple[int, Tensor]],
+        near: Tensor,
+        embeddings: Mapping[int, Tensor],
+        features: Callable[[int], Features],
+    ) -> None:
+        """After a round: ask for one more window for each of its prompts that is not decided.
+
+        Parameters
+        ----------
+        looked : sequence of (int, Tensor)
+            The round's windows, and their prompts.
+        near : Tensor
+            (tiles, prompts) bool: where each prompt is nearly found.
+        embeddings : mapping of int to Tensor
+            Each window's (prompts, C) mask embeddings.
+        features : callable
+            Of a window.
+        """
+        new = self._seen.grow(near)
+        fresh = {number: torch.zeros(near.shape[1], dtype=torch.bool) for number, _ in looked}
+        for number, prompts in looked:
+            fresh[number][prompts] = True
+        for number, embedded in embeddings.items():
+            rows = new & self._search.looked_at[number]
+            if number in fresh:
+                rows |= self._seen.tiles & fresh[number]
+            box = self._boxes[number]
+            if parts := list(self._tiling.parts(box, rows.any(dim=1))):
+                logits = TileLogits(features(number), embedded)
+                for tile, part in parts:
+                    prompts = rows[tile].nonzero()[:, 0]
+                    probability = logits.of(part.relative_to(box), prompts).sigmoid_()
+                    self._seen.add(tile, part, prompts, probability, self._blend.weights(box, part))
+        for prompt in torch.stack(list(fresh.values())).any(dim=0).nonzero()[:, 0].tolist():
+            check_interrupt()
+            if (best := self.next_window(prompt)) is not None:
+                self._search.ask(best, prompt)
+
+    def next_window(self, prompt: int) -> int | None:
+        """The one with most to say where the mask is not decided; None where it is."""
+        held = self._seen.dense(prompt)
+        if held is None:
+            return None
+        box, sums, near = held
+        left = _weight(self._search.not_looked_at(prompt), self._blend, self._boxes, box)
+        if left is None:
+            return None
+        # Further away, where no window nearly found anything, none that is left is taken to find something.
+        most = torch.where(_grown(near, self._reach), left, left * nearly(self._threshold))
+        slack = (left > 0) * _ROUNDING
+        low, high = sums - slack, sums + most + slack
+        undecided = (low <= self._threshold) & (high > self._threshold) & (left > 0)
+        if not undecided.any():
+            corners = corners_that_differ(low.numpy(), high.numpy(), self._grid.cropped(box), self._threshold)
+            undecided = torch.from_numpy(corners) & (left > 0)
+        gains = {}
+        for number in self._search.not_looked_at(prompt):
+            part = box.intersection(self._boxes[number])
+            if part is not None:
+                weights = self._blend.weights(self._boxes[number], part).cpu()
+                gains[number] = float((weights * undecided[part.relative_to(box)]).sum())
+        best = max(gains, key=lambda number: gains[number], default=None)
+        return best if best is not None and gains[best] > 0 else None
+
+
+def mean_of_seen(
+    sums: np.ndarray, search: WindowSearch, blend: Blend, boxes: list[Box], prompt: int, box: Box
+) -> np.ndarray:
+    """The weighted mean of what was seen on a box, from its sums; the same bits where no window is left."""
+    left = _weight(search.not_looked_at(prompt), blend, boxes, box)
+    if left is None:
+        return sums
+    seen = _weight(search.looked_at[:, prompt].nonzero()[:, 0].tolist(), blend, boxes, box)
+    assert seen is not None  # the windows of the first round leave no gap
+    return np.where(left.numpy() > 0, sums / seen.numpy(), sums)
+
+
+def _weight(numbers: Sequence[int], blend: Blend, boxes: list[Box], box: Box) -> Tensor | None:
+    """How much some windows count together at each voxel of a box; None where none reaches it."""
+    weight = None
+    for number in numbers:
+        part = box.intersection(boxes[number])
+        if part is not None:
+            weight = torch.zeros(box.shape) if weight is None else weight
+            weight[part.relative_to(box)] += blend.weights(boxes[number], part).cpu()
+    return weight
+
+
+def _grown(marks: Tensor, reach: Sequence[int]) -> Tensor:
+    grown = marks[None, None].float()
+    for axis, steps in enumerate(reach):
+        kernel = [1, 1, 1]
+        kernel[axis] = 2 * steps + 1
+        grown = F.max_pool3d(grown, kernel, stride=1, padding=[side // 2 for side in kernel])
+    return grown[0, 0] > 0
