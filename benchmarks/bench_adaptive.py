@@ -7,7 +7,7 @@ cold        One organ on a scan of 36 windows of 32x32x32 voxels, SAT-Nano's wid
             and all windows in another checkout. Features are planted as they are encoded, because random weights find
             nothing like an organ: brightness inside the planted ellipsoid is what the prompt looks for.
 places      How many windows an organ takes, in twenty places and three sizes (nothing is encoded for it).
-released    The same for released windows on scans of 1x1x3 mm: how many windows a box takes (no network is asked).
+released    For released windows on scans of 1x1x3 mm: how many windows touch a box (no network is asked).
 agreement   The demonstration model's 32 structures in the demonstration's head, with windows smaller than those
             it was trained with, so that there are many: masks that adaptive windows change at several margins, and Dice
             of less overlap to SAT's own. Without its own windows' context the network finds specks in many places.
@@ -180,7 +180,7 @@ def released(options: argparse.Namespace) -> list[Row]:
                 needed[tuple(slice(part.start, part.stop) for part in tiling.cells(Box.at(low, side)))] = True
                 search = WindowSearch(boxes, cores, fewest(boxes, shape), tiling, 1)
                 while search.round():
-                    search.found(needed.flatten(0, 2), needed.flatten(0, 2))
+                    search.ask_all(needed.flatten(0, 2), needed.flatten(0, 2))
                 counts.append(int(search.looked_at.sum()))
             row = {"scan": "x".join(map(str, shape)), "windows": len(boxes), "first": len(fewest(boxes, shape))}
             row |= {"box_mm": millimetres, "mean": round(statistics.mean(counts), 1), "most": max(counts)}
