@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -90,8 +91,10 @@ def _all(levels: Levels) -> dict[str, float]:
 def _asked(tree: Path, options: argparse.Namespace, rounds: int) -> Any:
     """By a process of its own, because both checkouts name their modules alike."""
     command = [sys.executable, "-W", "ignore", __file__, "--child", str(tree), "--rounds", str(rounds)]
+    # TorchScript would multiply out what is left out here.
+    environment = os.environ | {"PYTORCH_JIT": "0"}
     command += ["--precision", options.precision, "--window", *map(str, options.window)]
-    return json.loads(subprocess.check_output(command, text=True).splitlines()[-1])
+    return json.loads(subprocess.check_output(command, text=True, env=environment).splitlines()[-1])
 
 
 def count(tree: Path, precision: str, window: tuple[int, int, int]) -> Levels:

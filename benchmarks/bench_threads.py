@@ -167,12 +167,12 @@ class Bench:
                     yield (way, threads), children[way].seconds(threads), children[way].computed
 
     def _memory(self, piece: Piece, keys: list[Key]) -> Iterator[tuple[Key, float, str]]:
-        """Bytes, each of a new process."""
+        """Bytes, each of a new process; none for what took too long."""
         for way, threads in keys:
             with self._started(way, piece.precision) as child:
                 child.wait()
-                child.seconds(threads)
-                yield (way, threads), child.peak(), child.computed
+                if child.seconds(threads) is not None:
+                    yield (way, threads), child.peak(), child.computed
 
     @contextmanager
     def _started(self, way: str, precision: str, patience: float | None = None) -> Iterator[Child]:
@@ -245,7 +245,6 @@ class Child:
 
 @contextmanager
 def _busy(count: int) -> Iterator[None]:
-    """So many processes that do nothing but keep a core busy."""
     children = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
     try:
         yield
@@ -257,13 +256,7 @@ def _busy(count: int) -> Iterator[None]:
 
 def tables(rounds: dict[str, list[Measured]], pieces: dict[str, Piece]) -> dict[str, list[Row]]:
     """What was measured, and beside each target what was reached."""
-    times = [
-        row
-        for kind in ("turns", "rivals", "alone", "many", "busy")
-        for name, piece in pieces.items()
-        if piece.kind == kind
-        for row in _times(piece, rounds[name])
-    ]
+    times = [row for name, piece in pieces.items() if piece.kind != "memory" for row in _times(piece, rounds[name])]
     memory = [row for name, piece in pieces.items() if piece.kind == "memory" for row in _peaks(piece, rounds[name])]
     return {"seconds": times, "memory": memory, "targets": _targets(rounds, pieces)}
 
@@ -293,14 +286,13 @@ def _times(piece: Piece, rounds: list[Measured]) -> Iterator[Row]:
 def _peaks(piece: Piece, rounds: list[Measured]) -> Iterator[Row]:
     for way in piece.ways:
         for threads in piece.threads:
-            if rounds:
-                peak = statistics.median(_values(rounds, f"{way} {threads}"))
+            if peaks := _values(rounds, f"{way} {threads}"):
                 over = _ratio(rounds, f"{way} {threads}", f"{THIS} {threads}")
                 yield {
                     "precision": piece.precision,
                     "way": way,
                     "threads": str(threads),
-                    "peak GB": peak / 1e9,
+                    "peak GB": statistics.median(peaks) / 1e9,
                     "over this": over,
                 }
 
@@ -336,7 +328,7 @@ def _targets(rounds: dict[str, list[Measured]], pieces: dict[str, Piece]) -> lis
 def _values(rounds: list[Measured], key: str) -> list[float]:
     """Of all rounds; where a way took too long, what it took at least."""
     found = [(one["results"][key], one["patience"]) for one in rounds if key in one["results"]]
-    return [patience if seconds is None else seconds for seconds, patience in found]
+    return [patience if value is None else value for value, patience in found]
 
 
 def _ratio(rounds: list[Measured], numerator: str, denominator: str) -> float:
