@@ -12,6 +12,7 @@ from helpers.plain_backbones import plain_encoding, plain_mamba
 from SATSegmentLib.sat.backbone import Spec
 from SATSegmentLib.sat.backbones.streaming import residual, workers
 from SATSegmentLib.sat.backbones.swinunetr import transformer
+from SATSegmentLib.sat.backbones.swinunetr.cost import transformer_bytes
 from SATSegmentLib.sat.backbones.swinunetr.spec import SwinUNETRSpec
 from SATSegmentLib.sat.backbones.umamba import mamba, scan
 from SATSegmentLib.sat.backbones.umamba.mamba import Mamba, MambaLayer, layer_bytes
@@ -85,7 +86,7 @@ def test_any_number_of_threads_gives_the_same_bits(name, monkeypatch):
     monkeypatch.setattr(residual, "_PIECE_BYTES", 1)
     monkeypatch.setattr(mamba, "_PIECE", 64)
     monkeypatch.setattr(scan, "_AT_ONCE", 1)
-    monkeypatch.setattr(transformer, "_SCORES", 1 << 14)
+    monkeypatch.setattr(transformer, "SCORES", 1 << 14)
     monkeypatch.setattr(workers, "cores", lambda: 4)
     spec, window, seed = CASES[name]
     network, _ = random_network(spec, window, seed)
@@ -136,6 +137,16 @@ def test_mamba_layers_on_the_finest_map_are_planned_for():
     with torch.inference_mode(), LiveBytes([seen, *backbone.state_dict().values()]) as live:
         backbone(seen)
     assert live.peak <= 1.05 * spec.encode_bytes(window, torch.float32, torch.device("cpu"))
+
+
+def test_a_transformer_of_half_precision_is_planned_as_it_is_computed():
+    spec, window = SwinUNETRSpec(feature_size=48, depths=(2, 1), heads=(3, 6), **HEAD), (48, 48, 32)
+    backbone = spec.build().requires_grad_(False).bfloat16()
+    held = [*backbone.state_dict().values(), seen := torch.randn(1, *window)]
+    with torch.inference_mode(), LiveBytes(held) as live:
+        backbone._transform(seen, torch.float32)
+    taken = live.peak - sum(one.nbytes for one in held)
+    assert 1 / 1.5 <= taken / transformer_bytes(spec, window, torch.bfloat16, 1) <= 1.05
 
 
 def assert_close(ours: torch.Tensor, plain: torch.Tensor) -> None:

@@ -7,10 +7,16 @@ import math
 import torch
 
 from SATSegmentLib.sat.backbone import COPIES, Triple
-from SATSegmentLib.sat.backbones.streaming import slabs
+from SATSegmentLib.sat.backbones.streaming import slabs, workers
+from SATSegmentLib.sat.backbones.swinunetr import transformer
 from SATSegmentLib.sat.backbones.swinunetr.spec import MLP_RATIO, WINDOW, SwinUNETRSpec
 
 _TAPS = 27
+# Maps of the transformer's finest stage, in float32, that are there at once beside what workers take; and with that,
+# where all is done at once. Counted at the released widths.
+_STAGE_MAPS, _STAGE_MAPS_AT_ONCE = 10, 15
+# Ways in which shifted windows are masked.
+_MASKS = 8
 
 
 def encode_macs(spec: SwinUNETRSpec, window: Triple) -> int:
@@ -33,9 +39,27 @@ def encode_macs(spec: SwinUNETRSpec, window: Triple) -> int:
 
 
 def encode_bytes(spec: SwinUNETRSpec, window: Triple, dtype: torch.dtype, device: torch.device) -> int:
-    """Highest use of memory while a window is encoded, without weights: two finest maps, and slabs of them."""
+    """Highest use of memory while a window is encoded, without weights.
+
+    Two finest maps and slabs of them, or what the transformer takes, which is computed in float32.
+    """
     voxels = math.prod(window)
     # The finest block's own map and its projected skip, when all coarser maps are there.
     sizes = [width * (voxels >> (3 * level)) for level, width in enumerate(spec.widths)]
     maps = (sizes[0] + sum(sizes)) * dtype.itemsize
-    return maps + slabs.slab_bytes(spec.feature_size, window, dtype, device) + 4 * voxels
+    convolving = maps + slabs.slab_bytes(spec.feature_size, window, dtype, device)
+    at_once = workers.count() if device.type == "cpu" else 1
+    transforming = transformer_bytes(spec, window, dtype, at_once)
+    return max(convolving, transforming) + 4 * voxels
+
+
+def transformer_bytes(spec: SwinUNETRSpec, window: Triple, dtype: torch.dtype, at_once: int) -> int:
+    """What the transformer takes beside the window, without its weights as they are stored."""
+    stage = 4 * spec.feature_size * math.prod(window) // 8
+    total = min(_STAGE_MAPS * stage + 4 * transformer.SCORES * at_once, _STAGE_MAPS_AT_ONCE * stage)
+    total += _MASKS * 4 * spec.heads[0] * WINDOW**6
+    if dtype != torch.float32:  # its weights, widened
+        widths = [spec.feature_size << number for number in range(len(spec.depths))]
+        for depth, width in zip(spec.depths, widths, strict=True):
+            total += 4 * ((4 + 2 * MLP_RATIO) * depth + 16) * width**2
+    return total

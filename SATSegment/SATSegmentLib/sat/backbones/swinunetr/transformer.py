@@ -32,7 +32,7 @@ _MERGED = ((0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 0, 1), (0, 1, 0), (0,
 Part = TypeVar("Part")
 
 # Numbers of scores, and of hidden features, that are held at once.
-_SCORES = 1 << 24
+SCORES = 1 << 24
 
 
 class SwinTransformer(nn.Module):
@@ -107,7 +107,7 @@ class SwinBlock(nn.Module):
         windows = partition(self.norm1(cells), window, shift)
         cells = cells + merge(self.attn(windows, masked_alike((x, y, z), window, shift)), (x, y, z), window, shift)
         lines = cells.flatten(0, 2)
-        rows = max(_SCORES // (MLP_RATIO * lines.shape[1]), 1)
+        rows = max(SCORES // (MLP_RATIO * lines.shape[1]), 1)
         fed = _over(lines.split(rows), lambda part, _: _remembering_little(self._feed, part), cells.device)
         return torch.cat(fed).view_as(cells)
 
@@ -130,7 +130,7 @@ class WindowAttention(nn.Module):
         count = windows.shape[1]
         index = relative_position_index()[:count, :count].flatten().to(windows.device)
         bias = self.relative_position_bias_table[index].view(count, count, -1).permute(2, 0, 1)
-        at_once = max(_SCORES // (self._heads * count * count), 1)
+        at_once = max(SCORES // (self._heads * count * count), 1)
         attend = self._attend if len(windows) <= at_once else partial(_remembering_little, self._attend)
         order, added = [], []
         for numbers, mask in masks:
@@ -181,7 +181,7 @@ class PatchMerging(nn.Module):
         """(X, Y, Z, C) to (X/2, Y/2, Z/2, 2C)."""
         neighbours = torch.cat([cells[a::2, b::2, c::2] for a, b, c in _MERGED], dim=-1)
         lines = neighbours.flatten(0, 2)
-        rows = max(_SCORES // lines.shape[1], 1)
+        rows = max(SCORES // lines.shape[1], 1)
         merged = _over(lines.split(rows), lambda part, _: self.reduction(self.norm(part)), cells.device)
         return torch.cat(merged).view(*neighbours.shape[:3], -1)
 
