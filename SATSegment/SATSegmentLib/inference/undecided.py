@@ -1,4 +1,4 @@
-"""Which voxels of a mask can still turn, whatever windows say that were not looked at; and the window to look at next.
+"""Which voxels of a mask can still turn, whatever windows say that were not looked at; and the windows to look at next.
 
 A voxel's probability is a mean over the windows that hold it (`blend.Blend`). With those that were looked at it is at
 least their part of the sum, and at most that and the weight of all others. The mask from all windows lies between the
@@ -25,8 +25,11 @@ from SATSegmentLib.sat.interrupt import check_interrupt
 
 # Sums are rounded in another order while windows are searched for than in the end.
 _ROUNDING = 1e-5
+# One window at a time is least encoding. Where there are very many, deciding costs more than that saves.
+_ROUNDS = 16
 # How far around what is nearly found all is decided: this share of a window, but no further than tiles are large.
-_REACH_SHARE, _FURTHEST = 16, 16
+# With a sixteenth, a mask of the demonstration model changed.
+_REACH_SHARE, _FURTHEST = 8, (16, 16, 8)
 
 
 class SeenSums:
@@ -124,7 +127,7 @@ class Decisions:
     ) -> None:
         self._search, self._blend, self._boxes, self._tiling = search, blend, boxes, tiling
         self._grid, self._threshold = grid, threshold
-        self._reach = [min(max(side // _REACH_SHARE, 1), _FURTHEST) for side in window]
+        self._reach = [min(max(side // _REACH_SHARE, 1), most) for side, most in zip(window, _FURTHEST, strict=True)]
         self._seen = SeenSums(tiling, search.looked_at.shape[1], threshold)
 
     def ask_next(
@@ -134,7 +137,7 @@ class Decisions:
         embeddings: Mapping[int, Tensor],
         features: Callable[[int], Features],
     ) -> None:
-        """After a round: ask for one more window for each of its prompts that is not decided.
+        """After a round: ask for the next window, or windows, for each of its prompts that is not decided.
 
         Parameters
         ----------
@@ -164,18 +167,18 @@ class Decisions:
                     self._seen.add(tile, part, prompts, probability, self._blend.weights(box, part))
         for prompt in torch.stack(list(fresh.values())).any(dim=0).nonzero()[:, 0].tolist():
             check_interrupt()
-            if (best := self.next_window(prompt)) is not None:
-                self._search.ask(best, prompt)
+            for number in self.next_windows(prompt):
+                self._search.ask(number, prompt)
 
-    def next_window(self, prompt: int) -> int | None:
-        """The one with most to say where the mask is not decided; None where it is."""
+    def next_windows(self, prompt: int) -> list[int]:
+        """Those with most to say where the mask is not decided; none where it is."""
         held = self._seen.dense(prompt)
         if held is None:
-            return None
+            return []
         box, sums, near = held
         left = _weight(self._search.not_looked_at(prompt), self._blend, self._boxes, box)
         if left is None:
-            return None
+            return []
         # Further away, where no window nearly found anything, none that is left is taken to find something.
         most = torch.where(_grown(near, self._reach), left, left * nearly(self._threshold))
         slack = (left > 0) * _ROUNDING
@@ -185,13 +188,14 @@ class Decisions:
             corners = corners_that_differ(low.numpy(), high.numpy(), self._grid.cropped(box), self._threshold)
             undecided = torch.from_numpy(corners) & (left > 0)
         gains = {}
-        for number in self._search.not_looked_at(prompt):
+        numbers = self._search.not_looked_at(prompt)
+        for number in numbers:
             part = box.intersection(self._boxes[number])
             if part is not None:
                 weights = self._blend.weights(self._boxes[number], part).cpu()
                 gains[number] = float((weights * undecided[part.relative_to(box)]).sum())
-        best = max(gains, key=lambda number: gains[number], default=None)
-        return best if best is not None and gains[best] > 0 else None
+        helpful = sorted((number for number in gains if gains[number] > 0), key=lambda number: -gains[number])
+        return helpful[: max(len(numbers) // _ROUNDS, 1)]
 
 
 def mean_of_seen(
