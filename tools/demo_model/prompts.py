@@ -104,8 +104,8 @@ def _text_file(folder: Path) -> Path:
 
 
 def _start_embeddings(network: SATNetwork) -> None:
-    """Mask embeddings as the first training's: small where the features are large, else some of them large."""
+    """Mask embeddings as the first training's: small where the features are large, else larger."""
     last = network.mask_embed_proj[2]
     large = finest_norm(network.backbone) is not None
-    nn.init.normal_(last.weight, std=0.01 if large else 0.2)
-    nn.init.constant_(last.bias, -0.06 if large else -0.5)
+    nn.init.normal_(last.weight, std=0.01 if large else 0.1)
+    nn.init.constant_(last.bias, -0.06 if large else -0.3)
