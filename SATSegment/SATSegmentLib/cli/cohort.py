@@ -81,7 +81,10 @@ def run(arguments: argparse.Namespace) -> int:
     out = arguments.out.expanduser()
     goes_on = arguments.resume or arguments.overwrite or arguments.shard[1] > 1
     if not goes_on and (out / "scans").is_dir() and any((out / "scans").iterdir()):
-        raise OutputError(f"{out} has results already.", "Go on with --resume, or choose another folder.")
+        raise OutputError(
+            f"{out} has results already.",
+            "Go on with --resume, make them again with --overwrite, or choose another folder.",
+        )
     if arguments.slurm is not None:
         return _submitted(arguments, out)
     return _run_here(arguments, out)
@@ -128,9 +131,10 @@ def _run_here(arguments: argparse.Namespace, out: Path) -> int:
 
 
 def _asked(arguments: argparse.Namespace) -> Asked:
-    from SATSegmentLib.cohort.asked import Asked
+    from SATSegmentLib.cohort.asked import Asked, check_presets
     from SATSegmentLib.models.catalog import checksum_of
 
+    check_presets(arguments.preset)
     return Asked(
         arguments.modality or "",
         tuple(arguments.prompt),

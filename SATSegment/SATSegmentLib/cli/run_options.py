@@ -50,8 +50,8 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         "--windows",
         default="all",
         choices=get_args(WindowRule),
-        help="of the scan's overlapping windows look at all, or (adaptive) first at as few as cover it, then at those "
-        "around what is found: faster for single organs in large scans (default: all)",
+        help="all: look at every overlapping window of the scan; adaptive: first at as few as cover it, then at those "
+        "around what is found, which is faster for single organs in large scans (default: all)",
     )
     parser.add_argument(
         "--overlap",

@@ -209,7 +209,7 @@ def _windows(results: Sequence[SegmentResult]) -> str:
         return ""
     total = next(one.windows.total for one in results if one.windows is not None)
     least, most = min(looked_at), max(looked_at)
-    return f", {least if least == most else f'{least} to {most}'} of {total} windows looked at for a structure"
+    return f", {least if least == most else f'{least} to {most}'} of {total} windows looked at per structure"
 
 
 def _dicom_source(arguments: argparse.Namespace) -> DicomSource | None:

@@ -41,11 +41,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--spill", action="store_true", help="let features that find no place in memory go to a private folder on disk"
     )
-    parser.add_argument("--scan-gb", type=float, metavar="GB", help="largest scan that is taken")
-    parser.add_argument("--user-gb", type=float, metavar="GB", help="memory for the scans and features of one user")
-    parser.add_argument("--idle-minutes", type=float, metavar="N", help="after which an unused scan leaves")
-    parser.add_argument("--lease-seconds", type=float, metavar="N", help="a scan whose client is silent so long leaves")
-    parser.add_argument("--run-minutes", type=float, metavar="N", help="a run that takes longer is ended")
+    parser.add_argument("--scan-gb", type=float, metavar="GB", help="largest scan that is taken (default: 4)")
+    parser.add_argument(
+        "--user-gb", type=float, metavar="GB", help="memory for the scans and features of one user (default: 32)"
+    )
+    parser.add_argument(
+        "--idle-minutes", type=float, metavar="N", help="after which an unused scan leaves (default: 30)"
+    )
+    parser.add_argument(
+        "--lease-seconds", type=float, metavar="N", help="a scan whose client is silent so long leaves (default: 60)"
+    )
+    parser.add_argument("--run-minutes", type=float, metavar="N", help="a run that takes longer is ended (default: 60)")
 
 
 def run(arguments: argparse.Namespace) -> int:

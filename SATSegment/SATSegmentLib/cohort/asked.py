@@ -82,6 +82,20 @@ def prompts_of(task: ScanTask, asked: Asked, modality: Modality) -> tuple[Prompt
     return tuple({(one.text, one.modality): one for one in found}.values())
 
 
+def check_presets(names: Sequence[str]) -> None:
+    """Presets that are known in no modality are no scan's fault.
+
+    Raises
+    ------
+    PromptError
+        One of them is not known.
+    """
+    known = dict.fromkeys(one.id for one in presets())
+    for name in names:
+        if name not in known:
+            raise PromptError(f"There is no preset {name!r}.", f"Presets: {', '.join(known)}.")
+
+
 def _preset(name: str, modality: Modality) -> Sequence[Prompt]:
     known = {one.id: one for one in presets(modality)}
     if name not in known:

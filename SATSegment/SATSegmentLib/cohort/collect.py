@@ -152,7 +152,8 @@ table {{border-collapse: collapse; font-size: .9em}} td, th {{padding: .1em .8em
 </style>
 <h1>Cohort</h1>
 <p>{scans} scans: {flagged} with flags (\u26a0, first), {failed} without results (\u2716). Slices show the patient's
-right on the left. A flag says what to look at; no flag proves nothing. Research use only. Not a medical device.</p>
+right on the left. A flag says what to look at; the absence of a flag proves nothing.
+Research use only. Not a medical device.</p>
 {cards}
 </html>
 """

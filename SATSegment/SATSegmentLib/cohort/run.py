@@ -378,8 +378,8 @@ def refuse_too_large(task: ScanTask) -> None:
     needed, free = i * j * k * _BYTES_A_VOXEL, psutil.virtual_memory().available
     if needed > _MOST_OF_MEMORY * free:
         raise OutOfMemory(
-            f"The scan has {i} x {j} x {k} voxels and would take about {needed / 2**30:.0f} GiB of memory; "
-            f"{free / 2**30:.0f} GiB are free.",
+            f"The scan has {i} x {j} x {k} voxels and would take about {needed / 1e9:.0f} GB of memory; "
+            f"{free / 1e9:.0f} GB are free.",
             "Crop it or resample it, or use a computer with more memory.",
         )
 

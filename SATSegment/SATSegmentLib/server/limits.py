@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-GIGABYTE = 1 << 30
+GIGABYTE = 1_000_000_000
 
 
 @dataclass(frozen=True)

@@ -89,7 +89,7 @@ def _checked(users: dict[str, str], where: str) -> dict[str, str]:
     for token, name in users.items():
         if len(token) < _LEAST_LETTERS or not (token.isascii() and token.isprintable()) or " " in token:
             raise EngineError(
-                f"The token of {name} in {where} has fewer than {_LEAST_LETTERS} plain letters.",
+                f"The token of {name} in {where} is not {_LEAST_LETTERS} or more plain characters without spaces.",
                 'Make one with: python -c "import secrets; print(secrets.token_urlsafe(32))"',
             )
     return users

@@ -59,7 +59,7 @@ def test_names_become_segments_with_names_colours_and_a_report(satsegment, tmp_p
     windows = report["results"][0]["windows"]
     assert 0 < windows["looked_at"] <= windows["total"]
     assert (windows["rule"], windows["overlap"], windows["margin"]) == ("adaptive", 0.25, 0.05)
-    assert "windows looked at for a structure" in out
+    assert "windows looked at per structure" in out
 
 
 def test_flags_and_statistics_are_written_and_strict_makes_them_an_exit_code(satsegment, tmp_path):

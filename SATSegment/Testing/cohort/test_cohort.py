@@ -95,7 +95,7 @@ def test_each_scan_is_a_row_with_results_or_a_reason(mixed):
     assert [row["structure"] for row in rows if row["scan"] == "a__head"] == ["left hippocampus", "brainstem"]
     assert by_scan["a__head"]["scan_status"] == "done"
     assert float(by_scan["a__head"]["volume_ml"]) > 0
-    for name, words in {"broken": "", "zeros": "", "huge": "GiB"}.items():
+    for name, words in {"broken": "", "zeros": "", "huge": "GB of memory"}.items():
         assert by_scan[name]["scan_status"] == "failed"
         assert by_scan[name]["reason"]
         assert words in by_scan[name]["reason"]
@@ -336,6 +336,13 @@ def test_what_is_wrong_for_all_scans_stops_the_run_and_is_no_scans_row(tmp_path,
     assert cohort(tmp_path / "scans", tmp_path / "out", model, *ASKED, "--device", "cuda:7") == 2
     assert "cuda:7" in capsys.readouterr().err
     assert stamps(tmp_path / "out") == {}
+
+
+def test_a_preset_that_no_modality_has_is_refused_before_anything_is_written(tmp_path, model, capsys):
+    write_scan(tmp_path / "scans" / "s.nii.gz")
+    assert cohort(tmp_path / "scans", tmp_path / "out", model, "--modality", "mri", "--preset", "nosuch") == 2
+    assert "Presets: " in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_masks_are_written_as_dicom_too(tmp_path, model):

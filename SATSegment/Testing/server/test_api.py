@@ -237,7 +237,7 @@ def test_a_scan_too_large_and_too_many_of_them_are_refused_before_they_are_sent(
     head = {**head_of(headLikeImage(8)), "shape": [1 << 20, 1 << 20, 1 << 20]}
     answer = put(running.url, f"/v1/scans/{'b' * 64}", json=head)
     assert answer.status_code == 413
-    assert "this server takes 32.0 MiB" in answer.json()["error"]["message"]
+    assert "this server takes 33.6 MB" in answer.json()["error"]["message"]
     heads = [put(running.url, f"/v1/scans/{n:064x}", json=head_of(headLikeImage(8))) for n in range(6)]
     assert {one.status_code for one in heads[4:]} == {413}
     for n in range(6):

@@ -251,7 +251,7 @@ class Connection:
             f"The server {self.url} cannot be reached, or the connection was lost. Nothing was lost here.",
             "Check the network and whether the server runs; then run it again."
             if known
-            else "Check the network, whether the server runs, and whether its address begins with https://.",
+            else "Check the network and whether the server runs; if it has a certificate, write https://.",
         )
 
     def _tls_error(self, said: str) -> EngineError:
