@@ -112,11 +112,22 @@ def prepare(
     return _prepare(image, modality, orientation, spacing, rule, _name(image, modality, orientation, spacing, rule))
 
 
-def _name(image: Image, modality: Modality, orientation: Orientation, spacing: Spacing, rule: GridRule) -> str:
+def check_arrived(image: Image) -> str:
+    """The scan's own name, `digest_of`.
+
+    Raises
+    ------
+    ScanDamaged
+        It was sent under another.
+    """
     digest = digest_of(image)
     if image.digest not in ("", digest):
         raise ScanDamaged("The scan did not arrive as it was sent.", "Send it again.")
-    return f"{modality} {orientation} {spacing} {rule} {digest}"
+    return digest
+
+
+def _name(image: Image, modality: Modality, orientation: Orientation, spacing: Spacing, rule: GridRule) -> str:
+    return f"{modality} {orientation} {spacing} {rule} {check_arrived(image)}"
 
 
 def _prepare(

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from SATSegmentLib.anatomy.resolver.names import Structures, prompts_for
-from SATSegmentLib.errors import SATSegmentWarning
+from SATSegmentLib.errors import SATSegmentWarning, ScanError
 from SATSegmentLib.grid.network_grid import GridRule, NetworkGrid
 from SATSegmentLib.inference.admission import admit
 from SATSegmentLib.inference.asked import Asked, asked_in_words, checked_vectors, divided
@@ -23,7 +23,7 @@ from SATSegmentLib.inference.loading import load_network
 from SATSegmentLib.inference.memory import free_memory, is_out_of_memory, out_of_memory
 from SATSegmentLib.inference.passes import carry_out, looked_for_together
 from SATSegmentLib.inference.plan import plan_precision, plan_run
-from SATSegmentLib.inference.preprocess import PreparedScan, PreparedScans
+from SATSegmentLib.inference.preprocess import PreparedScan, PreparedScans, check_arrived
 from SATSegmentLib.inference.progress import CancelCallback, ProgressCallback, ResultCallback, Run, check_cancelled
 from SATSegmentLib.inference.query import Output, Query
 from SATSegmentLib.inference.run_plan import RunPlan
@@ -322,7 +322,12 @@ class Segmenter:
     def _admit(self, image: Image, prompts: Sequence[Prompt], phantoms: bool = False) -> tuple[Prompt, ...]:
         """The one gate of everything that looks at a scan; see `admission.admit`."""
         has_bank = self._queries is not None and self._queries.bank is not None
-        return admit(image, prompts, self.description, has_bank, phantoms=phantoms)
+        try:
+            return admit(image, prompts, self.description, has_bank, phantoms=phantoms)
+        except ScanError:
+            # What is wrong with a scan may be what happened to it on its way here.
+            check_arrived(image)
+            raise
 
     def _asks(self, prompts: Sequence[Prompt], words: Sequence[bytes] | None) -> list[Query]:
         return asked_in_words(self.description.name, self._network.architecture, self._queries, prompts, words)

@@ -314,6 +314,8 @@ def _only(source: Path, found: Sequence[Path], published: str, alike: Callable[[
     """
     ends = [part.lower() for part in Path(published).parts]
     placed = [one for one in found if [part.lower() for part in one.relative_to(source).parts][-len(ends) :] == ends]
+    if not placed:  # copied by hand, under its own name
+        placed = [one for one in found if one.name.lower() == ends[-1]]
     left = placed if len(ends) > 1 and len(placed) == 1 else found
     if not all(alike(left[0], one) for one in left[1:]):
         places = ", ".join(str(one.relative_to(source)) for one in left)

@@ -60,7 +60,9 @@ class Body:
 
     def __init__(self, image: Image, modality: Modality) -> None:
         spacing = Grid.of(image).spacing_kji
-        self._step = tuple(max(int(_COARSE_MM / edge), 1) for edge in spacing)
+        # No step is longer than the scan: one of a single slice has one coarse slice, too.
+        sizes = image.array.shape
+        self._step = tuple(max(min(int(_COARSE_MM / edge), size), 1) for edge, size in zip(spacing, sizes, strict=True))
         coarse = image.array[tuple(slice(step // 2, None, step) for step in self._step)]
         if modality == "ct":
             solid = coarse > _CT_BODY_HU

@@ -10,12 +10,11 @@ from SATSegmentLib.types import Flag, FlagKind, SegmentResult
 
 # Centres this close to each other say nothing.
 _LEAST_MM = 2.0
-# What the scan cuts along the axis in question has its centre elsewhere; by more than this it has not.
+# What the scan cuts has its centre elsewhere, in an oblique scan along any axis; by more than this it has not.
 _LEAST_OF_CUT_MM = 30.0
 # Axis of RAS, and the sign of what lies there.
 _WAYS = {"in front of": (1, 1), "behind": (1, -1), "above": (2, 1), "below": (2, -1)}
 _OPPOSITE = {"in front of": "behind", "behind": "in front of", "above": "below", "below": "above"}
-_BORDERS = {1: {"A", "P"}, 2: {"S", "I"}}
 
 # First, where it should lie, second: numbers of results.
 _Pair = tuple[int, str, int]
@@ -26,7 +25,7 @@ def wrong_places(results: Sequence[SegmentResult]) -> Iterator[tuple[int, Flag]]
     worst: dict[int, tuple[float, Flag]] = {}
     for first, way, second in _pairs(results):
         wrong_by = _wrong_by(results[first], way, results[second])
-        if wrong_by <= _least(results[first], results[second], _WAYS[way][0]):
+        if wrong_by <= _least(results[first], results[second]):
             continue
         flag = _flag(results[first], way, results[second], wrong_by)
         for one, other in ((first, second), (second, first)):
@@ -69,10 +68,9 @@ def _wrong_by(first: SegmentResult, way: str, second: SegmentResult) -> float:
     return -sign * (first.statistics.centroid_ras[axis] - second.statistics.centroid_ras[axis])
 
 
-def _least(first: SegmentResult, second: SegmentResult, axis: int) -> float:
+def _least(first: SegmentResult, second: SegmentResult) -> float:
     levels = level_of(first.prompt.text) is not None and level_of(second.prompt.text) is not None
-    is_cut = bool(_BORDERS[axis] & {*first.cut_by, *second.cut_by})
-    return _LEAST_OF_CUT_MM if is_cut and not levels else _LEAST_MM
+    return _LEAST_OF_CUT_MM if (first.cut_by or second.cut_by) and not levels else _LEAST_MM
 
 
 def _flag(first: SegmentResult, way: str, second: SegmentResult, wrong_by: float) -> Flag:

@@ -12,8 +12,17 @@ import torch
 from helpers.models import identity_segmenter, queries, tiny_segmenter
 from helpers.seeded import GOLDEN
 from SATSegmentLib import Image, Prompt
-from SATSegmentLib.errors import Cancelled, DeviceError, OutOfMemory, PromptError, SATSegmentWarning, ScanError
+from SATSegmentLib.errors import (
+    Cancelled,
+    DeviceError,
+    OutOfMemory,
+    PromptError,
+    SATSegmentWarning,
+    ScanDamaged,
+    ScanError,
+)
 from SATSegmentLib.grid.box import Box
+from SATSegmentLib.grid.digest import digest_of
 from SATSegmentLib.inference import plan
 from SATSegmentLib.inference.cache import FeatureCache
 from SATSegmentLib.inference.checks import refuse_label_map, warn_about_modality
@@ -308,3 +317,13 @@ def test_running_out_of_memory_is_a_message(scan, segmenter, monkeypatch):
     monkeypatch.setattr(segmenter._network, "encode", encode)
     with pytest.raises(OutOfMemory, match="Nothing was lost"):
         segmenter.segment_queries(scan, queries(1), "ct")
+
+
+@pytest.mark.parametrize("value", [np.nan, 0.0, 1.0])
+def test_a_scan_that_was_damaged_on_its_way_is_called_damaged_whatever_is_wrong_with_it(value):
+    sound = np.random.default_rng(0).normal(100, 30, (16, 32, 32)).astype(np.float32)
+    damaged = sound.copy()
+    damaged[...] = value
+    image = Image(damaged, np.eye(4), digest=digest_of(Image(sound, np.eye(4))))
+    with pytest.raises(ScanDamaged):
+        tiny_segmenter().segment_queries(image, np.zeros((1, 48), np.float32), "mri")

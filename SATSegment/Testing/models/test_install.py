@@ -276,6 +276,15 @@ def test_of_several_networks_of_one_name_none_is_taken_by_chance(released: Path,
         Installer(in_this_process).import_folder(NANO, stick)
 
 
+def test_a_tokenizer_in_a_folder_of_its_models_name_is_the_one_that_is_meant(released: Path, tmp_path: Path) -> None:
+    stick = tmp_path / "stick"
+    shutil.copytree(released, stick)
+    (stick / "words").rename(stick / Path(NANO.tokenizer).name)
+    shutil.copytree(stick / Path(NANO.tokenizer).name, stick / "another")
+    (stick / "another" / "config.json").write_text("{}", encoding="utf-8")
+    Installer(in_this_process).import_folder(NANO, stick)
+
+
 _NO_NETWORK = """
 import pathlib, socket
 def refuse(*arguments, **_):

@@ -12,7 +12,7 @@ import slicer
 from mrml.mrml_phantom import SHAPE, addVolume, grid
 
 from helpers.dicom_files import stack, write_classic
-from SATSegmentLib.engine.api import RunListener, RunOptions
+from SATSegmentLib.engine.api import ModelRecord, RunListener, RunOptions, SegmentAnswer
 from SATSegmentLib.mrml.doubts import volumeDoubts
 from SATSegmentLib.mrml.record import RECORD_ATTRIBUTE, addRecord
 from SATSegmentLib.mrml.run import VolumeRun
@@ -113,7 +113,8 @@ def test_doubts_are_told_before_the_run_and_kept_in_the_record(scene, tmp_path):
     volumeNode = loaded(scene, save(tmp_path / "a.nii"), np.eye(4))
     run = VolumeRun(volumeNode, [Prompt("liver", "ct")], RunOptions("demo"))
     told, asked = [], []
-    engine = SimpleNamespace(segment=lambda request, listener: asked.append(len(told)))
+    answer = SegmentAnswer((), ModelRecord("Tiny", "1" * 64, "", "2"))
+    engine = SimpleNamespace(segment=lambda request, listener: asked.append(len(told)) or answer)
     run.ask(engine, RunListener(on_warning=told.append))
     assert "left and right are a guess" in told[0]
     assert asked == [1]

@@ -243,3 +243,14 @@ def test_a_coarse_mask_holds_the_middle_voxel_of_each_step(low, size, steps):
     middles = whole[tuple(slice(step // 2, None, step) for step in steps)]
     coarse = CroppedMask.from_array(whole).on_grid_of_steps(steps, middles.shape)
     assert (coarse == middles).all() if middles.any() else coarse.sum() == 1
+
+
+@pytest.mark.parametrize("modality", ["ct", "mri", "pet"])
+@given(shape=st.tuples(*[st.integers(1, 9)] * 3), edges=st.tuples(*[st.sampled_from([0.1, 0.7, 1.0, 2.0, 9.0])] * 3))
+@settings(max_examples=40, deadline=None)
+def test_a_scan_of_any_size_has_a_body(modality, shape, edges):
+    values = np.random.default_rng(0).integers(-1000, 500, shape).astype(np.int16)
+    body = Body(Image(values, np.diag((*edges, 1.0))), modality)
+    whole = CroppedMask.from_array(np.ones(shape, bool))
+    assert 0 <= body.share_outside(whole) <= 1
+    body.width_at((0.0, 0.0, 0.0))
