@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import argparse
 import resource
-import statistics
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 ROOT = Path(__file__).parents[1] / "SATSegment"
@@ -92,11 +92,11 @@ def main() -> int:
     for place, (name, _) in enumerate(rounds[1][0]):
         one, several = ([taken[place][1] for taken in rounds[count]] for count in counts)
         print(
-            f"{name:34} {_median(t.wall for t in one):9.3f} {_median(t.wall for t in several):7.3f}"
-            f" {_median(a.wall / b.wall for a, b in zip(one, several, strict=True)):9.2f}"
-            f" {_median(b.cpu / a.cpu for a, b in zip(one, several, strict=True)):6.2f}"
-            f" {_median(1 - t.cpu / t.wall / options.threads for t in several):6.2f}"
-            f" {_median(t.waits for t in several):6.0f}"
+            f"{name:34} {median(t.wall for t in one):9.3f} {median(t.wall for t in several):7.3f}"
+            f" {median(a.wall / b.wall for a, b in zip(one, several, strict=True)):9.2f}"
+            f" {median(b.cpu / a.cpu for a, b in zip(one, several, strict=True)):6.2f}"
+            f" {median(1 - t.cpu / t.wall / options.threads for t in several):6.2f}"
+            f" {median(t.waits for t in several):6.0f}"
         )
     return 0
 
@@ -113,10 +113,6 @@ def _now() -> Taken:
 def _since(before: Taken) -> Taken:
     now = _now()
     return Taken(now.wall - before.wall, now.cpu - before.cpu, now.waits - before.waits)
-
-
-def _median(values: Any) -> float:
-    return statistics.median(values)
 
 
 def _options() -> argparse.Namespace:

@@ -177,8 +177,8 @@ class ScanPass:
             search.round()
             needed = torch.ones(len(self._tiling), len(rows), dtype=torch.bool)
         else:
-            exact = not self._looks_at_all and (twice or not plan.keeps_features)
-            self._locate(run, rows, last, embeddings, search, high, exact)
+            exact = self._looks_at_all or twice or not plan.keeps_features
+            self._locate(run, rows, last, embeddings, search, high, None if exact else self._decisions(search))
             needed = self._probable(run, embeddings, search) if twice else high.needed()
         looked_at = search.looked_at.sum(dim=0).tolist()
         spent = time.perf_counter() - started - (self.encode_seconds - encoding)
@@ -196,6 +196,10 @@ class ScanPass:
                     probability = mean_of_seen(probability, search, self._blend, self.boxes, one, part)
                 most = _sigmoid(highest[one])
                 yield rows[one], Response(self.asks[rows[one]], part, probability, most, looked_at[one], share)
+
+    def _decisions(self, search: WindowSearch) -> Decisions:
+        window, threshold = self._network.window, self._output.threshold
+        return Decisions(search, self.boxes, self._blend, self._tiling, self.grid, window, threshold)
 
     def _where_to_look(self, threshold: float) -> tuple[list[Box], float]:
         """The part of each window to look at, and the logit that must be exceeded there.
@@ -215,16 +219,13 @@ class ScanPass:
         embeddings: dict[int, Tensor],
         search: WindowSearch,
         high: HighTiles,
-        exact: bool,
+        decisions: Decisions | None,
     ) -> None:
         """Fill in the mask embeddings of the windows that are looked at, and where each prompt is high.
 
-        With `exact`, all windows are looked at that touch what is found.
+        Without `decisions`, all windows are looked at that touch what is found.
         """
         first, done, known = True, 0, 0
-        decisions = Decisions(
-            search, self.boxes, self._blend, self._tiling, self.grid, self._network.window, self._output.threshold
-        )
         while todo := search.round():
             known += len(todo)
             stage = f"of {known}" if self._looks_at_all else f"of {known} or more"
@@ -249,10 +250,10 @@ class ScanPass:
                 work = len(chosen) * self._decode_work + (self._encode_work if fresh else 0)
                 run.advance(work, f"window {done} {stage}")
             first = False
-            if exact:
-                search.ask_all(high.needed(), high.near())
-            elif not self._looks_at_all:
+            if decisions is not None:
                 decisions.ask_next(todo, high.near(), embeddings, self.features)
+            elif not self._looks_at_all:
+                search.ask_all(high.needed(), high.near())
         # Whether a window is encoded is settled with the last prompts only.
         unused = ~search.looked_at
         unseen = unused.all(dim=1).nonzero()[:, 0].tolist() if last else []

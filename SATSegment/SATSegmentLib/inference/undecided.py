@@ -176,7 +176,8 @@ class Decisions:
         if held is None:
             return []
         box, sums, near = held
-        left = _weight(self._search.not_looked_at(prompt), self._blend, self._boxes, box)
+        numbers = self._search.not_looked_at(prompt)
+        left = _weight(numbers, self._blend, self._boxes, box)
         if left is None:
             return []
         # Further away, where no window nearly found anything, none that is left is taken to find something.
@@ -188,7 +189,6 @@ class Decisions:
             corners = corners_that_differ(low.numpy(), high.numpy(), self._grid.cropped(box), self._threshold)
             undecided = torch.from_numpy(corners) & (left > 0)
         gains = {}
-        numbers = self._search.not_looked_at(prompt)
         for number in numbers:
             part = box.intersection(self._boxes[number])
             if part is not None:

@@ -296,7 +296,6 @@ def _find(source: Path, published: str) -> Path | None:
 def _find_tokenizer(source: Path, published: str) -> Path | None:
     folders = [path.parent for path in _files(source) if path.name == "config.json"]
     found = [one for one in folders if any((one / name).is_file() for name in _TOKENIZER_FILES[1:])]
-
     return _only(source, found, published, lambda a, b: all(_alike(a / name, b / name) for name in _TOKENIZER_FILES))
 
 

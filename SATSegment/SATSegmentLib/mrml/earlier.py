@@ -12,6 +12,7 @@ from SATSegmentLib.grid.box import Box
 from SATSegmentLib.grid.grid import Grid
 from SATSegmentLib.mrml.record import records
 from SATSegmentLib.mrml.snapshot import masksOf
+from SATSegmentLib.mrml.volumes import arrayFromMatrix
 from SATSegmentLib.types import Image, Prompt, SegmentResult
 
 # Millimetres: a segment on another grid than the scan's is not compared, because its voxels are others.
@@ -77,8 +78,7 @@ def _recorded(segmentationNode: Any) -> dict[str, dict[str, Any]]:
 
 
 def _isSame(one: Any, other: Any) -> bool:
-    rows = [[[m.GetElement(row, column) for column in range(4)] for row in range(4)] for m in (one, other)]
-    return bool(np.allclose(rows[0], rows[1], atol=_SAME_GRID))
+    return bool(np.allclose(arrayFromMatrix(one), arrayFromMatrix(other), atol=_SAME_GRID))
 
 
 def _isWithin(box: Box, image: Image) -> bool:

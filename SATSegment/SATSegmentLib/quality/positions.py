@@ -27,10 +27,10 @@ def wrong_places(results: Sequence[SegmentResult]) -> Iterator[tuple[int, Flag]]
         wrong_by = _wrong_by(results[first], way, results[second])
         if wrong_by <= _least(results[first], results[second]):
             continue
-        flag = _flag(results[first], way, results[second], wrong_by)
         for one, other in ((first, second), (second, first)):
             if wrong_by > worst.get(one, (0.0,))[0]:
-                worst[one] = (wrong_by, Flag(flag.kind, flag.text, flag.reason, (results[other].prompt.text,)))
+                flag = _flag(results[first], way, results[second], wrong_by, results[other].prompt.text)
+                worst[one] = (wrong_by, flag)
     for number, (_, flag) in sorted(worst.items()):
         yield number, flag
 
@@ -73,10 +73,11 @@ def _least(first: SegmentResult, second: SegmentResult) -> float:
     return _LEAST_OF_CUT_MM if (first.cut_by or second.cut_by) and not levels else _LEAST_MM
 
 
-def _flag(first: SegmentResult, way: str, second: SegmentResult, wrong_by: float) -> Flag:
+def _flag(first: SegmentResult, way: str, second: SegmentResult, wrong_by: float, partner: str) -> Flag:
     one, other = first.prompt.text, second.prompt.text
     return Flag(
         FlagKind.POSITION,
         f"{one} lies {_OPPOSITE[way]} {other}, but belongs {way} it.",
         f"the centre of {one} lies {wrong_by:.0f} mm {_OPPOSITE[way]} that of {other}",
+        (partner,),
     )
