@@ -11,7 +11,8 @@ What can be had is this:
    with most to say is next. So the mask there is the one of all windows. Its probabilities are the mean of the windows
    that were looked at, away from the threshold an estimate. Where probabilities are kept, or features find no place,
    all windows are looked at that touch a tile in which one says more than the level that a mask needs
-   (`tiles.HighTiles`), or that has such a neighbour: then probabilities are exact there, too.
+   (`tiles.HighTiles`), or that has such a neighbour: then probabilities are exact there, too. Where nearly all windows
+   would be needed, all are looked at, and nothing is left to decide.
 2. **What is left out was seen by somebody.** The windows of the first round leave no gap, so each voxel was looked at
    at least once. Nearly found is what one of them says with more than a margin, a tenth of the threshold. A structure
    is lost only if all windows that saw it put it below the margin, while one that was not looked at puts it above the
@@ -79,13 +80,15 @@ class WindowSearch:
             self.looked_at[number] |= prompts
         return [(number, prompts.nonzero()[:, 0]) for number, prompts in todo]
 
-    def not_looked_at(self, prompt: int) -> list[int]:
-        """The windows that were not looked at for a prompt."""
-        return (~self.looked_at[:, prompt]).nonzero()[:, 0].tolist()
-
     def ask(self, number: int, prompt: int) -> None:
         """Let a window be looked at for a prompt in the next round."""
         self._todo.setdefault(number, torch.zeros(self.looked_at.shape[1], dtype=torch.bool))[prompt] = True
+
+    def ask_rest(self, prompts: Tensor) -> None:
+        """Let all windows be looked at for some prompts, (prompts,) bool."""
+        for number, left in enumerate(~self.looked_at & prompts):
+            if left.any():
+                self._todo[number] = self._todo[number] | left if number in self._todo else left
 
     def ask_all(self, needed: Tensor, near: Tensor) -> None:
         """The same for all windows that touch where prompts matter, or count where they are nearly found.

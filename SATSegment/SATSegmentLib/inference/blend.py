@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from SATSegmentLib.grid.box import Box
@@ -29,7 +31,7 @@ class Blend:
     window : tuple[int, int, int]
         Voxels of a window.
     boxes : list[Box]
-        The windows that cover the grid.
+        The windows that cover the grid (`windows.cover`): a lattice, the last axis fastest.
     device : torch.device
         Where probabilities are weighed.
 
@@ -55,6 +57,8 @@ class Blend:
         self._factors = [
             {start: torch.from_numpy(part).to(device) for start, part in parts.items()} for parts in factors
         ]
+        # The same as (windows along the axis, voxels of the grid along it), on the CPU.
+        self._lattice = [_rows(parts, size) for parts, size in zip(factors, shape, strict=True)]
 
     def weights(self, window: Box, part: Box) -> Tensor:
         """The weights (x, y, z) of a part of a window.
@@ -72,6 +76,38 @@ class Blend:
         )
         return x[:, None, None] * y[:, None] * z
 
+    def together(self, chosen: Tensor, part: Box) -> Tensor:
+        """How much some windows count together at each voxel of a box of the grid; exactly zero where none reaches.
+
+        Parameters
+        ----------
+        chosen : Tensor
+            (windows,) bool.
+        part : Box
+            Box in the grid.
+        """
+        x, y, z = (rows[:, side] for rows, side in zip(self._lattice, part, strict=True))
+        lines = chosen.view(len(x), len(y), len(z)).float() @ z
+        planes = y.t() @ lines
+        return (x.t() @ planes.flatten(1)).view(part.shape)
+
+    def shares(self, values: Tensor, part: Box) -> Tensor:
+        """(windows,): each window's sum of its weights times some values, (x, y, z) on a box of the grid."""
+        return _folded(values, [rows[:, side] for rows, side in zip(self._lattice, part, strict=True)])
+
+    def hold_inside(self, marks: Tensor, part: Box, least: float) -> Tensor:
+        """(windows,) bool: which have a mark where they count more than `least` along each axis; (x, y, z) on a box."""
+        inside = [(rows[:, side] > least).float() for rows, side in zip(self._lattice, part, strict=True)]
+        return _folded(marks.float(), inside) > 0
+
+    def touch_inside(self, cells: Tensor, side: tuple[int, int, int], least: float) -> Tensor:
+        """The same for marked tiles with these sides: (x, y, z, prompts) bool gives (windows, prompts) bool."""
+        touched = cells.float()
+        for axis, (rows, length, count) in enumerate(zip(self._lattice, side, cells.shape, strict=False)):
+            inside = F.pad(rows > least, (0, count * length - rows.shape[1])).unflatten(1, (count, length)).any(dim=2)
+            touched = torch.tensordot(inside.float(), touched.movedim(axis, 0), dims=1).movedim(0, axis)
+        return touched.flatten(0, 2) > 0
+
     def least_inside(self, threshold: float) -> float:
         """What some window's probability must exceed inside its core for the weighted mean to exceed the threshold.
 
@@ -87,6 +123,20 @@ def _normalised(parts: dict[int, slice], size: int, factor: np.ndarray) -> dict[
     for part in parts.values():
         total[part] += factor[: part.stop - part.start]
     return {start: (factor[: part.stop - part.start] / total[part]).astype(np.float32) for start, part in parts.items()}
+
+
+def _rows(parts: dict[int, np.ndarray], size: int) -> Tensor:
+    rows = torch.zeros(len(parts), size)
+    for row, (start, weights) in zip(rows, sorted(parts.items()), strict=True):
+        row[start : start + len(weights)] = torch.from_numpy(weights)
+    return rows
+
+
+def _folded(values: Tensor, rows: Sequence[Tensor]) -> Tensor:
+    """(x, y, z) summed with each product of one row per axis."""
+    x, y, z = rows
+    planes = (x @ values.flatten(1)).view(len(x), *values.shape[1:])
+    return (y @ planes @ z.t()).flatten()
 
 
 def _core(start: int, weights: np.ndarray) -> slice:

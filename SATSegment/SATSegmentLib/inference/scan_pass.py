@@ -193,7 +193,7 @@ class ScanPass:
                 found = twice or highest[one] > self._level
                 part, probability = (sums.dense(place) if found else None) or (None, np.zeros((0, 0, 0), np.float32))
                 if part is not None and not self._looks_at_all:
-                    probability = mean_of_seen(probability, search, self._blend, self.boxes, one, part)
+                    probability = mean_of_seen(probability, search, self._blend, one, part)
                 most = _sigmoid(highest[one])
                 yield rows[one], Response(self.asks[rows[one]], part, probability, most, looked_at[one], share)
 
@@ -233,9 +233,10 @@ class ScanPass:
                 run.check()
                 fresh, box = self._features.is_missing(number), self.boxes[number]
                 features = self.features(number)
-                asked = self._embed_masks(features.tokens, [rows[place] for place in chosen.tolist()])
-                places = sent(chosen, self._device)
-                embeddings.setdefault(number, asked.new_zeros(len(rows), asked.shape[1]))[places] = asked
+                if number not in embeddings:
+                    # Of all prompts: that takes hardly longer than of some, and others may ask for the window later.
+                    embeddings[number] = self._embed_masks(features.tokens, rows)
+                asked = embeddings[number][sent(chosen, self._device)]
                 logits, part = TileLogits(features, asked), self._looked_at[number]
                 for cells, some in self._tiling.groups(part, *asked.shape[::-1]):
                     high.look(cells, some, logits.of(some.relative_to(box)), chosen)

@@ -27,6 +27,12 @@ from SATSegmentLib.sat.interrupt import check_interrupt
 _ROUNDING = 1e-5
 # One window at a time is least encoding. Where there are very many, deciding costs more than that saves.
 _ROUNDS = 16
+# Deciding ends, and all windows are looked at, where fewer than one of so many windows would be left out, ...
+_SPARED = 8
+# ... where a prompt is nearly found in more tiles than these (a cube of 200 voxels), ...
+_MOST_TILES = 1 << 12
+# ... and where the voxels that were decided about, round by round, are more than so many times those of all windows.
+_DECIDED = 1.0
 # How far around what is nearly found all is decided: this share of a window, but no further than tiles are large.
 # With a sixteenth, a mask of the demonstration model changed.
 _REACH_SHARE, _FURTHEST = 8, (16, 16, 8)
@@ -97,6 +103,10 @@ class SeenSums:
 class Decisions:
     """Whether each prompt's mask is decided, and which window to look at next where it is not.
 
+    To decide must not cost more than it saves. Whether it does is told from what one prompt finds, and from counts of
+    windows, tiles and voxels: so it is the same in any company and on any machine. Where it does not pay, all windows
+    are looked at.
+
     Parameters
     ----------
     search : WindowSearch
@@ -128,7 +138,11 @@ class Decisions:
         self._search, self._blend, self._boxes, self._tiling = search, blend, boxes, tiling
         self._grid, self._threshold = grid, threshold
         self._reach = [min(max(side // _REACH_SHARE, 1), most) for side, most in zip(window, _FURTHEST, strict=True)]
-        self._seen = SeenSums(tiling, search.looked_at.shape[1], threshold)
+        prompts = search.looked_at.shape[1]
+        self._seen = SeenSums(tiling, prompts, threshold)
+        self._budget = [_DECIDED * sum(box.voxels for box in boxes)] * prompts
+        # Who counts more than this along each axis can turn a voxel whatever all others say.
+        self._decisive = max(threshold, 1 - threshold) ** (1 / 3) + _ROUNDING
 
     def ask_next(
         self,
@@ -150,14 +164,20 @@ class Decisions:
         features : callable
             Of a window.
         """
-        new = self._seen.grow(near)
         fresh = {number: torch.zeros(near.shape[1], dtype=torch.bool) for number, _ in looked}
         for number, prompts in looked:
             fresh[number][prompts] = True
+        undecided = torch.stack(list(fresh.values())).any(dim=0) & ~self._search.looked_at.all(dim=0)
+        hopeless = undecided & self._hopeless(near)
+        self._search.ask_rest(hopeless)
+        undecided &= ~hopeless
+        if not undecided.any():
+            return
+        new = self._seen.grow(near & undecided)
         for number, embedded in embeddings.items():
             rows = new & self._search.looked_at[number]
             if number in fresh:
-                rows |= self._seen.tiles & fresh[number]
+                rows |= self._seen.tiles & (fresh[number] & undecided)
             box = self._boxes[number]
             if parts := list(self._tiling.parts(box, rows.any(dim=1))):
                 logits = TileLogits(features(number), embedded)
@@ -165,10 +185,17 @@ class Decisions:
                     prompts = rows[tile].nonzero()[:, 0]
                     probability = logits.of(part.relative_to(box), prompts).sigmoid_()
                     self._seen.add(tile, part, prompts, probability, self._blend.weights(box, part))
-        for prompt in torch.stack(list(fresh.values())).any(dim=0).nonzero()[:, 0].tolist():
+        for prompt in undecided.nonzero()[:, 0].tolist():
             check_interrupt()
             for number in self.next_windows(prompt):
                 self._search.ask(number, prompt)
+
+    def _hopeless(self, near: Tensor) -> Tensor:
+        """(prompts,) bool: whether nearly all windows will be needed, as far as whole tiles tell."""
+        cells = near.view(*self._tiling.counts, -1)
+        touched = self._blend.touch_inside(cells, self._tiling.side, self._decisive)
+        spared = (~touched & ~self._search.looked_at).sum(dim=0)
+        return (spared * _SPARED < len(self._boxes)) | (near.sum(dim=0) > _MOST_TILES)
 
     def next_windows(self, prompt: int) -> list[int]:
         """Those with most to say where the mask is not decided; none where it is."""
@@ -176,55 +203,57 @@ class Decisions:
         if held is None:
             return []
         box, sums, near = held
-        numbers = self._search.not_looked_at(prompt)
-        left = _weight(numbers, self._blend, self._boxes, box)
-        if left is None:
+        not_looked_at = ~self._search.looked_at[:, prompt]
+        left = self._blend.together(not_looked_at, box)
+        reached = left > 0
+        if not reached.any():
             return []
+        self._budget[prompt] -= box.voxels
+        if self._budget[prompt] < 0:
+            return not_looked_at.nonzero()[:, 0].tolist()
         # Further away, where no window nearly found anything, none that is left is taken to find something.
-        most = torch.where(_grown(near, self._reach), left, left * nearly(self._threshold))
-        slack = (left > 0) * _ROUNDING
+        near = _grown(near, self._reach)
+        most = torch.where(near, left, left * nearly(self._threshold))
+        slack = reached * _ROUNDING
         low, high = sums - slack, sums + most + slack
-        undecided = (low <= self._threshold) & (high > self._threshold) & (left > 0)
+        undecided = (low <= self._threshold) & (high > self._threshold) & reached
         if not undecided.any():
             corners = corners_that_differ(low.numpy(), high.numpy(), self._grid.cropped(box), self._threshold)
-            undecided = torch.from_numpy(corners) & (left > 0)
-        gains = {}
-        for number in numbers:
-            part = box.intersection(self._boxes[number])
-            if part is not None:
-                weights = self._blend.weights(self._boxes[number], part).cpu()
-                gains[number] = float((weights * undecided[part.relative_to(box)]).sum())
-        helpful = sorted((number for number in gains if gains[number] > 0), key=lambda number: -gains[number])
-        return helpful[: max(len(numbers) // _ROUNDS, 1)]
+            undecided = torch.from_numpy(corners) & reached
+            if not undecided.any():
+                return []
+        gains = self._blend.shares(undecided.float(), box) * not_looked_at
+        if int((not_looked_at & (gains == 0)).sum()) * _SPARED < len(self._boxes):
+            return not_looked_at.nonzero()[:, 0].tolist()
+        # Without these a voxel stays undecided whatever all others say, so none of them can be spared.
+        needed = self._blend.hold_inside(near, box, self._decisive) & not_looked_at
+        if needed.any():
+            return needed.nonzero()[:, 0].tolist()
+        most_first = gains.argsort(descending=True, stable=True)[: max(int(not_looked_at.sum()) // _ROUNDS, 1)]
+        return most_first[gains[most_first] > 0].tolist()
 
 
-def mean_of_seen(
-    sums: np.ndarray, search: WindowSearch, blend: Blend, boxes: list[Box], prompt: int, box: Box
-) -> np.ndarray:
+def mean_of_seen(sums: np.ndarray, search: WindowSearch, blend: Blend, prompt: int, box: Box) -> np.ndarray:
     """The weighted mean of what was seen on a box, from its sums; the same bits where no window is left."""
-    left = _weight(search.not_looked_at(prompt), blend, boxes, box)
-    if left is None:
+    looked_at = search.looked_at[:, prompt]
+    if looked_at.all():
         return sums
-    seen = _weight(search.looked_at[:, prompt].nonzero()[:, 0].tolist(), blend, boxes, box)
-    assert seen is not None  # the windows of the first round leave no gap
-    return np.where(left.numpy() > 0, sums / seen.numpy(), sums)
-
-
-def _weight(numbers: Sequence[int], blend: Blend, boxes: list[Box], box: Box) -> Tensor | None:
-    """How much some windows count together at each voxel of a box; None where none reaches it."""
-    weight = None
-    for number in numbers:
-        part = box.intersection(boxes[number])
-        if part is not None:
-            weight = torch.zeros(box.shape) if weight is None else weight
-            weight[part.relative_to(box)] += blend.weights(boxes[number], part).cpu()
-    return weight
+    left, seen = blend.together(~looked_at, box).numpy(), blend.together(looked_at, box).numpy()
+    # The windows of the first round leave no gap, so nothing is divided by zero.
+    return np.where(left > 0, sums / seen, sums)
 
 
 def _grown(marks: Tensor, reach: Sequence[int]) -> Tensor:
-    grown = marks[None, None].float()
+    """(x, y, z) bool: marks, and all that lies so many voxels along the axes around one."""
     for axis, steps in enumerate(reach):
-        kernel = [1, 1, 1]
-        kernel[axis] = 2 * steps + 1
-        grown = F.max_pool3d(grown, kernel, stride=1, padding=[side // 2 for side in kernel])
-    return grown[0, 0] > 0
+        for way in (1, -1):
+            done = 0
+            while done < min(steps, marks.shape[axis] - 1):
+                step = min(done + 1, steps - done)
+                kept = marks.shape[axis] - step
+                here, there = (0, step) if way > 0 else (step, 0)
+                shifted = marks.narrow(axis, here, kept)
+                grown = marks.clone()
+                grown.narrow(axis, there, kept).logical_or_(shifted)
+                marks, done = grown, done + step
+    return marks

@@ -8,6 +8,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,10 +16,12 @@ from helpers.models import hand_made_network
 from SATSegmentLib import Image
 from SATSegmentLib.errors import Cancelled, DeviceError
 from SATSegmentLib.grid.box import Box
-from SATSegmentLib.inference import plan
+from SATSegmentLib.inference import plan, undecided
+from SATSegmentLib.inference.adaptive import WindowSearch
 from SATSegmentLib.inference.cache import FeatureCache
 from SATSegmentLib.inference.loading import load_network
 from SATSegmentLib.inference.segmenter import Segmenter
+from SATSegmentLib.inference.undecided import Decisions
 from SATSegmentLib.inference.windows import WindowChoice, cover, fewest
 from SATSegmentLib.models.catalog import find_model
 from SATSegmentLib.models.folder import ModelDescription, read_description
@@ -119,6 +122,68 @@ def test_organs_anywhere_have_the_same_masks_as_from_all_windows(segmenter, brig
         assert other.windows.looked_at <= other.windows.total
         assert one.mean_probability == pytest.approx(other.mean_probability, abs=0.05)
         assert other.max_probability <= one.max_probability
+
+
+@pytest.mark.parametrize(
+    ("shape", "options"),
+    [
+        ((64, 64, 16), {"overlap": 0.25}),
+        ((48, 40, 20), {"overlap": 0.6}),
+        ((64, 64, 16), {"orientation": "ASR"}),
+        ((64, 64, 16), {"threshold": 0.2}),
+        ((64, 64, 16), {"threshold": 0.9}),
+        ((80, 70, 1), {}),
+        ((1, 80, 30), {}),
+        ((20, 20, 60), {}),
+    ],
+)
+def test_masks_are_the_same_with_any_overlap_orientation_threshold_and_shape(segmenter, shape, options):
+    image = scan(ASIDE, ((0.6, 0.5, 0.5), 9, -200), shape=shape)
+    nothing, everywhere = np.array([0, 0], np.float32), np.array([1e4, 1e4], np.float32)
+    offsets = [BRIGHT, DARK * 1e-3, nothing, everywhere]
+    everything = ask(segmenter, image, *offsets, **options)
+    for one, other in zip(everything, adaptive(segmenter, image, *offsets, **options), strict=True):
+        assert same_mask(one, other)
+        assert other.windows.looked_at <= one.windows.total
+
+
+def test_where_nearly_all_windows_are_needed_they_are_looked_at_in_two_rounds(segmenter, monkeypatch):
+    """To decide about specks everywhere would cost more than it saves."""
+    image = scan(shape=(64, 64, 24))
+    image.array[...] += np.random.default_rng(0).integers(-30, 30, image.array.shape, np.int16)
+    (everything,) = ask(segmenter, image, BRIGHT)
+    rounds, decided = [], []
+    next_round, next_windows = WindowSearch.round, Decisions.next_windows
+    monkeypatch.setattr(WindowSearch, "round", lambda search: rounds.append(next_round(search)) or rounds[-1])
+    monkeypatch.setattr(Decisions, "next_windows", lambda *given: decided.append(1) or next_windows(*given))
+    (specks,) = adaptive(segmenter, image, BRIGHT)
+    assert specks.voxels > 1000
+    assert same(specks, dataclasses.replace(everything, windows=specks.windows))
+    assert specks.windows.looked_at == specks.windows.total
+    assert [bool(numbers) for numbers in rounds] == [True, True, False]
+    assert not decided
+
+
+def test_deciding_ends_after_as_many_voxels_as_windows_have(segmenter, monkeypatch):
+    image = scan(((0.38, 0.5, 0.5), 4, 300), shape=(64, 80, 32))
+    (everything,), (some,) = ask(segmenter, image, BRIGHT), adaptive(segmenter, image, BRIGHT)
+    monkeypatch.setattr(undecided, "_DECIDED", 0.0)
+    (ended,) = adaptive(segmenter, image, BRIGHT)
+    assert some.windows.looked_at < ended.windows.looked_at == everything.windows.total
+    assert same_mask(ended, everything)
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.tuples(*[st.integers(1, 20)] * 3), st.tuples(*[st.integers(1, 16)] * 3), st.integers(0, 2**32 - 1))
+def test_marks_grow_as_far_as_they_should(shape, reach, seed):
+    marks = torch.from_numpy(np.random.default_rng(seed).uniform(size=shape) < 0.01)
+    kernel = [2 * steps + 1 for steps in reach]
+    wanted = F.max_pool3d(
+        F.pad(marks[None].float(), [pad for steps in reach[::-1] for pad in (steps, steps)]), kernel, 1
+    )
+    before = marks.clone()
+    assert torch.equal(undecided._grown(marks, reach), wanted[0] > 0)
+    assert torch.equal(marks, before)
 
 
 def test_an_organ_in_the_middle_takes_half_of_the_windows(segmenter):
