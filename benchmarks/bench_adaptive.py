@@ -1,6 +1,6 @@
 """Adaptive windows and less overlap: time on a large scan, and agreement with all windows.
 
-    python benchmarks/bench_adaptive.py [--parts cold places released agreement] [--threads 2] [--turns 2] [--clock cpu]
+    python benchmarks/bench_adaptive.py [--parts cold places released agreement price] [--threads 2] [--clock cpu]
     python benchmarks/bench_adaptive.py --parts cold --other ../before     # also beside another checkout
 
 cold        One organ on a scan of 36 windows of 32x32x32 voxels, SAT-Nano's widths, in turns: all windows, adaptive,
@@ -10,7 +10,9 @@ places      How many windows an organ takes, in twenty places and three sizes (n
 released    For released windows on scans of 1x1x3 mm: how many windows touch a box (no network is asked).
 agreement   The demonstration model's 32 structures in the demonstration's head, with windows smaller than those
             it was trained with, so that there are many: masks that adaptive windows change at several margins, and Dice
-            of less overlap to SAT's own. Without its own windows' context the network finds specks in many places.
+            of less overlap to SAT's own. Without its own windows' context the network finds specks in many places, so
+            nearly all windows are needed, and all would be looked at ("giving up"); "to the end" is without that.
+price       The same windows, with 1, 5 and 32 structures: seconds of cold adaptive runs over those of all windows.
 """
 
 from __future__ import annotations
@@ -18,10 +20,13 @@ from __future__ import annotations
 import argparse
 import csv
 import dataclasses
+import math
 import os
 import statistics
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -98,14 +103,14 @@ for radius in (2, 4, 8):
     print(radius, np.mean(windows), np.quantile(windows, 0.9), min(windows), max(windows), sum(not s for _, s in found))
 """
 WINDOWS = ((32, 48, 32), (32, 32, 32), (16, 32, 16))
-PARTS = ("cold", "places", "released", "agreement")
+PARTS = ("cold", "places", "released", "agreement", "price")
 MARGINS = (1.0, 0.3, 0.1)
 Row = dict[str, Any]
 
 
 def main() -> int:
     options = _options()
-    parts = {"cold": cold, "places": places, "released": released, "agreement": agreement}
+    parts = {"cold": cold, "places": places, "released": released, "agreement": agreement, "price": price}
     options.out.mkdir(parents=True, exist_ok=True)
     for name in options.parts:
         rows = parts[name](options)
@@ -192,30 +197,18 @@ def released(options: argparse.Namespace) -> list[Row]:
 def agreement(options: argparse.Namespace) -> list[Row]:
     """Masks of the demonstration model from fewer windows beside those from all."""
     sys.path.insert(0, str(HERE / "SATSegment"))
-    import numpy as np
-    import torch
+    from SATSegmentLib.inference import adaptive, undecided
 
-    from SATSegmentLib.inference import adaptive
-    from SATSegmentLib.inference.loading import load_network
-    from SATSegmentLib.inference.segmenter import Segmenter
-    from SATSegmentLib.models.catalog import find_model
-    from SATSegmentLib.resources import resource_path
-    from SATSegmentLib.scans import read_scan
-
-    torch.set_num_threads(options.threads)
-    folder = find_model("demo")
-    demo = Segmenter.load(folder, device="cpu", precision="float32")
-    names = [text for text, modality in demo.queries.bank.labels if modality == "mri"]
-    queries = np.stack([demo.queries.bank.lookup(text, "mri") for text in names])
-    head, margin, rows = read_scan(resource_path("Demo/itk_t1.nii.gz")), adaptive._NEARLY, []
-    for window in WINDOWS:
-        description = dataclasses.replace(demo.description, window=window)
-        network, _ = load_network(folder, description)
-        one = Segmenter(network, description, device="cpu", precision="float32")
+    rows: list[Row] = []
+    margin, gives_up = adaptive._NEARLY, (undecided._SPARED, undecided._DECIDED)
+    for window, one, head, queries, names in _demonstrations(options):
         everything = one.segment_queries(head, queries, "mri", names=names)
-        ways = [("adaptive", share, {"windows": "adaptive"}) for share in MARGINS]
+        ways: list[tuple[str, float, dict[str, Any]]] = [("giving up", margin, {"windows": "adaptive"})]
+        ways += [("to the end", share, {"windows": "adaptive"}) for share in MARGINS]
         for way, share, how in [*ways, *[("overlap", overlap, {"overlap": overlap}) for overlap in (0.25, 0.125)]]:
-            adaptive._NEARLY = share if way == "adaptive" else margin
+            adaptive._NEARLY = margin if way == "overlap" else share
+            ends = (math.inf, math.inf) if way == "to the end" else gives_up
+            undecided._SPARED, undecided._DECIDED = ends  # type: ignore[assignment]
             results = one.segment_queries(head, queries, "mri", names=names, **how)
             pairs = [(a, b) for a, b in zip(everything, results, strict=True) if a.voxels or b.voxels]
             dice = [_dice(a, b, head.array.shape) for a, b in pairs]
@@ -227,6 +220,53 @@ def agreement(options: argparse.Namespace) -> list[Row]:
             print(rows[-1], flush=True)
     adaptive._NEARLY = margin
     return rows
+
+
+def price(options: argparse.Namespace) -> list[Row]:
+    """What adaptive windows take where nearly all windows are needed, over what all windows take; both cold."""
+    now, rows = {"wall": time.perf_counter, "cpu": time.process_time}[options.clock], []
+    for window, one, head, queries, names in _demonstrations(options):
+        for count in (1, 5, 32):
+            seconds: dict[str, list[float]] = {"all": [], "adaptive": []}
+            results = {}
+            for _ in range(options.turns):
+                for rule in seconds:
+                    one.cache.clear()
+                    started = now()
+                    results[rule] = one.segment_queries(head, queries[:count], "mri", names=names[:count], windows=rule)
+                    seconds[rule].append(now() - started)
+            both = zip(results["all"], results["adaptive"], strict=True)
+            changed = sum(_dice(a, b, head.array.shape) < 1 for a, b in both if a.voxels or b.voxels)
+            row: Row = {"window": "x".join(map(str, window)), "windows": results["all"][0].windows.total}
+            row |= {"structures": count, "all": round(min(seconds["all"]), 2)}
+            row |= {"adaptive": round(min(seconds["adaptive"]), 2), "changed_masks": changed}
+            rows.append(row | {"ratio": round(min(seconds["adaptive"]) / min(seconds["all"]), 2)})
+            print(rows[-1], flush=True)
+    return rows
+
+
+def _demonstrations(options: argparse.Namespace) -> Iterator[tuple[tuple[int, int, int], Any, Any, Any, list[str]]]:
+    """The demonstration model with smaller windows, its head, and all its structures' queries and names."""
+    sys.path.insert(0, str(HERE / "SATSegment"))
+    import numpy as np
+    import torch
+
+    from SATSegmentLib.inference.loading import load_network
+    from SATSegmentLib.inference.segmenter import Segmenter
+    from SATSegmentLib.models.catalog import find_model
+    from SATSegmentLib.resources import resource_path
+    from SATSegmentLib.scans import read_scan
+
+    torch.set_num_threads(options.threads)
+    folder = find_model("demo")
+    demo = Segmenter.load(folder, device="cpu", precision="float32")
+    names = [text for text, modality in demo.queries.bank.labels if modality == "mri"]
+    queries = np.stack([demo.queries.bank.lookup(text, "mri") for text in names])
+    head = read_scan(resource_path("Demo/itk_t1.nii.gz"))
+    for window in WINDOWS:
+        description = dataclasses.replace(demo.description, window=window)
+        network, _ = load_network(folder, description)
+        yield window, Segmenter(network, description, device="cpu", precision="float32"), head, queries, names
 
 
 def _dice(one: Any, other: Any, shape: tuple[int, ...]) -> float:

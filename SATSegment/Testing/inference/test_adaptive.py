@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -211,8 +212,13 @@ def test_one_organ_takes_a_fraction_of_the_windows_and_the_next_one_only_what_is
 
 
 @pytest.mark.long
-def test_no_mask_of_the_demonstration_model_changes():
-    """With windows smaller than its own, so that there are many; it finds specks in most of them."""
+def test_no_mask_of_the_demonstration_model_changes(monkeypatch):
+    """With windows smaller than its own, so that there are many; it finds specks in most of them.
+
+    So nearly all are needed, and the program would look at all. Here it decides to the end.
+    """
+    monkeypatch.setattr(undecided, "_SPARED", math.inf)
+    monkeypatch.setattr(undecided, "_DECIDED", math.inf)
     folder = find_model("demo")
     description = dataclasses.replace(read_description(folder), window=(16, 32, 16))
     network, _ = load_network(folder, description)
@@ -301,6 +307,9 @@ def test_progress_of_one_prompt_after_the_other_ends_with_the_last_one(segmenter
     assert fractions == sorted(fractions)
     begins = [place for place, step in enumerate(seen) if step.stage == f"window 1 of {FIRST} or more"]
     assert len(begins) == len(results) == 2
+    # The first structure is there before the second is looked for.
+    finished = [place for place, step in enumerate(seen) if step.stage.endswith("of 2 structures")]
+    assert begins[0] < finished[0] < begins[1] < finished[1]
     assert fractions[begins[1]] < 0.9
     assert fractions[-1] == pytest.approx(1)
 
