@@ -182,7 +182,7 @@ def test_planned_bytes_are_right_within_a_factor_of_one_and_a_half(width, window
 @pytest.mark.long  # benchmarks/bench_plan.py prints the ratios
 def test_planned_seconds_are_right_within_a_factor_of_one_and_a_half(monkeypatch):
     # Processor time on one thread: what others do on this machine is not planned for.
-    monkeypatch.setattr(speed.time, "perf_counter", time.process_time)
+    monkeypatch.setattr(time, "perf_counter", time.process_time)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

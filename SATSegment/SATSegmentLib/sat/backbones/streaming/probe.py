@@ -11,16 +11,17 @@ from SATSegmentLib.sat.backbones.streaming.sources import Map
 from SATSegmentLib.sat.backbones.streaming.winograd import TILE
 from SATSegmentLib.sat.timing import seconds_of
 
-# A piece of this much work tells the rate; of a small window it is a fiftieth.
+# A piece of this much work tells the rate. Of a small window it is a 25th: of less, what each layer takes once would be
+# too large a part.
 _PROBE_MACS = 5e9
-_PROBE_SHARE = 0.02
+_PROBE_SHARE = 0.04
 # A GPU does that before it has been told of it: a piece that is worth the telling, and still some milliseconds.
 _GPU_PROBE_MACS = 2e11
 _PROBE_PLANES = 4 * TILE
 # PyTorch uses a path ten times slower for smaller pieces (channels times planes times rows).
 _PROBE_LINES = 24_000
 # The whole encoder's rate over that of its busiest layer.
-_WHOLE_OVER_BUSIEST = 0.7
+_WHOLE_OVER_BUSIEST = 0.8
 
 
 def convolution_rate(block: ConvBlock, shape: Triple, window_macs: int) -> float:
