@@ -94,9 +94,8 @@ class Pointwise:
     def __init__(self, source: Source, block: ConvBlock, out: Tensor) -> None:
         dtype = computed_in(out)
         weight = block.conv.weight.flatten(1).T.to(dtype)
-        bias = weight.new_zeros(weight.shape[1]) if block.conv.bias is None else block.conv.bias.to(dtype)
-        # What is multiplied out here are weights.
-        product = with_one_thread(lambda: source.projected(weight, bias))
+        # What is multiplied out here are weights. The norm takes a bias off again.
+        product = with_one_thread(lambda: source.projected(weight))
 
         def work(piece: Piece, _: None) -> Moments:
             stored, moments = out[:, :, *piece], Moments()
@@ -114,9 +113,9 @@ class Pointwise:
         """As in `Source`."""
         self._norm.apply(self._voxels[:, :, planes, rows], into)
 
-    def projected(self, weight: Tensor, bias: Tensor) -> Source:
+    def projected(self, weight: Tensor) -> Source:
         """As in `Source`."""
-        return Projected(self, weight, bias)
+        return Projected(self, weight)
 
 
 class Averaged:
@@ -137,9 +136,9 @@ class Averaged:
             seen = sum(others, first)
         into[0].copy_((seen / math.prod(self._step)).permute(3, 0, 1, 2))
 
-    def projected(self, weight: Tensor, bias: Tensor) -> Source:
+    def projected(self, weight: Tensor) -> Source:
         """As in `Source`."""
-        return Projected(self, weight, bias)
+        return Projected(self, weight)
 
 
 def _pieces(first: int, last: int, out: Tensor) -> list[Piece]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import product
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -21,8 +20,11 @@ class Source(Protocol):
     def read(self, planes: slice, rows: slice, into: Tensor) -> None:
         """Write the activated voxels of these planes along X and rows along Y into (1, C, planes, rows, Z)."""
 
-    def projected(self, weight: Tensor, bias: Tensor) -> Source:
-        """Each voxel times `weight` (C, out), plus `bias`: a convolution of one tap, as something to read."""
+    def projected(self, weight: Tensor) -> Source:
+        """Each voxel times `weight` (C, out): a convolution of one tap, as something to read.
+
+        Up to a constant for each output, which a norm takes off again.
+        """
 
 
 # Voxels of a map (1, C, planes, rows, Z), each with its place in what is read into.
@@ -63,28 +65,28 @@ class Map:
         for voxels, place in pieces:
             place.copy_(voxels)
 
-    def projected(self, weight: Tensor, bias: Tensor) -> Source:
+    def projected(self, weight: Tensor) -> Source:
         """As in `Source`."""
-        return Projected(self, weight, bias)
+        return Projected(self, weight)
 
 
 class Projected:
     """Another source's voxels, each times a matrix."""
 
-    def __init__(self, source: Source, weight: Tensor, bias: Tensor) -> None:
-        self._source, self._weight, self._bias = source, weight, bias
+    def __init__(self, source: Source, weight: Tensor) -> None:
+        self._source, self._weight = source, weight
         self.shape = (weight.shape[1], *source.shape[1:])
 
     def read(self, planes: slice, rows: slice, into: Tensor) -> None:
         """As in `Source`."""
         seen = into.new_empty(1, *into.shape[2:], self._source.shape[0]).permute(0, 4, 1, 2, 3)
         self._source.read(planes, rows, seen)
-        lines = torch.addmm(self._bias, seen[0].permute(1, 2, 3, 0).flatten(0, 2), self._weight)
+        lines = seen[0].permute(1, 2, 3, 0).flatten(0, 2) @ self._weight
         into[0].permute(1, 2, 3, 0).copy_(lines.view(*into.shape[2:], -1))
 
-    def projected(self, weight: Tensor, bias: Tensor) -> Source:
+    def projected(self, weight: Tensor) -> Source:
         """As in `Source`."""
-        return Projected(self, weight, bias)
+        return Projected(self, weight)
 
 
 class Joined:
@@ -95,7 +97,7 @@ class Joined:
     """
 
     def __init__(self, below: Tensor, upsample: nn.ConvTranspose3d, skip: Tensor, dtype: torch.dtype) -> None:
-        self._below, self._skip = below, skip
+        self._skip = skip
         self._step = upsample.stride
         self._channels = upsample.weight.shape[1]
         # (step_x, step_y, in, step_z * out)
@@ -120,41 +122,33 @@ class Joined:
         firsts = [planes.start, rows.start]
         _join([voxels for voxels, _ in pieces], skips, self._lines, self._weight, self._bias, firsts, upsampled)
 
-    def projected(self, weight: Tensor, bias: Tensor) -> Source:
+    def projected(self, weight: Tensor) -> Source:
         """As in `Source`: neither the upsampled map nor the concatenation is made."""
         up, kept = weight.split([self._channels, weight.shape[0] - self._channels])
         upsample = self._weight.unflatten(3, (-1, self._channels)) @ up
-        total = (bias + self._bias[: self._channels] @ up).repeat(self._step[2])
-        return _JoinedProjection(self._below, self._skip, self._step, upsample.flatten(3), kept, total)
+        return _JoinedProjection(self._lines, self._skip, upsample.flatten(3), kept)
 
 
 class _JoinedProjection:
     """The projection of a concatenation: that of the skip, plus an upsampling whose weights are projected."""
 
-    def __init__(
-        self, below: Tensor, skip: Tensor, step: tuple[int, ...], upsample: Tensor, kept: Tensor, bias: Tensor
-    ) -> None:
-        self._below, self._skip, self._step = below, skip, step
-        self._upsample, self._kept, self._bias = upsample, kept, bias
+    def __init__(self, below: Tensor, skip: Tensor, upsample: Tensor, kept: Tensor) -> None:
+        self._below, self._skip = below, skip
+        self._upsample, self._kept = upsample, kept
         self.shape = (kept.shape[1], *skip.shape[2:])
 
     def read(self, planes: slice, rows: slice, into: Tensor) -> None:
         """As in `Source`."""
-        lines = into.new_empty(*into.shape[2:], self.shape[0])
-        for x, y in product(range(self._step[0]), range(self._step[1])):
-            below_x, above_x = _matching(planes, x, self._step[0])
-            below_y, above_y = _matching(rows, y, self._step[1])
-            below = self._below[0, :, below_x, below_y].permute(1, 2, 3, 0)
-            above = lines[above_x, above_y]
-            blocks = torch.addmm(self._bias, below.flatten(0, 2).to(into.dtype), self._upsample[x, y])
-            above.copy_(blocks.view(above.shape))
-        skip = self._skip[0, :, planes, rows].permute(1, 2, 3, 0).flatten(0, 2).to(into.dtype)
-        lines.view(-1, self.shape[0]).addmm_(skip, self._kept)
-        into[0].copy_(lines.permute(3, 0, 1, 2))
+        lines, firsts = into[0].permute(1, 2, 3, 0), [planes.start, rows.start]
+        made = lines if lines.is_contiguous() else torch.empty_like(lines, memory_format=torch.contiguous_format)
+        skip = self._skip[0, :, planes, rows].permute(1, 2, 3, 0)
+        _project(skip, self._kept, self._below, self._upsample, firsts, made)
+        if made is not lines:
+            lines.copy_(made)
 
-    def projected(self, weight: Tensor, bias: Tensor) -> Source:
+    def projected(self, weight: Tensor) -> Source:
         """As in `Source`."""
-        return Projected(self, weight, bias)
+        return Projected(self, weight)
 
 
 @scripted
@@ -185,8 +179,22 @@ def _join(
                 above.copy_(torch.addmm(bias, lines, weight[x, y]).view(above.size()))
 
 
-def _matching(above: slice, offset: int, step: int) -> tuple[slice, slice]:
-    """The voxels below whose blocks' voxel at `offset` is in `above`, and where in `above` those are."""
-    first = above.start + (offset - above.start) % step
-    count = len(range(first, above.stop, step))
-    return slice(first // step, first // step + count), slice(first - above.start, None, step)
+@scripted
+def _project(
+    skip: Tensor, kept: Tensor, below: Tensor, weight: Tensor, firsts: list[int], made: Tensor
+) -> None:
+    """The planes and rows from `firsts` on of a projected concatenation, all channels last and `made` contiguous."""
+    torch.mm(skip.reshape(-1, kept.size(0)).to(kept.dtype), kept, out=made.view(-1, kept.size(1)))
+    planes, rows = made.size(0), made.size(1)
+    for x in range(weight.size(0)):
+        step_x, step_y = weight.size(0), weight.size(1)
+        above_x = (x + step_x - firsts[0] % step_x) % step_x
+        first_x, count_x = (firsts[0] + above_x) // step_x, (planes - above_x + step_x - 1) // step_x
+        for y in range(weight.size(1)):
+            above_y = (y + step_y - firsts[1] % step_y) % step_y
+            first_y, count_y = (firsts[1] + above_y) // step_y, (rows - above_y + step_y - 1) // step_y
+            if count_x > 0 and count_y > 0:
+                seen = below[first_x : first_x + count_x, first_y : first_y + count_y]
+                lines = seen.reshape(-1, weight.size(2)).to(weight.dtype)
+                above = made[above_x::step_x, above_y::step_y]
+                above.add_(torch.mm(lines, weight[x, y]).view(above.size()))
