@@ -86,6 +86,16 @@ def _looks_like_a_label_map(image: Image) -> bool:
     return bool(inside.any() and (first[inside] == second[inside]).mean() > _LABEL_MAP_EQUAL_NEIGHBOURS)
 
 
+def warn_about_precision(precision: str) -> None:
+    """Warn (`SATSegmentWarning`) of half precision with a network whose masks may change by it."""
+    warnings.warn(
+        f"With this network, masks in {precision} may differ from those in float32: check them, or choose float32, "
+        "which takes twice the memory.",
+        SATSegmentWarning,
+        stacklevel=3,
+    )
+
+
 def warn_about_modality(image: Image, modality: Modality) -> None:
     """Warn (`SATSegmentWarning`) where the intensities do not look like the stated modality."""
     low, high = float(image.array.min()), float(image.array.max())

@@ -150,6 +150,7 @@ def plan_run(
         free_bytes=weights + (free if device.type == "cpu" else _free_bytes(device) + cache.device_used),
         in_slabs=not (device.type == "cuda" and network.backbone.whole_on_gpu),
         seconds=sum(_seconds(one, network, speed, twice) for one in passes) + spilled * _SPILLED_BYTE,
+        precision_in_doubt=dtype != torch.float32 and not network.architecture.half_precision,
     )
 
 

@@ -40,6 +40,8 @@ class RunPlan:
         Whether each window is encoded in slabs; a GPU with memory for it computes maps whole.
     seconds : float
         Expected time; the least where not all windows are looked at in any case.
+    precision_in_doubt : bool
+        Whether this network's masks in this precision may be others than in float32.
     """
 
     device: str
@@ -58,6 +60,7 @@ class RunPlan:
     free_bytes: int
     in_slabs: bool
     seconds: float
+    precision_in_doubt: bool = False
 
     def __str__(self) -> str:
         kept = f"features ({_gigabytes(self.feature_bytes)}) kept in {self.features_in}"
@@ -66,6 +69,8 @@ class RunPlan:
         windows, about = _count(self.windows, "window"), "about"
         if self.least_windows < self.windows:
             windows, about = f"at least {self.least_windows} of {windows}", "at least"
+        if self.precision_in_doubt:
+            kept += "; masks may differ from those in float32"
         return (
             f"{_count(self.prompts, 'structure')}, {windows} ({self.to_encode} new) on {self.device} in "
             f"{self.precision}: {about} {_duration(self.seconds)} and {_gigabytes(self.peak_bytes)} of memory; {kept}"

@@ -17,6 +17,7 @@ from SATSegmentLib.grid.network_grid import GridRule, NetworkGrid
 from SATSegmentLib.inference.admission import admit
 from SATSegmentLib.inference.asked import Asked, asked_in_words, checked_vectors, divided
 from SATSegmentLib.inference.cache import FeatureCache, default_cache
+from SATSegmentLib.inference.checks import warn_about_precision
 from SATSegmentLib.inference.device import check_storage, choose_device, inferring, precision_name
 from SATSegmentLib.inference.identity import Weights
 from SATSegmentLib.inference.loading import load_network
@@ -361,6 +362,8 @@ class Segmenter:
                     raise out_of_memory(self.device) from error
                 raise
             self._announce(plan, on_plan)
+            if plan.precision_in_doubt:
+                warn_about_precision(plan.precision)
             while failed := carry_out(passes, plan, run, self.device):
                 free_memory()
                 smaller = plan.smaller()

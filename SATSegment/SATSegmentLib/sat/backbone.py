@@ -40,7 +40,8 @@ class Spec(ABC):
     feedforward_dim: int
     mask_dim: int
 
-    # Whether half precision was compared with float32; where it was not, "auto" chooses it for want of memory only.
+    # Whether half precision suits it whatever its weights; where not, "auto" chooses it for want of memory only, and
+    # every run in it warns.
     half_precision: ClassVar[bool] = True
 
     @property

@@ -32,15 +32,15 @@ _LEAST_OUTPUTS = 1 << 16
 _OUTPUTS_PER_WEIGHT = 4
 _GROUPS, _GROUP_UNIT = 8, 16
 # Rows of a matrix of everything that an output sees.
-_FEW_VOXELS = 512
-_FEW_INPUTS = 4
+FEW_VOXELS = 512
+FEW_INPUTS = 4
 
 
 def convolve_direct(source: Source, conv: nn.Conv3d, out: Tensor, dtype: torch.dtype) -> Moments:
     """Convolve `source` in this precision into `out` (1, C, X, Y, Z), which may be the map that it reads."""
-    if conv.weight.numel() * _OUTPUTS_PER_WEIGHT >= out.numel() and source.shape[0] > _FEW_INPUTS:
+    if by_channels(source, conv, out):
         return _by_channels(source, conv, out, dtype)
-    rows, planes = _thickness(source, conv, out, dtype)
+    rows, planes = thickness(source, conv, out, dtype)
     kernel = _kernel(conv, dtype)
     pieces = side_by_side(
         strips(source, out, rows, max(planes, _LEAST_OUTPUTS // (rows * out[0, :, 0, 0].numel()))),
@@ -50,7 +50,17 @@ def convolve_direct(source: Source, conv: nn.Conv3d, out: Tensor, dtype: torch.d
     return Moments.joined(pieces)
 
 
-def _thickness(source: Source, conv: nn.Conv3d, out: Tensor, dtype: torch.dtype) -> tuple[int, int]:
+def by_channels(source: Source, conv: nn.Conv3d, out: Tensor) -> bool:
+    """Whether a convolution's channels are cut, and not its map."""
+    return conv.weight.numel() * _OUTPUTS_PER_WEIGHT >= out.numel() and source.shape[0] > FEW_INPUTS
+
+
+def channel_groups(outputs: int) -> list[slice]:
+    """How its channels are cut."""
+    return even(outputs, max(outputs // _GROUPS, 2 * _GROUP_UNIT), _GROUP_UNIT)
+
+
+def thickness(source: Source, conv: nn.Conv3d, out: Tensor, dtype: torch.dtype) -> tuple[int, int]:
     """Rows of a strip at most and planes of a slab at least, of outputs."""
     channels, _, _, depth = source.shape
     seen = (PLANES - 1) * conv.stride[0] + _TAPS
@@ -58,10 +68,22 @@ def _thickness(source: Source, conv: nn.Conv3d, out: Tensor, dtype: torch.dtype)
     strip_bytes = max(STRIP_BYTES, conv.weight.numel() * dtype.itemsize)
     rows = max(strip_bytes // row_bytes // conv.stride[1], 1)
     thin = min(part.stop - part.start for part in even(out.shape[3], rows))
-    if channels <= _FEW_INPUTS:
+    if channels <= FEW_INPUTS:
         return rows, PLANES
     planes = -(-LEAST_LINES // (channels * ((thin - 1) * conv.stride[1] + _TAPS)))
     return rows, max(PLANES, -(-(planes - _TAPS) // conv.stride[0]) + 1)
+
+
+def buffer_shape(source: Source, conv: nn.Conv3d, rows: int, planes: int) -> tuple[int, ...]:
+    """(C, X, Y, Z) of what a slab's outputs see at most."""
+    channels, all_planes, all_rows, depth = source.shape
+    # Slabs of a piece are of about the same size: of less than twice as many planes as they have at least.
+    seen = [
+        min((outputs - 1) * step, side) + _TAPS
+        for outputs, step, side in zip((2 * planes, rows), conv.stride, (all_planes, all_rows), strict=False)
+    ]
+    # Zeros beyond the ends of Z are there for a matrix only: without, planes are written in one go.
+    return (channels, *seen, depth + (2 * _HALO if channels <= FEW_INPUTS else 0))
 
 
 class _Space:
@@ -77,15 +99,9 @@ class _Space:
         planes: int,
     ) -> None:
         self._stride, self._kernel, self._planes = conv.stride, kernel, planes
-        channels, all_planes, all_rows, depth = source.shape
-        # Slabs of a piece are of about the same size: of less than twice as many planes as they have at least.
-        seen = [
-            min((outputs - 1) * step, side) + _TAPS
-            for outputs, step, side in zip((2 * planes, rows), conv.stride, (all_planes, all_rows), strict=False)
-        ]
-        # Zeros beyond the ends of Z are there for a matrix only: without, planes are written in one go.
-        self._halo = _HALO if channels <= _FEW_INPUTS else 0
-        self._buffer = _empty(dtype, channels, *seen, depth + 2 * self._halo).zero_()
+        shape = buffer_shape(source, conv, rows, planes)
+        self._halo = (shape[3] - source.shape[3]) // 2
+        self._buffer = _empty(dtype, *shape).zero_()
 
     def convolve(self, strip: Strip, out: Tensor) -> Moments:
         """Convolve a strip into the map `out`, and see its outputs."""
@@ -123,7 +139,7 @@ def _by_channels(source: Source, conv: nn.Conv3d, out: Tensor, dtype: torch.dtyp
 
     side_by_side(even(planes, -(-planes // _GROUPS)), read)
     voxels = out[0, 0].numel()
-    patches = _patches(seen, conv.stride) if voxels <= _FEW_VOXELS else None
+    patches = _patches(seen, conv.stride) if voxels <= FEW_VOXELS else None
 
     def convolve(group: slice, _: None) -> Tensor:
         weight = conv.weight[group].to(dtype)
@@ -134,8 +150,7 @@ def _by_channels(source: Source, conv: nn.Conv3d, out: Tensor, dtype: torch.dtyp
         return F.linear(patches, weight.flatten(1), bias)
 
     outputs = out.shape[1]
-    groups = even(outputs, max(outputs // _GROUPS, 2 * _GROUP_UNIT), _GROUP_UNIT)
-    made = torch.cat(side_by_side(groups, convolve), dim=1)
+    made = torch.cat(side_by_side(channel_groups(outputs), convolve), dim=1)
 
     def see() -> Moments:
         moments = Moments()
@@ -162,7 +177,7 @@ def _kernel(conv: nn.Conv3d, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
     """The convolution of a slab (1, C, planes, rows, Z), padded along X and Y, for few inputs along Z as well."""
     weight = conv.weight.to(dtype)
     bias = None if conv.bias is None else conv.bias.to(dtype)
-    if weight.shape[1] > _FEW_INPUTS:
+    if weight.shape[1] > FEW_INPUTS:
         weight = weight.contiguous(memory_format=torch.channels_last_3d)
         return lambda seen: F.conv3d(seen, weight, bias, conv.stride, (0, 0, _HALO))
     matrix = weight.flatten(1).T.contiguous()

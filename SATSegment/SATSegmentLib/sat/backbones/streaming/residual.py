@@ -13,7 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from SATSegmentLib.sat.backbone import Triple
 from SATSegmentLib.sat.backbones.blocks import NEGATIVE_SLOPE, ConvBlock, ResidualBlock
+from SATSegmentLib.sat.backbones.streaming import slabs, workers
 from SATSegmentLib.sat.backbones.streaming.norm import Moments
 from SATSegmentLib.sat.backbones.streaming.slabs import computed_in, convolve, each, layout, ranges, slab_planes
 from SATSegmentLib.sat.backbones.streaming.sources import Joined, Map, Projected, Source
@@ -53,7 +55,8 @@ class Residual:
     def finish(self, first: int, last: int) -> Iterator[Tensor]:
         """Finish the planes [first, last) of the map, and yield each slab in the precision of the arithmetic."""
         dtype = computed_in(self._out)
-        for low, high in ranges(first, last, slab_planes(self._out)):
+        together = 1 if self._out.device.type == "cpu" else slab_planes(self._out)
+        for low, high in ranges(first, last, together):
             stored = self._out[:, :, low:high]
             slab = stored if stored.dtype == dtype else torch.empty_like(stored, dtype=dtype)
 
@@ -162,3 +165,25 @@ def decode(levels: list[Tensor], upsamplers: Sequence[nn.ConvTranspose3d], block
         x = Residual(joined, joined, block, torch.empty_like(level), spare=level).finish_all()
         del level, joined
     return x
+
+
+def block_bytes(
+    inputs: int,
+    outputs: int,
+    stride: Triple,
+    shape: Triple,
+    dtype: torch.dtype,
+    device: torch.device,
+    upsampling: int = 0,
+) -> int:
+    """What a residual block that makes a map of this shape takes beside its maps; `upsampling`: of what it joins."""
+    at_once = workers.count() if device.type == "cpu" else 1
+    piece = min(_PIECE_BYTES, outputs * math.prod(shape) * 4)
+    # What a skip is made from, before the strides average it, and its outputs; weights, and those projected.
+    skip = at_once * piece * (2 + math.prod(stride) * inputs // outputs) + upsampling + 4 * inputs * outputs
+    return upsampling + max(
+        slabs.layer_bytes(inputs, outputs, stride, shape, False, dtype, device),
+        slabs.layer_bytes(outputs, outputs, (1, 1, 1), shape, True, dtype, device),
+        slabs.finish_bytes(outputs, shape, dtype, device),
+        skip,
+    )

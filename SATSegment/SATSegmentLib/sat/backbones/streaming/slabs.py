@@ -17,6 +17,7 @@ last), which is the layout it convolves fastest in. Arithmetic may be wider than
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TypeVar
@@ -31,7 +32,7 @@ from SATSegmentLib.sat.backbones.streaming.compute_dtype import compute_dtype
 from SATSegmentLib.sat.backbones.streaming.direct import convolve_direct
 from SATSegmentLib.sat.backbones.streaming.norm import Moments, Norm
 from SATSegmentLib.sat.backbones.streaming.sources import Joined, Map, Source
-from SATSegmentLib.sat.backbones.streaming.strip_cost import working_bytes
+from SATSegmentLib.sat.backbones.streaming.strip_cost import convolution_bytes, finishing_bytes
 from SATSegmentLib.sat.backbones.streaming.winograd import convolve_tiled, filtering_pays
 from SATSegmentLib.sat.backbones.streaming.workers import side_by_side
 from SATSegmentLib.sat.interrupt import check_interrupt
@@ -246,11 +247,38 @@ def computed_in(voxels: Tensor) -> torch.dtype:
     return compute_dtype(voxels.dtype, voxels.device)
 
 
-def slab_bytes(channels: int, window: Triple, dtype: torch.dtype, device: torch.device) -> int:
-    """What slabs take of the map of a window whose widest layer joins two maps of so many channels."""
+def layer_bytes(
+    inputs: int, outputs: int, stride: Triple, shape: Triple, over: bool, dtype: torch.dtype, device: torch.device
+) -> int:
+    """What a convolution into a map of this shape takes beside its maps; `over`: into a map that it reads."""
     computed = compute_dtype(dtype, device)
     if device.type == "cpu":
-        return working_bytes(channels, window, dtype, computed)
-    plane = channels * window[1] * window[2] * computed.itemsize
-    planes = min(max(GPU_SLAB_BYTES // plane, 1), window[0])
-    return plane * (2 * (planes + 2) + 2 * planes)
+        return convolution_bytes(inputs, outputs, stride, shape, over, dtype, computed)
+    seen, made = inputs * math.prod(stride[1:]), outputs
+    plane = math.prod(shape[1:]) * computed.itemsize
+    planes = min(max(GPU_SLAB_BYTES // (plane * outputs), 1), shape[0])
+    return plane * (seen * (planes * stride[0] + 2) + 2 * made * planes)
+
+
+def upsampling_bytes(below: int, above: int, stride: Triple, dtype: torch.dtype, device: torch.device) -> int:
+    """What the weights of an upsampling take as they are multiplied."""
+    return below * above * math.prod(stride) * compute_dtype(dtype, device).itemsize
+
+
+def finish_bytes(channels: int, shape: Triple, dtype: torch.dtype, device: torch.device) -> int:
+    """What finishing a map and averaging it takes beside the map."""
+    computed = compute_dtype(dtype, device)
+    if device.type == "cpu":
+        return finishing_bytes(channels, shape, dtype, computed)
+    plane = channels * math.prod(shape[1:])
+    planes = min(max(GPU_SLAB_BYTES // (plane * computed.itemsize), 1), shape[0])
+    return plane * (4 + 2 * planes * computed.itemsize)
+
+
+def down_sizes(window: Triple, strides: Sequence[Triple]) -> list[Triple]:
+    """Voxels of the map of each stage."""
+    shapes: list[Triple] = []
+    for stride in strides:
+        x, y, z = (side // step for side, step in zip(shapes[-1] if shapes else window, stride, strict=True))
+        shapes.append((x, y, z))
+    return shapes

@@ -180,9 +180,7 @@ def _join(
 
 
 @scripted
-def _project(
-    skip: Tensor, kept: Tensor, below: Tensor, weight: Tensor, firsts: list[int], made: Tensor
-) -> None:
+def _project(skip: Tensor, kept: Tensor, below: Tensor, weight: Tensor, firsts: list[int], made: Tensor) -> None:
     """The planes and rows from `firsts` on of a projected concatenation, all channels last and `made` contiguous."""
     torch.mm(skip.reshape(-1, kept.size(0)).to(kept.dtype), kept, out=made.view(-1, kept.size(1)))
     planes, rows = made.size(0), made.size(1)

@@ -99,7 +99,7 @@ def strips(source: Source, out: Tensor, rows: int, planes: int, unit: int = 1) -
     """
     _, _, all_planes, all_rows, _ = out.shape
     along = even(all_rows, rows, unit)
-    across = thick(all_planes, max(-(-all_planes * len(along) // ENOUGH), planes), unit)
+    across = pieces(all_planes, len(along), planes, unit)
     voxels = source.overwritten() if isinstance(source, Overwritable) else None
     if voxels is not out:
         yield from (Strip(x, y, source) for x in across for y in along)
@@ -116,6 +116,11 @@ def strips(source: Source, out: Tensor, rows: int, planes: int, unit: int = 1) -
             if y.stop < all_rows:
                 last, after = (_copy(voxels[:, :, x, row : row + 1]) for row in (y.stop - 1, y.stop))
             yield Strip(x, y, source, (before, after), ends)
+
+
+def pieces(length: int, along: int, least: int, unit: int) -> list[slice]:
+    """[0, length) along X, for so many strips along Y."""
+    return thick(length, max(-(-length * along // ENOUGH), least), unit)
 
 
 def even(length: int, most: int, unit: int = 1) -> list[slice]:

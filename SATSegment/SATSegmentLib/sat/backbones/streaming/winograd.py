@@ -229,14 +229,19 @@ def convolve_tiled(source: Source, weight: Tensor, out: Tensor) -> Moments:
     """Convolve `source` into `out` (1, C, X, Y, Z), without a bias, which a norm takes off again."""
     convolution = TiledConvolution(weight)
     channels, _, _, depth = source.shape
-    rows = TILE * max(STRIP_BYTES // (4 * SEEN * SEEN * (depth + TAPS - 1) * channels), 1)
-    tiles = -(-max(strip.stop - strip.start for strip in even(out.shape[3], rows, TILE)) // TILE)
+    rows, tiles = strip_rows(channels, out.shape[3], depth)
     pieces = side_by_side(
         strips(source, out, rows, _PIECE * TILE, TILE),
         lambda strip, space: space.convolve(strip, out),
         lambda: convolution.space(tiles, depth),
     )
     return Moments.joined(pieces)
+
+
+def strip_rows(channels: int, rows: int, depth: int) -> tuple[int, int]:
+    """Rows of a strip at most, of a map of so many, and the tiles along Y of the largest."""
+    most = TILE * max(STRIP_BYTES // (4 * SEEN * SEEN * (depth + TAPS - 1) * channels), 1)
+    return most, -(-max(strip.stop - strip.start for strip in even(rows, most, TILE)) // TILE)
 
 
 def _runs(place: int, count: int) -> list[slice]:

@@ -8,15 +8,13 @@ import torch
 
 from SATSegmentLib.sat.backbone import COPIES, Triple
 from SATSegmentLib.sat.backbones.streaming import slabs, workers
+from SATSegmentLib.sat.backbones.streaming.residual import block_bytes
 from SATSegmentLib.sat.backbones.swinunetr import transformer
 from SATSegmentLib.sat.backbones.swinunetr.spec import MLP_RATIO, WINDOW, SwinUNETRSpec
 
 _TAPS = 27
-# Maps of the transformer's finest stage, in float32, that are there at once beside what workers take; and with that,
-# where all is done at once. Counted at the released widths.
-_STAGE_MAPS, _STAGE_MAPS_AT_ONCE = 10, 15
-# Ways in which shifted windows are masked.
-_MASKS = 8
+# Maps of a stage of the transformer, in float32, that are there at once, and its windows' padding: counted.
+_STAGE_MAPS, _PADDINGS = 10, 5
 
 
 def encode_macs(spec: SwinUNETRSpec, window: Triple) -> int:
@@ -43,21 +41,42 @@ def encode_bytes(spec: SwinUNETRSpec, window: Triple, dtype: torch.dtype, device
 
     Two finest maps and slabs of them, or what the transformer takes, which is computed in float32.
     """
-    voxels = math.prod(window)
-    # The finest block's own map and its projected skip, when all coarser maps are there.
-    sizes = [width * (voxels >> (3 * level)) for level, width in enumerate(spec.widths)]
-    maps = (sizes[0] + sum(sizes)) * dtype.itemsize
-    convolving = maps + slabs.slab_bytes(spec.feature_size, window, dtype, device)
+    shapes = slabs.down_sizes(window, ((1, 1, 1), *((2, 2, 2),) * (len(spec.widths) - 1)))
+    maps = [width * math.prod(shape) * dtype.itemsize for width, shape in zip(spec.widths, shapes, strict=True)]
+    peaks = []
+    inputs = (1, *spec.widths[1:])
+    for stage, (seen, width, shape) in enumerate(zip(inputs, spec.widths, shapes, strict=True)):
+        # What the finer blocks read, this block's own map and its projected skip, when all coarser maps are there.
+        there = sum(maps[1:]) + maps[stage] * (1 + (seen != width))
+        peaks.append(there + block_bytes(seen, width, (1, 1, 1), shape, dtype, device))
+        if stage + 1 < len(maps):
+            there = sum(maps[: stage + 1]) + maps[stage] + maps[stage + 1]
+            weights = slabs.upsampling_bytes(spec.widths[stage + 1], width, (2, 2, 2), dtype, device)
+            peaks.append(there + block_bytes(2 * width, width, (1, 1, 1), shape, dtype, device, weights))
     at_once = workers.count() if device.type == "cpu" else 1
-    transforming = transformer_bytes(spec, window, dtype, at_once)
-    return max(convolving, transforming) + 4 * voxels
+    peaks.append(transformer_bytes(spec, window, dtype, at_once))
+    # A twentieth for all that is small; and the window, as it comes and as it is stored.
+    return max(peaks) * 21 // 20 + (4 + (dtype.itemsize if dtype != torch.float32 else 0)) * math.prod(window)
 
 
 def transformer_bytes(spec: SwinUNETRSpec, window: Triple, dtype: torch.dtype, at_once: int) -> int:
     """What the transformer takes beside the window, without its weights as they are stored."""
-    stage = 4 * spec.feature_size * math.prod(window) // 8
-    total = min(_STAGE_MAPS * stage + 4 * transformer.SCORES * at_once, _STAGE_MAPS_AT_ONCE * stage)
-    total += _MASKS * 4 * spec.heads[0] * WINDOW**6
+    peaks, before = [], 0
+    for number, (heads, depth) in enumerate(zip(spec.heads, spec.depths, strict=True)):
+        grid = [side // (2 << number) for side in window]
+        stage = 4 * (spec.feature_size << number) * math.prod(grid)
+        padded = stage * math.prod(-(-side // WINDOW) * WINDOW if side > WINDOW else side for side in grid)
+        padded //= math.prod(grid)
+        # The table's rows and biases, and these with each mask: along an axis that is shifted the last window differs.
+        masks = 2 ** sum(side > WINDOW for side in grid) if depth > 1 else 1
+        biases = math.prod(min(side, WINDOW) for side in grid) ** 2 * (8 + 4 * heads * (1 + masks))
+        if MLP_RATIO * stage // 4 <= transformer.SCORES:
+            taken = _STAGE_MAPS * stage + _PADDINGS * (padded - stage)
+        else:
+            taken = _STAGE_MAPS * padded + 4 * transformer.SCORES * at_once
+        peaks.append(before + taken + biases)
+        before += stage
+    total = max(peaks)
     if dtype != torch.float32:  # its weights, widened
         widths = [spec.feature_size << number for number in range(len(spec.depths))]
         for depth, width in zip(spec.depths, widths, strict=True):

@@ -31,8 +31,8 @@ from SATSegmentLib.sat.backbones.swinunetr.windows import (
 _MERGED = ((0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 0, 1), (0, 1, 0), (0, 0, 1), (1, 1, 1))
 Part = TypeVar("Part")
 
-# Numbers of scores, and of hidden features, that are held at once.
-SCORES = 1 << 24
+# Numbers of scores, and of hidden features, that each worker holds at once.
+SCORES = 1 << 22
 
 
 class SwinTransformer(nn.Module):

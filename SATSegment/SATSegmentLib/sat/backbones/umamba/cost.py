@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 
 import torch
 
 from SATSegmentLib.sat.backbone import Triple
 from SATSegmentLib.sat.backbones.streaming import slabs, workers
+from SATSegmentLib.sat.backbones.streaming.residual import block_bytes
 from SATSegmentLib.sat.backbones.umamba.mamba import layer_bytes
 from SATSegmentLib.sat.backbones.umamba.spec import EXPANSION, STATES, TAPS, WIDTH_OVER_RANK, UMambaSpec
 
@@ -39,19 +39,22 @@ def encode_bytes(spec: UMambaSpec, window: Triple, dtype: torch.dtype, device: t
 
     Two finest maps and slabs of them, or what a Mamba layer takes.
     """
-    maps, layers, voxels = [], [], math.prod(window)
+    shapes = slabs.down_sizes(window, spec.strides)
+    maps = [width * math.prod(shape) * dtype.itemsize for width, shape in zip(spec.features, shapes, strict=True)]
     at_once = workers.count() if device.type == "cpu" else 1
-    for features, stride in zip(spec.features, spec.strides, strict=True):
-        voxels //= math.prod(stride)
-        maps.append(features * voxels * dtype.itemsize)
-        layers.append(layer_bytes(features, voxels, at_once))
-    # On the way down the maps so far, and a block's own, twice where its skip is projected (and at first for the stem).
-    projected = [True, *(above != below for above, below in pairwise(spec.features))]
-    down = [sum(maps[: stage + 1]) + maps[stage] * twice for stage, twice in enumerate(projected)]
-    # On the way up the skips that are left, the block's own map and the one below.
-    up = [sum(maps[: stage + 1]) + maps[stage] + below for stage, below in enumerate(maps[1:])]
-    # A Mamba layer's own tensors, when the map that it replaces is there. There are no slabs then.
-    first = len(maps) - spec.mamba_layers
-    mamba = [sum(maps[: stage + 1]) + layers[stage] for stage in range(first, len(maps))]
-    convolving = max(*down, *up) + slabs.slab_bytes(spec.features[0], window, dtype, device)
-    return max(convolving, *mamba) + 4 * math.prod(window)
+    mambas = len(maps) - spec.mamba_layers
+    peaks = []
+    inputs = (spec.features[0], *spec.features)
+    for stage, (width, shape, stride) in enumerate(zip(spec.features, shapes, spec.strides, strict=True)):
+        # The maps so far, and the block's own, twice where its skip is projected (and at first for the stem).
+        there = sum(maps[: stage + 1]) + maps[stage] * (not stage or inputs[stage] != width)
+        peaks.append(there + block_bytes(inputs[stage], width, stride, shape, dtype, device))
+        if stage >= mambas:  # its own tensors, when the map that it replaces is there
+            peaks.append(sum(maps[: stage + 1]) + layer_bytes(width, math.prod(shape), at_once))
+    for stage, width in enumerate(spec.features[:-1]):
+        # The skips that are left, the block's own map and the one below.
+        there = sum(maps[: stage + 1]) + maps[stage] + maps[stage + 1]
+        weights = slabs.upsampling_bytes(spec.features[stage + 1], width, spec.strides[stage + 1], dtype, device)
+        peaks.append(there + block_bytes(2 * width, width, (1, 1, 1), shapes[stage], dtype, device, weights))
+    # A twentieth for all that is small; and the window, as it comes and as it is stored.
+    return max(peaks) * 21 // 20 + (4 + (dtype.itemsize if dtype != torch.float32 else 0)) * math.prod(window)

@@ -34,7 +34,7 @@ class UMambaSpec(Spec):
         How many of the coarsest stages have one.
     """
 
-    # Not compared with float32 on released weights: "auto" does not choose half precision.
+    # A Mamba layer may amplify what half precision rounds, by how much is up to its weights (Docs/performance.md).
     half_precision: ClassVar[bool] = False
 
     features: tuple[int, ...]

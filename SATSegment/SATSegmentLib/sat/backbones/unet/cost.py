@@ -11,6 +11,7 @@ from SATSegmentLib.sat.backbones.streaming import slabs, whole_maps
 from SATSegmentLib.sat.backbones.unet.spec import UNetSpec
 
 _KERNEL_VOXELS = 27
+_ONE = (1, 1, 1)
 
 
 def encode_macs(spec: UNetSpec, window: Triple) -> int:
@@ -40,9 +41,19 @@ def encode_bytes(spec: UNetSpec, window: Triple, dtype: torch.dtype, device: tor
         return whole_maps.peak_bytes(spec.features[0] * math.prod(window) * dtype.itemsize, below) + (
             (4 + dtype.itemsize) * math.prod(window)
         )
-    maps, voxels = 0, math.prod(window)
-    for channels, stride in zip(spec.features, spec.strides, strict=True):
-        voxels //= math.prod(stride)
-        maps += channels * voxels * dtype.itemsize
-    # The widest slab is at full resolution, where a map and its skip are read together: read, convolved, written.
-    return maps + slabs.slab_bytes(spec.features[0], window, dtype, device) + 4 * math.prod(window)
+    shapes = slabs.down_sizes(window, spec.strides)
+    maps = [width * math.prod(shape) * dtype.itemsize for width, shape in zip(spec.features, shapes, strict=True)]
+    computed, peaks = slabs.compute_dtype(dtype, device), []
+    inputs = (1, *spec.features)
+    for stage, (width, stride, depth) in enumerate(zip(spec.features, spec.strides, spec.encoder_convs, strict=True)):
+        shape = shapes[stage]
+        layers = [slabs.layer_bytes(inputs[stage], width, stride, shape, False, dtype, device)]
+        layers += [slabs.layer_bytes(width, width, _ONE, shape, True, dtype, device)] * (depth > 1)
+        peaks.append(sum(maps[: stage + 1]) + max(*layers, slabs.finish_bytes(width, shape, dtype, device)))
+    for stage, width in enumerate(spec.features[:-1]):
+        weights = slabs.upsampling_bytes(spec.features[stage + 1], width, spec.strides[stage + 1], dtype, device)
+        joining = slabs.layer_bytes(2 * width, width, _ONE, shapes[stage], True, dtype, device)
+        widened = weights if computed != dtype else 0  # before they are laid out
+        peaks.append(sum(maps[: stage + 2]) + weights + max(joining, widened))
+    # A twentieth for all that is small; and the window, as it comes and as it is stored.
+    return max(peaks) * 21 // 20 + (4 + (dtype.itemsize if dtype != torch.float32 else 0)) * math.prod(window)
