@@ -91,8 +91,8 @@ def _all(levels: Levels) -> dict[str, float]:
 def _asked(tree: Path, options: argparse.Namespace, rounds: int) -> Any:
     """By a process of its own, because both checkouts name their modules alike."""
     command = [sys.executable, "-W", "ignore", __file__, "--child", str(tree), "--rounds", str(rounds)]
-    # TorchScript would multiply out what is left out here.
-    environment = os.environ | {"PYTORCH_JIT": "0"}
+    # What TorchScript does in one go is counted one by one.
+    environment = os.environ | ({"PYTORCH_JIT": "0"} if rounds == 0 else {})
     command += ["--precision", options.precision, "--window", *map(str, options.window)]
     return json.loads(subprocess.check_output(command, text=True, env=environment).splitlines()[-1])
 
@@ -127,7 +127,7 @@ def count(tree: Path, precision: str, window: tuple[int, int, int]) -> Levels:
 
 def seconds(tree: Path, precision: str, window: tuple[int, int, int]) -> float:
     """Of a window, without its convolutions and products."""
-    _, build = _imported(tree)
+    module, build = _imported(tree)
     import torch
 
     network = build("nano", window)
@@ -147,9 +147,12 @@ def seconds(tree: Path, precision: str, window: tuple[int, int, int]) -> float:
         sides = zip(x.shape[2:], weight.shape[2:], steps, added, strict=True)
         return made(x, len(x), len(weight), *((side + 2 * more - taps) // step + 1 for side, taps, step, more in sides))
 
+    join = getattr(importlib.import_module(module.Joined.__module__), "_join", None)
+    if join is not None:  # TorchScript would multiply out what is left out here
+        importlib.import_module(module.Joined.__module__)._join = join.__wrapped__
     torch.nn.functional.conv3d = conv3d
     torch.nn.functional.linear = lambda x, weight, bias=None: made(x, len(x), len(weight))
-    torch.addmm = lambda bias, one, two: made(one, len(one), two.shape[1])
+    torch.addmm = lambda bias, one, two, out=None: made(one, len(one), two.shape[1]) if out is None else out
     torch.Tensor.__matmul__ = lambda one, two: made(one, len(one), two.shape[1])
     with torch.inference_mode():
         network.backbone(image)

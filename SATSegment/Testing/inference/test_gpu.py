@@ -111,7 +111,12 @@ class RunsOutOnce(TorchDispatchMode):
 
 def test_wherever_memory_runs_out_the_run_goes_on_and_masks_stay_the_same(segmenter, monkeypatch):
     # TorchScript drops the message of an error that is raised in Python; it keeps those of PyTorch's own operations.
-    for module, name in ((norm, "_activate"), (sources, "_join"), (winograd, "_multiply")):
+    for module, name in (
+        (norm, "_activate"),
+        (norm, "_activate_in_half_precision"),
+        (sources, "_join"),
+        (winograd, "_multiply"),
+    ):
         monkeypatch.setattr(module, name, getattr(module, name).__wrapped__)
     noise = np.random.default_rng(0).normal(100, 30, (32, 64, 64)).astype(np.float32)
     one_window = Image(noise, np.diag((1.0, 1.0, 3.0, 1.0)))

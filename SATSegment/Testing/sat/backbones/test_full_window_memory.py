@@ -36,6 +36,7 @@ def test_a_window_keeps_to_its_bytes_weights_included(monkeypatch, model, precis
     monkeypatch.setattr(slabs, "SLAB_BYTES", 96 << 20)
     monkeypatch.setattr(scan, "_AT_ONCE", 1 << 24)
     monkeypatch.setattr(residual, "_PIECE_BYTES", 24 << 20)
+    monkeypatch.setattr(slabs, "CACHED_BYTES", 24 << 20)
     # The arithmetic is measured otherwise, which tensors without data cannot be.
     monkeypatch.setattr(slabs, "compute_dtype", lambda dtype, device: torch.float32)
     with FakeTensorMode(allow_non_fake_inputs=True), torch.inference_mode():

@@ -9,22 +9,49 @@ import torch
 from sat.backbones.test_strips import channels_last, unet
 
 from SATSegmentLib.inference.memory import is_out_of_memory
-from SATSegmentLib.sat.backbones.streaming import norm, sources, winograd
+from SATSegmentLib.sat.backbones.streaming import norm, slabs, sources, winograd
 from SATSegmentLib.sat.backbones.streaming.scripted import scripted
 
+FUNCTIONS = (
+    (winograd, "_multiply"),
+    (sources, "_join"),
+    (norm, "_activate"),
+    (norm, "_activate_in_half_precision"),
+)
 
-@pytest.mark.parametrize("stored", [torch.float32, torch.bfloat16])
-def test_a_network_has_the_same_bits_where_its_functions_are_not_compiled(monkeypatch, stored):
-    made, x = unet(32, 32, 48).to(stored), channels_last(1, 32, 48, 16).to(stored)
+
+@pytest.mark.parametrize(
+    ("stored", "computed"),
+    [(torch.float32, torch.float32), (torch.bfloat16, torch.float32), (torch.bfloat16, torch.bfloat16)],
+)
+def test_a_network_has_the_same_bits_where_its_functions_are_not_compiled(monkeypatch, stored, computed):
+    monkeypatch.setattr(slabs, "compute_dtype", lambda *_: computed)
+    # Where a CPU has no instructions for half precision, a convolution in it takes long.
+    widths, sides = ((8, 8), (16, 24, 16)) if computed == torch.bfloat16 else ((32, 32, 48), (32, 48, 16))
+    made, x = unet(*widths).to(stored), channels_last(1, *sides).to(stored)
     calls = []
     with torch.inference_mode():
         expected = made(x)
-        for module, name in ((winograd, "_multiply"), (sources, "_join"), (norm, "_activate")):
+        for module, name in FUNCTIONS:
             plain = getattr(module, name).__wrapped__
             monkeypatch.setattr(module, name, lambda *args, name=name, plain=plain: calls.append(name) or plain(*args))
         seen = made(x)
-    assert set(calls) == {"_multiply", "_join", "_activate"}
+    halves = {"_join", "_activate_in_half_precision"}
+    assert set(calls) == (halves if computed == torch.bfloat16 else {"_multiply", "_join", "_activate"})
     assert all(torch.equal(one, two) for one, two in zip(seen, expected, strict=True))
+
+
+@pytest.mark.parametrize("computed", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("firsts", [[0, 0], [1, 3]])
+def test_a_projected_concatenation_has_the_same_bits_where_it_is_not_compiled(firsts, computed):
+    voxels = torch.Generator().manual_seed(0)
+    sides = ((5, 7, 6, 16), (16, 24), (4, 5, 3, 32), (2, 2, 32, 48))
+    skip, kept, below, weight = (torch.randn(one, generator=voxels).to(computed) for one in sides)
+    plain, *compiled = (torch.empty(5, 7, 6, 24, dtype=computed) for _ in range(4))
+    sources._project.__wrapped__(skip, kept, below, weight, firsts, plain)
+    for made in compiled:  # TorchScript optimises what it has seen called
+        sources._project(skip, kept, below, weight, firsts, made)
+    assert all(torch.equal(made, plain) for made in compiled)
 
 
 def test_a_function_is_compiled_once_and_without_a_warning():

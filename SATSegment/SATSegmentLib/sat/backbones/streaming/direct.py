@@ -7,6 +7,7 @@ laid out as a matrix, because convolutions of such shapes are slow.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
@@ -24,6 +25,7 @@ _HALO = 1
 # Bytes of a strip's inputs. Smaller ones are all halo, larger ones leave the cache.
 STRIP_BYTES = 2 << 20
 PLANES = 4  # of a slab's outputs
+HALF_PLANES = 12  # in half precision: what slabs share is a seventh of what they read, and stays in the cache
 # PyTorch uses a path ten times slower for float32 inputs of fewer channels times planes times rows.
 LEAST_LINES = 20_500
 # Of a piece: less is not worth a worker's while.
@@ -70,6 +72,8 @@ def thickness(source: Source, conv: nn.Conv3d, out: Tensor, dtype: torch.dtype) 
     thin = min(part.stop - part.start for part in even(out.shape[3], rows))
     if channels <= FEW_INPUTS:
         return rows, PLANES
+    if dtype != torch.float32:
+        return rows, HALF_PLANES
     planes = -(-LEAST_LINES // (channels * ((thin - 1) * conv.stride[1] + _TAPS)))
     return rows, max(PLANES, -(-(planes - _TAPS) // conv.stride[0]) + 1)
 
@@ -101,13 +105,24 @@ class _Space:
         self._stride, self._kernel, self._planes = conv.stride, kernel, planes
         shape = buffer_shape(source, conv, rows, planes)
         self._halo = (shape[3] - source.shape[3]) // 2
-        self._buffer = _empty(dtype, *shape).zero_()
+        self._line = (shape[3], shape[0])
+        self._numbers = torch.zeros(math.prod(shape), dtype=dtype)
+        self._rows = 0
+
+    def _buffer(self, rows: int) -> Tensor:
+        """Planes of so many rows, side by side: a convolution would copy what is not."""
+        if rows != self._rows and self._halo:
+            self._numbers.zero_()
+        self._rows = rows
+        plane = rows * math.prod(self._line)
+        planes = len(self._numbers) // plane
+        return self._numbers[: planes * plane].view(1, planes, rows, *self._line).permute(0, 4, 1, 2, 3)
 
     def convolve(self, strip: Strip, out: Tensor) -> Moments:
         """Convolve a strip into the map `out`, and see its outputs."""
         moments, step = Moments(), self._stride
         rows = slice(strip.rows.start * step[1] - _HALO, (strip.rows.stop - 1) * step[1] + _TAPS - _HALO)
-        buffer = self._buffer[:, :, :, : rows.stop - rows.start]
+        buffer = self._buffer(rows.stop - rows.start)
         inside = buffer[..., self._halo : buffer.shape[-1] - self._halo]
         kept = max(_TAPS - step[0], 0)  # planes that a slab shares with the next
         filled = 0
@@ -137,9 +152,10 @@ def _by_channels(source: Source, conv: nn.Conv3d, out: Tensor, dtype: torch.dtyp
     def read(part: slice, _: None) -> None:
         source.read(part, slice(0, rows), inside[:, :, part])
 
-    side_by_side(even(planes, -(-planes // _GROUPS)), read)
+    # In pairs: an upsampled map is made of blocks, mostly of two planes.
+    side_by_side(even(planes, max(planes // _GROUPS, 2), 2), read)
     voxels = out[0, 0].numel()
-    patches = _patches(seen, conv.stride) if voxels <= FEW_VOXELS else None
+    patches = _patches(seen, conv.stride) if voxels <= FEW_VOXELS and dtype == torch.float32 else None
 
     def convolve(group: slice, _: None) -> Tensor:
         weight = conv.weight[group].to(dtype)

@@ -7,7 +7,7 @@ it reads, once the block's first convolution has read that too.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -17,7 +17,7 @@ from SATSegmentLib.sat.backbone import Triple
 from SATSegmentLib.sat.backbones.blocks import NEGATIVE_SLOPE, ConvBlock, ResidualBlock
 from SATSegmentLib.sat.backbones.streaming import slabs, workers
 from SATSegmentLib.sat.backbones.streaming.norm import Moments
-from SATSegmentLib.sat.backbones.streaming.slabs import computed_in, convolve, each, layout, ranges, slab_planes
+from SATSegmentLib.sat.backbones.streaming.slabs import computed_in, convolve, each, finish, layout, ranges, slab_planes
 from SATSegmentLib.sat.backbones.streaming.sources import Joined, Map, Projected, Source
 from SATSegmentLib.sat.backbones.streaming.workers import with_one_thread
 
@@ -52,43 +52,25 @@ class Residual:
         self._norm = convolve(Map(out, norm), block.conv2, out)
         self._skip, self._out = skip, out
 
-    def finish(self, first: int, last: int) -> Iterator[Tensor]:
-        """Finish the planes [first, last) of the map, and yield each slab in the precision of the arithmetic."""
-        dtype = computed_in(self._out)
-        together = 1 if self._out.device.type == "cpu" else slab_planes(self._out)
-        for low, high in ranges(first, last, together):
-            stored = self._out[:, :, low:high]
-            slab = stored if stored.dtype == dtype else torch.empty_like(stored, dtype=dtype)
-
-            def work(piece: Piece, _: None, low: int = low, slab: Tensor = slab) -> None:
-                planes, rows = piece
-                self._finish(piece, slab[:, :, planes.start - low : planes.stop - low, rows])
-
-            each(slab.device, _pieces(low, high, self._out), work)
-            if slab.dtype != stored.dtype:
-                stored.copy_(slab)
-            yield slab
+    def finish(self, planes: slice, rows: slice) -> Tensor:
+        """Finish planes along X and rows along Y of the map, and return them in the precision of the arithmetic."""
+        stored, dtype = self._out[:, :, planes, rows], computed_in(self._out)
+        if stored.dtype == dtype:
+            return self._finish((planes, rows), stored)
+        part = torch.empty_like(stored, dtype=dtype, memory_format=layout(stored.device))
+        stored.copy_(self._finish((planes, rows), part))
+        return part
 
     def finish_all(self) -> Tensor:
         """Finish the whole map."""
-
-        def work(piece: Piece, _: None) -> None:
-            stored = self._out[:, :, *piece]
-            part = (
-                stored if stored.dtype == computed_in(stored) else torch.empty_like(stored, dtype=computed_in(stored))
-            )
-            self._finish(piece, part)
-            if part.dtype != stored.dtype:
-                stored.copy_(part)
-
-        each(self._out.device, _pieces(0, self._out.shape[2], self._out), work)
+        finish(self._out, self.finish)
         return self._out
 
-    def _finish(self, piece: Piece, into: Tensor) -> None:
+    def _finish(self, piece: Piece, into: Tensor) -> Tensor:
         """Normalise a piece of the map, add its skip and activate; `into` may be that piece."""
         skipped = torch.empty_like(into, memory_format=layout(into.device))
         self._skip.read(*piece, skipped)
-        F.leaky_relu_(self._norm.apply(self._out[:, :, *piece], into).add_(skipped), NEGATIVE_SLOPE)
+        return F.leaky_relu_(self._norm.apply(self._out[:, :, *piece], into).add_(skipped), NEGATIVE_SLOPE)
 
 
 class Pointwise:

@@ -33,6 +33,7 @@ from SATSegmentLib.sat.backbones.streaming.direct import convolve_direct
 from SATSegmentLib.sat.backbones.streaming.norm import Moments, Norm
 from SATSegmentLib.sat.backbones.streaming.sources import Joined, Map, Source
 from SATSegmentLib.sat.backbones.streaming.strip_cost import convolution_bytes, finishing_bytes
+from SATSegmentLib.sat.backbones.streaming.strips import even
 from SATSegmentLib.sat.backbones.streaming.winograd import convolve_tiled, filtering_pays
 from SATSegmentLib.sat.backbones.streaming.workers import side_by_side
 from SATSegmentLib.sat.interrupt import check_interrupt
@@ -45,6 +46,8 @@ _HALO = 1  # planes that a convolution with 3x3x3 taps sees on each side
 SLAB_BYTES = 24 << 20
 # A GPU wants more to do at a time: of these, each is hundreds of tiles of a product for each of its processors.
 GPU_SLAB_BYTES = 128 << 20
+# Of a part of a map that is finished and summed.
+CACHED_BYTES = 1 << 19
 # Of a map that is finished: as many as keep a dozen cores busy to the end.
 _PARTS = 32
 
@@ -151,30 +154,28 @@ def _convolve_in_place(voxels: Tensor, norm: Norm, blocks: Sequence[ConvBlock]) 
     return norm
 
 
-def _activate(voxels: Tensor, norm: Norm, first: int, last: int) -> Iterator[Tensor]:
-    """Apply `norm` to the planes [first, last), in place, and yield each slab in the precision of the arithmetic."""
-    together = 1 if voxels.device.type == "cpu" else slab_planes(voxels)
-    for low, high in ranges(first, last, together):
-        stored = voxels[:, :, low:high]
-        slab = stored if stored.dtype == computed_in(voxels) else torch.empty_like(stored, dtype=computed_in(voxels))
-        norm.activate(stored, slab)
-        if slab.dtype != stored.dtype:
-            stored.copy_(slab)
-        yield slab
+def _activate(voxels: Tensor, norm: Norm, planes: slice, rows: slice) -> Tensor:
+    """Apply `norm` to a part of a map, in place, and return it in the precision of the arithmetic."""
+    stored, dtype = voxels[:, :, planes, rows], computed_in(voxels)
+    if stored.dtype == dtype:
+        return norm.activate(stored, stored)
+    made = torch.empty_like(stored, dtype=dtype, memory_format=layout(voxels.device))
+    stored.copy_(norm.activate(stored, made))
+    return made
 
 
-def finish(voxels: Tensor, finished: Callable[[int, int], Iterator[Tensor]]) -> None:
-    """Let `finished` finish all planes [first, last) of a map, several parts at a time."""
+def finish(voxels: Tensor, finished: Callable[[slice, slice], Tensor]) -> None:
+    """Let `finished` finish all planes and rows of a map, several parts at a time."""
 
     def work(planes: tuple[int, int], _: None) -> None:
-        for _slab in finished(*planes):
-            pass
+        for part in _cached(voxels, *planes, rows=1):
+            finished(*part)
 
     planes = -(-voxels.shape[2] // _PARTS)
     each(voxels.device, ranges(0, voxels.shape[2], planes), work)
 
 
-def average(voxels: Tensor, cells: Sequence[int], finished: Callable[[int, int], Iterator[Tensor]]) -> Tensor:
+def average(voxels: Tensor, cells: Sequence[int], finished: Callable[[slice, slice], Tensor]) -> Tensor:
     """Averages over each cell, (1, C, *cells) float32, of a map that is finished on the way.
 
     Parameters
@@ -184,7 +185,7 @@ def average(voxels: Tensor, cells: Sequence[int], finished: Callable[[int, int],
     cells : sequence of int
         Along each axis.
     finished : callable
-        Finishes the planes [first, last) and yields them, slab by slab; for several parts at a time.
+        Finishes planes along X and rows along Y, and returns them; for several parts at a time.
     """
     thick, *sides = (side // count for side, count in zip(voxels.shape[2:], cells, strict=True))
     planes = -(-thick * cells[0] // _PARTS) if voxels.device.type == "cpu" else thick
@@ -193,16 +194,33 @@ def average(voxels: Tensor, cells: Sequence[int], finished: Callable[[int, int],
     def summed(part: int, _: None) -> Tensor:
         cell, number = divmod(part, parts)
         first, last = (cell * thick + thick * bound // parts for bound in (number, number + 1))
-        plane = torch.empty(
-            1, voxels.shape[1], 1, *voxels.shape[3:], device=voxels.device, memory_format=layout(voxels.device)
-        )[:, :, 0].zero_()
-        for slab in finished(first, last):
-            for layer in slab.unbind(2):  # many times faster than a sum over a strided axis
-                plane += layer
-        return plane.unflatten(3, (-1, sides[1])).unflatten(2, (-1, sides[0])).mean(dim=(3, 5)) / thick
+        sums = torch.zeros(cells[1], voxels[0, :, 0, 0].numel(), device=voxels.device)
+        for planes, rows in _cached(voxels, first, last, sides[0]):
+            lines = finished(planes, rows)[0].permute(1, 2, 3, 0)
+            # First over whole lines along Z: many times faster. On a CPU these sums are rounded once, to bfloat16.
+            wide = torch.float32 if lines.dtype == torch.float16 or lines.device.type != "cpu" else None
+            across = lines.flatten(2).unflatten(1, (-1, sides[0])).sum(dim=2, dtype=wide)
+            across = across[0] if len(across) == 1 else across.sum(dim=0, dtype=torch.float32)
+            sums[rows.start // sides[0] : rows.stop // sides[0]] += across
+        return sums.view(*cells[1:], sides[1], -1).sum(dim=2) / (thick * sides[0] * sides[1])
 
     layers = each(voxels.device, range(cells[0] * parts), summed)
-    return torch.stack(layers, dim=2).unflatten(2, (-1, parts)).sum(dim=3)
+    return torch.stack(layers).unflatten(0, (-1, parts)).sum(dim=1).permute(3, 0, 1, 2)[None]
+
+
+def _cached(voxels: Tensor, first: int, last: int, rows: int) -> Iterator[tuple[slice, slice]]:
+    """The planes [first, last) in parts that stay in a core's own cache: of whole planes, or of so many rows or more.
+
+    On a GPU they are slabs.
+    """
+    row_bytes = voxels[0, :, 0, 0].numel() * computed_in(voxels).itemsize
+    plane_bytes = row_bytes * voxels.shape[3]
+    thick, most = max(CACHED_BYTES // plane_bytes, 1), max(CACHED_BYTES // (row_bytes * rows), 1) * rows
+    if voxels.device.type != "cpu":
+        thick, most = max(slab_planes(voxels) // 4, 1), voxels.shape[3]
+    for low, high in ranges(first, last, thick):
+        for part in even(voxels.shape[3], most, rows):
+            yield slice(low, high), part
 
 
 def each(device: torch.device, items: Iterable[_Item], work: Callable[[_Item, None], _Result]) -> list[_Result]:
@@ -269,7 +287,7 @@ def finish_bytes(channels: int, shape: Triple, dtype: torch.dtype, device: torch
     """What finishing a map and averaging it takes beside the map."""
     computed = compute_dtype(dtype, device)
     if device.type == "cpu":
-        return finishing_bytes(channels, shape, dtype, computed)
+        return finishing_bytes(channels, shape, CACHED_BYTES, dtype, computed)
     plane = channels * math.prod(shape[1:])
     planes = min(max(GPU_SLAB_BYTES // (plane * computed.itemsize), 1), shape[0])
     return plane * (4 + 2 * planes * computed.itemsize)

@@ -175,8 +175,11 @@ def _join(
             if count_x > 0 and count_y > 0:
                 seen = below[first_x : first_x + count_x, first_y : first_y + count_y]
                 lines = seen.reshape(-1, weight.size(2)).to(bias.dtype)
+                # Given where to write: TorchScript makes two operations of any other addmm, and rounds in between.
+                made = torch.empty([lines.size(0), bias.size(0)], dtype=bias.dtype, device=bias.device)
+                torch.addmm(bias, lines, weight[x, y], out=made)
                 above = upsampled[above_x::step_x, above_y::step_y]
-                above.copy_(torch.addmm(bias, lines, weight[x, y]).view(above.size()))
+                above.copy_(made.view(above.size()))
 
 
 @scripted

@@ -46,10 +46,15 @@ def convolution_bytes(
     return _direct_bytes(source, conv, out, computed, over)
 
 
-def finishing_bytes(channels: int, shape: Triple, stored: torch.dtype, computed: torch.dtype) -> int:
-    """What all workers take while a map is finished and averaged: a plane's sums, and a plane where it is widened."""
-    plane = channels * shape[1] * shape[2] * 4
-    return workers.count() * plane * (1 if stored == computed else 2)
+def finishing_bytes(channels: int, shape: Triple, cached: int, stored: torch.dtype, computed: torch.dtype) -> int:
+    """What all workers take while a map is finished and averaged: sums of lines, of a plane's at most, and a part.
+
+    A part of `cached` bytes is of a plane at most where that is more. It is there where it is widened, and its own sums
+    where a cell is one voxel across.
+    """
+    plane = channels * shape[1] * shape[2]
+    part = min(max(cached, plane * computed.itemsize), plane * shape[0] * computed.itemsize)
+    return workers.count() * (4 * plane + part * (1 if stored == computed else 2))
 
 
 def _tiled_bytes(inputs: int, out: Tensor, over: bool) -> int:
@@ -77,7 +82,7 @@ def _direct_bytes(source: Source, conv: nn.Conv3d, out: Tensor, computed: torch.
 def _channelwise_bytes(source: Source, conv: nn.Conv3d, out: Tensor, computed: torch.dtype) -> int:
     voxels, outputs = out[0, 0].numel(), out.shape[1]
     taken = source.shape[0] * math.prod(side + 2 for side in source.shape[1:]) + 2 * voxels * outputs
-    if voxels <= direct.FEW_VOXELS:
+    if voxels <= direct.FEW_VOXELS and computed == torch.float32:
         taken += voxels * _TAPS * source.shape[0]
     if out.dtype != computed:  # weights are widened, group by group
         group = max(part.stop - part.start for part in direct.channel_groups(outputs))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -53,8 +54,8 @@ class Strip:
         if all(kept is None for kept in (*self._kept_rows, *self._kept_planes)):
             self._source.read(x, y, into)
             return
-        assert isinstance(self._source, Overwritable)
-        self._source.read_kept(x, y, self._pieces(self._source.overwritten(), x, y, into), into)
+        source = cast(Overwritable, self._source)  # to ask it each time takes as long as to read a plane
+        source.read_kept(x, y, self._pieces(source.overwritten(), x, y, into), into)
 
     def _pieces(self, voxels: Tensor, x: slice, y: slice, into: Tensor) -> list[tuple[Tensor, Tensor]]:
         """What the map held at these planes and rows, kept or still there, each piece with its place in `into`."""
