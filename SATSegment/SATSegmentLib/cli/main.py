@@ -48,6 +48,8 @@ def build_parser(command: str | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="satsegment",
         description="Text-prompted segmentation of CT, MRI and PET. Research use only; not a medical device.",
+        epilog="Exit codes of all commands: 0 done, 1 cancelled, 2 error, 3 a fault of the program itself (please "
+        "report it). What else a command ends with, its own --help says.",
     )
     parser.add_argument("--version", action="version", version=f"satsegment {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)

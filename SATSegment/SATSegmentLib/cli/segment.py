@@ -34,7 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         "Example: satsegment segment chest.nii.gz --modality ct --model sat-nano "
         "--prompt liver --prompt 'left kidney' --prompt IVC --out chest.seg.nrrd. "
-        "Exit codes: 0 done, 1 cancelled, 2 error, 4 done except for structures that the model does not know: the "
+        "Exit codes: 0 done, 1 cancelled, 2 error, 3 a fault of the program itself, "
+        "4 done except for structures that the model does not know: the "
         "others are written, and these are listed as 'unknown'; with --strict 5 where a result has a flag (it is "
         "written, too)."
     )

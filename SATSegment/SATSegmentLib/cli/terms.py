@@ -11,6 +11,7 @@ from SATSegmentLib import anatomy
 from SATSegmentLib.anatomy.languages.display import TITLES, local_name
 from SATSegmentLib.anatomy.suggestions.tree_names import find_concept, load_tree_names
 from SATSegmentLib.anatomy.vocabulary.definitions import Definition, definition_of
+from SATSegmentLib.anatomy.vocabulary.labels import FAIR_EVIDENCE_SCANS, GOOD_EVIDENCE_SCANS
 from SATSegmentLib.errors import PromptError
 from SATSegmentLib.types import MODALITIES, Prompt
 
@@ -25,6 +26,11 @@ _GRADES = {3: "good", 2: "fair", 1: "weak", 0: ""}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = (
+        "Example: satsegment terms 'lt kidn' --modality ct. Evidence is how many annotated scans SAT was trained on: "
+        f"good {GOOD_EVIDENCE_SCANS} or more, fair {FAIR_EVIDENCE_SCANS} or more, weak fewer (of a group, its weakest "
+        "label). It says nothing about your scan. In the name behind 'as', capitals mark what your words met."
+    )
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("search", nargs="?", help='words to search for, e.g. "lt kidn"; may be incomplete or misspelt')
     what.add_argument("--resolve", metavar="TEXT", help="what TEXT means as a prompt: never a silent guess")
