@@ -43,6 +43,8 @@ class Spec(ABC):
     # Whether half precision suits it whatever its weights; where not, "auto" chooses it for want of memory only, and
     # every run in it warns.
     half_precision: ClassVar[bool] = True
+    # Whether the finest map ends in a norm with weights, by which a training can enlarge its features.
+    features_grow: ClassVar[bool] = True
 
     @property
     @abstractmethod

@@ -13,6 +13,7 @@ from SATSegmentLib.learning.sample import TrainingPrompt
 from SATSegmentLib.learning.segmentation.loss import prompt_losses
 from SATSegmentLib.learning.segmentation.queries import Queries
 from SATSegmentLib.learning.segmentation.settings import Settings
+from SATSegmentLib.learning.segmentation.way_back import gelu_with_way_back
 from SATSegmentLib.sat.backbone import Spec
 from SATSegmentLib.sat.network import SATNetwork
 
@@ -108,9 +109,15 @@ class SupervisedNetwork(nn.Module):
                 # A coarser voxel is asked for the share of it that is filled, so that thin structures do not vanish.
                 target = F.avg_pool3d(target, self._pools[level - 1])
             head = self.mid_mask_embed_proj[level - 1] if level else self.network.mask_embed_proj
-            logits = self._product(head(decoded), features.flatten(1))
+            logits = self._product(self._embed(head, decoded), features.flatten(1))
             losses.append(prompt_losses(logits, target.flatten(1), self._smoothing).mean())
         return torch.stack(losses)
+
+    def _embed(self, head: nn.Module, decoded: Tensor) -> Tensor:
+        """The mask embeddings of decoded queries (N, query_dim) for one level."""
+        if self.network.architecture.features_grow:
+            return head(decoded)
+        return gelu_with_way_back(head[:-1](decoded))  # type: ignore[index]
 
     def _product(self, embeddings: Tensor, voxels: Tensor) -> Tensor:
         """(N, V) float32 logits. On a GPU the product is as precise as the features are; their copy would be large."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar, Self
 
 import torch
 
@@ -34,6 +34,8 @@ class SwinUNETRSpec(Spec):
     feature_size: int
     depths: tuple[int, ...] = (2, 2, 2, 2)
     heads: tuple[int, ...] = (3, 6, 12, 24)
+
+    features_grow: ClassVar[bool] = False
 
     @property
     def widths(self) -> tuple[int, ...]:
