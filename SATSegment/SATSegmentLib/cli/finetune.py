@@ -14,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = (
         "START is only read. A model folder brings its window, spacing and text encoder; a .pth file needs the text\n"
-        "encoder in CONFIG. --part decoder leaves the U-Net as it is: a fraction of the work, and of the risk.\n\n"
+        "encoder in CONFIG. --part decoder leaves the backbone as it is: a fraction of the work, and of the risk.\n\n"
         "Example: satsegment finetune site.yaml --from sat-nano --part decoder --out site\n\n"
         "Docs/training.md describes the configuration. Exit code 0, 1 where stopped, 2 for an error."
     )
@@ -25,12 +25,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="START",
-        help="model folder, released checkpoint, or a training's own last.pth or best.pth",
+        help="installed model's name, model folder, released checkpoint, or a training's own last.pth or best.pth",
     )
     parser.add_argument(
         "--part",
         choices=("all", "decoder"),
-        help="what is trained: all, or everything but the U-Net (default: CONFIG's)",
+        help="what is trained: all, or everything but the backbone (default: CONFIG's)",
     )
 
 

@@ -224,7 +224,7 @@ def _dicom_source(arguments: argparse.Namespace) -> DicomSource | None:
 
 def print_results(results: Sequence[SegmentResult], language: str = "en") -> None:
     """A table of what was found, with the names in a language behind it."""
-    width = max(len(result.prompt.text) for result in results)
+    width = max(len(name) for name in ("structure", *(result.prompt.text for result in results)))
     print(f"{'structure':<{width}}  status       mL  probability")
     for result in results:
         local = local_name(result.prompt.text, language) if label_of(result.prompt) else ""
@@ -234,6 +234,8 @@ def print_results(results: Sequence[SegmentResult], language: str = "en") -> Non
         notes += ["not known to this model: choose another one"] if result.status == "unknown" else []
         notes += [f"(!) {', '.join(flag.kind.value for flag in result.flags)}"] if result.flags else []
         numbers = f"{result.volume_ml:7.1f}  {result.mean_probability:11.2f}"
+        if result.status == "unknown":  # it was not looked for
+            numbers = f"{'-':>7}  {'-':>11}"
         print(f"{result.prompt.text:<{width}}  {result.status:<7} {numbers}  {'; '.join(notes)}".rstrip())
     for result in results:
         for flag in result.flags:

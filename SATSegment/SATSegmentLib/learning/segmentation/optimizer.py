@@ -41,7 +41,7 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, step: int, settings: Set
 
 def learning_rate(step: int, settings: Settings) -> float:
     """Linear warm-up, then a cosine to zero."""
-    return warmed_cosine(step, settings.steps, settings.warmup_steps, settings.learning_rate)
+    return warmed_cosine(step, settings.steps, settings.warmup_steps or 0, settings.learning_rate)
 
 
 def _trained(parameters: list[nn.Parameter]) -> list[nn.Parameter]:

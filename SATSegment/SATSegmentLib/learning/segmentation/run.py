@@ -22,6 +22,7 @@ from SATSegmentLib.learning.segmentation.initial import new_network
 from SATSegmentLib.learning.segmentation.queries import LabelQueries, Queries, TextQueries
 from SATSegmentLib.learning.segmentation.team import Team
 from SATSegmentLib.learning.segmentation.trainer import Outcome, fit
+from SATSegmentLib.models.catalog import find_model
 from SATSegmentLib.models.folder import BANK_FILE, NETWORK_FILE, TEXT_FOLDER, ModelDescription, read_description
 from SATSegmentLib.sat.backbone import Spec, Triple
 from SATSegmentLib.sat.backbones.registry import NAMED_SPECS
@@ -72,7 +73,7 @@ def train(config: Config, out: Path, resume: bool, team: Team, bar: Bar) -> Outc
 
 
 def read_origin(path: Path) -> Origin:
-    """Read a model folder or a checkpoint file to fine-tune.
+    """Read a model folder, an installed model by its name, or a checkpoint file to fine-tune.
 
     Raises
     ------
@@ -80,6 +81,8 @@ def read_origin(path: Path) -> Origin:
         It is not there, or not what it should be.
     """
     path = Path(path).expanduser()
+    if not path.exists() and not path.suffix:
+        path = find_model(path)
     if path.is_dir():
         description = read_description(path)
         return Origin(read_start(path / NETWORK_FILE), path, description)

@@ -28,8 +28,8 @@ class Settings:
         Such batches per optimizer step, in each process.
     learning_rate : float
         At the end of the warm-up.
-    warmup_steps : int
-        Linear warm-up; a cosine to zero follows.
+    warmup_steps : int, optional
+        Linear warm-up; a cosine to zero follows. None: a tenth of the steps, as SAT's.
     backbone_lr_multiplier, decoder_lr_multiplier, queries_lr_multiplier : float
         Factors on the learning rate of the backbone;
         of the query decoder with the projections and mask heads; and of the queries' own parameters (modality
@@ -61,7 +61,7 @@ class Settings:
     batch_size: int = 2
     accumulate: int = 1
     learning_rate: float = 1e-4
-    warmup_steps: int = 20_000
+    warmup_steps: int | None = None
     backbone_lr_multiplier: float = 1.0
     decoder_lr_multiplier: float = 1.0
     queries_lr_multiplier: float = 1.0
@@ -79,6 +79,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse numbers that cannot be meant."""
+        if self.warmup_steps is None:
+            object.__setattr__(self, "warmup_steps", self.steps // 10)
         at_least = {
             "steps": 1, "batch_size": 1, "accumulate": 1, "warmup_steps": 0, "workers": 0, "weight_decay": 0,
             "validate_every": 1, "validation_samples": 1, "checkpoint_every": 1, "dice_smoothing": 0, "seed": 0,
