@@ -29,6 +29,11 @@ _PREFIXES: dict[str, Modality] = {
     "Microscopy": "microscopy",
 }
 _NO_PHRASE = "instance_label"
+_HIGHEST_LABEL = 65535
+# What NumPy and zipfile raise for bytes that are not as they were written.
+_DAMAGED = (
+    OSError, ValueError, EOFError, KeyError, TypeError, AttributeError, BadZipFile, NotImplementedError, zlib.error,
+)  # fmt: skip
 _REMEDY = "Use a case of the challenge: an .npz with imgs, spacing and text_prompts."
 
 
@@ -109,7 +114,7 @@ def _load(path: Path) -> dict[str, np.ndarray]:
         with np.load(path, allow_pickle=False) as file:
             found = {key: file[key] for key in file.files if key != "text_prompts"}
             return found | {"text_prompts": _prompts(path)} if "text_prompts" in file.files else found
-    except (OSError, ValueError, EOFError, KeyError, TypeError, AttributeError, BadZipFile, zlib.error) as error:
+    except _DAMAGED as error:
         raise ScanError(f"{path.name} is damaged, or no .npz file.", _REMEDY) from error
 
 
@@ -146,13 +151,30 @@ def _prompts(path: Path) -> np.ndarray:
 def _phrases(content: Mapping[str, np.ndarray], name: str) -> dict[int, str]:
     stored = content.get("text_prompts")
     prompts = stored.item() if stored is not None and stored.size == 1 else None
-    try:
-        phrases = {int(key): str(text) for key, text in dict(prompts or {}).items() if key != _NO_PHRASE}
-    except (TypeError, ValueError) as error:
-        raise ScanError(f"The text_prompts of {name} are not phrases by label values.", _REMEDY) from error
-    if not phrases or min(phrases) < 1 or max(phrases) > 65535:
-        raise ScanError(f"{name} has no text_prompts with label values of 1 and more.", _REMEDY)
+    if not isinstance(prompts, dict) or not set(prompts) - {_NO_PHRASE}:
+        raise ScanError(f"{name} has no text_prompts, a dictionary from label values to phrases.", _REMEDY)
+    phrases: dict[int, str] = {}
+    for key, text in prompts.items():
+        if key == _NO_PHRASE:
+            continue
+        label = _label_value(key)
+        if label is None or not 1 <= label <= _HIGHEST_LABEL:
+            raise ScanError(
+                f"In the text_prompts of {name}, {key!r} is no label value, 1 to {_HIGHEST_LABEL}.", _REMEDY
+            )
+        if not isinstance(text, str) or not any(letter.isalnum() for letter in text):
+            raise ScanError(f"In the text_prompts of {name}, the phrase of label {label} is no text.", _REMEDY)
+        if label in phrases:
+            raise ScanError(f"The text_prompts of {name} have two phrases for label {label}.", _REMEDY)
+        phrases[label] = str(text)
     return phrases
+
+
+def _label_value(key: object) -> int | None:
+    """The label value that a key stands for: a whole number, or its digits."""
+    if isinstance(key, str) and key.isascii() and key.isdigit():
+        return int(key)
+    return int(key) if isinstance(key, int | np.integer) and not isinstance(key, bool) else None
 
 
 def _modality_of(name: str) -> Modality:

@@ -73,14 +73,14 @@ def plan_precision(requested: str, device: torch.device, network: SATNetwork) ->
     DeviceError
         No such precision, or not on this device.
     """
-    dtype = choose_precision(requested, device, network.architecture.encode_macs(network.window))
-    if requested == "auto" and not network.architecture.half_precision:
-        dtype = torch.float32
-    if requested == "auto" and dtype == torch.float32 and device.type == "cpu":
-        needed = network.architecture.encode_bytes(network.window, torch.float32, device)
-        # Half of the memory may be worth more than the last digits; a run that cannot be has no digits at all.
-        return torch.float32 if needed <= _free_bytes(device) else torch.bfloat16
-    return dtype
+    architecture = network.architecture
+    dtype = choose_precision(requested, device, architecture.encode_macs(network.window))
+    half = torch.bfloat16 if device.type == "cpu" else dtype
+    if requested != "auto" or half == torch.float32 or (dtype != torch.float32 and architecture.half_precision):
+        return dtype
+    needed = architecture.encode_bytes(network.window, torch.float32, device)
+    # Half of the memory may be worth more than the last digits; a run that cannot be has no digits at all.
+    return torch.float32 if needed <= _free_bytes(device) else half
 
 
 def plan_run(

@@ -138,7 +138,17 @@ def test_a_case_is_read_as_the_challenge_stores_it(tmp_path):
         ("CT_a.npz", {"text_prompts": None}, "text_prompts"),
         ("CT_a.npz", {"text_prompts": {"instance_label": 1}}, "text_prompts"),
         ("CT_a.npz", {"text_prompts": {"0": "background"}}, "text_prompts"),
-        ("CT_a.npz", {"text_prompts": {"liver": 1}}, "phrases by label values"),
+        ("CT_a.npz", {"text_prompts": {"liver": 1}}, "'liver' is no label value"),
+        ("CT_a.npz", {"text_prompts": {"70000": "liver"}}, "'70000' is no label value"),
+        ("CT_a.npz", {"text_prompts": {1.7: "liver"}}, "1.7 is no label value"),
+        ("CT_a.npz", {"text_prompts": {"1_0": "liver"}}, "'1_0' is no label value"),
+        ("CT_a.npz", {"text_prompts": {1: "liver", "1": "spleen"}}, "two phrases for label 1"),
+        ("CT_a.npz", {"text_prompts": {"01": "liver", "1": "spleen"}}, "two phrases for label 1"),
+        ("CT_a.npz", {"text_prompts": {"1": None}}, "phrase of label 1 is no text"),
+        ("CT_a.npz", {"text_prompts": {"1": ["liver", "hepatic organ"]}}, "phrase of label 1 is no text"),
+        ("CT_a.npz", {"text_prompts": {"1": b"liver"}}, "phrase of label 1 is no text"),
+        ("CT_a.npz", {"text_prompts": {"2": "!!!"}}, "phrase of label 2 is no text"),
+        ("CT_a.npz", {"text_prompts": ["liver"]}, "damaged"),
     ],
 )
 def test_what_is_no_case_is_refused(tmp_path, name, changes, message):

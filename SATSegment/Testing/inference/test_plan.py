@@ -20,6 +20,7 @@ from SATSegmentLib.inference.plan import PassSize, RunPlan, plan_precision, plan
 from SATSegmentLib.inference.segmenter import Segmenter
 from SATSegmentLib.inference.speed import Speed
 from SATSegmentLib.models.folder import ModelDescription
+from SATSegmentLib.sat.backbones.umamba.spec import UMambaSpec
 from SATSegmentLib.sat.backbones.unet.spec import UNetSpec
 from SATSegmentLib.sat.network import SATNetwork
 from SATSegmentLib.scans import read_scan
@@ -121,6 +122,18 @@ def test_auto_precision_halves_memory_where_full_precision_does_not_fit(monkeypa
     free(monkeypatch, 0.001)
     assert plan_precision("auto", cpu, small) == torch.bfloat16
     assert plan_precision("float32", cpu, small) == torch.float32
+
+
+def test_auto_precision_halves_memory_for_a_umamba_on_any_device(monkeypatch):
+    head = {"query_dim": 48, "projection_dim": 48, "decoder_layers": 1, "feedforward_dim": 64, "mask_dim": 32}
+    spec = UMambaSpec(features=(8, 8), strides=((1, 1, 1), (2, 2, 2)), mamba_layers=1, **head)
+    umamba = SATNetwork(spec, (96, 96, 96))
+    for device, half in ((torch.device("cpu"), torch.bfloat16), (torch.device("cuda:0"), torch.float16)):
+        free(monkeypatch, 64)
+        assert plan_precision("auto", device, umamba) == torch.float32
+        free(monkeypatch, 0.001)
+        assert plan_precision("auto", device, umamba) == half
+        assert plan_precision("float32", device, umamba) == torch.float32
 
 
 def test_ladder_leaves_the_device_then_halves_prompts_and_ends():

@@ -48,6 +48,8 @@ def read_checkpoint_file(path: Path) -> tuple[dict[str, Tensor], str]:
         Opening the file would have run code.
     WrongCheckpointKind
         A weight file without a state dict of tensors.
+    IncompleteCheckpoint
+        Two tensors have one name.
     """
     path = Path(path).expanduser()
     if path.is_dir():
@@ -56,7 +58,7 @@ def read_checkpoint_file(path: Path) -> tuple[dict[str, Tensor], str]:
         raise CheckpointError(f"There is no weight file {path.name}.", "Check the path.")
     content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
     state = _state_dict(content, path.name)
-    return {_without_prefix(name): tensor for name, tensor in state.items()}, file_sha256(path)
+    return _bare_names(state, path.name), file_sha256(path)
 
 
 def file_sha256(path: Path) -> str:
@@ -143,6 +145,15 @@ def _state_dict(content: Any, name: str) -> dict[str, Tensor]:
     return {str(key): value for key, value in state.items()}
 
 
-def _without_prefix(name: str) -> str:
-    # Exactly once: data-parallel training put it there once.
-    return name.removeprefix("module.")
+def _bare_names(state: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
+    """The tensors by their names without `module.`."""
+    bare: dict[str, Tensor] = {}
+    for key, tensor in state.items():
+        short = key.removeprefix("module.")  # exactly once: data-parallel training put it there once
+        if short in bare:
+            raise IncompleteCheckpoint(
+                f"{name} holds two tensors called {short}, with and without `module.`.",
+                "Its model_state_dict must hold each tensor once. " + _GET_AGAIN,
+            )
+        bare[short] = tensor
+    return bare

@@ -13,6 +13,9 @@ from SATSegmentLib.sat.backbones.registry import BACKBONES, kind_of_file
 from SATSegmentLib.sat.checkpoint.family import Family
 from SATSegmentLib.sat.shapes import GET_A_NETWORK
 
+# What networks are trained and stored in.
+_REAL = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
+
 
 def backbone_kind(tensors: Mapping[str, Tensor], name: str, family: Family | None = "sat") -> BackboneKind:
     """The backbone of the network in the file `name`, whose tensors these are (without `module.`); family None is any.
@@ -53,6 +56,6 @@ def refuse_odd_tensors(tensors: Mapping[str, Tensor], kind: BackboneKind, name: 
     """
     for key, tensor in tensors.items():
         whole = kind.integers is not None and kind.integers.search(key) is not None
-        fits = tensor.dtype == torch.int64 if whole else tensor.is_floating_point()
-        if tensor.layout != torch.strided or not fits:
+        fits = tensor.dtype == torch.int64 if whole else tensor.dtype in _REAL
+        if tensor.layout != torch.strided or tensor.is_meta or not fits:
             raise IncompleteCheckpoint(f"In {name}, {key} is not a plain tensor of real numbers.", GET_A_NETWORK)

@@ -31,8 +31,9 @@ def taken_and_planned(spec: Spec, window: tuple[int, int, int], stored: torch.dt
     weights = [*backbone.state_dict().values()]
     with torch.inference_mode(), LiveBytes([image, *weights], threads) as live:
         backbone(image.to(stored))
+        taken = live.peak - sum(one.nbytes for one in weights)  # planning makes layers, which hold no data, but count
         planned = spec.encode_bytes(window, stored, CPU)
-    return live.peak - sum(one.nbytes for one in weights), planned
+    return taken, planned
 
 
 def long(*values: object) -> object:

@@ -108,6 +108,17 @@ PROJECTION = "module.projection_layer.0.weight"
         (with_extra("module.backbone.encoder.extra.weight", 3), IncompleteCheckpoint, "unknown"),
         (with_extra(PROJECTION, 48, 99), IncompleteCheckpoint, r"shape \(48, 99\)"),
         (lambda s: {**s, PROJECTION: torch.full((48, 104), torch.nan)}, IncompleteCheckpoint, "not finite"),
+        (with_extra(PROJECTION.removeprefix("module."), 48, 104), IncompleteCheckpoint, "two tensors called"),
+        (
+            lambda s: {PROJECTION.removeprefix("module."): s[PROJECTION], **s},
+            IncompleteCheckpoint,
+            "two tensors called",
+        ),
+        (
+            lambda s: {**s, PROJECTION: s[PROJECTION].to(torch.float8_e4m3fn)},
+            IncompleteCheckpoint,
+            "not a plain tensor",
+        ),
         (
             lambda s: {**s, "module.backbone.encoder.stages.0.0.convs.0.all_modules.1.bias": torch.ones(8)},
             IncompleteCheckpoint,
