@@ -1,6 +1,7 @@
 """How near a plan's seconds come to the run's, and what the probe behind the first plan costs.
 
     python benchmarks/bench_plan.py
+    python benchmarks/bench_plan.py --threads 2 --window 64 64 32 --models nano
 
 The first plan of a network goes by a probe of small pieces (`inference/speed.py`), later ones by what encoding took.
 A ratio of 1 is a plan that was right; the probe's share is of the first run's time.
@@ -8,6 +9,7 @@ A ratio of 1 is a plan that was right; the probe's share is of the first run's t
 
 from __future__ import annotations
 
+import argparse
 import sys
 import time
 from collections.abc import Callable
@@ -27,17 +29,21 @@ from SATSegmentLib.inference.segmenter import Segmenter  # noqa: E402
 from SATSegmentLib.inference.speed import measure_speed  # noqa: E402
 from SATSegmentLib.types import Image  # noqa: E402
 
-WINDOW = (96, 96, 96)
-
 
 def main() -> int:
-    torch.set_num_threads(1)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--window", type=int, nargs=3, default=(96, 96, 96), metavar=("X", "Y", "Z"))
+    parser.add_argument("--models", nargs="+", choices=("nano", "pro"), default=("nano", "pro"))
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    window = tuple(options.window)
     print("model  windows  prompts  probe share  first plan / run  second plan / run")
-    for model in ("nano", "pro"):
-        made = synthetic.network(model, WINDOW)
+    for model in options.models:
+        made = synthetic.network(model, window)
         probe = _timed(lambda made=made: measure_speed(made))
         for windows in ((1, 1, 1), (2, 1, 1)):
-            image = synthetic.body(synthetic.shape_of(windows, WINDOW))
+            image = synthetic.body(synthetic.shape_of(windows, window))
             for prompts in (1, 64):
                 one = synthetic.segmenter(made, "float32", FeatureCache(0))
                 asked = synthetic.queries(prompts)
