@@ -90,6 +90,24 @@ def test_the_panel_is_no_wider_than_asked_for(rig: PanelInRig, state: Callable[[
     assert rig.moduleWidget.parent.width == NARROWEST
 
 
+def test_what_helps_after_an_error_can_be_read(rig: PanelInRig) -> None:
+    rig.panel.run.showError(OutOfMemory("The GPU ran out of memory.", "Segment on the CPU.", device="cuda:0"))
+    rig.moduleWidget.parent.resize(400, 900)
+    settle()
+    for button in (rig.ui.errorActionButton, rig.ui.errorCloseButton):
+        assert button.isVisible()
+        assert button.width >= button.sizeHint.width(), button.text
+
+
+def test_a_section_that_is_opened_shows_what_is_in_it(rig: PanelInRig) -> None:
+    settings(rig)
+    rig.moduleWidget.parent.resize(400, 900)
+    settle()
+    box = rig.ui.loadAheadCheckBox
+    assert box.isVisible()
+    assert box.width >= box.sizeHint.width()
+
+
 def _widest(rig: PanelInRig) -> list[tuple[int, str, str]]:
     found = []
     for widget in rig.panel.widget.findChildren(QtWidgets.QWidget):

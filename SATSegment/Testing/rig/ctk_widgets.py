@@ -50,6 +50,13 @@ class ctkCollapsibleButton(QtWidgets.QAbstractButton):
 
     collapsed = Property(bool, lambda self: self._collapsed, lambda self, value: self._collapse(value))
 
+    def __setattr__(self, name: str, value: object) -> None:
+        # From modules that did not ask for PySide's properties, `collapsed = False` would make an attribute of its own.
+        if name == "collapsed":
+            self._collapse(bool(value))
+        else:
+            super().__setattr__(name, value)
+
     def childEvent(self, event: QtCore.QChildEvent) -> None:
         """What is put into a folded section stays hidden."""
         child = event.child()
