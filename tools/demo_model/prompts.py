@@ -14,7 +14,6 @@ import torch
 from heads import Head
 from recipe import ARCHITECTURE, DECODER_SETTINGS, PROMPTS_PER_WINDOW, SEED, SETTINGS, WINDOW
 from structures import membership, structures
-from tissue import finest_norm
 from torch import nn
 from windows import VALIDATION_SEED, LabelledWindow, random_windows
 
@@ -106,6 +105,6 @@ def _text_file(folder: Path) -> Path:
 def _start_embeddings(network: SATNetwork) -> None:
     """Mask embeddings as the first training's: small where the features are large, else larger."""
     last = network.mask_embed_proj[2]
-    large = finest_norm(network.backbone) is not None
+    large = network.architecture.features_grow
     nn.init.normal_(last.weight, std=0.01 if large else 0.1)
     nn.init.constant_(last.bias, -0.06 if large else -0.3)

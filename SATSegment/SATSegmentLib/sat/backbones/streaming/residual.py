@@ -17,7 +17,16 @@ from SATSegmentLib.sat.backbone import Triple
 from SATSegmentLib.sat.backbones.blocks import NEGATIVE_SLOPE, ConvBlock, ResidualBlock
 from SATSegmentLib.sat.backbones.streaming import slabs, workers
 from SATSegmentLib.sat.backbones.streaming.norm import Moments
-from SATSegmentLib.sat.backbones.streaming.slabs import computed_in, convolve, each, finish, layout, ranges, slab_planes
+from SATSegmentLib.sat.backbones.streaming.slabs import (
+    computed_in,
+    convolve,
+    each,
+    finish,
+    in_place,
+    layout,
+    ranges,
+    slab_planes,
+)
 from SATSegmentLib.sat.backbones.streaming.sources import Joined, Map, Projected, Source
 from SATSegmentLib.sat.backbones.streaming.workers import with_one_thread
 
@@ -54,12 +63,7 @@ class Residual:
 
     def finish(self, planes: slice, rows: slice) -> Tensor:
         """Finish planes along X and rows along Y of the map, and return them in the precision of the arithmetic."""
-        stored, dtype = self._out[:, :, planes, rows], computed_in(self._out)
-        if stored.dtype == dtype:
-            return self._finish((planes, rows), stored)
-        part = torch.empty_like(stored, dtype=dtype, memory_format=layout(stored.device))
-        stored.copy_(self._finish((planes, rows), part))
-        return part
+        return in_place(self._out[:, :, planes, rows], lambda into: self._finish((planes, rows), into))
 
     def finish_all(self) -> Tensor:
         """Finish the whole map."""

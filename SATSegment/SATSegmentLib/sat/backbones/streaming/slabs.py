@@ -156,11 +156,17 @@ def _convolve_in_place(voxels: Tensor, norm: Norm, blocks: Sequence[ConvBlock]) 
 
 def _activate(voxels: Tensor, norm: Norm, planes: slice, rows: slice) -> Tensor:
     """Apply `norm` to a part of a map, in place, and return it in the precision of the arithmetic."""
-    stored, dtype = voxels[:, :, planes, rows], computed_in(voxels)
+    stored = voxels[:, :, planes, rows]
+    return in_place(stored, lambda into: norm.activate(stored, into))
+
+
+def in_place(stored: Tensor, compute: Callable[[Tensor], Tensor]) -> Tensor:
+    """Let `compute` write a part of a map in the precision of the arithmetic, which is returned, and store that."""
+    dtype = computed_in(stored)
     if stored.dtype == dtype:
-        return norm.activate(stored, stored)
-    made = torch.empty_like(stored, dtype=dtype, memory_format=layout(voxels.device))
-    stored.copy_(norm.activate(stored, made))
+        return compute(stored)
+    made = torch.empty_like(stored, dtype=dtype, memory_format=layout(stored.device))
+    stored.copy_(compute(made))
     return made
 
 

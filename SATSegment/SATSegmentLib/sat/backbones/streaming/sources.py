@@ -151,6 +151,12 @@ class _JoinedProjection:
         return Projected(self, weight)
 
 
+def _matching(first: int, length: int, offset: int, step: int) -> tuple[int, int, int]:
+    """Of so many lines above from `first` on: the first at `offset` in its block, what lies below it, and how many."""
+    above = (offset + step - first % step) % step
+    return above, (first + above) // step, (length - above + step - 1) // step
+
+
 @scripted
 def _join(
     voxels: list[Tensor],
@@ -167,11 +173,9 @@ def _join(
     planes, rows = upsampled.size(0), upsampled.size(1)
     for x in range(weight.size(0)):
         step_x, step_y = weight.size(0), weight.size(1)
-        above_x = (x + step_x - firsts[0] % step_x) % step_x
-        first_x, count_x = (firsts[0] + above_x) // step_x, (planes - above_x + step_x - 1) // step_x
+        above_x, first_x, count_x = _matching(firsts[0], planes, x, step_x)
         for y in range(weight.size(1)):
-            above_y = (y + step_y - firsts[1] % step_y) % step_y
-            first_y, count_y = (firsts[1] + above_y) // step_y, (rows - above_y + step_y - 1) // step_y
+            above_y, first_y, count_y = _matching(firsts[1], rows, y, step_y)
             if count_x > 0 and count_y > 0:
                 seen = below[first_x : first_x + count_x, first_y : first_y + count_y]
                 lines = seen.reshape(-1, weight.size(2)).to(bias.dtype)
@@ -189,11 +193,9 @@ def _project(skip: Tensor, kept: Tensor, below: Tensor, weight: Tensor, firsts: 
     planes, rows = made.size(0), made.size(1)
     for x in range(weight.size(0)):
         step_x, step_y = weight.size(0), weight.size(1)
-        above_x = (x + step_x - firsts[0] % step_x) % step_x
-        first_x, count_x = (firsts[0] + above_x) // step_x, (planes - above_x + step_x - 1) // step_x
+        above_x, first_x, count_x = _matching(firsts[0], planes, x, step_x)
         for y in range(weight.size(1)):
-            above_y = (y + step_y - firsts[1] % step_y) % step_y
-            first_y, count_y = (firsts[1] + above_y) // step_y, (rows - above_y + step_y - 1) // step_y
+            above_y, first_y, count_y = _matching(firsts[1], rows, y, step_y)
             if count_x > 0 and count_y > 0:
                 seen = below[first_x : first_x + count_x, first_y : first_y + count_y]
                 lines = seen.reshape(-1, weight.size(2)).to(weight.dtype)
