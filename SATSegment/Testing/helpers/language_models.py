@@ -23,6 +23,12 @@ def bert_vocabulary() -> tuple[str, ...]:
     return tuple(gzip.decompress(path.read_bytes()).decode("utf-8").removesuffix("\n").split("\n"))
 
 
+def medcpt_vocabulary() -> tuple[str, ...]:
+    """As many rows, which begin as MedCPT's vocabulary does."""
+    special = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+    return (*special, *(word for word in bert_vocabulary() if word not in special))
+
+
 def mpnet_vocabulary() -> tuple[str, ...]:
     """MPNet's 30,527 rows: its own special tokens around BERT's rows."""
     return ("<s>", "<pad>", "</s>", "<unk>", *bert_vocabulary(), "<mask>")

@@ -43,7 +43,7 @@ def build(cls: type[T], content: Any, base: Path, place: str = "") -> T:
     # A dataclass's own fields come first, what it inherits after them: as a reader of its documentation meets them.
     for name, field in sorted(fields.items(), key=lambda item: item[0] not in cls.__annotations__):
         if name not in content and field.default is field.default_factory is dataclasses.MISSING:
-            raise ConfigError(f"{_at(place, name)} is missing.")
+            raise ConfigError(f"{_at(place, name)} is missing.", "Add it; Docs/training.md describes every key.")
     kinds = get_type_hints(cls)
     values = {key: _value(kinds[key], value, base, _at(place, key)) for key, value in content.items()}
     try:
