@@ -24,6 +24,7 @@ with any features that are already there; only the encoder's work is shared.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -39,6 +40,13 @@ _NEARLY = 0.1
 def nearly(threshold: float) -> float:
     """The probability from which on a window counts as having nearly found something."""
     return _NEARLY * threshold
+
+
+def logit(probability: float) -> float:
+    """Of a probability; infinite at zero and one, and beyond."""
+    if probability <= 0:
+        return -math.inf
+    return math.log(probability / (1 - probability)) if probability < 1 else math.inf
 
 
 class WindowSearch:

@@ -11,7 +11,7 @@ import contextlib
 import shutil
 import tempfile
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -87,8 +87,20 @@ class FeatureCache:
         self._device_bytes, self._allowed_bytes = device_bytes, min(memory_bytes, self.memory_bytes)
         self._make_room(0)
 
-    def get(self, key: FeatureKey, encode: Callable[[], Features]) -> Features:
-        """The features under `key`; encoded, and kept if there is room, where they are not here or damaged."""
+    def get(
+        self, key: FeatureKey, encode: Callable[[], Features], beside: Collection[FeatureKey] = frozenset()
+    ) -> Features:
+        """The features under `key`; encoded, and kept if there is room, where they are not here or damaged.
+
+        Parameters
+        ----------
+        key : FeatureKey
+            Weights, scan and window.
+        encode : callable
+            Makes them.
+        beside : Collection[FeatureKey], optional
+            What they must not drive out: the other windows of a scan that are asked for again in the same order.
+        """
         if key in self._on_device:
             self._on_device.move_to_end(key)
             return self._on_device[key]
@@ -103,7 +115,7 @@ class FeatureCache:
             voxels = found.voxels.to(device) if transfer is None else transfer.upload(found.voxels).take()
             return replace(found, voxels=voxels)
         features = encode()
-        self._keep(key, features)
+        self._keep(key, features, beside)
         return features
 
     def prefetch(self, key: FeatureKey) -> None:
@@ -182,33 +194,47 @@ class FeatureCache:
         transfer = self._transfer(voxels.device)
         return voxels.cpu() if transfer is None else transfer.download(voxels)
 
-    def _keep(self, key: FeatureKey, features: Features) -> None:
+    def _keep(self, key: FeatureKey, features: Features, beside: Collection[FeatureKey]) -> None:
         if features.voxels.nbytes > self._device_bytes:
-            self._keep_in_memory(key, features)
+            self._keep_in_memory(key, features, beside)
             return
         while self.device_used + features.voxels.nbytes > self._device_bytes:
             self._keep_in_memory(*self._on_device.popitem(last=False))
         self._on_device[key] = features
 
-    def _keep_in_memory(self, key: FeatureKey, features: Features) -> None:
-        if features.voxels.nbytes > self._allowed_bytes:
-            self._spill(key, features)
+    def _keep_in_memory(
+        self, key: FeatureKey, features: Features, beside: Collection[FeatureKey] = frozenset()
+    ) -> None:
+        if features.voxels.nbytes > self._allowed_bytes or not self._make_room(features.voxels.nbytes, beside):
+            self._spill(key, features, beside)
             return
-        self._make_room(features.voxels.nbytes)
         self._kept[key] = replace(features, voxels=self._to_memory(features.voxels))
 
-    def _make_room(self, needed: int) -> None:
+    def _make_room(self, needed: int, beside: Collection[FeatureKey] = frozenset()) -> bool:
+        """Whether there is room in memory, after what may go has gone."""
         while self.device_used > self._device_bytes:
             self._keep_in_memory(*self._on_device.popitem(last=False))
         while self._kept and self.memory_used + needed > self._allowed_bytes:
-            self._spill(*self._kept.popitem(last=False))
+            leaving = next((key for key in self._kept if key not in beside), None)
+            if leaving is None:
+                leaving = next(iter(self._kept))
+                if not self._make_room_on_disk(self._kept[leaving].voxels.nbytes, beside):
+                    return False
+            self._spill(leaving, self._kept.pop(leaving), beside)
+        return True
 
-    def _spill(self, key: FeatureKey, features: Features) -> None:
+    def _make_room_on_disk(self, needed: int, beside: Collection[FeatureKey]) -> bool:
+        while needed <= self.disk_bytes < self.disk_used + needed:
+            leaving = next((key for key in self._spilled if key not in beside), None)
+            if leaving is None:
+                return False
+            self._forget(leaving)
+        return needed <= self.disk_bytes
+
+    def _spill(self, key: FeatureKey, features: Features, beside: Collection[FeatureKey] = frozenset()) -> None:
         needed = features.voxels.nbytes
-        if needed > self.disk_bytes:
+        if not self._make_room_on_disk(needed, beside):
             return
-        while self.disk_used + needed > self.disk_bytes:
-            self._forget(next(iter(self._spilled)))
         # In the file as in memory: the channels of a voxel next to each other.
         voxels = self._to_memory(features.voxels).movedim(1, -1).contiguous()
         try:

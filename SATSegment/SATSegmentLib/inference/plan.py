@@ -19,6 +19,7 @@ from SATSegmentLib.inference.memory import cuda_free_bytes
 from SATSegmentLib.inference.run_plan import FeaturePlacement, RunPlan
 from SATSegmentLib.inference.speed import Speed
 from SATSegmentLib.inference.tiles import GPU_GROUP_BYTES, runs_ahead
+from SATSegmentLib.inference.undecided import DECIDING_VOXEL_BYTES, SEEN_VOXEL_BYTES
 from SATSegmentLib.sat.network import SATNetwork
 from SATSegmentLib.types import FeatureStorage
 
@@ -26,10 +27,14 @@ from SATSegmentLib.types import FeatureStorage
 BLOCK_BYTES = 1 << 29
 # How many prompts' logits of one tile are held beside each other.
 _MOST_PROMPTS = 1024
+# How many prompts' sums are held at once, at most, while it is decided which windows they need; see `undecided`.
+_MOST_DECIDED = 64
 # Of the free memory, what is left to others: the estimate is one, and the masks themselves need some.
 _SPARE = 0.15
 # How much of a scan one structure's tiles fill, on average over the trained labels; only the estimates depend on it.
 _STRUCTURE_SHARE = 0.02
+# The same of the tiles in which something is nearly found, and their neighbours.
+_DECIDED_SHARE = 0.1
 # What cuDNN and cuBLAS take for themselves while a window is encoded.
 _WORKSPACE_BYTES = 1 << 28
 # Seconds for a byte of features that comes from disk and is checked.
@@ -54,6 +59,10 @@ class PassSize:
         Of the scan in the network's grid.
     prompts : int
         Structures asked for.
+    tiled_voxels : int
+        Of the tiles that cover the grid.
+    adaptive : bool
+        Whether windows may be left out; `least_windows` says how many.
     """
 
     windows: int
@@ -63,6 +72,13 @@ class PassSize:
     looked_voxels: int
     grid_voxels: int
     prompts: int
+    tiled_voxels: int = 0
+    adaptive: bool = False
+
+    @property
+    def spares(self) -> bool:
+        """Whether there are windows that may be left out."""
+        return self.least_windows < self.windows
 
 
 def plan_precision(requested: str, device: torch.device, network: SATNetwork) -> torch.dtype:
@@ -118,6 +134,9 @@ def plan_run(
     everywhere = 4 * max(one.grid_voxels for one in passes) * prompts
     sums = min(BLOCK_BYTES, math.ceil(everywhere * (_STRUCTURE_SHARE if prompts > 1 else 1)))
     free = _free_bytes(torch.device("cpu")) + cache.memory_used
+    # Sums for deciding which windows are needed are in the computer's memory, whatever the network runs on.
+    decided = max((one.tiled_voxels for one in passes if one.spares), default=0)
+    seen, deciding = _deciding_bytes(decided, min(prompts, _MOST_DECIDED))
     device_bytes = 0
     if device.type != "cpu":
         if runs_ahead(device):  # There sums are added up, and tiles of a window looked at while the next arrives.
@@ -126,13 +145,27 @@ def plan_run(
         room = _free_bytes(device) + cache.device_used - encoding
         device_bytes = feature_bytes if feature_bytes <= room * (1 - _SPARE) else 0
     on_host = encoding if device.type == "cpu" else 0
-    memory_bytes = max(min(cache.memory_bytes, int(free * (1 - _SPARE)) - on_host - sums), 0)
-    block_bytes = min(max((free - on_host - min(feature_bytes, memory_bytes)) // 4, 1 << 20), BLOCK_BYTES)
+    beside = on_host + max(sums, seen, seen + deciding - on_host)
+    memory_bytes = max(min(cache.memory_bytes, int(free * (1 - _SPARE)) - beside), 0)
+    left = free - on_host - min(feature_bytes, memory_bytes)
+    block_bytes = min(max(left // 4, 1 << 20), BLOCK_BYTES)
     kept = device_bytes if device.type != "cpu" else min(feature_bytes, memory_bytes)
-    working = max(encoding, sums) if device.type == "cpu" else encoding
     home = _home(feature_bytes, device_bytes, memory_bytes, cache.disk_bytes)
     spilled = max(feature_bytes - memory_bytes, 0) if home == "memory and disk" else 0
-    twice = home == "nowhere" and (everywhere > block_bytes or least < windows)
+    block = min(max(prompts, 1), _MOST_PROMPTS)
+    working = max(encoding, sums)
+    held, twice = 0, False
+    if home == "nowhere":
+        # Then nothing is decided, and what windows say is held instead, or the sums of everything.
+        held = min(max(sums, 4 * math.ceil(voxels * prompts * (_STRUCTURE_SHARE if prompts > 1 else 1))), block_bytes)
+        twice = everywhere > block_bytes and held == block_bytes
+        working = encoding + held
+    elif decided:
+        # Where something is found everywhere, as many find room as half of what is left holds.
+        block = min(block, _MOST_DECIDED, max(left // 2 // (decided * SEEN_VOXEL_BYTES), 1))
+        seen, deciding = _deciding_bytes(decided, min(prompts, block))
+        working = max(encoding + seen, seen + deciding, sums)
+    working = working if device.type == "cpu" else encoding
     return RunPlan(
         device=str(device),
         precision=precision_name(dtype),
@@ -140,7 +173,7 @@ def plan_run(
         least_windows=least,
         to_encode=to_encode,
         prompts=prompts,
-        prompt_block=min(max(prompts, 1), _MOST_PROMPTS),
+        prompt_block=block,
         block_bytes=block_bytes,
         feature_bytes=feature_bytes,
         features_in=home,
@@ -150,8 +183,28 @@ def plan_run(
         free_bytes=weights + (free if device.type == "cpu" else _free_bytes(device) + cache.device_used),
         in_slabs=not (device.type == "cuda" and network.backbone.whole_on_gpu),
         seconds=sum(_seconds(one, network, speed, twice) for one in passes) + spilled * _SPILLED_BYTE,
+        windows_note=_windows_note(passes),
         precision_in_doubt=dtype != torch.float32 and not network.architecture.half_precision,
     )
+
+
+def _deciding_bytes(voxels: int, prompts: int) -> tuple[int, int]:
+    """Of so many prompts' sums on tiles with so many voxels, and what deciding about one of them takes beside these.
+
+    One prompt alone can be everywhere. Around what is found all neighbouring tiles are added up, so it is more than
+    structures fill.
+    """
+    sums = SEEN_VOXEL_BYTES * voxels * min(prompts, 1 + prompts * _DECIDED_SHARE)
+    return math.ceil(sums), DECIDING_VOXEL_BYTES * voxels
+
+
+def _windows_note(passes: Sequence[PassSize]) -> str:
+    """What there is to say about windows that were to be left out."""
+    if not any(one.adaptive for one in passes) or any(one.spares for one in passes):
+        return ""
+    if all(one.windows == 1 for one in passes):
+        return "Adaptive windows save nothing here: one window holds the whole scan."
+    return "Adaptive windows save nothing here: so few windows cover the scan that all of them are needed."
 
 
 def _home(feature_bytes: int, device_bytes: int, memory_bytes: int, disk_bytes: int) -> FeaturePlacement:

@@ -40,6 +40,8 @@ class RunPlan:
         Whether each window is encoded in slabs; a GPU with memory for it computes maps whole.
     seconds : float
         Expected time; the least where not all windows are looked at in any case.
+    windows_note : str
+        A sentence for people, where windows that were to be left out cannot be; else empty.
     precision_in_doubt : bool
         Whether this network's masks in this precision may be others than in float32.
     """
@@ -60,17 +62,19 @@ class RunPlan:
     free_bytes: int
     in_slabs: bool
     seconds: float
+    windows_note: str = ""
     precision_in_doubt: bool = False
 
     def __str__(self) -> str:
         kept = f"features ({_gigabytes(self.feature_bytes)}) kept in {self.features_in}"
         if not self.keeps_features:
-            kept = f"features ({_gigabytes(self.feature_bytes)}) fit nowhere and are made again when needed"
+            kept = f"features ({_gigabytes(self.feature_bytes)}) fit nowhere and are made again for later prompts"
         windows, about = _count(self.windows, "window"), "about"
         if self.least_windows < self.windows:
             windows, about = f"at least {self.least_windows} of {windows}", "at least"
         if self.precision_in_doubt:
             kept += "; masks may differ from those in float32"
+        kept += f". {self.windows_note}" if self.windows_note else ""
         return (
             f"{_count(self.prompts, 'structure')}, {windows} ({self.to_encode} new) on {self.device} in "
             f"{self.precision}: {about} {_duration(self.seconds)} and {_gigabytes(self.peak_bytes)} of memory; {kept}"

@@ -12,10 +12,11 @@ from torch import Tensor
 
 from SATSegmentLib.grid.box import Box
 from SATSegmentLib.grid.cropped_probability import LEAST_PROBABILITY
-from SATSegmentLib.inference.adaptive import WindowSearch, nearly
+from SATSegmentLib.inference.adaptive import WindowSearch, logit, nearly
 from SATSegmentLib.inference.blend import Blend
 from SATSegmentLib.inference.cache import FeatureCache
 from SATSegmentLib.inference.device import precision_name
+from SATSegmentLib.inference.held_logits import HeldLogits
 from SATSegmentLib.inference.plan import PassSize
 from SATSegmentLib.inference.preprocess import PreparedScan
 from SATSegmentLib.inference.progress import Run
@@ -32,8 +33,6 @@ from SATSegmentLib.types import FeatureStorage, SegmentResult, WindowUse
 
 # A voxel is looked at if some window's logit there comes this close to the threshold: rounding stays far below.
 _MARGIN = 1e-3
-# How many prompts' sums are held at once while it is decided which windows they need.
-_ADAPTIVE_PROMPTS = 64
 # How many times the weight that is not looked at a threshold must be, for that to save more than it costs.
 _FAR_ABOVE = 3
 
@@ -116,6 +115,8 @@ class ScanPass:
             looked_voxels=sum(looked_at[number].voxels for number in self._first),
             grid_voxels=math.prod(self._scan.grid.shape),
             prompts=len(self.asks),
+            tiled_voxels=len(self._tiling) * self._tiling.voxels,
+            adaptive=self._output.windows.rule == "adaptive",
         )
 
     def work(self, prompts: int) -> float:
@@ -133,9 +134,8 @@ class ScanPass:
 
     def answers(self, run: Run, plan: RunPlan, rows: Sequence[int]) -> Iterator[tuple[int, Response]]:
         """(row among `asks`, its probability where it can exceed the threshold)."""
-        together = plan.prompt_block if self._looks_at_all else min(plan.prompt_block, _ADAPTIVE_PROMPTS)
-        for start in range(0, len(rows), together):
-            stop = start + together
+        for start in range(0, len(rows), plan.prompt_block):
+            stop = start + plan.prompt_block
             yield from self._answers(run, plan, rows[start:stop], last=stop >= len(rows))
 
     def features(self, number: int) -> Features:
@@ -163,9 +163,11 @@ class ScanPass:
     def _answers(self, run: Run, plan: RunPlan, rows: Sequence[int], last: bool) -> Iterator[tuple[int, Response]]:
         started, encoding = time.perf_counter(), self.encode_seconds
         search = WindowSearch(self.boxes, self._looked_at, self._first, self._tiling, len(rows))
-        near = None if self._looks_at_all else _logit(nearly(self._output.threshold)) - _MARGIN
+        some = not (self._looks_at_all and plan.keeps_features)
+        near = logit(nearly(self._output.threshold)) - _MARGIN if some else None
         high = HighTiles(self._tiling, len(rows), self._level, near)
         embeddings: dict[int, Tensor] = {}
+        held = HeldLogits(self._tiling, self.boxes, 0 if plan.keeps_features else plan.block_bytes)
         # Without a place for features every look at them is a run of the encoder: better all voxels in one look.
         at_once = (
             self._looks_at_all
@@ -178,14 +180,14 @@ class ScanPass:
             needed = torch.ones(len(self._tiling), len(rows), dtype=torch.bool)
         else:
             exact = self._looks_at_all or twice or not plan.keeps_features
-            self._locate(run, rows, last, embeddings, search, high, None if exact else self._decisions(search))
-            needed = self._probable(run, embeddings, search) if twice else high.needed()
+            self._locate(run, rows, last, embeddings, search, high, held, None if exact else self._decisions(search))
+            needed = self._probable(run, embeddings, search, held) if twice else high.needed()
         looked_at = search.looked_at.sum(dim=0).tolist()
         spent = time.perf_counter() - started - (self.encode_seconds - encoding)
         for block in _blocks((needed.sum(dim=0) * self._tiling.voxels * 4).tolist(), plan.block_bytes):
             started, encoding = time.perf_counter(), self.encode_seconds
             sums = TileSums(self._tiling, needed[:, block])
-            self._add_windows(run, rows, block, embeddings, sums, search, high if at_once else None)
+            self._add_windows(run, rows, block, embeddings, sums, search, held, high if at_once else None)
             share, highest = spent / len(rows), high.highest
             share += (time.perf_counter() - started - (self.encode_seconds - encoding)) / len(block)
             for place, one in enumerate(block):
@@ -207,9 +209,9 @@ class ScanPass:
         A weighted mean exceeds the threshold only if one of its members does, and one with some weight at that.
         """
         if threshold < _FAR_ABOVE * self._blend.margin_weight:
-            return self.boxes, _logit(threshold) - _MARGIN
+            return self.boxes, logit(threshold) - _MARGIN
         parts = [self._tiling.rounded(core, box) for core, box in zip(self._blend.cores, self.boxes, strict=True)]
-        return parts, _logit(self._blend.least_inside(threshold)) - _MARGIN
+        return parts, logit(self._blend.least_inside(threshold)) - _MARGIN
 
     def _locate(
         self,
@@ -219,6 +221,7 @@ class ScanPass:
         embeddings: dict[int, Tensor],
         search: WindowSearch,
         high: HighTiles,
+        held: HeldLogits,
         decisions: Decisions | None,
     ) -> None:
         """Fill in the mask embeddings of the windows that are looked at, and where each prompt is high.
@@ -244,6 +247,8 @@ class ScanPass:
                 for rest in self._tiling.around(part, box) if first and not self._looks_at_all else ():
                     for cells, some in self._tiling.groups(rest, *asked.shape[::-1]):
                         high.glance(cells, some, logits.of(some.relative_to(box)), chosen)
+                if self._features.is_missing(number):
+                    held.hold(number, chosen, logits, high.near)
                 # A GPU shall not hold them while it encodes the next.
                 del features, logits
                 self._features.look_ahead(todo[place][0] if place < len(todo) else None)
@@ -261,13 +266,18 @@ class ScanPass:
         encoding = self._encode_work * sum(self._features.is_missing(number) for number in unseen)
         run.less(encoding + self._decode_work * int(unused.sum()))
 
-    def _probable(self, run: Run, embeddings: dict[int, Tensor], search: WindowSearch) -> Tensor:
+    def _probable(self, run: Run, embeddings: dict[int, Tensor], search: WindowSearch, held: HeldLogits) -> Tensor:
         """(tiles, prompts) bool: where a probability can be above zero and all windows were looked at."""
         parts, level = self._where_to_look(min(self._output.threshold, LEAST_PROBABILITY))
         high = HighTiles(self._tiling, search.looked_at.shape[1], level)
         for number, embedded in sorted(embeddings.items()):
             run.check()
             chosen = search.looked_at[number].nonzero()[:, 0]
+            tiles = list(self._tiling.parts(parts[number], torch.ones(len(self._tiling), dtype=torch.bool)))
+            if held.covers(number, ((tile, chosen) for tile, _ in tiles)):
+                for tile, part in tiles:
+                    high.look(self._tiling.cell(tile), part, held.of(number, tile, chosen, self._device), chosen)
+                continue
             logits = TileLogits(self.features(number), embedded[chosen])
             for cells, some in self._tiling.groups(parts[number], embedded.shape[1], len(chosen)):
                 high.look(cells, some, logits.of(some.relative_to(self.boxes[number])), chosen)
@@ -281,26 +291,39 @@ class ScanPass:
         embeddings: dict[int, Tensor],
         sums: TileSums,
         search: WindowSearch,
+        held: HeldLogits,
         high: HighTiles | None,
     ) -> None:
         """Add up what each window says of a block of the prompts; tell `high` of it if nobody has looked yet."""
-        looked_at = search.looked_at[:, block]
+        looked_at, rows_of = search.looked_at[:, block], torch.tensor(block)
         all_tiles = [
             list(self._tiling.parts(box, sums.matters)) if some else []
             for box, some in zip(self.boxes, looked_at.any(dim=1).tolist(), strict=True)
+        ]
+        is_held = [
+            held.covers(number, ((tile, rows_of[_of(sums.prompts(tile), looked_at[number])]) for tile, _ in tiles))
+            for number, tiles in enumerate(all_tiles)
         ]
         for number, (box, tiles) in enumerate(zip(self.boxes, all_tiles, strict=True)):
             work = len(block) * self._decode_work
             if tiles:
                 run.check()
-                features = self.features(number)
-                if high is not None:
-                    embeddings[number] = self._embed_masks(features.tokens, rows)
-                    work += len(block) * self._decode_work + self._encode_work
-                logits = TileLogits(features, embeddings[number][block])
+                logits = None
+                if not is_held[number]:
+                    features = self.features(number)
+                    if high is not None:
+                        embeddings[number] = self._embed_masks(features.tokens, rows)
+                        work += len(block) * self._decode_work + self._encode_work
+                    logits = TileLogits(features, embeddings[number][block])
+                    del features
                 for tile, part in tiles:
                     prompts = sums.prompts(tile)
-                    values = logits.of(part.relative_to(box), prompts)
+                    if logits is None:
+                        if not len(_of(prompts, looked_at[number])):
+                            continue
+                        values = held.of(number, tile, rows_of[prompts], self._device)
+                    else:
+                        values = logits.of(part.relative_to(box), prompts)
                     if high is not None and part.intersection(self._looked_at[number]):
                         high.look(self._tiling.cell(tile), part, values)
                     weights = self._blend.weights(box, part)
@@ -308,10 +331,9 @@ class ScanPass:
                     if not self._looks_at_all:
                         values *= sent(looked_at[number, prompts], self._device)
                     sums.add(tile, part, values)
-                del features, logits
-                self._features.look_ahead(
-                    next((later for later in range(number + 1, len(self.boxes)) if all_tiles[later]), None)
-                )
+                del logits
+                later = (n for n in range(number + 1, len(self.boxes)) if all_tiles[n] and not is_held[n])
+                self._features.look_ahead(next(later, None))
             run.advance(work, f"window {number + 1} of {len(self.boxes)}" if high else "putting windows together")
 
     def _embed_masks(self, tokens: Tensor, rows: Sequence[int]) -> Tensor:
@@ -354,10 +376,8 @@ class ScanPass:
         return WindowUse(choice.rule, choice.overlap, len(self.boxes), looked_at, margin)
 
 
-def _logit(probability: float) -> float:
-    if probability <= 0:
-        return -math.inf
-    return math.log(probability / (1 - probability)) if probability < 1 else math.inf
+def _of(prompts: Tensor, looked_at: Tensor) -> Tensor:
+    return prompts[looked_at[prompts]]
 
 
 def _sigmoid(logit: Tensor) -> float:
@@ -369,8 +389,7 @@ _NOWHERE = Box.whole((0, 0, 0))
 
 def _blocks(sizes: Sequence[int], limit: int) -> Iterator[list[int]]:
     """Places in blocks whose sizes together stay below the limit (one alone may exceed it)."""
-    block: list[int] = []
-    total = 0
+    block, total = list[int](), 0
     for place, size in enumerate(sizes):
         if block and total + size > limit:
             yield block

@@ -126,6 +126,11 @@ class Tiling:
     def _box(self, start: Sequence[int], stop: Sequence[int]) -> Box:
         return Box(slice(low * side, high * side) for low, high, side in zip(start, stop, self.side, strict=True))
 
+    def grown(self, marks: Tensor) -> Tensor:
+        """(tiles, prompts) bool: the marked tiles and all their neighbours."""
+        cells = marks.view(*self.counts, -1).permute(3, 0, 1, 2)[None].float()
+        return F.max_pool3d(cells, 3, stride=1, padding=1)[0].permute(1, 2, 3, 0).flatten(0, 2) > 0
+
     def inside(self, part: Box) -> Box:
         """A part of one tile in that tile's own indices."""
         return Box(slice(p.start % side, (p.stop - 1) % side + 1) for p, side in zip(part, self.side, strict=True))

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from SATSegmentLib.grid.box import Box
@@ -33,6 +32,10 @@ _SPARED = 8
 _MOST_TILES = 1 << 12
 # ... and where the voxels that were decided about, round by round, are more than so many times those of all windows.
 _DECIDED = 1.0
+# For the plan: bytes of a voxel in a prompt's sums (float32, there twice while they grow) and marks (bool), and while
+# one prompt is decided about.
+SEEN_VOXEL_BYTES = 9
+DECIDING_VOXEL_BYTES = 40
 # How far around what is nearly found all is decided: this share of a window, but no further than tiles are large.
 # With a sixteenth, a mask of the demonstration model changed.
 _REACH_SHARE, _FURTHEST = 8, (16, 16, 8)
@@ -64,15 +67,12 @@ class SeenSums:
 
     def grow(self, near: Tensor) -> Tensor:
         """Take in tiles (bool, one per tile and prompt) and their neighbours; returns those that are new."""
-        marks = near.view(*self._tiling.counts, -1).permute(3, 0, 1, 2)[None].float()
-        wanted = F.max_pool3d(marks, 3, stride=1, padding=1)[0].permute(1, 2, 3, 0).flatten(0, 2) > 0
-        new = wanted & ~self.tiles
+        new = self._tiling.grown(near) & ~self.tiles
         count = int(new.sum())
         if count:
             self._rows[new] = torch.arange(len(self._sums), len(self._sums) + count)
-            self._sums, self._near = (
-                torch.cat((held, held.new_zeros(count, *self._tiling.side))) for held in (self._sums, self._near)
-            )
+            self._sums = _longer(self._sums, count)
+            self._near = _longer(self._near, count)
         return new
 
     def add(self, tile: int, part: Box, prompts: Tensor, probability: Tensor, weights: Tensor) -> None:
@@ -213,9 +213,11 @@ class Decisions:
             return not_looked_at.nonzero()[:, 0].tolist()
         # Further away, where no window nearly found anything, none that is left is taken to find something.
         near = _grown(near, self._reach)
-        most = torch.where(near, left, left * nearly(self._threshold))
+        high = torch.where(near, left, left * nearly(self._threshold)).add_(sums)
+        del left
         slack = reached * _ROUNDING
-        low, high = sums - slack, sums + most + slack
+        low, high = sums.sub_(slack), high.add_(slack)
+        del slack
         undecided = (low <= self._threshold) & (high > self._threshold) & reached
         if not undecided.any():
             corners = corners_that_differ(low.numpy(), high.numpy(), self._grid.cropped(box), self._threshold)
@@ -241,6 +243,10 @@ def mean_of_seen(sums: np.ndarray, search: WindowSearch, blend: Blend, prompt: i
     left, seen = blend.together(~looked_at, box).numpy(), blend.together(looked_at, box).numpy()
     # The windows of the first round leave no gap, so nothing is divided by zero.
     return np.where(left > 0, sums / seen, sums)
+
+
+def _longer(held: Tensor, count: int) -> Tensor:
+    return torch.cat((held, held.new_zeros(1).expand(count, *held.shape[1:])))
 
 
 def _grown(marks: Tensor, reach: Sequence[int]) -> Tensor:

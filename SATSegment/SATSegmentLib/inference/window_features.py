@@ -64,7 +64,9 @@ class WindowFeatures:
 
     def get(self, number: int) -> Features:
         """What the encoder finds in a window."""
-        return self._cache.get(self._key(number), lambda: self._encode(number))
+        # They are looked at in the same order again: were the oldest to leave, none would be there when it is its turn.
+        every_window = {self._key(other) for other in range(len(self._boxes))}
+        return self._cache.get(self._key(number), lambda: self._encode(number), beside=every_window)
 
     def is_missing(self, number: int) -> bool:
         """Whether a window is still to be encoded."""

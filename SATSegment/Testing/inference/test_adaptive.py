@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from helpers.live_bytes import LiveBytes
 from helpers.models import hand_made_network
 from SATSegmentLib import Image
 from SATSegmentLib.errors import Cancelled, DeviceError
@@ -20,14 +21,17 @@ from SATSegmentLib.grid.box import Box
 from SATSegmentLib.inference import plan, undecided
 from SATSegmentLib.inference.adaptive import WindowSearch
 from SATSegmentLib.inference.cache import FeatureCache
+from SATSegmentLib.inference.held_logits import HeldLogits
 from SATSegmentLib.inference.loading import load_network
 from SATSegmentLib.inference.segmenter import Segmenter
 from SATSegmentLib.inference.undecided import Decisions
+from SATSegmentLib.inference.window_features import WindowFeatures
 from SATSegmentLib.inference.windows import WindowChoice, cover, fewest
 from SATSegmentLib.models.catalog import find_model
 from SATSegmentLib.models.folder import ModelDescription, read_description
 from SATSegmentLib.resources import resource_path
 from SATSegmentLib.scans import read_scan
+from SATSegmentLib.types import SegmentResult
 
 pytestmark = pytest.mark.filterwarnings("ignore::SATSegmentLib.errors.SATSegmentWarning")
 
@@ -260,7 +264,52 @@ def test_features_that_find_no_place_are_made_again_and_masks_stay_the_same(segm
     encoded.clear()
     again = adaptive(segmenter, image, BRIGHT)
     assert same_mask(kept[0], again[0])
-    assert len(encoded) < ALL
+    assert len(encoded) == again[0].windows.looked_at < ALL
+
+
+ONE_WINDOW = math.prod(WINDOW) * 2 * 4  # bytes of its features
+
+
+@pytest.mark.parametrize(
+    ("options", "room", "block_bytes"),
+    [
+        ({}, 5 * ONE_WINDOW, 1 << 24),
+        ({}, 0, 5 << 18),  # Only the tiles where something is found have room.
+        ({"keep_probabilities": True}, 0, 1 << 24),
+        ({"windows": "all"}, 5 * ONE_WINDOW, 5 << 18),
+    ],
+)
+def test_no_window_is_encoded_twice_where_features_find_no_place(segmenter, monkeypatch, options, room, block_bytes):
+    """And what is held of their logits instead changes no bit of what comes out."""
+    numbers: list[int] = []
+    encode = WindowFeatures._encode
+    monkeypatch.setattr(WindowFeatures, "_encode", lambda all_, one: (numbers.append(one), encode(all_, one))[1])
+    monkeypatch.setattr(plan, "BLOCK_BYTES", block_bytes)
+
+    def run() -> list[SegmentResult]:
+        monkeypatch.setattr(segmenter, "cache", FeatureCache(room, 0))
+        numbers.clear()
+        return ask(segmenter, scan(ASIDE), BRIGHT, *[DARK] * 4, **{"windows": "adaptive", **options})
+
+    held = run()
+    assert held[0].voxels > 0
+    assert sorted(set(numbers)) == sorted(numbers)
+    monkeypatch.setattr(HeldLogits, "hold", lambda *given: None)
+    again = run()
+    assert len(set(numbers)) < len(numbers)
+    assert all(same(one, other) for one, other in zip(held, again, strict=True))
+
+
+def test_where_even_what_is_found_has_no_room_windows_are_encoded_again(segmenter, encoded, monkeypatch):
+    image, nothing = scan(ASIDE, MIDDLE), np.array([0, 0], np.float32)
+    offsets = BRIGHT, DARK, nothing
+    kept = ask(segmenter, image, *offsets)
+    monkeypatch.setattr(plan, "BLOCK_BYTES", 5 << 18)
+    monkeypatch.setattr(segmenter, "cache", FeatureCache(0, 0))
+    encoded.clear()
+    again = ask(segmenter, image, *offsets)
+    assert len(encoded) > ALL
+    assert all(same(one, other) for one, other in zip(kept, again, strict=True))
 
 
 def test_probabilities_that_are_kept_are_those_of_all_windows_around_what_is_found(segmenter):
@@ -323,6 +372,50 @@ def test_the_plan_says_the_least_that_a_run_takes(segmenter, encoded):
     assert f"at least {FIRST} of {ALL} windows ({FIRST} new)" in str(least)
     assert (rest.windows, rest.least_windows) == (ALL, ALL)
     assert 0 < rest.to_encode < ALL
+
+
+@pytest.mark.parametrize("offsets", [[BRIGHT], [BRIGHT, DARK, *[BRIGHT * 1e-2] * 4]])
+def test_what_deciding_takes_is_planned(segmenter, encoded, monkeypatch, offsets):
+    """Structures in two corners: sums are kept around them, and the box between them is decided about at once."""
+    image = scan(((0.1, 0.1, 0.1), 4, 300), ((0.9, 0.9, 0.9), 4, 300), MIDDLE, shape=(64, 96, 24))
+    ask(segmenter, image, BRIGHT)  # Features are there: nothing but deciding takes memory.
+    plans, took = [], []
+    ask_next = Decisions.ask_next
+
+    def watched(self, *given):
+        with LiveBytes() as live:
+            ask_next(self, *given)
+        took.append(live.peak)
+
+    monkeypatch.setattr(Decisions, "ask_next", watched)
+    adaptive(segmenter, image, *offsets, on_plan=plans.append)
+    monkeypatch.setattr(plan, "_deciding_bytes", lambda *_: (0, 0))
+    adaptive(segmenter, image, *offsets, on_plan=plans.append)
+    assert 0 < max(took) < plans[0].peak_bytes - plans[1].peak_bytes
+    assert plans[0].peak_bytes < plans[1].peak_bytes + 5 * max(took)
+
+
+def test_where_memory_is_short_fewer_structures_are_decided_about_at_a_time(segmenter, encoded, monkeypatch):
+    image, offsets = scan(ASIDE, MIDDLE, shape=(96, 96, 32)), [BRIGHT, DARK] * 4
+    plans = []
+    everything = adaptive(segmenter, image, *offsets, on_plan=plans.append)
+    monkeypatch.setattr(plan, "_free_bytes", lambda _: 30 << 20)
+    some = adaptive(segmenter, image, *offsets, on_plan=plans.append)
+    assert 1 <= plans[1].prompt_block < len(offsets) == plans[0].prompt_block
+    assert plans[1].keeps_features
+    assert all(same(one, other) for one, other in zip(everything, some, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("shape", "because"), [((20, 20, 10), "one window holds"), ((32, 40, 16), "so few windows cover")]
+)
+def test_the_plan_says_where_adaptive_windows_save_nothing(segmenter, shape, because):
+    plans = []
+    adaptive(segmenter, scan(shape=shape), BRIGHT, on_plan=plans.append)
+    ask(segmenter, scan(shape=shape), BRIGHT, on_plan=plans.append)
+    assert because in plans[0].windows_note
+    assert plans[0].windows_note in str(plans[0])
+    assert (plans[1].windows_note, "daptive" in str(plans[1])) == ("", False)
 
 
 def test_windows_in_the_same_place_are_shared_between_overlaps(segmenter, encoded):
