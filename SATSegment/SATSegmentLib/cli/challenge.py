@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from SATSegmentLib.challenge.intensities import RULES
+from SATSegmentLib.cli.help_text import describe
 from SATSegmentLib.cli.inspect import add_choice
 from SATSegmentLib.types import CHALLENGE_MODALITIES
 
@@ -20,15 +21,18 @@ DEFAULT_MODEL = "sat-nano-cvpr25"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = (
-        "Examples:\n"
-        "  satsegment challenge inputs --out outputs      # all cases of a folder, as in the challenge's container\n"
-        "  satsegment challenge leg.nii.gz --modality us --intensities percentiles --prompt muscle --out found\n\n"
-        "A case is an .npz with imgs (0 to 255), spacing and text_prompts; its result has its name, and holds segs.\n"
-        "Any other scan becomes an image of 0 to 255 only by the rule that --intensities names; its result is a\n"
-        ".seg.nrrd. These models see a scan as it is stored, neither turned nor cropped: of sides they know what the\n"
-        "challenge's files happened to show. What the rules do: Docs/released-models.md."
+    describe(
+        parser,
+        "satsegment challenge inputs --out outputs  # all cases of a folder, as in the challenge's container",
+        "satsegment challenge leg.nii.gz --modality us --intensities percentiles --prompt muscle --out found",
+        notes=(
+            "A case is an .npz with imgs (0 to 255), spacing and text_prompts; its result has its name, and holds "
+            "segs.",
+            "Any other scan becomes an image of 0 to 255 only by the rule that --intensities names; its result is a "
+            ".seg.nrrd. These models see a scan as it is stored, neither turned nor cropped: check left and right. "
+            "Docs/released-models.md says what each rule does.",
+        ),
+        codes={1: "cancelled; results that are finished stay"},
     )
     parser.add_argument("inputs", type=Path, nargs="+", metavar="PATH", help="cases (.npz), folders of cases, or scans")
     parser.add_argument("--model", default=DEFAULT_MODEL, help="model folder or name (default: %(default)s)")

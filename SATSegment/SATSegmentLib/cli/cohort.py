@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from SATSegmentLib.cli.engine import add_server, engine_of
 from SATSegmentLib.cli.exit_codes import FLAGGED, SOME_FAILED
+from SATSegmentLib.cli.help_text import describe
 from SATSegmentLib.cli.run_options import add_run_options, as_words, run_options
 from SATSegmentLib.cohort.jobs import CLUSTERS
 from SATSegmentLib.storage.formats import FORMATS
@@ -24,12 +25,20 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.epilog = (
-        "Example: satsegment cohort scans/ --modality mri --prompt 'both hippocampi' --out results. "
-        "Each scan has a folder of its own in OUT/scans, written whole or not at all; OUT/cohort.csv (and .parquet "
-        "with pyarrow) is the table, OUT/cohort.html the page. After an interruption the command with --resume does "
-        "only what is missing. Exit codes, of all scans of the list, those done before included: 0 done, 1 cancelled, "
-        "2 error, 5 a result has a flag and --strict was given, 6 a scan has no results (its row says why)."
+    describe(
+        parser,
+        "satsegment cohort scans/ --modality mri --prompt 'both hippocampi' --out results",
+        "satsegment cohort scans.csv --prompt liver --modality ct --model sat-nano --out results --resume",
+        notes=(
+            "Each scan has a folder of its own in OUT/scans, written whole or not at all. OUT/cohort.csv (and .parquet "
+            "with pyarrow) is the table, OUT/cohort.html the page. After an interruption, --resume does only what is "
+            "missing. Exit codes are about all scans of the list, also those done before.",
+        ),
+        codes={
+            1: "cancelled; finished scans stay, and --resume continues",
+            FLAGGED: "done, but a result has a flag and --strict was given",
+            SOME_FAILED: "done, but a scan has no results; its row says why",
+        },
     )
     parser.add_argument(
         "scans", type=Path, help="folder, BIDS data set, or list (CSV or JSON lines with columns scan, name, modality, "

@@ -5,10 +5,16 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from SATSegmentLib.cli.help_text import describe
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.epilog = "Example: satsegment collect results. Exit codes: 0 done, 2 error."
+    describe(
+        parser,
+        "satsegment collect results",
+        "satsegment collect results-1 results-2 --out all",
+    )
     parser.add_argument(
         "folders", type=Path, nargs="+", metavar="FOLDER", help="--out of `satsegment cohort`, one or more"
     )

@@ -8,6 +8,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from SATSegmentLib.cli.help_text import describe
 from SATSegmentLib.models.releases import RELEASE_NAMES
 from SATSegmentLib.types import RELEASED_SPACING, RELEASED_WINDOW
 
@@ -18,9 +19,13 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.epilog = (
-        "Example: satsegment convert nano.pth --text nano_text_encoder.pth --language-model BioLORD-2023-C "
-        "--out sat-nano. SAT's weights carry no licence: ask its authors before you pass them on."
+    describe(
+        parser,
+        "satsegment convert nano.pth --text nano_text_encoder.pth --language-model BioLORD-2023-C --out sat-nano",
+        notes=(
+            "SAT's weights carry no licence: ask their authors before you pass them on. Docs/released-models.md has an "
+            "example for each released model, and says where its language model is found.",
+        ),
     )
     parser.add_argument("network", type=Path, help="checkpoint of the segmentation network (.pth or .safetensors)")
     parser.add_argument("--text", type=Path, metavar="FILE", help="checkpoint of the text encoder released with it")

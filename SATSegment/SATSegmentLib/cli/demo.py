@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from SATSegmentLib.cli.help_text import describe
 from SATSegmentLib.types import Image, Prompt, SegmentResult
 
 if TYPE_CHECKING:
@@ -58,9 +59,13 @@ _DRAWN = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.epilog = (
-        "Writes brain.seg.nrrd (opens in 3D Slicer) and brain.png. The head is held out from the model's training; "
-        f"its reference labels are SAMSEG's. {_NOTE}"
+    describe(
+        parser,
+        "satsegment demo --out demo",
+        notes=(
+            "Writes brain.seg.nrrd (opens in 3D Slicer) and brain.png. The head is held out from the model's training; "
+            f"its reference labels are SAMSEG's. {_NOTE}",
+        ),
     )
     parser.add_argument(
         "--out", type=Path, default=Path("demo"), metavar="FOLDER", help="folder to write to (default: demo)"

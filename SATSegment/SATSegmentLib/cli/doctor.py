@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from SATSegmentLib.cli.help_text import describe
+
 _PACKAGES = (
     "torch",
     "numpy",
@@ -29,9 +31,11 @@ _PACKAGES = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.epilog = (
-        "Nothing of a scan is read, and the name of your home folder is left out. Exit code 0, or 2 where something "
-        "that a run needs does not work."
+    describe(
+        parser,
+        "satsegment doctor",
+        notes=("Nothing of a scan is read, and the name of your home folder is left out.",),
+        codes={2: "something that a run needs does not work; it is named"},
     )
 
 

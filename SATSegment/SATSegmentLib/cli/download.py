@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from SATSegmentLib.cli.help_text import describe
+
 if TYPE_CHECKING:
     from SATSegmentLib.models.catalog import CatalogEntry
     from SATSegmentLib.models.install import Installer
@@ -15,14 +17,15 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = (
-        "Nothing is downloaded before you have agreed to the notice: at the terminal, or with --accept in a script.\n"
-        "Run the same command again to continue a download that was interrupted.\n\n"
-        "Examples:\n"
-        "  satsegment download sat-nano\n"
-        "  satsegment download sat-nano --from /media/stick    # no network: released files, or a converted model\n\n"
-        "SATSEGMENT_MODELS names the folder of models; `satsegment models` shows it."
+    describe(
+        parser,
+        "satsegment download sat-nano",
+        "satsegment download sat-nano --from /media/stick  # no network: released files, or a converted model",
+        notes=(
+            "Nothing is downloaded before you have agreed to the notice: at the terminal, or with --accept in a "
+            "script. SATSEGMENT_MODELS names the folder of models; `satsegment models` shows it.",
+        ),
+        codes={1: "cancelled; what was downloaded is kept, and the same command continues"},
     )
     parser.add_argument("name", metavar="NAME", help="of the model (see `satsegment models`)")
     parser.add_argument("--accept", action="store_true", help="I have read the notice and want to download these files")

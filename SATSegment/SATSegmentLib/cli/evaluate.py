@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from SATSegmentLib.cli.help_text import describe
 from SATSegmentLib.cli.numbers import number_where
 from SATSegmentLib.types import MODALITIES
 
@@ -23,16 +24,19 @@ _TOLERANCE = number_where(float, lambda value: 0 <= value < 1000, "must be a dis
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = (
-        "REFERENCE, PREDICTION and OTHER are each one of:\n"
-        "  a .seg.nrrd, or a label map with a table of its names (labels.csv, labels.json or dataset.json beside it);\n"
-        "  a folder with one mask per structure (liver.nii.gz, kidney_left.nii.gz, ...): one case;\n"
-        "  a folder of cases: a sub-folder or a file for each, named the same on all sides.\n"
-        "Names are matched to SAT's labels only where there is no doubt; the rest is listed and not scored.\n\n"
-        "Example: satsegment evaluate references totalsegmentator --modality ct --against sat --out judged\n\n"
-        "Writes cases.csv, datasets.csv, labels.csv, regions.csv, comparison.csv, evaluation.json and pictures.\n"
-        "Exit code 0, 1 where cancelled, 2 for an error."
+    describe(
+        parser,
+        "satsegment evaluate references sat --modality ct --out scores",
+        "satsegment evaluate references totalsegmentator --modality ct --against sat --out judged",
+        notes=(
+            "REFERENCE, PREDICTION and OTHER are each one of:\n"
+            "  a .seg.nrrd, or a label map with a table of its names (labels.csv, labels.json or "
+            "dataset.json beside it);\n"
+            "  a folder with one mask per structure (liver.nii.gz, kidney_left.nii.gz, ...): one case;\n"
+            "  a folder of cases: a sub-folder or a file for each, named the same on all sides.",
+            "Names are matched to SAT's labels only where there is no doubt; the rest is listed and not scored. "
+            "Writes cases.csv, datasets.csv, labels.csv, regions.csv, comparison.csv, evaluation.json and pictures.",
+        ),
     )
     parser.add_argument("reference", type=Path, metavar="REFERENCE", help="the masks that count as right")
     parser.add_argument("prediction", type=Path, metavar="PREDICTION", help="the masks to judge")

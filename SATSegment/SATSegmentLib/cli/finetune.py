@@ -6,17 +6,22 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-from SATSegmentLib.cli.train import add_run_arguments, follow
+from SATSegmentLib.cli.help_text import describe
+from SATSegmentLib.cli.train import STOPPED, add_run_arguments, follow
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = (
-        "START is only read. A model folder brings its window, spacing and text encoder; a .pth file needs the text\n"
-        "encoder in CONFIG. --part decoder leaves the backbone as it is: a fraction of the work, and of the risk.\n\n"
-        "Example: satsegment finetune site.yaml --from sat-nano --part decoder --out site\n\n"
-        "Docs/training.md describes the configuration. Exit code 0, 1 where stopped, 2 for an error."
+    describe(
+        parser,
+        "satsegment finetune site.yaml --from sat-nano --part decoder --out site",
+        "satsegment finetune site.yaml --from sat-nano --out site --resume  # after an interruption",
+        notes=(
+            "START is only read. A model folder brings its window, spacing and text encoder; a .pth file needs the "
+            "text encoder in CONFIG. CONFIG needs a name and may not choose an architecture. --part decoder leaves the "
+            "backbone as it is, which is faster. Docs/training.md goes through it step by step.",
+        ),
+        codes=STOPPED,
     )
     add_run_arguments(parser)
     parser.add_argument(

@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from SATSegmentLib.cli.help_text import describe
+
 if TYPE_CHECKING:
     from SATSegmentLib.scans.inspect import Inspection
 
@@ -15,10 +17,14 @@ HELP = "what a scan is: its grid, modality, doubts, the series and volumes of a 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = (
-        "Example: satsegment inspect dicom-folder\n\n"
-        "Exit code 0 where the scan can be segmented as it is given, 2 where it cannot (the reason is printed)."
+    describe(
+        parser,
+        "satsegment inspect dicom-folder",
+        "satsegment inspect scan.nii.gz --json",
+        codes={
+            0: "done; the scan can be segmented as it is given",
+            2: "the scan cannot be segmented as it is given; the reason is printed",
+        },
     )
     parser.add_argument("scan", type=Path, help="NIfTI, NRRD or MetaImage file, a DICOM folder or multi-frame file")
     add_choice(parser)

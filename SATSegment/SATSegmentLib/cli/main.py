@@ -17,7 +17,8 @@ from SATSegmentLib.engine.packages import OF_MODELS
 from SATSegmentLib.errors import Cancelled, SATSegmentError
 from SATSegmentLib.scratch import ended_by_signals
 
-# Each name is a module beside this one with HELP, add_arguments(parser) and run(arguments) -> exit code.
+# Each name is a module beside this one with add_arguments(parser), which calls `help_text.describe`, and
+# run(arguments) -> exit code.
 # Modules are imported only for the command that is called, so that `--help` does not wait for torch.
 _COMMANDS = {
     "segment": "segment structures in a scan by their names",
@@ -48,8 +49,8 @@ def build_parser(command: str | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="satsegment",
         description="Text-prompted segmentation of CT, MRI and PET. Research use only; not a medical device.",
-        epilog="Exit codes of all commands: 0 done, 1 cancelled, 2 error, 3 a fault of the program itself (please "
-        "report it). What else a command ends with, its own --help says.",
+        epilog="Exit codes of all commands: 0 done, 1 cancelled, 2 error, 3 a bug in SATSegment (please report it). "
+        "The --help of a command lists its own, with examples.",
     )
     parser.add_argument("--version", action="version", version=f"satsegment {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
@@ -66,7 +67,7 @@ def build_parser(command: str | None) -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `satsegment`; returns the exit code.
 
-    0 done, 1 cancelled, 2 error, 3 a fault of the program itself, 4 done but for structures that the model does not
+    0 done, 1 cancelled, 2 error, 3 a bug in SATSegment, 4 done but for structures that the model does not
     know, 5 done but a result is implausible and `--strict` was given, 6 done but a scan of a cohort has no results.
     """
     words = list(sys.argv[1:] if argv is None else argv)

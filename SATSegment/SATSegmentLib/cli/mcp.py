@@ -8,17 +8,20 @@ import sys
 from pathlib import Path
 
 from SATSegmentLib.cli.engine import add_server
+from SATSegmentLib.cli.help_text import describe
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = (
-        "Examples:\n"
-        "  satsegment mcp --folder ~/scans                     # an MCP client starts this, and speaks through pipes\n"
-        "  SATSEGMENT_TOKEN=... satsegment mcp --http --folder ~/scans\n\n"
-        "Tools: search, resolve, inspect, plan, segment, statistics, flags, picture, report_to_prompts. No code is\n"
-        "run, nothing outside the folders is read or written, no answer names a patient. See Docs/mcp.md."
+    describe(
+        parser,
+        "satsegment mcp --folder ~/scans  # an MCP client starts this, and speaks through pipes",
+        "SATSEGMENT_TOKEN=secret satsegment mcp --http --folder ~/scans",
+        notes=(
+            "Tools: search, resolve, inspect, plan, segment, statistics, flags, picture, report_to_prompts. No code is "
+            "run, nothing outside the folders is read or written, no answer names a patient. See Docs/mcp.md.",
+        ),
+        codes={0: "ended: the client closed the connection, or Ctrl+C", 1: "cancelled"},
     )
     parser.add_argument(
         "--folder",

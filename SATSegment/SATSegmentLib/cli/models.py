@@ -7,9 +7,17 @@ import contextlib
 import json
 import sys
 
+from SATSegmentLib.cli.help_text import describe
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
+    describe(
+        parser,
+        "satsegment models",
+        "satsegment models --delete sat-nano",
+        codes={1: "cancelled; nothing was deleted"},
+    )
     parser.add_argument("--json", action="store_true", help="print as JSON")
     parser.add_argument("--delete", metavar="NAME", help="remove a downloaded model from this computer")
     parser.add_argument("--yes", action="store_true", help="delete without asking")

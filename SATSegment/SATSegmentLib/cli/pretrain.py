@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from SATSegmentLib.cli.help_text import describe
 from SATSegmentLib.cli.numbers import number_where
 from SATSegmentLib.types import RELEASED_SPACING, RELEASED_WINDOW
 
@@ -27,15 +28,18 @@ _POSITIVE = number_where(int, lambda value: value >= 1, "must be a whole number,
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = (
-        "LANGUAGE_MODEL is the folder of any Hugging Face encoder: config.json, its weights, its tokenizer files.\n\n"
-        "Learned are the tree's names with synonyms, definitions, broader terms and wordings of a side. A tenth\n"
-        "of the synonyms and definitions is held out, and looked for before and after.\n"
-        "With --images, names and modalities are also learned against the averaged image features of their masks.\n\n"
-        "Example: satsegment pretrain all-MiniLM-L6-v2 --size small --out knowledge\n\n"
-        "Writes text_encoder.pth (the released layout) with the language model's files, log.jsonl, measure.json, and\n"
-        "pretraining.pt, from which the same command continues. Exit code 0, 1 where cancelled, 2 for an error."
+    describe(
+        parser,
+        "satsegment pretrain all-MiniLM-L6-v2 --size small --out knowledge",
+        notes=(
+            "LANGUAGE_MODEL is the folder of any Hugging Face encoder: config.json, its weights, its tokenizer files.",
+            "It learns the tree's names with synonyms, definitions, broader terms and wordings of a side. A tenth of "
+            "the synonyms and definitions is held out, and looked for before and after. With --images, names and "
+            "modalities are also learned against the averaged image features of their masks.",
+            "Writes text_encoder.pth (the released layout) with the language model's files, log.jsonl, measure.json, "
+            "and pretraining.pt, from which the same command continues.",
+        ),
+        codes={1: "cancelled; the same command continues"},
     )
     parser.add_argument("language_model", type=Path, metavar="LANGUAGE_MODEL", help="folder of the start")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the run; made if missing")

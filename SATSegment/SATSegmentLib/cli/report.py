@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from SATSegmentLib.anatomy.report.reader import Mention, read_report
+from SATSegmentLib.cli.help_text import describe
 from SATSegmentLib.errors import SATSegmentError
 from SATSegmentLib.types import MODALITIES
 
@@ -20,9 +21,11 @@ _SHOWN_LABELS = 4
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.epilog = (
-        "Example: satsegment report findings.txt --modality ct. Rules only; nothing leaves this computer. "
-        "Exit code 0, also where nothing is mentioned; 2 where the file cannot be read."
+    describe(
+        parser,
+        "satsegment report findings.txt --modality ct",
+        notes=("Rules only; nothing leaves this computer.",),
+        codes={0: "done, also where nothing is mentioned", 1: "cancelled"},
     )
     parser.add_argument("file", metavar="FILE", help="the report as plain text, or - for standard input")
     parser.add_argument(

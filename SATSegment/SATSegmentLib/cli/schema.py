@@ -6,12 +6,18 @@ import argparse
 import json
 from typing import Any
 
+from SATSegmentLib.cli.help_text import describe
 from SATSegmentLib.resources import resource_path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.epilog = "Example: satsegment schema segment. An error is the same for all commands: see `error`."
+    describe(
+        parser,
+        "satsegment schema segment",
+        notes=("An error is the same for all commands: see `satsegment schema error`.",),
+        codes={1: "cancelled"},
+    )
     parser.add_argument("name", nargs="?", metavar="COMMAND", help="all of them by default")
 
 

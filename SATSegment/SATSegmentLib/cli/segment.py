@@ -15,6 +15,7 @@ from SATSegmentLib.anatomy.languages.display import TITLES, local_name
 from SATSegmentLib.anatomy.vocabulary.labels import label_of
 from SATSegmentLib.cli.engine import add_server, engine_of
 from SATSegmentLib.cli.exit_codes import FLAGGED, UNKNOWN_STRUCTURES
+from SATSegmentLib.cli.help_text import describe
 from SATSegmentLib.cli.inspect import add_choice
 from SATSegmentLib.cli.run_options import add_run_options, run_options
 from SATSegmentLib.grid.grid import Grid
@@ -31,13 +32,14 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.epilog = (
-        "Example: satsegment segment chest.nii.gz --modality ct --model sat-nano "
-        "--prompt liver --prompt 'left kidney' --prompt IVC --out chest.seg.nrrd. "
-        "Exit codes: 0 done, 1 cancelled, 2 error, 3 a fault of the program itself, "
-        "4 done except for structures that the model does not know: the "
-        "others are written, and these are listed as 'unknown'; with --strict 5 where a result has a flag (it is "
-        "written, too)."
+    describe(
+        parser,
+        "satsegment segment chest.nii.gz --modality ct --model sat-nano --prompt liver --prompt IVC --out c.seg.nrrd",
+        "satsegment segment head.nii.gz --modality mri --prompt 'left putamen; brainstem' --out head.seg.nrrd",
+        codes={
+            UNKNOWN_STRUCTURES: "done, but the model does not know some structures: they are listed as 'unknown'",
+            FLAGGED: "done, but a result has a flag and --strict was given; it is written, too",
+        },
     )
     parser.add_argument("scan", type=Path, help="NIfTI, NRRD or MetaImage file, a DICOM folder or multi-frame file")
     parser.add_argument(

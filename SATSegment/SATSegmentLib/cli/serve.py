@@ -7,17 +7,21 @@ import logging
 import sys
 from pathlib import Path
 
+from SATSegmentLib.cli.help_text import describe
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = (
-        "Examples:\n"
-        "  satsegment serve                                          # for this computer only\n"
-        "  satsegment serve --host 0.0.0.0 --tokens tokens.txt --certificate server.pem --key server.key\n"
-        "  satsegment serve --device cuda:0 --device cuda:1 --tokens tokens.txt --host 0.0.0.0\n\n"
-        "Clients: satsegment segment --server URL, the panel's Settings, Segmenter.connect(URL). See Docs/server.md.\n"
-        "Scans are held in memory only, and leave when their client does."
+    describe(
+        parser,
+        "satsegment serve  # for this computer only",
+        "satsegment serve --host 0.0.0.0 --tokens tokens.txt --certificate server.pem --key server.key",
+        "satsegment serve --device cuda:0 --device cuda:1 --tokens tokens.txt --host 0.0.0.0",
+        notes=(
+            "Clients: satsegment segment --server URL, the panel's Settings, Segmenter.connect(URL). See "
+            "Docs/server.md. Scans are held in memory only, and leave when their client does.",
+        ),
+        codes={0: "ended by Ctrl+C", 1: "cancelled before it listened"},
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this computer only)")
     parser.add_argument("--port", type=int, default=8765, help="port; 0 for any that is free (default: %(default)s)")

@@ -8,6 +8,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from SATSegmentLib.cli.help_text import describe
 from SATSegmentLib.types import MODALITIES, ORIENTATIONS
 
 if TYPE_CHECKING:
@@ -16,15 +17,16 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = (
-        "Examples:\n"
-        "  satsegment teach head.nii.gz head.seg.nrrd --segment 'Segment_1' --name 'my implant' --modality mri\n"
-        "  satsegment teach a.nii.gz a_mask.nii.gz --example b.nii.gz b_mask.nii.gz --name 'my clip' --modality ct\n"
-        "  satsegment segment other.nii.gz --modality mri --prompt 'my implant' --out other.seg.nrrd\n"
-        "  satsegment teach --list\n\n"
-        "A word is a file of a few kB, and belongs to the model it was taught to. Give the file to others, who take\n"
-        "it in with --import; or put it into a folder that the environment variable SATSEGMENT_WORDS names."
+    describe(
+        parser,
+        "satsegment teach head.nii.gz head.seg.nrrd --segment Segment_1 --name 'my implant' --modality mri",
+        "satsegment teach a.nii.gz a_mask.nii.gz --example b.nii.gz b_mask.nii.gz --name 'my clip' --modality ct",
+        "satsegment segment other.nii.gz --modality mri --prompt 'my implant' --out other.seg.nrrd",
+        "satsegment teach --list",
+        notes=(
+            "A word is a file of a few kB, and belongs to the model it was taught to. Give the file to others, who "
+            "take it in with --import; or put it into a folder that the environment variable SATSEGMENT_WORDS names.",
+        ),
     )
     parser.add_argument("scan", type=Path, nargs="?", metavar="SCAN", help="NIfTI, NRRD or MHA file, or DICOM folder")
     parser.add_argument(

@@ -12,6 +12,7 @@ from SATSegmentLib.anatomy.languages.display import TITLES, local_name
 from SATSegmentLib.anatomy.suggestions.tree_names import find_concept, load_tree_names
 from SATSegmentLib.anatomy.vocabulary.definitions import Definition, definition_of
 from SATSegmentLib.anatomy.vocabulary.labels import FAIR_EVIDENCE_SCANS, GOOD_EVIDENCE_SCANS
+from SATSegmentLib.cli.help_text import describe
 from SATSegmentLib.errors import PromptError
 from SATSegmentLib.types import MODALITIES, Prompt
 
@@ -26,10 +27,17 @@ _GRADES = {3: "good", 2: "fair", 1: "weak", 0: ""}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = (
-        "Example: satsegment terms 'lt kidn' --modality ct. Evidence is how many annotated scans SAT was trained on: "
-        f"good {GOOD_EVIDENCE_SCANS} or more, fair {FAIR_EVIDENCE_SCANS} or more, weak fewer (of a group, its weakest "
-        "label). It says nothing about your scan. In the name behind 'as', capitals mark what your words met."
+    describe(
+        parser,
+        "satsegment terms 'lt kidn' --modality ct",
+        "satsegment terms --resolve 'both kidneys' --modality ct",
+        notes=(
+            "Evidence is how many annotated scans SAT was trained on: "
+            f"good {GOOD_EVIDENCE_SCANS} or more, fair {FAIR_EVIDENCE_SCANS} or more, weak fewer (of a group, its "
+            "weakest label). It says nothing about your scan. In the name behind 'as', capitals mark what your words "
+            "met.",
+        ),
+        codes={1: "cancelled"},
     )
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("search", nargs="?", help='words to search for, e.g. "lt kidn"; may be incomplete or misspelt')

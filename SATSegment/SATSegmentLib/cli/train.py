@@ -8,6 +8,8 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from SATSegmentLib.cli.help_text import describe
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
@@ -18,17 +20,22 @@ if TYPE_CHECKING:
     from SATSegmentLib.types import Progress
 
 
+# What exit codes mean that are not those of all commands.
+STOPPED = {1: "stopped; last.pth holds the state, and --resume continues"}
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = (
-        "Writes into FOLDER: last.pth and best.pth (released checkpoint layout), log.jsonl, tensorboard/ and, at the\n"
-        "end, model/, which `satsegment segment --model FOLDER/model` takes.\n"
-        "Ctrl+C saves and stops; --resume continues.\n\n"
-        "Examples:\n"
-        "  satsegment train brain.yaml --out brain\n"
-        "  torchrun --nproc-per-node 8 --no-python satsegment train nano.yaml --out nano\n\n"
-        "Docs/training.md describes the configuration. Exit code 0, 1 where stopped, 2 for an error."
+    describe(
+        parser,
+        "satsegment train brain.yaml --out brain",
+        "torchrun --nproc-per-node 8 --no-python satsegment train nano.yaml --out nano",
+        notes=(
+            "Writes into FOLDER: last.pth and best.pth (released checkpoint layout), log.jsonl, tensorboard/ and, at "
+            "the end, model/, which `satsegment segment --model FOLDER/model` takes. Docs/training.md describes "
+            "CONFIG.",
+        ),
+        codes=STOPPED,
     )
     add_run_arguments(parser)
 

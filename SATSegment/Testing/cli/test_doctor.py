@@ -6,8 +6,6 @@ import json
 import sys
 from pathlib import Path
 
-import pytest
-
 from SATSegmentLib.cli.main import main
 
 
@@ -52,11 +50,3 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     # /proc is never writable, for root neither.
     assert "cannot be written" in _folder(Path("/proc/models"))["error"]
     assert _folder(tmp_path / "not" / "yet")["error"] == ""
-
-
-@pytest.mark.parametrize("command", ["download", "doctor", "models"])
-def test_help_is_there(command: str, capsys) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main([command, "--help"])
-    assert ended.value.code == 0
-    assert "usage: satsegment" in capsys.readouterr().out

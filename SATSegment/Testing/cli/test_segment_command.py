@@ -275,14 +275,6 @@ def test_convert_and_models_commands(tmp_path, capsys, monkeypatch):
     assert main(["models"]) == 0
 
 
-def test_help_is_there_for_each_command(capsys):
-    for command in ("segment", "convert", "models"):
-        with pytest.raises(SystemExit) as stopped:
-            main([command, "--help"])
-        assert stopped.value.code == 0
-        assert "usage: satsegment" in capsys.readouterr().out
-
-
 def test_a_structure_that_the_model_does_not_know_does_not_stop_the_others(satsegment, tmp_path):
     code, out, err = satsegment(
         GOLDEN / "oblique.nii.gz", "liver", "spleen", "left kidney", more=("--report", tmp_path / "report.json")

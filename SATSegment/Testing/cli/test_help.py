@@ -1,0 +1,48 @@
+"""`--help` of every command shows examples that its parser takes, and the exit codes it can end with."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import shlex
+
+import pytest
+
+from SATSegmentLib.cli import exit_codes
+from SATSegmentLib.cli.main import _COMMANDS, build_parser, main
+
+SPECIAL = {name: code for name, code in vars(exit_codes).items() if name.isupper()}
+
+
+def help_of(command: str, capsys, monkeypatch) -> str:
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", _COMMANDS)
+def test_help_has_examples_that_are_understood(command, capsys, monkeypatch):
+    text = help_of(command, capsys, monkeypatch)
+    _, _, rest = text.partition("\nExample")
+    examples = re.findall(r"^  .*?\b(satsegment .*)$", rest.partition("\n\n")[0], re.MULTILINE)
+    assert any(example.split()[1] == command for example in examples)
+    for example in examples:
+        words = shlex.split(example, comments=True)[1:]
+        build_parser(words[0]).parse_args(words)
+
+
+@pytest.mark.parametrize("command", _COMMANDS)
+def test_help_lists_the_exit_codes_that_the_command_ends_with(command, capsys, monkeypatch):
+    rest = help_of(command, capsys, monkeypatch).partition("\nExit codes:\n")[2]
+    listed = {int(code) for code in re.findall(r"^  (\d)  \S", rest, re.MULTILINE)}
+    module = importlib.import_module(f"SATSegmentLib.cli.{command}")
+    assert listed == {0, 1, 2, 3} | {code for name, code in SPECIAL.items() if hasattr(module, name)}
+
+
+@pytest.mark.parametrize("command", _COMMANDS)
+def test_prose_of_help_fits_the_terminal(command, capsys, monkeypatch):
+    text = help_of(command, capsys, monkeypatch)
+    wide = [line for line in text.splitlines() if len(line) > 80 and not line.startswith("  ")]
+    assert not [line for line in wide if "[" not in line and "usage" not in line]
