@@ -7,6 +7,7 @@ dictionary from label values to phrases, with an entry `instance_label` beside t
 from __future__ import annotations
 
 import pickle
+import warnings
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,8 +17,10 @@ from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
-from SATSegmentLib.errors import ScanError
+from SATSegmentLib.challenge.grid import ct_shape
+from SATSegmentLib.errors import GeometryError, SATSegmentWarning, ScanError
 from SATSegmentLib.files import atomic_path
+from SATSegmentLib.grid.sizes import implausible_sizes
 from SATSegmentLib.types import CHALLENGE_MODALITIES, Modality
 
 # What a case's file name begins with, for each modality.
@@ -29,11 +32,13 @@ _PREFIXES: dict[str, Modality] = {
     "Microscopy": "microscopy",
 }
 _NO_PHRASE = "instance_label"
+_LEAST_MM = 1e-6
 _HIGHEST_LABEL = 65535
 # What NumPy and zipfile raise for bytes that are not as they were written.
 _DAMAGED = (
     OSError, ValueError, EOFError, KeyError, TypeError, AttributeError, BadZipFile, NotImplementedError, zlib.error,
 )  # fmt: skip
+_CORRECT_SPACING = "Correct the spacing in the file: millimetres, a number for each axis."
 _REMEDY = "Use a case of the challenge: an .npz with imgs, spacing and text_prompts."
 
 
@@ -78,21 +83,25 @@ def read_case(path: Path, modality: Modality | None = None) -> Case:
     ------
     ScanError
         No such file, not a case, intensities outside of 0 to 255, or no modality in its name.
+    GeometryError
+        A spacing that cannot be.
+
+    Warns
+    -----
+    SATSegmentWarning
+        A spacing that is implausible, or single objects are wanted (`instance_label`).
     """
     content = _load(path)
-    images = content.get("imgs")
-    if images is None or images.ndim != 3 or 0 in images.shape or images.dtype.kind not in "uif":
-        raise ScanError(f"{path.name} has no imgs of three axes.", _REMEDY)
-    if not np.isfinite(images).all() or images.min() < 0 or images.max() > 255:
-        raise ScanError(
-            f"The intensities of {path.name} are not all from 0 to 255.",
-            "Cases hold 8-bit images. A scan in its own units is given as NIfTI or DICOM, with a rule (--intensities).",
-        )
-    spacing = np.asarray(content.get("spacing", ()), np.float64).ravel()
-    if spacing.shape != (3,) or not np.isfinite(spacing).all() or (spacing <= 0).any():
-        raise ScanError(f"{path.name} has no spacing of three positive numbers.", _REMEDY)
-    x, y, z = (float(side) for side in spacing)
-    return Case(images, (x, y, z), _phrases(content, path.name), modality or _modality_of(path.name))
+    images, phrases = _images(content, path.name), _phrases(content, path.name)
+    modality = modality or _modality_of(path.name)
+    spacing = _spacing(content, path.name)
+    if modality == "ct":  # Only CT is respaced.
+        depth, height, width = images.shape
+        try:
+            ct_shape((height, width, depth), spacing)
+        except GeometryError as error:
+            raise GeometryError(f"{path.name}: {error.message}", _CORRECT_SPACING) from error
+    return Case(images, spacing, phrases, modality)
 
 
 def write_segmentation(labels: np.ndarray, path: Path, overwrite: bool = False) -> None:
@@ -148,6 +157,39 @@ def _prompts(path: Path) -> np.ndarray:
             raise ValueError("text_prompts is damaged") from error
 
 
+def _images(content: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+    images = content.get("imgs")
+    if images is None:
+        raise ScanError(f"{name} has no imgs.", _REMEDY)
+    if images.ndim != 3 or 0 in images.shape:
+        raise ScanError(f"The imgs of {name} are {images.shape}; a case has three axes, (D, H, W).", _REMEDY)
+    if images.dtype.kind not in "uif":
+        raise ScanError(f"The imgs of {name} are of the type {images.dtype}; a case holds numbers.", _REMEDY)
+    if not np.isfinite(images).all() or images.min() < 0 or images.max() > 255:
+        raise ScanError(
+            f"The intensities of {name} are not all from 0 to 255.",
+            "Cases hold 8-bit images. A scan in its own units is given as NIfTI or DICOM, with a rule (--intensities).",
+        )
+    if images.min() == images.max():
+        raise ScanError(f"Every voxel of {name} has the same value.", "Check that the right image was chosen.")
+    return images
+
+
+def _spacing(content: Mapping[str, np.ndarray], name: str) -> tuple[float, float, float]:
+    stored = content.get("spacing")
+    if stored is None or stored.dtype.kind not in "uif" or stored.size != 3:
+        raise GeometryError(f"{name} has no spacing of three numbers.", _REMEDY)
+    x, y, z = (float(side) for side in stored.ravel())
+    if not np.isfinite((x, y, z)).all() or min(x, y, z) < _LEAST_MM:
+        raise GeometryError(
+            f"The voxel spacing of {name} is {x:g} x {y:g} x {z:g} mm; every one must be above zero.",
+            _CORRECT_SPACING,
+        )
+    if doubt := implausible_sizes((x, y, z)):
+        warnings.warn(f"{name}: {doubt}", SATSegmentWarning, stacklevel=3)
+    return x, y, z
+
+
 def _phrases(content: Mapping[str, np.ndarray], name: str) -> dict[int, str]:
     stored = content.get("text_prompts")
     prompts = stored.item() if stored is not None and stored.size == 1 else None
@@ -156,6 +198,7 @@ def _phrases(content: Mapping[str, np.ndarray], name: str) -> dict[int, str]:
     phrases: dict[int, str] = {}
     for key, text in prompts.items():
         if key == _NO_PHRASE:
+            _warn_of_instances(text, name)
             continue
         label = _label_value(key)
         if label is None or not 1 <= label <= _HIGHEST_LABEL:
@@ -168,6 +211,19 @@ def _phrases(content: Mapping[str, np.ndarray], name: str) -> dict[int, str]:
             raise ScanError(f"The text_prompts of {name} have two phrases for label {label}.", _REMEDY)
         phrases[label] = str(text)
     return phrases
+
+
+def _warn_of_instances(wanted: object, name: str) -> None:
+    """What `instance_label` says: 0 for one mask per phrase, 1 for each object by itself."""
+    if not isinstance(wanted, int | float | np.number | np.bool_) or wanted not in (0, 1):
+        raise ScanError(f"In the text_prompts of {name}, instance_label is {wanted!r}, neither 0 nor 1.", _REMEDY)
+    if wanted == 1:
+        warnings.warn(
+            f"{name} asks for single objects (instance_label 1). SAT gives one mask per phrase: count or part them "
+            "afterwards, for example by connected components.",
+            SATSegmentWarning,
+            stacklevel=4,
+        )
 
 
 def _label_value(key: object) -> int | None:

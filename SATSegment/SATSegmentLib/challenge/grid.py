@@ -7,10 +7,14 @@ voxel to corner voxel, linearly, with the spacing taken in the file's order for 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from SATSegmentLib.challenge.container import Case
+from SATSegmentLib.grid.sizes import check_volume
+
+if TYPE_CHECKING:
+    from SATSegmentLib.challenge.container import Case
 
 Shape = tuple[int, int, int]
 
@@ -22,8 +26,22 @@ def network_image(case: Case) -> np.ndarray:
     image = case.images.astype(np.float32).transpose(1, 2, 0)
     if case.modality != "ct":
         return np.ascontiguousarray(image)
-    factors = [have / want for have, want in zip(case.spacing, _CT_SPACING, strict=True)]
-    return _linear(image, [max(round(side * factor), 1) for side, factor in zip(image.shape, factors, strict=True)])
+    return _linear(image, ct_shape(image.shape, case.spacing))
+
+
+def ct_shape(shape: Sequence[int], spacing: Sequence[float]) -> tuple[int, ...]:
+    """The network's voxels (H, W, D) of CT with these and this spacing in millimetres.
+
+    Raises
+    ------
+    GeometryError
+        So many that the spacing cannot be right.
+    """
+    ours = tuple(
+        max(round(side * have / want), 1) for side, have, want in zip(shape, spacing, _CT_SPACING, strict=True)
+    )
+    check_volume(ours, _CT_SPACING)
+    return ours
 
 
 def file_labels(labels: np.ndarray, case: Case) -> np.ndarray:

@@ -63,8 +63,10 @@ def run(arguments: argparse.Namespace) -> int:
     targets = {path: arguments.out.expanduser() / path.name for path in cases}
     targets |= {path: arguments.out.expanduser() / f"{_stem(path)}.seg.nrrd" for path in scans}
     _check_targets(targets, arguments)
-    for path in cases:
-        read_case(path, arguments.modality)
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_: _show(message)
+        for path in cases:
+            read_case(path, arguments.modality)
     segmenter = ChallengeSegmenter.load(arguments.model, arguments.device)
     for path in cases:
         _segment_case(segmenter, path, targets[path], arguments)
@@ -113,7 +115,8 @@ def _segment_case(segmenter: ChallengeSegmenter, path: Path, target: Path, argum
     from SATSegmentLib.challenge.container import read_case, write_segmentation
     from SATSegmentLib.cli.progress import progress_bar
 
-    case = read_case(path, arguments.modality)
+    with warnings.catch_warnings(action="ignore"):  # They were told before the model was loaded.
+        case = read_case(path, arguments.modality)
     with progress_bar(path.name) as progress:
         labels = segmenter.segment(case, progress)
     write_segmentation(labels, target, arguments.overwrite)
@@ -131,7 +134,7 @@ def _segment_scan(segmenter: ChallengeSegmenter, path: Path, target: Path, argum
     from SATSegmentLib.storage import Algorithm, write_results
 
     with warnings.catch_warnings():
-        warnings.showwarning = lambda message, *_: print(f"Warning: {message}", file=sys.stderr)
+        warnings.showwarning = lambda message, *_: _show(message)
         image = read_scan(path, arguments.frame, arguments.series, arguments.volume)
         check_image(image)
         case = case_of_scan(image, arguments.prompt, arguments.modality, arguments.intensities)
@@ -141,6 +144,10 @@ def _segment_scan(segmenter: ChallengeSegmenter, path: Path, target: Path, argum
     algorithm = Algorithm(f"{model.name}, intensities: {arguments.intensities}", __version__, model.network_sha256)
     write_results(target, image, results, algorithm, overwrite=arguments.overwrite)
     print_results(results)
+
+
+def _show(message: object) -> None:
+    print(f"Warning: {message}", file=sys.stderr)
 
 
 def _stem(path: Path) -> str:

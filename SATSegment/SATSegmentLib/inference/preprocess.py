@@ -14,6 +14,7 @@ from SATSegmentLib.grid.digest import digest_of
 from SATSegmentLib.grid.grid import Grid
 from SATSegmentLib.grid.network_grid import GridRule, NetworkGrid, network_grid
 from SATSegmentLib.grid.resample import on_network_grid
+from SATSegmentLib.grid.sizes import check_volume
 from SATSegmentLib.inference.reference_resample import reference_resample
 from SATSegmentLib.types import Image, Modality, Orientation
 
@@ -134,6 +135,7 @@ def _prepare(
     image: Image, modality: Modality, orientation: Orientation, spacing: Spacing, rule: GridRule, name: str
 ) -> PreparedScan:
     grid = network_grid(Grid.of(image), orientation, spacing, rule)
+    check_volume(grid.shape, spacing)
     respaced = reference_resample(image.array, grid.reference) if grid.reference else on_network_grid(image.array, grid)
     box = _foreground_box(respaced)
     return PreparedScan(normalise(respaced[box], modality), grid.cropped(box), name)

@@ -9,15 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from SATSegmentLib.errors import SATSegmentWarning, ScanError
-from SATSegmentLib.grid.affine import check_axes
+from SATSegmentLib.grid.affine import check_axes, spacing_mm
+from SATSegmentLib.grid.sizes import implausible_sizes
 from SATSegmentLib.scans.dicom.signature import is_dicom
 from SATSegmentLib.scans.marks import mark_doubts
 from SATSegmentLib.scans.opened import OpenScan
 from SATSegmentLib.types import Doubt, DoubtKind, Image
 
 FORMATS = "NIfTI (.nii, .nii.gz, .hdr/.img), NRRD, MetaImage (.mha, .mhd), or DICOM (a folder or a multi-frame file)"
-# Voxels of people are neither thinner nor thicker; beyond, somebody took another unit.
-_LEAST_MM, _MOST_MM = 0.01, 30.0
 
 
 def read_scan(
@@ -182,9 +181,5 @@ def _checked_unit(name: str):  # type: ignore[no-untyped-def]
 
 
 def _size_doubts(ijk_to_ras: np.ndarray) -> tuple[Doubt, ...]:
-    edges = np.linalg.norm(ijk_to_ras[:3, :3], axis=0)
-    if edges.min() >= _LEAST_MM and edges.max() <= _MOST_MM:
-        return ()
-    words = " x ".join(f"{edge:.4g}" for edge in edges)
-    text = f"The voxels are {words} mm large, which is implausible: check their unit."
-    return (Doubt(DoubtKind.SIZES, text),)
+    text = implausible_sizes(spacing_mm(ijk_to_ras))
+    return (Doubt(DoubtKind.SIZES, text),) if text else ()

@@ -12,10 +12,19 @@ from challenge.challenge_models import write_case
 from helpers.language_models import mpnet_folder, small_text_checkpoint
 from helpers.models import TINY_WINDOW, tiny_weights, write_tiny_checkpoint
 from helpers.seeded import GOLDEN, manifest, write_released
+from SATSegmentLib import Image
 from SATSegmentLib.challenge.container import Case, read_case, write_segmentation
 from SATSegmentLib.challenge.grid import file_labels, network_image
 from SATSegmentLib.challenge.segmenter import ChallengeSegmenter
-from SATSegmentLib.errors import OutputError, PromptError, ScanError, WrongCheckpointKind
+from SATSegmentLib.errors import (
+    GeometryError,
+    OutputError,
+    PromptError,
+    SATSegmentWarning,
+    ScanError,
+    WrongCheckpointKind,
+)
+from SATSegmentLib.inference.preprocess import prepare
 from SATSegmentLib.inference.windows import cover
 from SATSegmentLib.sat.checkpoint.released import build_network, read_network
 from SATSegmentLib.sat.text.checkpoint import read_text_weights
@@ -132,9 +141,29 @@ def test_a_case_is_read_as_the_challenge_stores_it(tmp_path):
         ("scan.npz", {}, "does not tell its modality"),
         ("CT_a.npz", {"imgs": np.full((2, 2, 2), -1000, np.int16)}, "not all from 0 to 255"),
         ("CT_a.npz", {"imgs": np.full((2, 2, 2), np.nan)}, "not all from 0 to 255"),
-        ("CT_a.npz", {"imgs": np.zeros((2, 2), np.uint8)}, "three axes"),
-        ("CT_a.npz", {"imgs": None}, "three axes"),
-        ("CT_a.npz", {"spacing": np.zeros(3)}, "spacing"),
+        ("CT_a.npz", {"imgs": np.zeros((2, 2), np.uint8)}, r"are \(2, 2\); a case has three axes"),
+        ("CT_a.npz", {"imgs": np.zeros((2, 2, 2, 3), np.uint8)}, r"are \(2, 2, 2, 3\); a case has three axes"),
+        ("CT_a.npz", {"imgs": np.zeros((2, 0, 2), np.uint8)}, "three axes"),
+        ("CT_a.npz", {"imgs": np.ones((2, 2, 2), bool)}, "of the type bool"),
+        ("CT_a.npz", {"imgs": np.ones((2, 2, 2), complex)}, "of the type complex"),
+        ("CT_a.npz", {"imgs": np.full((2, 2, 2), "7")}, "of the type <U1"),
+        ("CT_a.npz", {"imgs": np.full((2, 2, 2), 7, np.uint8)}, "the same value"),
+        ("CT_a.npz", {"imgs": None}, "no imgs"),
+        ("MR_a.npz", {"spacing": np.zeros(3)}, "spacing of MR_a.npz is 0 x 0 x 0 mm; every one must be above zero"),
+        ("CT_a.npz", {"spacing": np.array([1.0, -1, 2])}, "is 1 x -1 x 2 mm; every one must be above zero"),
+        ("US_a.npz", {"spacing": np.array([1, np.nan, 2])}, "is 1 x nan x 2 mm; every one must be above zero"),
+        ("US_a.npz", {"spacing": np.array([1, np.inf, 2])}, "is 1 x inf x 2 mm; every one must be above zero"),
+        ("US_a.npz", {"spacing": None}, "no spacing of three numbers"),
+        ("US_a.npz", {"spacing": np.ones(2)}, "no spacing of three numbers"),
+        ("US_a.npz", {"spacing": np.array(["a", "b", "c"])}, "no spacing of three numbers"),
+        ("US_a.npz", {"spacing": np.ones(3, complex)}, "no spacing of three numbers"),
+        (
+            "CT_a.npz",
+            {"spacing": np.full(3, 1e4)},
+            "CT_a.npz: By its voxel spacing the scan is 300 x 400 x 200 m large",
+        ),
+        ("CT_a.npz", {"text_prompts": {"1": "liver", "instance_label": 2}}, "instance_label is 2, neither 0 nor 1"),
+        ("CT_a.npz", {"text_prompts": {"1": "liver", "instance_label": "yes"}}, "'yes', neither 0 nor 1"),
         ("CT_a.npz", {"text_prompts": None}, "text_prompts"),
         ("CT_a.npz", {"text_prompts": {"instance_label": 1}}, "text_prompts"),
         ("CT_a.npz", {"text_prompts": {"0": "background"}}, "text_prompts"),
@@ -152,8 +181,36 @@ def test_a_case_is_read_as_the_challenge_stores_it(tmp_path):
     ],
 )
 def test_what_is_no_case_is_refused(tmp_path, name, changes, message):
-    with pytest.raises(ScanError, match=message):
+    with pytest.raises(ScanError, match=message) as raised:
         read_case(write_case(tmp_path / name, **changes))
+    assert raised.value.remedy
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"spacing": np.full(3, 1e4)},
+            "MR_case.npz: The voxels are 1e.04 x 1e.04 x 1e.04 mm large, which is implausible",
+        ),
+        ({"spacing": np.array([1, 1, 1e-4])}, "implausible: check their unit"),
+        ({"text_prompts": {"1": "liver", "instance_label": 1}}, "asks for single objects"),
+        ({"text_prompts": {"1": "liver", "instance_label": np.bool_(True)}}, "asks for single objects"),
+    ],
+)
+def test_what_is_doubtful_about_a_case_is_warned_about(tmp_path, changes, message):
+    with pytest.raises(SATSegmentWarning, match=message):
+        read_case(write_case(tmp_path / "MR_case.npz", **changes))
+    read_case(write_case(tmp_path / "MR_case.npz"))
+
+
+def test_a_scan_that_is_too_large_by_its_spacing_is_refused_before_memory_is_taken():
+    """As a case is; it ended in advice to close other programs."""
+    array = np.random.default_rng(0).normal(100, 300, (20, 30, 40)).astype(np.float32)
+    for spacing in (1e3, 1e4):
+        with pytest.raises(GeometryError, match="too large to be computed"):
+            prepare(Image(array, np.diag([spacing, spacing, spacing, 1])), "ct", "RAS", (1.0, 1.0, 3.0))
 
 
 class RunsCode:

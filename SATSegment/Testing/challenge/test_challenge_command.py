@@ -43,6 +43,16 @@ def test_a_folder_of_cases_becomes_a_folder_of_results(model, tmp_path, capsys):
     assert main([*command, "--overwrite"]) == 0
 
 
+def test_a_doubt_about_a_case_is_told_once_and_a_refusal_comes_before_the_model(model, tmp_path, capsys):
+    case = write_case(tmp_path / "US_leg.npz", spacing=np.full(3, 1e4))
+    command = ["challenge", str(case), "--model", str(model), "--out", str(tmp_path / "out"), "--device", "cpu"]
+    assert main(command) == 0
+    assert capsys.readouterr().err.count("Warning: US_leg.npz: The voxels are") == 1
+    write_case(tmp_path / "US_leg.npz", spacing=np.zeros(3))
+    assert main([*command, "--model", "no-such-model", "--overwrite"]) == 2
+    assert "every one must be above zero. Correct the spacing" in " ".join(capsys.readouterr().err.split())
+
+
 def test_a_scan_needs_a_modality_a_prompt_and_a_rule_and_gets_masks_on_its_grid(model, tmp_path, capsys):
     image = SimpleITK.GetImageFromArray(np.random.default_rng(2).normal(900, 200, (20, 24, 28)).astype(np.float32))
     image.SetSpacing((0.5, 0.5, 1.5))

@@ -1,0 +1,47 @@
+"""Whether a scan's voxels have sizes that voxels of people have, and whether its volume can be computed at all."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from SATSegmentLib.errors import GeometryError
+
+# Voxels of people are neither thinner nor thicker; beyond, somebody took another unit.
+_LEAST_MM, _MOST_MM = 0.01, 30.0
+# 8 GB in float32, more than three people at 1 x 1 x 1 mm.
+_MOST_VOXELS = 1 << 31
+
+
+def implausible_sizes(lengths: Sequence[float] | np.ndarray) -> str:
+    """What there is to say about voxel edges in millimetres; empty where they are plausible."""
+    if min(lengths) >= _LEAST_MM and max(lengths) <= _MOST_MM:
+        return ""
+    words = " x ".join(f"{length:.4g}" for length in lengths)
+    return f"The voxels are {words} mm large, which is implausible: check their unit."
+
+
+def check_volume(shape: Sequence[int], spacing: Sequence[float]) -> None:
+    """Refuse a scan whose size in the network's voxels says that its own spacing is wrong.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        Voxels along each axis, at the network's spacing.
+    spacing : sequence of float
+        The network's, in millimetres.
+
+    Raises
+    ------
+    GeometryError
+        More voxels than any scan of a person has.
+    """
+    if math.prod(shape) <= _MOST_VOXELS:
+        return
+    metres = " x ".join(f"{side * length / 1000:.3g}" for side, length in zip(shape, spacing, strict=True))
+    raise GeometryError(
+        f"By its voxel spacing the scan is {metres} m large, too large to be computed.",
+        "Correct the spacing in the file (in Slicer: module Volumes, Volume Information) and save it again.",
+    )
