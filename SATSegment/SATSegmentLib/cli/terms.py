@@ -12,6 +12,7 @@ from SATSegmentLib.anatomy.languages.display import TITLES, local_name
 from SATSegmentLib.anatomy.suggestions.tree_names import find_concept, load_tree_names
 from SATSegmentLib.anatomy.vocabulary.definitions import Definition, definition_of
 from SATSegmentLib.anatomy.vocabulary.labels import FAIR_EVIDENCE_SCANS, GOOD_EVIDENCE_SCANS
+from SATSegmentLib.cli.exit_codes import UNKNOWN_STRUCTURES
 from SATSegmentLib.cli.help_text import describe
 from SATSegmentLib.errors import PromptError
 from SATSegmentLib.types import MODALITIES, Prompt
@@ -37,10 +38,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "weakest label). It says nothing about your scan. In the name behind 'as', capitals mark what your words "
             "met.",
         ),
-        codes={1: "cancelled"},
+        codes={
+            1: "cancelled",
+            UNKNOWN_STRUCTURES: "nothing fits the words, or TEXT is no structure that can be asked for",
+        },
     )
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("search", nargs="?", help='words to search for, e.g. "lt kidn"; may be incomplete or misspelt')
+    parser.add_argument(
+        "search", nargs="*", metavar="WORD", help="words to search for, e.g. lt kidn; may be incomplete or misspelt"
+    )
+    parser.set_defaults(refuse_usage=parser.error)
+    what = parser.add_mutually_exclusive_group()
     what.add_argument("--resolve", metavar="TEXT", help="what TEXT means as a prompt: never a silent guess")
     what.add_argument("--about", metavar="NAME", help="what a label means, and what it holds and leaves out")
     what.add_argument("--tree", metavar="NAME", help="where a structure stands in the knowledge tree")
@@ -58,6 +65,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    known = True
+    other = (arguments.tree, arguments.about, arguments.resolve) != (None, None, None)
+    if other == bool(arguments.search):
+        arguments.refuse_usage("give words to search for, or one of --resolve, --about and --tree")
     if arguments.tree is not None:
         answer, lines = _tree(arguments.tree, arguments.modality)
     elif arguments.about is not None:
@@ -66,13 +77,16 @@ def run(arguments: argparse.Namespace) -> int:
         raise PromptError("The modality is missing.", "Add --modality ct, mri or pet.")
     elif arguments.resolve is not None:
         answer, lines = _resolve(arguments.resolve, arguments.modality, arguments.language)
+        known = "prompts" in answer
     else:
-        answer, lines = _search(arguments.search, arguments.modality, arguments.limit, arguments.language)
+        text = " ".join(arguments.search)
+        answer, lines = _search(text, arguments.modality, arguments.limit, arguments.language)
+        known = bool(answer["suggestions"])
     if arguments.json:
         print(json.dumps(answer, indent=2, ensure_ascii=False))
     else:
         print("\n".join(lines))
-    return 0
+    return 0 if known else UNKNOWN_STRUCTURES
 
 
 def _about(text: str, modality: Any, language: str) -> tuple[dict[str, Any], Iterator[str]]:
@@ -118,7 +132,7 @@ def _search(text: str, modality: Any, limit: int, language: str) -> tuple[dict[s
         raise PromptError(f"--limit {limit} leaves nothing to show.", "Use 1 or more.")
     hits = anatomy.search(text, modality, limit, language=language)
     answer = {"text": text, "modality": modality, "suggestions": [_suggestion(hit) for hit in hits]}
-    return answer, _lines(hits, language) if hits else iter(["Nothing fits."])
+    return answer, _lines(hits, language) if hits else iter(["Nothing fits: check the spelling."])
 
 
 def _lines(hits: list[anatomy.Suggestion] | tuple[anatomy.Suggestion, ...], language: str = "en") -> Iterator[str]:

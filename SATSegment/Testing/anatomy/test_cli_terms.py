@@ -13,8 +13,8 @@ from SATSegmentLib import anatomy
 from SATSegmentLib.cli import main
 
 
-def _json(capsys, *words: str) -> dict:
-    assert main(["terms", *words, "--json"]) == 0
+def _json(capsys, *words: str, code: int = 0) -> dict:
+    assert main(["terms", *words, "--json"]) == code
     return json.loads(capsys.readouterr().out)
 
 
@@ -32,8 +32,18 @@ def test_search_for_people_names_evidence_and_reason(capsys):
     assert "MRI only" in capsys.readouterr().out
     assert main(["terms", "spleen", "--modality", "ct"]) == 0
     assert "good evidence" in capsys.readouterr().out
-    assert main(["terms", "qwertzuiop", "--modality", "ct"]) == 0
+
+
+@pytest.mark.parametrize("words", [["qwertzuiop"], ["qwertzuiop", "zork"], ["qwertzuiop zork"]])
+def test_nothing_that_fits_is_an_exit_code_of_its_own_and_the_answer_stays(capsys, words):
+    assert main(["terms", *words, "--modality", "ct"]) == 4
     assert "Nothing fits" in capsys.readouterr().out
+    found = _json(capsys, *words, "--modality", "ct", code=4)
+    assert (found["text"], found["suggestions"]) == (" ".join(words), [])
+
+
+def test_words_need_no_quotes(capsys):
+    assert _json(capsys, "lt", "kidn", "--modality", "ct") == _json(capsys, "lt kidn", "--modality", "ct")
 
 
 @pytest.mark.parametrize(
@@ -42,15 +52,19 @@ def test_search_for_people_names_evidence_and_reason(capsys):
         ("IVC", "resolved", "label"),
         ("ribs", "composite", "prompts"),
         ("PV", "did you mean", "candidates"),
+        ("liver, zork", "did you mean", "candidates"),
         ("ureter", "not segmentable", "nearest"),
         ("qwertzuiop", "unknown", "text"),
     ],
 )
-def test_resolve_says_which_of_the_five_answers(capsys, text, answer, key):
-    found = _json(capsys, "--resolve", text, "--modality", "ct")
+def test_resolve_says_which_of_the_five_answers_and_its_exit_code_whether_it_can_be_asked_for(
+    capsys, text, answer, key
+):
+    code = 0 if answer in ("resolved", "composite") else 4
+    found = _json(capsys, "--resolve", text, "--modality", "ct", code=code)
     assert found["answer"] == answer
     assert found[key]
-    assert main(["terms", "--resolve", text, "--modality", "ct"]) == 0
+    assert main(["terms", "--resolve", text, "--modality", "ct"]) == code
     assert capsys.readouterr().out.strip()
 
 
