@@ -963,6 +963,22 @@
         <translation>Zurücknehmen</translation>
     </message>
     <message>
+        <source>Undo removal</source>
+        <translation>Entfernen zurücknehmen</translation>
+    </message>
+    <message>
+        <source>Undo renaming</source>
+        <translation>Umbenennen zurücknehmen</translation>
+    </message>
+    <message>
+        <source>Undo segmentation</source>
+        <translation>Segmentierung zurücknehmen</translation>
+    </message>
+    <message>
+        <source>Undo threshold</source>
+        <translation>Schwellenwert zurücknehmen</translation>
+    </message>
+    <message>
         <source>Undo {step}</source>
         <translation>{step} zurücknehmen</translation>
     </message>

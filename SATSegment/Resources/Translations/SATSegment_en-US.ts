@@ -963,6 +963,22 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>Undo removal</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Undo renaming</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Undo segmentation</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Undo threshold</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Undo {step}</source>
         <translation type="unfinished"></translation>
     </message>

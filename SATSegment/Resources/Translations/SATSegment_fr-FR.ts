@@ -963,6 +963,22 @@
         <translation>Annuler l'action</translation>
     </message>
     <message>
+        <source>Undo removal</source>
+        <translation>Annuler la suppression</translation>
+    </message>
+    <message>
+        <source>Undo renaming</source>
+        <translation>Annuler le renommage</translation>
+    </message>
+    <message>
+        <source>Undo segmentation</source>
+        <translation>Annuler la segmentation</translation>
+    </message>
+    <message>
+        <source>Undo threshold</source>
+        <translation>Annuler le seuil</translation>
+    </message>
+    <message>
         <source>Undo {step}</source>
         <translation>Annuler {step}</translation>
     </message>

@@ -54,7 +54,7 @@ class Panel:
         self._scanError = ""
         self._scanWatch = ScanWatch(self._lookAtScan)
         # What the run in progress will be called in the undo button, and where the slice views stood when it began.
-        self._stepName = ""
+        self._step = ("", "")
         self._slices: dict[str, tuple[float, ...]] = {}
         self.promptBox = PromptBox(self.ui.promptPlaceholder)
         # Not `ui.promptPlaceholderLayout`: childWidgetVariables leaves out layouts that are empty when they are loaded.
@@ -267,9 +267,8 @@ class Panel:
 
     def _startRun(self, **callbacks: Any) -> Any:
         prompts = self.promptBox.prompts()
-        self._stepName = _("segmentation of {structures}").format(
-            structures=prompts[0].text if len(prompts) == 1 else _("{count} structures").format(count=len(prompts))
-        )
+        asked = prompts[0].text if len(prompts) == 1 else _("{count} structures").format(count=len(prompts))
+        self._step = (_("segmentation of {structures}").format(structures=asked), _("Undo segmentation"))
         return self._segment(
             self.ui.inputSelector.currentNode(), prompts, self.modality, DEFAULT_THRESHOLD, **callbacks
         )
@@ -305,7 +304,7 @@ class Panel:
         if isinstance(output, WordFile):
             self.teachBar.close()
         elif output is not None:
-            self.resultsPanel.added(self._stepName, output.undo)
+            self.resultsPanel.added(self._step[0], output.undo, self._step[1])
             node = output.segmentationNode
             moveToResults(node, volumeOf(node), output.results, self._slices)
         self.promptBox.setFocus()
@@ -350,7 +349,7 @@ class Panel:
         """
 
         def start(**callbacks: Any) -> Any:
-            self._stepName = _("threshold of {structure}").format(structure=row.prompt.text)
+            self._step = (_("threshold of {structure}").format(structure=row.prompt.text), _("Undo threshold"))
             volumeNode = volumeOf(self.resultsPanel.node)
             return self._segment(volumeNode, [row.prompt], row.prompt.modality, threshold, **callbacks)
 

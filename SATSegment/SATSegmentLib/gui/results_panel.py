@@ -88,9 +88,9 @@ class ResultsPanel:
         ui.show3DButton.setSegmentationNode(node if any(row.segmentId for row in rows) else None)
         self._saySteps()
 
-    def added(self, name: str, change: RunUndo) -> None:
+    def added(self, name: str, change: RunUndo, brief: str) -> None:
         """A run has written into a segmentation."""
-        self.history.add(name, change)
+        self.history.add(name, change, brief)
         self._show(change.segmentationNode)
 
     def setBusy(self, busy: bool) -> None:
@@ -225,11 +225,12 @@ class ResultsPanel:
             removeSegment(node, row.segmentId)
         addRemoval(node, segment_id(row.prompt))
         change.written()
-        self.added(_("removal of {structure}").format(structure=row.prompt.text), change)
+        self.added(_("removal of {structure}").format(structure=row.prompt.text), change, _("Undo removal"))
 
     def _onRename(self, row: ResultRow, name: str) -> None:
         change = RenameStep(self.node, row.segmentId, name)
-        self.added(_("renaming to {name}").format(name=name), change)  # type: ignore[arg-type]
+        named = _("renaming to {name}").format(name=name)
+        self.added(named, change, _("Undo renaming"))  # type: ignore[arg-type]
 
     def _onShow3D(self, shown: bool) -> None:
         """The first structures that are shown in an empty 3-D view are brought into its middle, once."""
@@ -250,20 +251,26 @@ class ResultsPanel:
             self.refresh()
 
     def _saySteps(self) -> None:
-        """Name the steps, as far as there is room; the tool tip has the whole name."""
+        """Name the steps in the longest words that there is room for; the tool tip has the whole name."""
         ui, history = self._ui, self.history
         nothing = _("Nothing to undo.")
         if self.node is not None and self.node.GetID() in self._loaded:
             nothing = _("Nothing to undo: what was done before the scene was saved cannot be taken back.")
         undo = _("Undo {step}").format(step=history.undoName) if history.undoName else _("Undo")
         redo = _("Redo {step}").format(step=history.redoName) if history.redoName else _("Redo")
-        ui.undoButton.text = ui.undoButton.fontMetrics().elidedText(undo, qt.Qt.ElideRight, self._room())
+        ui.undoButton.text = self._fitting(undo, history.undoBrief, _("Undo"))
         ui.undoButton.setToolTip(f"{undo} (Ctrl+Z)" if history.undoName else nothing)
         ui.redoButton.setToolTip(f"{redo} (Ctrl+Shift+Z)" if history.redoName else _("Nothing to redo."))
         ui.undoButton.setAccessibleName(undo)
         ui.redoButton.setAccessibleName(redo)
         ui.undoButton.enabled = bool(history.undoName) and not self._busy
         ui.redoButton.enabled = bool(history.redoName) and not self._busy
+
+    def _fitting(self, *texts: str) -> str:
+        """The first of these texts that fits whole into the undo button; the last one where none does."""
+        metrics, room = self._ui.undoButton.fontMetrics(), self._room()
+        fits = (text for text in texts if text and metrics.elidedText(text, qt.Qt.ElideRight, room) == text)
+        return next(fits, texts[-1])
 
     def _room(self) -> int:
         """Pixels for the undo button's text beside the other things in its row."""

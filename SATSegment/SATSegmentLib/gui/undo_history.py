@@ -34,10 +34,13 @@ class Step:
         What it was, to be read after "Undo": "threshold of right putamen".
     change : Undoable
         Takes it back.
+    brief : str
+        For a narrow button: "Undo threshold".
     """
 
     name: str
     change: Undoable
+    brief: str = ""
 
 
 class UndoHistory:
@@ -61,16 +64,21 @@ class UndoHistory:
         return self._done[-1].name if self._done else ""
 
     @property
+    def undoBrief(self) -> str:
+        """The button's short text for the step that `undo` would take back; may be empty."""
+        return self._done[-1].brief if self._done else ""
+
+    @property
     def redoName(self) -> str:
         """The step that `redo` would do again; empty where there is none."""
         return self._undone[-1].name if self._undone else ""
 
-    def add(self, name: str, change: Any) -> None:
+    def add(self, name: str, change: Any, brief: str = "") -> None:
         """Remember a step that was just done."""
         for step in self._done:
             if hasattr(change, "stampsBefore") and hasattr(step.change, "editedBefore"):
                 step.change.restamp(step.change.editedBefore(change))
-        self._done = [*self._done, Step(name, change)][-MOST_STEPS:]
+        self._done = [*self._done, Step(name, change, brief)][-MOST_STEPS:]
         self._undone = []
 
     def undo(self) -> Step | None:

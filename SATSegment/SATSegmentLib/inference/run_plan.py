@@ -72,11 +72,12 @@ class RunPlan:
         windows, about = _count(self.windows, "window"), "about"
         if self.least_windows < self.windows:
             windows, about = f"at least {self.least_windows} of {windows}", "at least"
+        encoding = f"{self.to_encode} to encode" if self.to_encode else "encoded before"
         if self.precision_in_doubt:
             kept += "; masks may differ from those in float32"
         kept += f". {self.windows_note}" if self.windows_note else ""
         return (
-            f"{_count(self.prompts, 'structure')}, {windows} ({self.to_encode} new) on {self.device} in "
+            f"{_count(self.prompts, 'structure')}, {windows} ({encoding}) on {self.device} in "
             f"{self.precision}: {about} {_duration(self.seconds)} and {_gigabytes(self.peak_bytes)} of memory; {kept}"
         )
 

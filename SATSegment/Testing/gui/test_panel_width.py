@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -70,7 +71,9 @@ def results(rig: PanelInRig) -> None:
     found = [result("left putamen", np.ones(shape, bool)), result("brainstem", np.zeros(shape, bool))]
     writeResults(node, volumeNode, found)
     addRecord(node, found, ModelRecord("Demonstration model", "", "", ""), 0.5)
-    rig.panel.resultsPanel.added("segmentation of the left superior longitudinal fasciculus", change)
+    rig.panel.resultsPanel.added(
+        "segmentation of the left superior longitudinal fasciculus", change, "Undo segmentation"
+    )
     rig.panel.results.table.setCurrentCell(0, 0)
     assert rig.panel.results.rows
 
@@ -88,6 +91,39 @@ def test_the_panel_is_no_wider_than_asked_for(rig: PanelInRig, state: Callable[[
     rig.moduleWidget.parent.resize(NARROWEST, 900)
     settle()
     assert rig.moduleWidget.parent.width == NARROWEST
+
+
+def translations(locale: str) -> dict[str, str]:
+    """The panel's texts in a language; English ones stand for themselves."""
+    file = Path(__file__).parents[2] / "Resources" / "Translations" / f"SATSegment_{locale}.ts"
+    pairs = (
+        (one.findtext("source", ""), one.findtext("translation", "")) for one in ElementTree.parse(file).iter("message")
+    )
+    return {source: translation or source for source, translation in pairs}
+
+
+@pytest.mark.parametrize("locale", ["en-US", "de-DE", "fr-FR"])
+@pytest.mark.parametrize("width", [NARROWEST, 400])
+def test_the_undo_button_says_what_fits_and_is_not_cut(
+    rig: PanelInRig, monkeypatch: Any, locale: str, width: int
+) -> None:
+    texts = translations(locale)
+    monkeypatch.setattr("SATSegmentLib.gui.results_panel._", texts.__getitem__)
+    results(rig)
+    rig.moduleWidget.parent.resize(width, 900)
+    for name, brief in (
+        ("segmentation of {structures}", "Undo segmentation"),
+        ("threshold of {structure}", "Undo threshold"),
+        ("removal of {structure}", "Undo removal"),
+        ("renaming to {name}", "Undo renaming"),
+    ):
+        step = texts[name].format(structures="left hippocampus", structure="left hippocampus", name="left hippocampus")
+        rig.panel.resultsPanel.added(step, rig.panel.resultsPanel.history._done[-1].change, texts[brief])
+        settle()
+        button = rig.ui.undoButton
+        assert button.text in (texts["Undo {step}"].format(step=step), texts[brief], texts["Undo"])
+        assert button.width >= button.sizeHint.width(), (button.text, button.width, button.sizeHint.width())
+        assert step in button.toolTip
 
 
 def test_what_helps_after_an_error_can_be_read(rig: PanelInRig) -> None:

@@ -369,7 +369,7 @@ def test_the_plan_says_the_least_that_a_run_takes(segmenter, encoded):
     ask(segmenter, scan(ASIDE), BRIGHT, on_plan=plans.append)
     least, rest = plans
     assert (least.windows, least.least_windows, least.to_encode) == (ALL, FIRST, FIRST)
-    assert f"at least {FIRST} of {ALL} windows ({FIRST} new)" in str(least)
+    assert f"at least {FIRST} of {ALL} windows ({FIRST} to encode)" in str(least)
     assert (rest.windows, rest.least_windows) == (ALL, ALL)
     assert 0 < rest.to_encode < ALL
 

@@ -170,7 +170,7 @@ def test_plan_names_what_the_run_does():
     assert (cold.windows, cold.to_encode, cold.prompts) == (4, 4, 3)
     assert (warm.windows, warm.to_encode, warm.prompts) == (4, 0, 2)
     assert cold.feature_bytes == segmenter.cache.memory_used
-    assert "3 structures, 4 windows (4 new) on cpu in float32" in str(cold)
+    assert "3 structures, 4 windows (4 to encode) on cpu in float32" in str(cold)
     assert warm.seconds < cold.seconds
 
 
