@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--modality",
         choices=CHALLENGE_MODALITIES,
-        help="of all inputs (cases tell it by their names: CT, MR, US, PET, Microscopy)",
+        help="modality of all inputs (for cases it is read from their names: CT, MR, US, PET, Microscopy)",
     )
     parser.add_argument(
         "--prompt", action="append", default=[], metavar="TEXT", help="what to find in scans; several times for several"

@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "scans", type=Path, help="folder, BIDS data set, or list (CSV or JSON lines with columns scan, name, modality, "
         "prompts, preset, report, frame, series, volume, dicom_source; all but the first may be missing)"
     )  # fmt: skip
-    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="folder of the results")
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="folder for the results")
     parser.add_argument(
         "--prompt", action="append", default=[], metavar="NAME", help="structure to segment, as in segment"
     )
@@ -52,8 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--reports", action="store_true", help="also what the scan's own report mentions: NAME.txt beside NAME.nii.gz"
     )
-    parser.add_argument("--modality", choices=MODALITIES, help="of scans that do not say theirs")
-    parser.add_argument("--free-text", action="store_true", help="run names that are unknown as free text")
+    parser.add_argument("--modality", choices=MODALITIES, help="modality of scans that do not state one")
+    parser.add_argument("--free-text", action="store_true", help="run unknown names as free text")
     parser.add_argument(
         "--format", choices=FORMATS, default="seg.nrrd",
         help="of the masks, as in segment (default: seg.nrrd); the others refer to DICOM images: scans are DICOM, or "
@@ -62,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_server(parser)
     add_run_options(parser)
     parser.add_argument(
-        "--resume", action="store_true", help="go on: do only scans that have no results, or have changed since"
+        "--resume", action="store_true", help="continue: do only scans that have no results, or have changed since"
     )
     parser.add_argument(
         "--overwrite", action="store_true",

@@ -38,8 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--release",
         choices=RELEASE_NAMES,
-        help="which released model the network is, where its name does not tell: five of them have one shape "
-        "(default: told by name, shape and text encoder, or asked)",
+        help="which released model the network is, where its name does not say: five of them have the same shape "
+        "(default: recognised by name, shape and text encoder, or asked)",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="model folder to make")
     parser.add_argument("--name", help="name of the model (default: the folder's)")

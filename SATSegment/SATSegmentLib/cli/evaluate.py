@@ -38,13 +38,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "Writes cases.csv, datasets.csv, labels.csv, regions.csv, comparison.csv, evaluation.json and pictures.",
         ),
     )
-    parser.add_argument("reference", type=Path, metavar="REFERENCE", help="the masks that count as right")
-    parser.add_argument("prediction", type=Path, metavar="PREDICTION", help="the masks to judge")
-    parser.add_argument("--modality", required=True, choices=MODALITIES, help="of the scans: decides what names mean")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for results; made if missing")
+    parser.add_argument("reference", type=Path, metavar="REFERENCE", help="reference masks")
+    parser.add_argument("prediction", type=Path, metavar="PREDICTION", help="masks to evaluate")
+    parser.add_argument(
+        "--modality", required=True, choices=MODALITIES, help="modality of the scans; it decides what names mean"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for results; created if missing")
     parser.add_argument("--against", type=Path, metavar="OTHER", help="another method's masks, to compare with")
     parser.add_argument(
-        "--tolerance", type=_TOLERANCE, default=1.0, metavar="MM", help="of the NSD, in mm (default: 1.0, as SAT's)"
+        "--tolerance", type=_TOLERANCE, default=1.0, metavar="MM", help="tolerance of the NSD (default: 1.0, as SAT's)"
     )
     parser.add_argument(
         "--grid",

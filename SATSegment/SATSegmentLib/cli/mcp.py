@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         action="append",
         required=True,
-        help="scans are read from it, and results written to it; give it several times for several",
+        help="folder to read scans from and write results to; may be repeated",
     )
     parser.add_argument("--model", default="demo", help="model folder or name (default: demo)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps (default: auto)")

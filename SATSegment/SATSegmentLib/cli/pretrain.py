@@ -41,15 +41,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ),
         codes={1: "cancelled; the same command continues"},
     )
-    parser.add_argument("language_model", type=Path, metavar="LANGUAGE_MODEL", help="folder of the start")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the run; made if missing")
+    parser.add_argument(
+        "language_model", type=Path, metavar="LANGUAGE_MODEL", help="folder of the language model to start from"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the run; created if missing")
     parser.add_argument(
         "--size",
         choices=("full", "small"),
         default="full",
         help="full: 100,000 steps of 128 pairs, for a GPU; small: minutes on one CPU core (default: full)",
     )
-    parser.add_argument("--steps", type=_POSITIVE, metavar="N", help="other number of steps than the recipe's")
+    parser.add_argument("--steps", type=_POSITIVE, metavar="N", help="number of steps (default: the recipe's)")
     parser.add_argument("--query-dim", type=_POSITIVE, metavar="N", help="length of a query, as the network takes it")
     parser.add_argument("--start-from", type=Path, metavar="FILE", help="text_encoder.pth of an earlier run")
     parser.add_argument(

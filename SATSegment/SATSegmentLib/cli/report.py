@@ -29,7 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("file", metavar="FILE", help="the report as plain text, or - for standard input")
     parser.add_argument(
-        "--modality", choices=MODALITIES, required=True, help="of the scan: only labels trained in it are given"
+        "--modality",
+        choices=MODALITIES,
+        required=True,
+        help="modality of the scan; only labels trained in it are listed",
     )
     parser.add_argument("--json", action="store_true", help="print the mentions as JSON, with places in characters")
 

@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--modality",
         required=True,
         choices=MODALITIES,
-        help="of the scan (ultrasound and microscopy: see `satsegment challenge`)",
+        help="modality of the scan (ultrasound and microscopy: see `satsegment challenge`)",
     )
     parser.add_argument(
         "--out", type=Path, required=True, metavar="FILE", help="segmentation to write: .seg.nrrd, or .dcm for DICOM"
@@ -67,7 +67,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format",
         choices=FORMATS,
-        help="of --out (default: by its ending; .dcm is dicomseg, a DICOM SEG with one bit per voxel and structure; "
+        help="file format of --out (default: by its ending; .dcm is dicomseg, a DICOM SEG with one bit per voxel and "
+        "structure; "
         "dicomseg-labelmap is smaller and newer, dicomseg-fractional holds probabilities, rtstruct contours)",
     )
     parser.add_argument(
@@ -85,7 +86,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_server(parser)
     add_run_options(parser)
-    parser.add_argument("--free-text", action="store_true", help="run names that are unknown as free text")
+    parser.add_argument("--free-text", action="store_true", help="run unknown names as free text")
     add_choice(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace files that are there")
 

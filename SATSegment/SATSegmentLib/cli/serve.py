@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "satsegment serve --device cuda:0 --device cuda:1 --tokens tokens.txt --host 0.0.0.0",
         notes=(
             "Clients: satsegment segment --server URL, the panel's Settings, Segmenter.connect(URL). See "
-            "Docs/server.md. Scans are held in memory only, and leave when their client does.",
+            "Docs/server.md. Scans are held in memory only, and dropped when their client disconnects.",
         ),
         codes={0: "ended by Ctrl+C", 1: "cancelled before it listened"},
     )
@@ -38,24 +38,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--device", action="append", help="auto, cpu, cuda:0, ...; give it several times for several (default: auto)"
     )
     parser.add_argument(
-        "--replicas", type=int, metavar="N", help="so many servers under Ray Serve, for several GPUs or computers"
+        "--replicas", type=int, metavar="N", help="number of servers under Ray Serve, for several GPUs or computers"
     )
     parser.add_argument("--gpus-per-replica", type=float, default=1.0, metavar="N", help="for --replicas (default: 1)")
     parser.add_argument("--features-gb", type=float, metavar="GB", help="memory for image features, on each device")
     parser.add_argument(
-        "--spill", action="store_true", help="let features that find no place in memory go to a private folder on disk"
+        "--spill", action="store_true", help="move features that do not fit in memory to a private folder on disk"
     )
-    parser.add_argument("--scan-gb", type=float, metavar="GB", help="largest scan that is taken (default: 4)")
+    parser.add_argument("--scan-gb", type=float, metavar="GB", help="largest scan that is accepted (default: 4)")
     parser.add_argument(
         "--user-gb", type=float, metavar="GB", help="memory for the scans and features of one user (default: 32)"
     )
     parser.add_argument(
-        "--idle-minutes", type=float, metavar="N", help="after which an unused scan leaves (default: 30)"
+        "--idle-minutes", type=float, metavar="N", help="minutes after which an unused scan is dropped (default: 30)"
     )
     parser.add_argument(
-        "--lease-seconds", type=float, metavar="N", help="a scan whose client is silent so long leaves (default: 60)"
+        "--lease-seconds",
+        type=float,
+        metavar="N",
+        help="seconds after which the scan of a silent client is dropped (default: 60)",
     )
-    parser.add_argument("--run-minutes", type=float, metavar="N", help="a run that takes longer is ended (default: 60)")
+    parser.add_argument(
+        "--run-minutes", type=float, metavar="N", help="minutes after which a run is stopped (default: 60)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -34,10 +34,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         nargs="?",
         metavar="MASK",
-        help="of the structure, on the scan's grid: mask, label map, .seg.nrrd",
+        help="mask of the structure on the scan's grid: mask, label map, .seg.nrrd",
     )
     parser.add_argument("--name", help="what the word is called, for example 'my implant'")
-    parser.add_argument("--modality", choices=MODALITIES, help="of the scans")
+    parser.add_argument("--modality", choices=MODALITIES, help="modality of the scans")
     parser.add_argument("--model", default="demo", help="model folder or name (see `satsegment models`; default: demo)")
     parser.add_argument(
         "--example", nargs=2, type=Path, action="append", default=[], metavar=("SCAN", "MASK"),
