@@ -13,6 +13,8 @@ import ctk
 import pytest
 import qt
 import slicer
+from PySide6.QtCore import Property
+from rig.ctk_widgets import WIDGETS
 from rig.hands import settle
 from rig.launcher import writeLauncher
 
@@ -172,6 +174,67 @@ def test_a_subclass_takes_attributes_but_none_that_qt_has() -> None:
     assert wide.mine == 5
     with pytest.raises(AttributeError):
         wide.setText = print
+
+
+# Every property that CTK's widgets have of their own here, a value that is not the first one, and what it does.
+CTK_PROPERTIES: list[tuple[Any, str, Any, Callable[[Any], bool]]] = [
+    (ctk.ctkCollapsibleButton, "collapsed", True, lambda one: not one.checked),
+    (ctk.ctkSearchBox, "showSearchIcon", True, lambda one: True),
+    (ctk.ctkPathLineEdit, "currentPath", "/scans", lambda one: one.findChild(qt.QLineEdit).text == "/scans"),
+    (ctk.ctkPathLineEdit, "filters", 3, lambda one: True),
+    (ctk.ctkPathLineEdit, "settingKey", "SATSegment/folder", lambda one: True),
+    (ctk.ctkFlowLayout, "horizontalSpacing", 4, lambda one: True),
+    (ctk.ctkFlowLayout, "verticalSpacing", 4, lambda one: True),
+    (ctk.ctkFlowLayout, "orientation", qt.Qt.Vertical, lambda one: True),
+    (ctk.ctkFlowLayout, "preferredExpandingDirections", qt.Qt.Vertical, lambda one: True),
+    (ctk.ctkFlowLayout, "alignItems", False, lambda one: True),
+    (slicer.qMRMLNodeComboBox, "nodeTypes", ["vtkMRMLScalarVolumeNode"], lambda one: True),
+    (slicer.qMRMLNodeComboBox, "noneEnabled", True, lambda one: True),
+]
+
+
+@pytest.mark.parametrize(("make", "name", "value", "holds"), CTK_PROPERTIES)
+def test_a_property_that_is_set_is_the_widgets_own(make: Any, name: str, value: Any, holds: Any) -> None:
+    """And no attribute of the wrapper's, of which the widget knows nothing: Qt, too, is told."""
+    made = make()
+    assert getattr(made, name) != value
+    setattr(made, name, value)
+    assert getattr(made, name) == made.property(name) == value
+    assert name not in vars(made)
+    assert holds(made)
+
+
+def test_the_table_has_every_property_of_ctks_widgets() -> None:
+    own = {(cls, name) for cls in WIDGETS.values() for name, value in vars(cls).items() if type(value) is Property}
+    assert own == {(make, name) for make, name, *_ in CTK_PROPERTIES if make.__name__.startswith("ctk")}
+
+
+def test_a_signal_tells_of_a_property_that_was_set() -> None:
+    edit, said = ctk.ctkPathLineEdit(), []
+    edit.connect("currentPathChanged(QString)", said.append)
+    edit.currentPath = "/scans"
+    assert said == ["/scans"]
+
+
+@pytest.mark.parametrize(
+    ("make", "name", "value"),
+    [
+        (ctk.ctkCollapsibleButton, "collapsed", "no"),
+        (ctk.ctkCollapsibleButton, "collapsed", None),
+        (ctk.ctkPathLineEdit, "filters", "3"),
+        (ctk.ctkFlowLayout, "horizontalSpacing", []),
+        (slicer.qMRMLNodeComboBox, "nodeTypes", 5),
+    ],
+)
+def test_a_property_refuses_what_is_not_of_its_type(make: Any, name: str, value: Any) -> None:
+    with pytest.raises(AttributeError, match=f"Property '{name}' of type .* does not accept"):
+        setattr(make(), name, value)
+
+
+@pytest.mark.parametrize("make", list(WIDGETS.values()))
+def test_a_property_that_is_not_there_is_an_error(make: Any) -> None:
+    with pytest.raises(AttributeError, match="has no attribute named 'curentPath'"):
+        make().curentPath = "/scans"
 
 
 def test_the_same_object_fetched_twice_is_the_same() -> None:

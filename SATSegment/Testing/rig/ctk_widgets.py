@@ -14,6 +14,11 @@ from rig.api import moduleNames
 from rig.wrappers import isA
 
 
+def _held(kind: type, name: str) -> Property:
+    """A property that the stand-in keeps, and does nothing else with."""
+    return Property(kind, lambda self: getattr(self, name), lambda self, value: setattr(self, name, value))
+
+
 class ctkCollapsibleButton(QtWidgets.QAbstractButton):
     """A header that folds what is below it; `collapsed` is a property and has no setter method."""
 
@@ -49,13 +54,6 @@ class ctkCollapsibleButton(QtWidgets.QAbstractButton):
         self.contentsCollapsed.emit(collapsed)
 
     collapsed = Property(bool, lambda self: self._collapsed, lambda self, value: self._collapse(value))
-
-    def __setattr__(self, name: str, value: object) -> None:
-        # From modules that did not ask for PySide's properties, `collapsed = False` would make an attribute of its own.
-        if name == "collapsed":
-            self._collapse(bool(value))
-        else:
-            super().__setattr__(name, value)
 
     def childEvent(self, event: QtCore.QChildEvent) -> None:
         """What is put into a folded section stays hidden."""
@@ -96,9 +94,7 @@ class ctkSearchBox(QtWidgets.QLineEdit):
         self._showSearchIcon = False
         self.setClearButtonEnabled(True)
 
-    showSearchIcon = Property(
-        bool, lambda self: self._showSearchIcon, lambda self, value: setattr(self, "_showSearchIcon", value)
-    )
+    showSearchIcon = _held(bool, "_showSearchIcon")
 
 
 class ctkPathLineEdit(QtWidgets.QWidget):
@@ -119,14 +115,14 @@ class ctkPathLineEdit(QtWidgets.QWidget):
         row.addWidget(self._browse)
         self.setFocusProxy(self._edit)
         self._edit.textChanged.connect(self.currentPathChanged)
-        self._filters = 0
+        self._filters, self._settingKey = 0, ""
 
     def setCurrentPath(self, path: str) -> None:
         self._edit.text = path
 
     currentPath = Property(str, lambda self: self._edit.text, setCurrentPath)
-    filters = Property(int, lambda self: self._filters, lambda self, value: setattr(self, "_filters", value))
-    settingKey = Property(str, lambda self: "", lambda self, value: None)
+    filters = _held(int, "_filters")
+    settingKey = _held(str, "_settingKey")
 
     def addCurrentPathToHistory(self) -> None:
         """The stand-in keeps no history."""
@@ -139,7 +135,8 @@ class ctkFlowLayout(QtWidgets.QLayout):
         super().__init__(parent)
         self._items: list[QtWidgets.QLayoutItem] = []
         self._gaps = [6, 6]
-        self._direction = Qt.Horizontal
+        self._direction = self._expanding = Qt.Horizontal
+        self._alignItems = True
 
     def addItem(self, item: QtWidgets.QLayoutItem) -> None:
         self._items.append(item)
@@ -178,11 +175,9 @@ class ctkFlowLayout(QtWidgets.QLayout):
 
     horizontalSpacing = Property(int, lambda self: self._gaps[0], lambda self, value: self._setGap(0, value))
     verticalSpacing = Property(int, lambda self: self._gaps[1], lambda self, value: self._setGap(1, value))
-    orientation = Property(
-        Qt.Orientation, lambda self: self._direction, lambda self, value: setattr(self, "_direction", value)
-    )
-    preferredExpandingDirections = Property(Qt.Orientation, lambda self: Qt.Horizontal, lambda self, value: None)
-    alignItems = Property(bool, lambda self: True, lambda self, value: None)
+    orientation = _held(Qt.Orientation, "_direction")
+    preferredExpandingDirections = _held(Qt.Orientation, "_expanding")
+    alignItems = _held(bool, "_alignItems")
 
     def _setGap(self, which: int, value: int) -> None:
         self._gaps[which] = value

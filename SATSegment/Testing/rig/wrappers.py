@@ -31,7 +31,8 @@ _ZEROS: dict[str, Callable[[], Any]] = {
     "sizeHint": QtCore.QSize,
     "minimumSizeHint": QtCore.QSize,
 }
-_NATIVE_SETATTR = shiboken6.Object.__setattr__
+# PySide6's own, before they are changed.
+_NATIVE_SETATTR, _NATIVE_META = shiboken6.Object.__setattr__, QObject.metaObject
 
 
 def adopt(classes: list[type]) -> None:
@@ -119,6 +120,9 @@ def _isInstance(cls: type, instance: Any) -> bool:
 
 def _setAttribute(self: Any, name: str, value: Any) -> None:
     owner = _owner(self, name)
+    if owner is not None and type(owner.__dict__[name]) is QtCore.Property:
+        _write(self, name, value)
+        return
     if not _isProperty(owner, name) and not _isSetByRig():
         kind = type(self).__name__
         if owner is not None and owner is not object:
@@ -128,6 +132,28 @@ def _setAttribute(self: Any, name: str, value: Any) -> None:
                 f"{kind} has no attribute named '{name}'; creating new attributes on C++ objects is not allowed"
             )
     _NATIVE_SETATTR(self, name, value)
+
+
+def _write(self: Any, name: str, value: Any) -> None:
+    """Set a property that a stand-in declares; PySide6 would make an attribute of its own, of which Qt knows nothing.
+
+    The errors are those of PythonQt, from PythonQtInstanceWrapper.cpp.
+    """
+    kind = nativeClass(type(self)).__name__
+    if isGone(self):
+        raise AttributeError(f"Trying to set property '{name}' on a destroyed {kind} object")
+    meta = _NATIVE_META(self)
+    known = meta.property(meta.indexOfProperty(name))
+    if not known.isWritable():
+        raise AttributeError(f"Property '{name}' of {kind} object is not writable")
+    wanted = str(known.typeName())
+    # Numbers are not read from words, as Qt itself would.
+    refused = value is None or (isinstance(value, str) and wanted in ("bool", "int", "double"))
+    if refused or not known.write(self, value):
+        given = type(value).__name__
+        raise AttributeError(
+            f"Property '{name}' of type '{wanted}' does not accept an object of type {given} ({value})"
+        )
 
 
 def _owner(instance: Any, name: str) -> type | None:
