@@ -242,11 +242,11 @@ class ScanPass:
                 asked = embeddings[number][sent(chosen, self._device)]
                 logits, part = TileLogits(features, asked), self._looked_at[number]
                 for cells, some in self._tiling.groups(part, *asked.shape[::-1]):
-                    high.look(cells, some, logits.of(some.relative_to(box)), chosen)
+                    high.look(cells, some, logits.roughly(some.relative_to(box)), chosen)
                 # Nobody else has seen the rest of a window of the first round.
                 for rest in self._tiling.around(part, box) if first and not self._looks_at_all else ():
                     for cells, some in self._tiling.groups(rest, *asked.shape[::-1]):
-                        high.glance(cells, some, logits.of(some.relative_to(box)), chosen)
+                        high.glance(cells, some, logits.roughly(some.relative_to(box)), chosen)
                 if self._features.is_missing(number):
                     held.hold(number, chosen, logits, high.near)
                 # A GPU shall not hold them while it encodes the next.
@@ -280,7 +280,7 @@ class ScanPass:
                 continue
             logits = TileLogits(self.features(number), embedded[chosen])
             for cells, some in self._tiling.groups(parts[number], embedded.shape[1], len(chosen)):
-                high.look(cells, some, logits.of(some.relative_to(self.boxes[number])), chosen)
+                high.look(cells, some, logits.roughly(some.relative_to(self.boxes[number])), chosen)
         return high.needed() & search.complete()
 
     def _add_windows(

@@ -18,12 +18,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from SATSegmentLib.sat.backbone import Spec, Triple
+from SATSegmentLib.sat.backbones.streaming.workers import on_cores
 from SATSegmentLib.sat.features import Features
 from SATSegmentLib.sat.query_decoder import QueryDecoder, sinusoidal_position_code
 
 # A matrix product's rounding depends on its number of rows. Queries are decoded in chunks of one fixed size, filled up
 # with zeros, so that a prompt's mask is the same to the last bit whatever other prompts come with it.
 _CHUNK = 16
+# How many tokens a core projects at a time.
+_TOKENS = 64
 
 
 class SATNetwork(nn.Module):
@@ -91,8 +94,10 @@ class SATNetwork(nn.Module):
         if tuple(window.shape[1:]) != (1, *self.window):
             raise ValueError(f"encode() takes (B, 1, {self.window}), not {tuple(window.shape)}.")
         pooled, voxels = self.backbone(window.to(self.backbone.dtype))
-        tokens = pooled.flatten(2).transpose(1, 2)
-        return Features(tokens=self.projection_layer(tokens), voxels=voxels)
+        cells = pooled.flatten(2).transpose(1, 2)
+        rows = cells.split(_TOKENS if cells.device.type == "cpu" else cells.shape[1], dim=1)
+        tokens = on_cores(rows, lambda some, _: self.projection_layer(some), cells.device)
+        return Features(tokens=tokens[0] if len(tokens) == 1 else torch.cat(tokens, dim=1), voxels=voxels)
 
     def embed_masks(self, tokens: Tensor, queries: Tensor) -> Tensor:
         """The mask embedding of each query in each window.
@@ -110,12 +115,13 @@ class SATNetwork(nn.Module):
             (B, N, C) float32, C the channels of `Features.voxels`.
         """
         seen = self.transformer_decoder.project(tokens, self.position_code)
-        chunks = []
-        for chunk in queries.float().split(_CHUNK):
+
+        def embed(chunk: Tensor, _: None) -> Tensor:
             full = F.pad(chunk, (0, 0, 0, _CHUNK - len(chunk))).expand(len(tokens), -1, -1)
             decoded = self.transformer_decoder.answer(full, seen)
-            chunks.append(self.mask_embed_proj(decoded)[:, : len(chunk)])
-        return torch.cat(chunks, dim=1)
+            return self.mask_embed_proj(decoded)[:, : len(chunk)]
+
+        return torch.cat(on_cores(queries.float().split(_CHUNK), embed, tokens.device), dim=1)
 
     def decode(self, features: Features, queries: Tensor) -> Tensor:
         """The logits of each query at each voxel: (B, N, X, Y, Z) float32.

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from SATSegmentLib.sat.backbones.streaming.workers import on_cores
+
 # Not in any tensor's shape: the released networks all use eight heads.
 ATTENTION_HEADS = 8
 
@@ -25,7 +27,7 @@ class QueryDecoder(nn.Module):
     def project(self, tokens: Tensor, position_code: Tensor) -> list[Projected]:
         """What each layer makes of (B, T, dim) tokens, whatever is asked of them: for any number of `answer`s."""
         keys = tokens + position_code
-        return [layer.project(keys, tokens) for layer in self.layers]  # type: ignore[operator]
+        return on_cores(list(self.layers), lambda layer, _: layer.project(keys, tokens), tokens.device)  # type: ignore[operator]
 
     def answer(self, queries: Tensor, seen: list[Projected]) -> Tensor:
         """(B, N, dim) queries that have looked at the tokens that `project` has seen."""

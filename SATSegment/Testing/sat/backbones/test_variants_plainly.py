@@ -6,6 +6,8 @@ import math
 
 import pytest
 import torch
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from helpers.live_bytes import LiveBytes
 from helpers.plain_backbones import plain_encoding, plain_mamba
@@ -17,6 +19,7 @@ from SATSegmentLib.sat.backbones.swinunetr.spec import SwinUNETRSpec
 from SATSegmentLib.sat.backbones.umamba import mamba, scan
 from SATSegmentLib.sat.backbones.umamba.mamba import Mamba, MambaLayer, layer_bytes
 from SATSegmentLib.sat.backbones.umamba.spec import UMambaSpec
+from SATSegmentLib.sat.backbones.unet.spec import UNetSpec
 from SATSegmentLib.sat.checkpoint.released import build_network, check_network, released_state
 from SATSegmentLib.sat.network import SATNetwork
 
@@ -101,6 +104,44 @@ def test_any_number_of_threads_gives_the_same_bits(name, monkeypatch):
         torch.set_num_threads(threads)
     assert torch.equal(found[0][0], found[1][0])
     assert torch.equal(found[0][1], found[1][1])
+
+
+@settings(deadline=None, max_examples=12)
+@given(
+    kind=st.sampled_from(["unet", "umamba", "swinunetr"]),
+    width=st.integers(3, 14),
+    cells=st.tuples(*[st.integers(2, 5)] * 3),
+    stored=st.sampled_from([torch.float32, torch.bfloat16]),
+)
+@example("swinunetr", 5, (3, 5, 4), torch.float32)
+@example("swinunetr", 10, (3, 5, 4), torch.bfloat16)
+@example("umamba", 7, (3, 5, 4), torch.float32)
+@example("unet", 6, (3, 5, 4), torch.float32)
+def test_tokens_features_and_mask_embeddings_of_any_width_do_not_depend_on_threads(kind, width, cells, stored):
+    """PyTorch's own convolutions and products of most widths do, in their last bits."""
+    widths, strides = (width, width + 2, width + 3), ((1, 1, 1), TWO, TWO)
+    spec = {
+        "unet": UNetSpec(features=widths, strides=strides, encoder_convs=(1,) * 3, decoder_convs=(1, 1), **HEAD),
+        "umamba": UMambaSpec(features=widths, strides=strides, mamba_layers=1, **HEAD),
+        "swinunetr": SwinUNETRSpec(feature_size=width, depths=(2,), heads=(1,), **HEAD),
+    }[kind]
+    window = tuple(step * count for step, count in zip(spec.downsampling, cells, strict=True))
+    network = SATNetwork(spec, window).settle(torch.device("cpu"), stored)
+    random = torch.Generator().manual_seed(width)
+    seen, queries = torch.randn(1, 1, *window, generator=random), torch.randn(19, 24, generator=random)
+    threads, found = torch.get_num_threads(), []
+    try:
+        for count in (1, 2, 3):
+            torch.set_num_threads(count)
+            with torch.inference_mode(), pytest.MonkeyPatch.context() as patch:
+                patch.setattr(workers, "cores", lambda: 4)
+                patch.setattr(transformer, "SCORES", 1 << 12)
+                features = network.encode(seen)
+                found.append((features.tokens, features.voxels, network.embed_masks(features.tokens, queries)))
+    finally:
+        torch.set_num_threads(threads)
+    for others in found[1:]:
+        assert all(torch.equal(one, other) for one, other in zip(found[0], others, strict=True))
 
 
 @pytest.mark.parametrize(("length", "width", "seed"), [(1, 8, 0), (2, 16, 1), (3, 33, 2), (700, 8, 3)])

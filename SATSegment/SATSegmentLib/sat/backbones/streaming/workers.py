@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import cache
 from typing import Any, Generic, TypeVar
@@ -86,6 +86,13 @@ def side_by_side(
 def with_one_thread(work: Callable[[], Result]) -> Result:
     """Compute one piece as `side_by_side` computes each of several, so that its bits are those of any number."""
     return side_by_side([work], lambda one, _: one())[0]
+
+
+def on_cores(parts: Sequence[Item], work: Callable[[Item, None], Result], device: torch.device) -> list[Result]:
+    """Side by side on a CPU's cores; with gradients, and on a GPU, one after the other."""
+    if torch.is_grad_enabled() or device.type != "cpu":
+        return [work(part, None) for part in parts]
+    return side_by_side(parts, work)
 
 
 class _Stopped(BaseException):

@@ -7,9 +7,7 @@ concatenates two of the eight neighbours twice and two never.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -17,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from SATSegmentLib.sat.backbones.streaming.workers import side_by_side
+from SATSegmentLib.sat.backbones.streaming.workers import on_cores
 from SATSegmentLib.sat.backbones.swinunetr.spec import MLP_RATIO, OFFSETS, SwinUNETRSpec
 from SATSegmentLib.sat.backbones.swinunetr.windows import (
     masked_alike,
@@ -29,7 +27,6 @@ from SATSegmentLib.sat.backbones.swinunetr.windows import (
 
 # Parities of the eight neighbours in the order they are concatenated in. 110 and 011 never enter.
 _MERGED = ((0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 0, 1), (0, 1, 0), (0, 0, 1), (1, 1, 1))
-Part = TypeVar("Part")
 
 # Numbers of scores, and of hidden features, that each worker holds at once.
 SCORES = 1 << 22
@@ -70,7 +67,14 @@ class PatchEmbed(nn.Module):
 
     def forward(self, window: Tensor) -> Tensor:
         """(1, X, Y, Z) to cells (X/2, Y/2, Z/2, C)."""
-        return self.proj(window[None])[0].permute(1, 2, 3, 0).contiguous()
+        planes = max(SCORES // (window[0, :2].numel() * self.proj.out_channels), 1)
+        slabs = window.split(2 * planes, dim=1)
+        # For most widths PyTorch's own convolution rounds by how many threads share it.
+        cells = on_cores(slabs, lambda slab, _: self._embed(slab), window.device)
+        return cells[0] if len(cells) == 1 else torch.cat(cells)
+
+    def _embed(self, slab: Tensor) -> Tensor:
+        return self.proj(slab[None])[0].permute(1, 2, 3, 0).contiguous()
 
 
 class SwinStage(nn.Module):
@@ -108,7 +112,7 @@ class SwinBlock(nn.Module):
         cells = cells + merge(self.attn(windows, masked_alike((x, y, z), window, shift)), (x, y, z), window, shift)
         lines = cells.flatten(0, 2)
         rows = max(SCORES // (MLP_RATIO * lines.shape[1]), 1)
-        fed = _over(lines.split(rows), lambda part, _: _remembering_little(self._feed, part), cells.device)
+        fed = on_cores(lines.split(rows), lambda part, _: _remembering_little(self._feed, part), cells.device)
         return torch.cat(fed).view_as(cells)
 
     def _feed(self, lines: Tensor) -> Tensor:
@@ -137,7 +141,7 @@ class WindowAttention(nn.Module):
             chosen = torch.from_numpy(numbers).to(windows.device).split(at_once)
             order += chosen
             added += [bias + torch.from_numpy(mask).to(bias)] * len(chosen)
-        parts = _over(
+        parts = on_cores(
             list(zip(order, added, strict=True)), lambda part, _: attend(windows[part[0]], part[1]), windows.device
         )
         if len(parts) == 1:
@@ -182,15 +186,8 @@ class PatchMerging(nn.Module):
         neighbours = torch.cat([cells[a::2, b::2, c::2] for a, b, c in _MERGED], dim=-1)
         lines = neighbours.flatten(0, 2)
         rows = max(SCORES // lines.shape[1], 1)
-        merged = _over(lines.split(rows), lambda part, _: self.reduction(self.norm(part)), cells.device)
+        merged = on_cores(lines.split(rows), lambda part, _: self.reduction(self.norm(part)), cells.device)
         return torch.cat(merged).view(*neighbours.shape[:3], -1)
-
-
-def _over(parts: Sequence[Part], work: Callable[[Part, None], Tensor], device: torch.device) -> list[Tensor]:
-    """Side by side on a CPU's cores; with gradients, and on a GPU, one after the other."""
-    if torch.is_grad_enabled() or device.type != "cpu":
-        return [work(part, None) for part in parts]
-    return side_by_side(parts, work)
 
 
 def _remembering_little(run, *arguments: Tensor) -> Tensor:  # type: ignore[no-untyped-def]
