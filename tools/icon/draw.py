@@ -1,6 +1,6 @@
 """Draws the extension's icon: a section of a body with coloured organs, and a text cursor beside it.
 
-python tools/icon/draw.py        # writes SATSegment.png and SATSegment/Resources/Icons/SATSegment.png
+python tools/icon/draw.py        # writes SATSegment/Resources/Icons/SATSegment.png
 """
 
 from __future__ import annotations
@@ -17,12 +17,9 @@ LIVER, SPLEEN, KIDNEY, AORTA = (214, 108, 76), (158, 112, 188), (84, 176, 142), 
 
 
 def main() -> None:
-    """Write both files."""
-    root = Path(__file__).resolve().parents[2]
-    icon = draw().resize((SIZE, SIZE), Image.Resampling.LANCZOS)
-    for path in (root / "SATSegment.png", root / "SATSegment" / "Resources" / "Icons" / "SATSegment.png"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        icon.save(path, optimize=True)
+    """Write the file."""
+    path = Path(__file__).resolve().parents[2] / "SATSegment" / "Resources" / "Icons" / "SATSegment.png"
+    draw().resize((SIZE, SIZE), Image.Resampling.LANCZOS).save(path, optimize=True)
 
 
 def draw() -> Image.Image:

@@ -1,6 +1,7 @@
 """Bring the panel's translation files up to date with its texts.
 
     python tools/translations/update.py
+    python tools/translations/update.py es-ES        begins a language; en-US: the template that Slicer's tools take
 
 Collects every text of `_("...")` in the Slicer side's Python files and every string of the .ui file, and writes them
 into `SATSegment/Resources/Translations/*.ts`, Qt's format, which Weblate and Slicer's language tools read. What was
@@ -21,8 +22,8 @@ from xml.sax.saxutils import escape
 ROOT = Path(__file__).parents[2]
 MODULE = ROOT / "SATSegment"
 FOLDER = MODULE / "Resources/Translations"
-# Names of Slicer's language packs. The English file stays untranslated: Weblate makes each new language from it.
-LOCALES = ("en-US", "de-DE", "fr-FR")
+# Names of Slicer's language packs: those that are there.
+LOCALES = ("de-DE", "fr-FR")
 
 # Context and text.
 Message = tuple[str, str]
@@ -77,7 +78,7 @@ def written(locale: str, texts: list[Message], finished: dict[Message, str]) -> 
 def main() -> int:
     texts = messages()
     FOLDER.mkdir(exist_ok=True)
-    for locale in LOCALES:
+    for locale in dict.fromkeys((*LOCALES, *sys.argv[1:])):
         path = FOLDER / f"SATSegment_{locale}.ts"
         finished = read(path)
         path.write_text(written(locale, texts, finished), encoding="utf-8")
