@@ -125,11 +125,7 @@ def plan_run(
     voxel_bytes = network.architecture.channels * (1 if storage == "uint8" else dtype.itemsize)
     feature_bytes = voxels * voxel_bytes
     weights = sum(tensor.nbytes for tensor in network.state_dict().values())
-    encoding = network.architecture.encode_bytes(network.window, dtype, device) if to_encode else 0
-    if to_encode and storage == "uint8":  # A window's features are there twice while they are turned into eight bits.
-        encoding = max(
-            encoding, math.prod(network.window) * (voxel_bytes + network.architecture.channels * dtype.itemsize)
-        )
+    encoding = _encoding_bytes(network, voxel_bytes) if to_encode else 0
     scan_bytes = 4 * sum(one.grid_voxels for one in passes)
     everywhere = 4 * max(one.grid_voxels for one in passes) * prompts
     sums = min(BLOCK_BYTES, math.ceil(everywhere * (_STRUCTURE_SHARE if prompts > 1 else 1)))
@@ -153,13 +149,12 @@ def plan_run(
     home = _home(feature_bytes, device_bytes, memory_bytes, cache.disk_bytes)
     spilled = max(feature_bytes - memory_bytes, 0) if home == "memory and disk" else 0
     block = min(max(prompts, 1), _MOST_PROMPTS)
-    working = max(encoding, sums)
-    held, twice = 0, False
+    working, twice = max(encoding, sums), False
     if home == "nowhere":
         # Then nothing is decided, and what windows say is held instead, or the sums of everything.
-        held = min(max(sums, 4 * math.ceil(voxels * prompts * (_STRUCTURE_SHARE if prompts > 1 else 1))), block_bytes)
-        twice = everywhere > block_bytes and held == block_bytes
-        working = encoding + held
+        held = 4 * math.ceil(voxels * prompts * (_STRUCTURE_SHARE if prompts > 1 else 1))
+        twice = min(everywhere, max(sums, held)) > block_bytes
+        working = encoding + min(max(sums, held), block_bytes)
     elif decided:
         # Where something is found everywhere, as many find room as half of what is left holds.
         block = min(block, _MOST_DECIDED, max(left // 2 // (decided * SEEN_VOXEL_BYTES), 1))
@@ -186,6 +181,15 @@ def plan_run(
         windows_note=_windows_note(passes),
         precision_in_doubt=dtype != torch.float32 and not network.architecture.half_precision,
     )
+
+
+def _encoding_bytes(network: SATNetwork, voxel_bytes: int) -> int:
+    """Of a window while it is encoded, with features that are kept in so many bytes a voxel."""
+    architecture, dtype = network.architecture, network.backbone.dtype
+    encoding = architecture.encode_bytes(network.window, dtype, network.position_code.device)
+    wide = architecture.channels * dtype.itemsize
+    # While they are turned into eight bits, features are there twice.
+    return max(encoding, math.prod(network.window) * (voxel_bytes + wide)) if voxel_bytes < wide else encoding
 
 
 def _deciding_bytes(voxels: int, prompts: int) -> tuple[int, int]:
