@@ -100,8 +100,9 @@ class Joined:
         self._skip = skip
         self._step = upsample.stride
         self._channels = upsample.weight.shape[1]
-        # (step_x, step_y, in, step_z * out)
-        self._weight = upsample.weight.to(dtype).permute(2, 3, 0, 4, 1).flatten(3)
+        # (step_x, step_y, in, step_z * out), widened and turned in one: each alone would be another copy.
+        weight = upsample.weight.permute(2, 3, 0, 4, 1)
+        self._weight = torch.empty(weight.shape, dtype=dtype, device=weight.device).copy_(weight).flatten(3)
         bias = upsample.weight.new_zeros(self._channels) if upsample.bias is None else upsample.bias
         self._bias = bias.to(dtype).repeat(self._step[2])
         self._lines = below[0].permute(1, 2, 3, 0)
