@@ -15,14 +15,17 @@ _DUPLICATE = re.compile(r"\.all_modules\.([01])\.")
 _PARTS = ("conv", "norm")
 
 
-def drop_duplicates(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
-    """The tensors without second copies.
+def drop_duplicates(tensors: Mapping[str, Tensor], block: re.Pattern[str], name: str) -> dict[str, Tensor]:
+    """The tensors without second copies, which a released file holds of all blocks, and a converted one of none.
 
     Raises
     ------
     IncompleteCheckpoint
-        In the file `name` a copy differs from its original.
+        In the file `name` a copy differs from its original, or only some are there.
     """
+    missing = add_duplicates(tensors, block).keys() - tensors.keys()
+    if missing and any(_DUPLICATE.search(key) for key in tensors):
+        raise IncompleteCheckpoint(f"In {name}, {min(missing)} is missing.", GET_A_NETWORK)
     kept = {}
     for key, tensor in tensors.items():
         match = _DUPLICATE.search(key)

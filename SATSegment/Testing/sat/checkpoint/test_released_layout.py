@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from helpers.seeded import manifest, seeded_state
+from SATSegmentLib.errors import IncompleteCheckpoint
 from SATSegmentLib.sat.backbones.registry import BACKBONES, NAMED_SPECS, kind_of_file, kind_of_spec
 from SATSegmentLib.sat.checkpoint.released import build_network, check_network, released_state
 
@@ -49,6 +50,15 @@ def test_what_a_network_holds_itself_is_read_too(kind):
     again = check_network(dict(weights.tensors), "converted", sha256="")
     assert again.architecture == weights.architecture
     assert all(torch.equal(again.tensors[key], tensor) for key, tensor in weights.tensors.items())
+
+
+@pytest.mark.parametrize("kind", ["unet", "umamba"])
+def test_a_file_that_lacks_some_second_copies_is_refused(kind):
+    state = without_prefix(seeded_state(manifest(NARROW[kind])["keys"]))
+    lacking = next(key for key in state if ".decoder.stages." in key and ".all_modules.1." in key)
+    del state[lacking]
+    with pytest.raises(IncompleteCheckpoint, match=f"{lacking} is missing"):
+        check_network(state, "damaged", sha256="")
 
 
 @pytest.mark.parametrize("name", list(NAMED_SPECS))

@@ -31,7 +31,7 @@ def _read(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
     for key in sorted(copies):
         check_copy(tensors, _ENCODER + key.removeprefix(_COPY), tensors[key], name)
     kept = {key: tensor for key, tensor in tensors.items() if key not in copies}
-    return fold_stems(drop_duplicates(kept, name), (_STEM,), name)
+    return fold_stems(drop_duplicates(kept, _BLOCK, name), (_STEM,), name)
 
 
 def _write(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

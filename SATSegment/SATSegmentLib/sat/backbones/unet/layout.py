@@ -21,7 +21,7 @@ def _recognises(keys: Collection[str]) -> bool:
 
 
 def _read(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
-    return fold_stems(drop_duplicates(tensors, name), (_STEM,), name)
+    return fold_stems(drop_duplicates(tensors, _BLOCK, name), (_STEM,), name)
 
 
 def _write(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
