@@ -121,7 +121,8 @@ def _load(path: Path) -> dict[str, np.ndarray]:
         raise ScanError(f"There is no file {path.name}.", "Check the path.")
     try:
         with np.load(path, allow_pickle=False) as file:
-            found = {key: file[key] for key in file.files if key != "text_prompts"}
+            # Not what else there may be: answers, and boxes or clicks, which are pickled.
+            found = {key: file[key] for key in ("imgs", "spacing") if key in file.files}
             return found | {"text_prompts": _prompts(path)} if "text_prompts" in file.files else found
     except _DAMAGED as error:
         raise ScanError(f"{path.name} is damaged, or no .npz file.", _REMEDY) from error

@@ -135,6 +135,13 @@ def test_a_case_is_read_as_the_challenge_stores_it(tmp_path):
     assert read_case(write_case(tmp_path / "scan.npz"), "microscopy").modality == "microscopy"
 
 
+def test_what_else_a_case_holds_is_not_read(tmp_path):
+    # The challenge's files for clicks and boxes, and those to train with, hold a list of dictionaries and the answers.
+    boxes = np.array([{"z_min": 1, "z_max": 3}], object)
+    case = read_case(write_case(tmp_path / "MR_case.npz", boxes=boxes, gts=np.ones((20, 30, 40), np.uint8)))
+    assert case.phrases == {1: "Liver", 3: "Left kidney"}
+
+
 @pytest.mark.parametrize(
     ("name", "changes", "message"),
     [
