@@ -61,15 +61,15 @@ def written(locale: str, texts: list[Message], finished: dict[Message, str]) -> 
     lines = ['<?xml version="1.0" encoding="utf-8"?>', "<!DOCTYPE TS>"]
     lines.append(f'<TS version="2.1" language="{locale.replace("-", "_")}" sourcelanguage="en_US">')
     for context in dict.fromkeys(context for context, _ in texts):
-        lines += ["<context>", f"    <name>{context}</name>"]
+        lines += ["<context>", f"<name>{context}</name>"]
         for message in (one for one in texts if one[0] == context):
             translation = finished.get(message, "")
             kind = "" if translation else ' type="unfinished"'
             lines += [
-                "    <message>",
-                f"        <source>{escape(message[1])}</source>",
-                f"        <translation{kind}>{escape(translation)}</translation>",
-                "    </message>",
+                "<message>",
+                f"<source>{escape(message[1])}</source>",
+                f"<translation{kind}>{escape(translation)}</translation>",
+                "</message>",
             ]
         lines.append("</context>")
     return "\n".join([*lines, "</TS>", ""])
