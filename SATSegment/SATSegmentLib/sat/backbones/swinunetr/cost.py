@@ -13,7 +13,7 @@ from SATSegmentLib.sat.backbones.swinunetr import transformer
 from SATSegmentLib.sat.backbones.swinunetr.spec import MLP_RATIO, WINDOW, SwinUNETRSpec
 
 _TAPS = 27
-# Maps of a stage of the transformer, in float32, that are there at once, and its windows' padding: counted.
+# Of a stage whose cells are fed forward at once: its maps in float32 that are there together, and windows' paddings.
 _STAGE_MAPS, _PADDINGS = 10, 5
 
 
@@ -71,10 +71,14 @@ def transformer_bytes(spec: SwinUNETRSpec, window: Triple, dtype: torch.dtype, a
         masks = 2 ** sum(side > WINDOW for side in grid) if depth > 1 else 1
         biases = math.prod(min(side, WINDOW) for side in grid) ** 2 * (8 + 4 * heads * (1 + masks))
         if MLP_RATIO * stage // 4 <= transformer.SCORES:
-            taken = _STAGE_MAPS * stage + _PADDINGS * (padded - stage)
+            taken = _STAGE_MAPS * stage + _PADDINGS * (padded - stage) + biases
         else:
-            taken = _STAGE_MAPS * padded + 4 * transformer.SCORES * at_once
-        peaks.append(before + taken + biases)
+            # The stage's map, what it began with and what a block did; the windows, what is made of them part by part,
+            # and that put together and in its order. Or, when these are gone, the fed cells, part by part.
+            scores = 4 * transformer.SCORES * at_once
+            attending = 3 * stage + max(5 * padded, 2 * padded + scores) + biases
+            taken = max(attending, 5 * stage + padded + 2 * scores)
+        peaks.append(before + taken)
         before += stage
     total = max(peaks)
     if dtype != torch.float32:  # its weights, widened
