@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from SATSegmentLib.challenge.intensities import RULES
 from SATSegmentLib.cli.help_text import describe
 from SATSegmentLib.cli.inspect import add_choice
+from SATSegmentLib.cli.warning_lines import warning_lines
 from SATSegmentLib.types import CHALLENGE_MODALITIES
 
 if TYPE_CHECKING:
@@ -63,8 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     targets = {path: arguments.out.expanduser() / path.name for path in cases}
     targets |= {path: arguments.out.expanduser() / f"{_stem(path)}.seg.nrrd" for path in scans}
     _check_targets(targets, arguments)
-    with warnings.catch_warnings():
-        warnings.showwarning = lambda message, *_: _show(message)
+    with warning_lines():
         for path in cases:
             read_case(path, arguments.modality)
     segmenter = ChallengeSegmenter.load(arguments.model, arguments.device)
@@ -133,8 +132,7 @@ def _segment_scan(segmenter: ChallengeSegmenter, path: Path, target: Path, argum
     from SATSegmentLib.scans import read_scan
     from SATSegmentLib.storage import Algorithm, write_results
 
-    with warnings.catch_warnings():
-        warnings.showwarning = lambda message, *_: _show(message)
+    with warning_lines():
         image = read_scan(path, arguments.frame, arguments.series, arguments.volume)
         check_image(image)
         case = case_of_scan(image, arguments.prompt, arguments.modality, arguments.intensities)
@@ -144,10 +142,6 @@ def _segment_scan(segmenter: ChallengeSegmenter, path: Path, target: Path, argum
     algorithm = Algorithm(f"{model.name}, intensities: {arguments.intensities}", __version__, model.network_sha256)
     write_results(target, image, results, algorithm, overwrite=arguments.overwrite)
     print_results(results)
-
-
-def _show(message: object) -> None:
-    print(f"Warning: {message}", file=sys.stderr)
 
 
 def _stem(path: Path) -> str:

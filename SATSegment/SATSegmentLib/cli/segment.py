@@ -6,7 +6,6 @@ import argparse
 import dataclasses
 import sys
 import time
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from SATSegmentLib.cli.exit_codes import FLAGGED, UNKNOWN_STRUCTURES
 from SATSegmentLib.cli.help_text import describe
 from SATSegmentLib.cli.inspect import add_choice
 from SATSegmentLib.cli.run_options import add_run_options, run_options
+from SATSegmentLib.cli.warning_lines import warning_lines
 from SATSegmentLib.grid.grid import Grid
 from SATSegmentLib.grid.tilt import slice_tilt
 from SATSegmentLib.scans.read import is_dicom_path
@@ -96,8 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
     dicom_source = _dicom_source(arguments)
     _check_targets(arguments, dicom_source)
     prompts = resolve_prompts(arguments.prompt, arguments.modality, arguments.free_text, arguments.model)
-    with warnings.catch_warnings():
-        warnings.showwarning = lambda message, *_: print(f"Warning: {message}", file=sys.stderr)
+    with warning_lines():
         results = _segment(arguments, prompts, dicom_source)
     if arguments.strict and any(one.flags for one in results):
         return FLAGGED

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from SATSegmentLib.cli.help_text import describe
+from SATSegmentLib.cli.warning_lines import warning_lines
 from SATSegmentLib.types import MODALITIES, ORIENTATIONS
 
 if TYPE_CHECKING:
@@ -72,8 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
         _import(arguments)
     else:
         _need(arguments)
-        with warnings.catch_warnings():
-            warnings.showwarning = lambda message, *_: print(f"Warning: {message}", file=sys.stderr)
+        with warning_lines():
             _teach(arguments)
     return 0
 

@@ -196,7 +196,7 @@ class ScanPass:
                 part, probability = (sums.dense(place) if found else None) or (None, np.zeros((0, 0, 0), np.float32))
                 if part is not None and not self._looks_at_all:
                     probability = mean_of_seen(probability, search, self._blend, one, part)
-                most = _sigmoid(highest[one])
+                most = float(highest[one].sigmoid())
                 yield rows[one], Response(self.asks[rows[one]], part, probability, most, looked_at[one], share)
 
     def _decisions(self, search: WindowSearch) -> Decisions:
@@ -301,7 +301,7 @@ class ScanPass:
             for box, some in zip(self.boxes, looked_at.any(dim=1).tolist(), strict=True)
         ]
         is_held = [
-            held.covers(number, ((tile, rows_of[_of(sums.prompts(tile), looked_at[number])]) for tile, _ in tiles))
+            held.covers(number, ((tile, rows_of[_seen(sums.prompts(tile), looked_at[number])]) for tile, _ in tiles))
             for number, tiles in enumerate(all_tiles)
         ]
         for number, (box, tiles) in enumerate(zip(self.boxes, all_tiles, strict=True)):
@@ -319,7 +319,7 @@ class ScanPass:
                 for tile, part in tiles:
                     prompts = sums.prompts(tile)
                     if logits is None:
-                        if not len(_of(prompts, looked_at[number])):
+                        if not len(_seen(prompts, looked_at[number])):
                             continue
                         values = held.of(number, tile, rows_of[prompts], self._device)
                     else:
@@ -376,12 +376,9 @@ class ScanPass:
         return WindowUse(choice.rule, choice.overlap, len(self.boxes), looked_at, margin)
 
 
-def _of(prompts: Tensor, looked_at: Tensor) -> Tensor:
+def _seen(prompts: Tensor, looked_at: Tensor) -> Tensor:
+    """Those of the prompts that a window was looked at for."""
     return prompts[looked_at[prompts]]
-
-
-def _sigmoid(logit: Tensor) -> float:
-    return float(logit.sigmoid())
 
 
 _NOWHERE = Box.whole((0, 0, 0))
@@ -389,7 +386,8 @@ _NOWHERE = Box.whole((0, 0, 0))
 
 def _blocks(sizes: Sequence[int], limit: int) -> Iterator[list[int]]:
     """Places in blocks whose sizes together stay below the limit (one alone may exceed it)."""
-    block, total = list[int](), 0
+    block: list[int] = []
+    total = 0
     for place, size in enumerate(sizes):
         if block and total + size > limit:
             yield block

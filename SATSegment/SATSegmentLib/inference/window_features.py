@@ -54,10 +54,12 @@ class WindowFeatures:
         cache: FeatureCache,
         storage: FeatureStorage,
     ) -> None:
-        self._network, self._weights, self._scan, self._boxes = network, weights, scan, boxes
+        self._network, self._scan, self._boxes = network, scan, boxes
         self._cache, self._storage = cache, storage
         self._device = network.position_code.device
-        self._precision = precision_name(network.backbone.dtype)
+        made = weights, str(self._device), precision_name(network.backbone.dtype), storage, network.window
+        self._keys = [FeatureKey(*made, scan.name, box.offset) for box in boxes]
+        self._every_window = frozenset(self._keys)
         self._ahead = runs_ahead(self._device)
         self._coming: tuple[int, Tensor] | None = None
         self.encoded, self.encode_seconds = 0, 0.0
@@ -65,12 +67,11 @@ class WindowFeatures:
     def get(self, number: int) -> Features:
         """What the encoder finds in a window."""
         # They are looked at in the same order again: were the oldest to leave, none would be there when it is its turn.
-        every_window = {self._key(other) for other in range(len(self._boxes))}
-        return self._cache.get(self._key(number), lambda: self._encode(number), beside=every_window)
+        return self._cache.get(self._keys[number], lambda: self._encode(number), beside=self._every_window)
 
     def is_missing(self, number: int) -> bool:
         """Whether a window is still to be encoded."""
-        return self._key(number) not in self._cache
+        return self._keys[number] not in self._cache
 
     def look_ahead(self, number: int | None) -> None:
         """Bring what the next window needs to a GPU while it is still at work on the last."""
@@ -79,11 +80,7 @@ class WindowFeatures:
         if self.is_missing(number):
             self._coming = number, self._window(number)
         else:
-            self._cache.prefetch(self._key(number))
-
-    def _key(self, number: int) -> FeatureKey:
-        made = self._weights, str(self._device), self._precision, self._storage, self._network.window
-        return FeatureKey(*made, self._scan.name, self._boxes[number].offset)
+            self._cache.prefetch(self._keys[number])
 
     def _encode(self, number: int) -> Features:
         started = time.perf_counter()
