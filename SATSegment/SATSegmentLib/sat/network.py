@@ -18,9 +18,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from SATSegmentLib.sat.backbone import Spec, Triple
-from SATSegmentLib.sat.backbones.streaming.workers import on_cores
 from SATSegmentLib.sat.features import Features
 from SATSegmentLib.sat.query_decoder import QueryDecoder, sinusoidal_position_code
+from SATSegmentLib.sat.workers import on_cores
 
 # A matrix product's rounding depends on its number of rows. Queries are decoded in chunks of one fixed size, filled up
 # with zeros, so that a prompt's mask is the same to the last bit whatever other prompts come with it.

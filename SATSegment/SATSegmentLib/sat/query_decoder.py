@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from SATSegmentLib.sat.backbones.streaming.workers import on_cores
+from SATSegmentLib.sat.workers import on_cores
 
 # Not in any tensor's shape: the released networks all use eight heads.
 ATTENTION_HEADS = 8

@@ -8,8 +8,8 @@ import time
 import pytest
 import torch
 
-from SATSegmentLib.sat.backbones.streaming.workers import side_by_side
 from SATSegmentLib.sat.interrupt import check_interrupt, interruptible
+from SATSegmentLib.sat.workers import side_by_side
 
 
 class Ended(Exception):
@@ -18,7 +18,7 @@ class Ended(Exception):
 
 @pytest.fixture(params=[1, 3])
 def threads(request, monkeypatch):
-    monkeypatch.setattr("SATSegmentLib.sat.backbones.streaming.workers.cores", lambda: 3)
+    monkeypatch.setattr("SATSegmentLib.sat.workers.cores", lambda: 3)
     before = torch.get_num_threads()
     torch.set_num_threads(request.param)
     yield request.param

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from helpers.live_bytes import LiveBytes
+from SATSegmentLib.sat import workers
 from SATSegmentLib.sat.backbones.blocks import ConvBlock
-from SATSegmentLib.sat.backbones.streaming import direct, slabs, strips, winograd, workers
+from SATSegmentLib.sat.backbones.streaming import direct, slabs, strips, winograd
 from SATSegmentLib.sat.backbones.streaming.norm import Norm
 from SATSegmentLib.sat.backbones.streaming.sources import Joined, Map
 from SATSegmentLib.sat.backbones.unet.module import UNet
@@ -193,7 +194,7 @@ import sys, threading, time
 sys.path[:0] = [sys.argv[1], sys.argv[1] + "/Testing"]
 import torch
 from sat.backbones.test_strips import unet
-from SATSegmentLib.sat.backbones.streaming import workers
+from SATSegmentLib.sat import workers
 from SATSegmentLib.sat.backbones.unet.cost import encode_bytes
 workers.cores = lambda: 2
 torch.set_num_threads(2)

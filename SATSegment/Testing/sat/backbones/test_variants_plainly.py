@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from helpers.live_bytes import LiveBytes
 from helpers.plain_backbones import plain_encoding, plain_mamba
+from SATSegmentLib.sat import workers
 from SATSegmentLib.sat.backbone import Spec
-from SATSegmentLib.sat.backbones.streaming import residual, workers
+from SATSegmentLib.sat.backbones.streaming import residual
 from SATSegmentLib.sat.backbones.swinunetr import transformer
 from SATSegmentLib.sat.backbones.swinunetr.cost import transformer_bytes
 from SATSegmentLib.sat.backbones.swinunetr.spec import SwinUNETRSpec

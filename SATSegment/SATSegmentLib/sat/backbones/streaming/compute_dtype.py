@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from SATSegmentLib.sat.backbones.streaming.winograd import SEEN, TILE, TiledConvolution
-from SATSegmentLib.sat.backbones.streaming.workers import with_one_thread
+from SATSegmentLib.sat.workers import with_one_thread
 
 # A small lead is noise, and the wider type is the more exact one.
 _CLEAR_LEAD = 1.15

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from SATSegmentLib.sat.backbones.streaming.norm import Moments
 from SATSegmentLib.sat.backbones.streaming.sources import Source
 from SATSegmentLib.sat.backbones.streaming.strips import Strip, even, strips, thick
-from SATSegmentLib.sat.backbones.streaming.workers import side_by_side, with_one_thread
 from SATSegmentLib.sat.interrupt import check_interrupt
+from SATSegmentLib.sat.workers import side_by_side, with_one_thread
 
 _TAPS = 3
 _HALO = 1

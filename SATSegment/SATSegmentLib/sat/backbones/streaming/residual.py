@@ -13,9 +13,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from SATSegmentLib.sat import workers
 from SATSegmentLib.sat.backbone import Triple
 from SATSegmentLib.sat.backbones.blocks import NEGATIVE_SLOPE, ConvBlock, ResidualBlock
-from SATSegmentLib.sat.backbones.streaming import slabs, workers
+from SATSegmentLib.sat.backbones.streaming import slabs
 from SATSegmentLib.sat.backbones.streaming.norm import Moments
 from SATSegmentLib.sat.backbones.streaming.slabs import (
     computed_in,
@@ -28,7 +29,7 @@ from SATSegmentLib.sat.backbones.streaming.slabs import (
     slab_planes,
 )
 from SATSegmentLib.sat.backbones.streaming.sources import Joined, Map, Projected, Source
-from SATSegmentLib.sat.backbones.streaming.workers import with_one_thread
+from SATSegmentLib.sat.workers import with_one_thread
 
 # Of each of the pieces that are worked on at once.
 _PIECE_BYTES = 1 << 19

@@ -2,7 +2,7 @@
 
 None of this changes what is computed:
 
-* On a CPU every layer is cut into strips (`strips`) that several cores take side by side (`workers`); each walks
+* On a CPU every layer is cut into strips (`strips`) that several cores take side by side (`sat.workers`); each walks
   through its strip in slabs along X that stay in its cache. What was read is never read again, but for a strip's
   borders, which are kept for its neighbours; so a convolution with as many outputs as inputs writes over its own input:
   one map instead of two. On a GPU a slab is of whole planes, and comes after the other.
@@ -35,8 +35,8 @@ from SATSegmentLib.sat.backbones.streaming.sources import Joined, Map, Source
 from SATSegmentLib.sat.backbones.streaming.strip_cost import convolution_bytes, finishing_bytes
 from SATSegmentLib.sat.backbones.streaming.strips import even
 from SATSegmentLib.sat.backbones.streaming.winograd import convolve_tiled, filtering_pays
-from SATSegmentLib.sat.backbones.streaming.workers import side_by_side
 from SATSegmentLib.sat.interrupt import check_interrupt
+from SATSegmentLib.sat.workers import side_by_side
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")

@@ -9,8 +9,9 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from SATSegmentLib.sat import workers
 from SATSegmentLib.sat.backbone import Triple
-from SATSegmentLib.sat.backbones.streaming import direct, strips, winograd, workers
+from SATSegmentLib.sat.backbones.streaming import direct, strips, winograd
 from SATSegmentLib.sat.backbones.streaming.sources import Source
 
 _TAPS = 27

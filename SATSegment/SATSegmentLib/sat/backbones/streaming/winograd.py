@@ -22,8 +22,8 @@ from SATSegmentLib.sat.backbones.streaming.norm import Moments
 from SATSegmentLib.sat.backbones.streaming.scripted import scripted
 from SATSegmentLib.sat.backbones.streaming.sources import Source
 from SATSegmentLib.sat.backbones.streaming.strips import Strip, even, strips
-from SATSegmentLib.sat.backbones.streaming.workers import side_by_side
 from SATSegmentLib.sat.interrupt import check_interrupt
+from SATSegmentLib.sat.workers import side_by_side
 
 TILE = 4  # outputs of a tile along X and along Y
 SEEN = TILE + 2  # inputs of a tile

@@ -6,8 +6,9 @@ import math
 
 import torch
 
+from SATSegmentLib.sat import workers
 from SATSegmentLib.sat.backbone import COPIES, Triple
-from SATSegmentLib.sat.backbones.streaming import slabs, workers
+from SATSegmentLib.sat.backbones.streaming import slabs
 from SATSegmentLib.sat.backbones.streaming.residual import block_bytes
 from SATSegmentLib.sat.backbones.swinunetr import transformer
 from SATSegmentLib.sat.backbones.swinunetr.spec import MLP_RATIO, WINDOW, SwinUNETRSpec

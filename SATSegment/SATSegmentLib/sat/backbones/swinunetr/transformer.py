@@ -15,7 +15,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from SATSegmentLib.sat.backbones.streaming.workers import on_cores
 from SATSegmentLib.sat.backbones.swinunetr.spec import MLP_RATIO, OFFSETS, SwinUNETRSpec
 from SATSegmentLib.sat.backbones.swinunetr.windows import (
     masked_alike,
@@ -24,6 +23,7 @@ from SATSegmentLib.sat.backbones.swinunetr.windows import (
     relative_position_index,
     window_and_shift,
 )
+from SATSegmentLib.sat.workers import on_cores
 
 # Parities of the eight neighbours in the order they are concatenated in. 110 and 011 never enter.
 _MERGED = ((0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 0, 1), (0, 1, 0), (0, 0, 1), (1, 1, 1))

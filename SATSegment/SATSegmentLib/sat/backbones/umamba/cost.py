@@ -6,8 +6,9 @@ import math
 
 import torch
 
+from SATSegmentLib.sat import workers
 from SATSegmentLib.sat.backbone import Triple
-from SATSegmentLib.sat.backbones.streaming import slabs, workers
+from SATSegmentLib.sat.backbones.streaming import slabs
 from SATSegmentLib.sat.backbones.streaming.residual import block_bytes
 from SATSegmentLib.sat.backbones.umamba.mamba import layer_bytes
 from SATSegmentLib.sat.backbones.umamba.spec import EXPANSION, STATES, TAPS, WIDTH_OVER_RANK, UMambaSpec

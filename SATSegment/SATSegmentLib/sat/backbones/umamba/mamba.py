@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from SATSegmentLib.sat.backbones.streaming.workers import side_by_side
 from SATSegmentLib.sat.backbones.umamba.scan import kept_bytes, selective_scan
 from SATSegmentLib.sat.backbones.umamba.spec import EXPANSION, STATES, TAPS, WIDTH_OVER_RANK
+from SATSegmentLib.sat.workers import side_by_side
 
 # Numbers of a hidden channel in each of the pieces of a sequence that are computed at once.
 _PIECE = 1 << 17

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from SATSegmentLib.sat.backbones.streaming.workers import side_by_side
+from SATSegmentLib.sat.workers import side_by_side
 
 # States (pieces times channels times states of a channel) that are walked at once: they stay in the CPU's cache.
 _AT_ONCE = 1 << 17

@@ -11,8 +11,8 @@ import time
 import pytest
 import torch
 
-from SATSegmentLib.sat.backbones.streaming import workers
-from SATSegmentLib.sat.backbones.streaming.workers import side_by_side
+from SATSegmentLib.sat import workers
+from SATSegmentLib.sat.workers import side_by_side
 
 
 @pytest.fixture(autouse=True)
