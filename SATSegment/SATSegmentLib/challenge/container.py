@@ -20,7 +20,7 @@ import numpy as np
 from SATSegmentLib.challenge.grid import ct_shape
 from SATSegmentLib.errors import GeometryError, SATSegmentWarning, ScanError
 from SATSegmentLib.files import atomic_path
-from SATSegmentLib.grid.sizes import implausible_sizes
+from SATSegmentLib.grid.sizes import check_spacing, implausible_sizes
 from SATSegmentLib.types import CHALLENGE_MODALITIES, Modality
 
 # What a case's file name begins with, for each modality.
@@ -32,7 +32,6 @@ _PREFIXES: dict[str, Modality] = {
     "Microscopy": "microscopy",
 }
 _NO_PHRASE = "instance_label"
-_LEAST_MM = 1e-6
 _HIGHEST_LABEL = 65535
 # What NumPy and zipfile raise for bytes that are not as they were written.
 _DAMAGED = (
@@ -181,11 +180,7 @@ def _spacing(content: Mapping[str, np.ndarray], name: str) -> tuple[float, float
     if stored is None or stored.dtype.kind not in "uif" or stored.size != 3:
         raise GeometryError(f"{name} has no spacing of three numbers.", _REMEDY)
     x, y, z = (float(side) for side in stored.ravel())
-    if not np.isfinite((x, y, z)).all() or min(x, y, z) < _LEAST_MM:
-        raise GeometryError(
-            f"The voxel spacing of {name} is {x:g} x {y:g} x {z:g} mm; every one must be above zero.",
-            _CORRECT_SPACING,
-        )
+    check_spacing((x, y, z), name, _CORRECT_SPACING)
     if doubt := implausible_sizes((x, y, z)):
         warnings.warn(f"{name}: {doubt}", SATSegmentWarning, stacklevel=3)
     return x, y, z

@@ -15,6 +15,7 @@ from SATSegmentLib.errors import PromptError
 from SATSegmentLib.grid.affine import spacing_mm
 from SATSegmentLib.grid.cropped_mask import CroppedMask
 from SATSegmentLib.grid.grid import Grid
+from SATSegmentLib.grid.sizes import check_spacing
 from SATSegmentLib.types import DEFAULT_THRESHOLD, Image, Modality, Prompt, SegmentResult
 
 
@@ -38,6 +39,8 @@ def case_of_scan(image: Image, phrases: Sequence[str], modality: Modality, rule:
         No phrase, an empty one, or one that is given twice.
     ScanError
         As `windowed`.
+    GeometryError
+        A voxel without extent.
     """
     words = [phrase.strip() for phrase in phrases]
     if not words or not all(words):
@@ -45,7 +48,9 @@ def case_of_scan(image: Image, phrases: Sequence[str], modality: Modality, rule:
     if len({word.lower() for word in words}) < len(words):
         raise PromptError("A prompt was given twice.", "Remove one of them.")
     # As SimpleITK gives a spacing, by which the challenge's files were made: x, y, z.
-    x, y, z = (float(side) for side in spacing_mm(image.ijk_to_ras))
+    sides = spacing_mm(image.ijk_to_ras)
+    check_spacing(sides)
+    x, y, z = (float(side) for side in sides)
     return Case(windowed(image.array, rule), (x, y, z), dict(enumerate(words, 1)), modality)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from SATSegmentLib.errors import GeometryError
+from SATSegmentLib.grid.sizes import check_spacing
 
 # Axes within this of a right angle count as straight; see Docs/tolerances.md.
 SHEAR_TOLERANCE_DEGREES = 0.1
@@ -61,7 +62,7 @@ def check_affine(affine: np.ndarray) -> None:
     check_axes(affine[:3, :3], spacing_mm(affine))
 
 
-def check_axes(axes: np.ndarray, lengths: np.ndarray) -> None:
+def check_axes(axes: np.ndarray, lengths: np.ndarray, name: object = "") -> None:
     """The same, where a header has directions and spacing apart.
 
     Parameters
@@ -70,18 +71,15 @@ def check_axes(axes: np.ndarray, lengths: np.ndarray) -> None:
         3x3, one vector per column, of any length.
     lengths : np.ndarray
         Three voxel edges in millimetres.
+    name : object, optional
+        What has them, for the message.
 
     Raises
     ------
     GeometryError
         Says which, and what to do.
     """
-    if not np.all(np.isfinite(lengths)) or np.any(lengths < 1e-6):
-        words = " x ".join(f"{length:g}" for length in lengths)
-        raise GeometryError(
-            f"The voxel spacing is {words} mm; every one must be above zero.",
-            "Correct the spacing in the file (in Slicer: module Volumes, Volume Information) and save it again.",
-        )
+    check_spacing(lengths, name)
     if not np.all(np.isfinite(axes)):
         raise GeometryError("The directions of the scan's axes are missing or damaged.", "Export the scan again.")
     check_right_angles(axes)

@@ -9,10 +9,41 @@ import numpy as np
 
 from SATSegmentLib.errors import GeometryError
 
+# Below this, what is divided by an edge overflows.
+_SMALLEST_MM = 1e-6
 # Voxels of people are neither thinner nor thicker; beyond, somebody took another unit.
 _LEAST_MM, _MOST_MM = 0.01, 30.0
 # 8 GB in float32, more than three people at 1 x 1 x 1 mm.
 _MOST_VOXELS = 1 << 31
+
+CORRECT_SPACING = "Correct the spacing in the file (in Slicer: module Volumes, Volume Information) and save it again."
+
+
+def check_spacing(lengths: Sequence[float] | np.ndarray, name: object = "", remedy: str = CORRECT_SPACING) -> None:
+    """Refuse voxel edges that no grid can have.
+
+    Parameters
+    ----------
+    lengths : sequence of float
+        Voxel edges in millimetres, as the file gives them.
+    name : object, optional
+        What has them, for the message: a file's path, a frame's name.
+    remedy : str, optional
+        What to do about it.
+
+    Raises
+    ------
+    GeometryError
+        One of them is not a finite number above zero.
+    """
+    if np.isfinite(lengths).all() and min(lengths) >= _SMALLEST_MM:
+        return
+    words = " x ".join(f"{length:g}" for length in lengths)
+    raise GeometryError(
+        f"The voxel spacing{f' of {name}' if name else ''} is {words} mm; "
+        f"each must be finite and above zero ({_SMALLEST_MM:g} mm at least).",
+        remedy,
+    )
 
 
 def implausible_sizes(lengths: Sequence[float] | np.ndarray) -> str:
@@ -42,6 +73,5 @@ def check_volume(shape: Sequence[int], spacing: Sequence[float]) -> None:
         return
     metres = " x ".join(f"{side * length / 1000:.3g}" for side, length in zip(shape, spacing, strict=True))
     raise GeometryError(
-        f"By its voxel spacing the scan is {metres} m large, too large to be computed.",
-        "Correct the spacing in the file (in Slicer: module Volumes, Volume Information) and save it again.",
+        f"By its voxel spacing the scan is {metres} m large, too large to be computed.", CORRECT_SPACING
     )

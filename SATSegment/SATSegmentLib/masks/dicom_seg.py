@@ -13,6 +13,7 @@ from pydicom.dataset import Dataset
 from SATSegmentLib.errors import GeometryError, ScanError
 from SATSegmentLib.grid.affine import lps_to_ras
 from SATSegmentLib.grid.grid import Grid
+from SATSegmentLib.grid.sizes import check_spacing
 from SATSegmentLib.masks.planes import PlanePaster, check_every_slice
 from SATSegmentLib.types import Image
 
@@ -40,6 +41,8 @@ class DicomSegmentation:
     ------
     ScanError
         It is damaged, of a kind that is not read, or two segments have one name.
+    GeometryError
+        A frame's pixels have no size.
     """
 
     def __init__(self, path: Path) -> None:
@@ -50,7 +53,7 @@ class DicomSegmentation:
             self._data = highdicom.seg.segread(path)
             self._numbers = _segment_numbers(self._data)
             self._labelmap = str(self._data.SegmentationType) == "LABELMAP"
-            self._frames = list(_frames(self._data, sorted(self._numbers.values()), self._labelmap))
+            self._frames = list(_frames(path, self._data, sorted(self._numbers.values()), self._labelmap))
         except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
             raise ScanError(
                 f"{path} cannot be read as a DICOM segmentation: it is damaged.", "Export it again."
@@ -120,7 +123,7 @@ def _segment_numbers(data: Dataset) -> dict[str, int]:
     return dict(_labels(data))
 
 
-def _frames(data: Dataset, numbers: list[int], labelmap: bool) -> Any:
+def _frames(path: Path, data: Dataset, numbers: list[int], labelmap: bool) -> Any:
     shared = data.SharedFunctionalGroupsSequence[0]
     for index, own in enumerate(data.PerFrameFunctionalGroupsSequence):
 
@@ -134,6 +137,7 @@ def _frames(data: Dataset, numbers: list[int], labelmap: bool) -> Any:
             segments = (int(group("SegmentIdentificationSequence").ReferencedSegmentNumber),)
         orientation = np.array(group("PlaneOrientationSequence").ImageOrientationPatient, float)
         rows_mm, columns_mm = (float(v) for v in group("PixelMeasuresSequence").PixelSpacing)
+        check_spacing((rows_mm, columns_mm), f"{path}, frame {index + 1}", "Export the segmentation again.")
         affine = np.zeros((4, 3))
         affine[:3, 0], affine[:3, 1] = orientation[:3] * columns_mm, orientation[3:] * rows_mm
         affine[:3, 2] = np.array(group("PlanePositionSequence").ImagePositionPatient, float)

@@ -71,8 +71,6 @@ def open_segmentation(path: Path) -> Callable[[str], Image]:
     segments = _segments(header, path)
     layers = _voxels(path, header)
     box_affine = _ijk_to_ras(header, path)
-    lengths = np.linalg.norm(box_affine[:3, :3], axis=0)
-    check_axes(box_affine[:3, :3] / np.where(lengths > 0, lengths, 1), lengths)
     whole = _whole_grid(header, box_affine, layers.shape[1:])
 
     def read(name: str) -> Image:
@@ -174,6 +172,7 @@ def _ijk_to_ras(header: Mapping[str, Any], path: Path) -> np.ndarray:
         origin = np.array(header["space origin"], float)
     except (KeyError, ValueError, TypeError) as error:
         raise _damaged(path) from error
+    check_axes(directions.T, np.linalg.norm(directions, axis=1), path)
     to_lps = np.diag([float(sign) for sign, _ in signs])
     affine = np.eye(4)
     affine[:3, :3], affine[:3, 3] = to_lps @ directions.T, to_lps @ origin

@@ -15,6 +15,7 @@ import numpy as np
 
 from SATSegmentLib.errors import GeometryError, ScanError
 from SATSegmentLib.grid.affine import check_right_angles, lps_to_ras
+from SATSegmentLib.grid.sizes import check_spacing
 from SATSegmentLib.scans.data_files import beside
 from SATSegmentLib.scans.itk import quiet
 from SATSegmentLib.scans.opened import OpenScan
@@ -218,12 +219,8 @@ def _affine(path: Path, fields: dict[str, str], dimension: int) -> tuple[np.ndar
         text = f"The file gives lengths in {fields['distanceunits']}, which is not a known unit: mm was taken."
         doubts.append(Doubt(DoubtKind.SIZES, text))
         scale = 1.0
-    if np.any(edges[:3] <= 0) or not np.isfinite(edges[:3]).all():
-        words = " x ".join(f"{edge:g}" for edge in edges[:3])
-        raise GeometryError(
-            f"The voxel spacing of {path} is {words} mm; every one must be above zero.",
-            "Correct the spacing in the file (in Slicer: module Volumes, Volume Information) and save it again.",
-        )
+    spacing = edges[:3] * scale
+    check_spacing(spacing, path)
     columns = directions[:3, :3]
     if not np.isfinite(columns).all() or abs(np.linalg.det(columns)) < 1e-6:
         raise GeometryError(f"The axes of {path} do not each have a direction.", "Export the scan again.")
@@ -237,7 +234,7 @@ def _affine(path: Path, fields: dict[str, str], dimension: int) -> tuple[np.ndar
         )
     doubts += _orientation_doubts(fields.get("anatomicalorientation", "") if matrix is not None else "", columns)
     affine = np.eye(4)
-    affine[:3, :3] = columns / lengths * edges[:3] * scale
+    affine[:3, :3] = columns / lengths * spacing
     affine[:3, 3] = first[:3] * scale
     return lps_to_ras(affine), tuple(doubts)
 

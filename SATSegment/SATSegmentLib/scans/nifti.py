@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from SATSegmentLib.errors import GeometryError, ScanError
+from SATSegmentLib.errors import ScanError
+from SATSegmentLib.grid.sizes import check_spacing
 from SATSegmentLib.scans.nifti_place import Place, place
 from SATSegmentLib.scans.opened import OpenScan
 from SATSegmentLib.types import Doubt, DoubtKind
@@ -190,12 +191,7 @@ def _checked_size(path: Path, header: _Header) -> tuple[tuple[int, int, int], in
     if count < 3:
         raise ScanError(f"{path} is a 2-D image; SAT needs a 3-D scan.", "Give the whole volume.")
     spacing = header.pixdim[1:4].astype(float) * header.millimetres
-    if not np.all(np.isfinite(spacing)) or np.any(spacing <= 0):
-        words = " x ".join(f"{s:g}" for s in spacing)
-        raise GeometryError(
-            f"The voxel spacing of {path} is {words} mm; every one must be above zero.",
-            "Correct the voxel size in the file's header, or export the scan again.",
-        )
+    check_spacing(spacing, path)
     i, j, k, *more = lengths
     values = int(np.prod(more[1:], dtype=object)) if len(more) > 1 else 1
     if values > 1:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from SATSegmentLib.errors import GeometryError, ScanError
+from SATSegmentLib.grid.sizes import check_spacing
 from SATSegmentLib.scans.nrrd_data import data_files, read_values
 from SATSegmentLib.scans.opened import OpenScan
 from SATSegmentLib.types import Doubt, DoubtKind
@@ -131,8 +132,11 @@ def _directions(header: Mapping[str, Any]) -> list[np.ndarray | None] | None:
     if given is None:
         return None
     rows = [None if row is None else np.asarray(row, float) for row in given]
+    rows = [None if row is None or np.isnan(row).all() else row for row in rows]
+    if sum(row is not None for row in rows) <= 3:
+        return rows
     # ITK gives the frames of a 4-D image a direction along a fourth axis of space.
-    return [None if row is None or np.isnan(row).all() or not row[:3].any() else row for row in rows]
+    return [None if row is None or not row[:3].any() else row for row in rows]
 
 
 def _affine(
@@ -156,11 +160,11 @@ def _affine(
             doubts.append(Doubt(DoubtKind.SIZES, text))
         columns, affine[:3, 3] = np.diag(edges), first
         signs = None
-    if not np.isfinite(columns).all() or abs(np.linalg.det(columns)) < 1e-12:
-        raise GeometryError(
-            f"The axes of {path} do not each have a direction and a length above zero.",
-            "Correct the spacing in the file (in Slicer: module Volumes, Volume Information) and save it again.",
-        )
+    columns = columns * scale
+    lengths = np.linalg.norm(columns, axis=0)
+    check_spacing(lengths, path)
+    if abs(np.linalg.det(columns / lengths)) < 1e-6:
+        raise GeometryError(f"The axes of {path} do not each have a direction.", "Export the scan again.")
     origin = header.get("space origin")
     if origin is not None and np.isfinite(np.asarray(origin, float)).all():
         affine[:3, 3] = np.asarray(origin, float)[:3]
@@ -172,7 +176,7 @@ def _affine(
         doubts.insert(0, Doubt(DoubtKind.SIDES, text))
         signs = _SPACES["lps"]
     affine[:3, :3] = columns
-    affine[:3] *= scale
+    affine[:3, 3] *= scale
     return np.diag([*signs, 1]) @ affine, tuple(doubts)
 
 
@@ -209,7 +213,7 @@ def _edges(
     for number, axis in enumerate(axes.space):
         at_nodes = axis < len(centers) and centers[axis] == "node"
         cells = sizes[axis] - 1 if at_nodes else sizes[axis]
-        if np.isfinite(spacings[axis]):
+        if not np.isnan(spacings[axis]):  # what the format has for "not known"
             edges[number] = spacings[axis]
         elif np.isfinite([low[axis], high[axis]]).all() and cells:
             edges[number] = (high[axis] - low[axis]) / cells
@@ -218,14 +222,9 @@ def _edges(
             continue
         if np.isfinite(low[axis]):
             first[number] = low[axis] + (0 if at_nodes else edges[number] / 2)
-    if np.any(edges <= 0):
-        words = " x ".join(f"{edge:g}" for edge in edges)
-        raise GeometryError(
-            f"The voxel spacing of {path} is {words} mm; every one must be above zero.",
-            "Correct the spacing in the file (in Slicer: module Volumes, Volume Information) and save it again.",
-        )
     units = header.get("units")
     scale, named = _scale(path, [units[axis] for axis in axes.space] if units is not None else None)
+    check_spacing(edges * scale, path)
     return edges, first, scale, known and named
 
 

@@ -98,7 +98,7 @@ def open_scan(path: Path) -> OpenScan:
     else:
         raise ScanError(f"{path} is not an image in a format that can be read.", f"Give {FORMATS}.")
     edges = np.linalg.norm(scan.ijk_to_ras[:3, :3], axis=0)
-    check_axes(scan.ijk_to_ras[:3, :3] / edges, edges)
+    check_axes(scan.ijk_to_ras[:3, :3] / edges, edges, path)
     return scan
 
 

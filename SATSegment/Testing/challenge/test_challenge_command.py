@@ -50,7 +50,9 @@ def test_a_doubt_about_a_case_is_told_once_and_a_refusal_comes_before_the_model(
     assert capsys.readouterr().err.count("Warning: US_leg.npz: The voxels are") == 1
     write_case(tmp_path / "US_leg.npz", spacing=np.zeros(3))
     assert main([*command, "--model", "no-such-model", "--overwrite"]) == 2
-    assert "every one must be above zero. Correct the spacing" in " ".join(capsys.readouterr().err.split())
+    assert "each must be finite and above zero (1e-06 mm at least). Correct the spacing" in " ".join(
+        capsys.readouterr().err.split()
+    )
 
 
 def test_a_scan_needs_a_modality_a_prompt_and_a_rule_and_gets_masks_on_its_grid(model, tmp_path, capsys):

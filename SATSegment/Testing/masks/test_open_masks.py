@@ -130,3 +130,11 @@ def test_what_is_no_mask_is_refused_by_name(written, tmp_path):
         open_masks(tmp_path / "notes.txt")
     with pytest.raises(ScanError, match="no file or folder"):
         open_masks(tmp_path / "nothing.dcm")
+
+
+def test_pixels_without_a_size_are_refused(written, tmp_path):
+    data = pydicom.dcmread(written[0] / "seg.dcm")
+    data.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0].PixelSpacing = [0, 1]
+    data.save_as(tmp_path / "flat.dcm")
+    with pytest.raises(GeometryError, match=r"flat\.dcm, frame 1 is 0 x 1 mm; each must be finite and above zero"):
+        open_masks(tmp_path / "flat.dcm")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from SATSegmentLib.errors import GeometryError, ScanError
+from SATSegmentLib.grid.sizes import check_spacing
 from SATSegmentLib.scans.dicom.frames import Frame
 from SATSegmentLib.scans.dicom.stack import (
     SAME_PLACE_MM,
@@ -118,10 +119,9 @@ def _check_places(frames: Sequence[Frame]) -> None:
                 "Choose a series of slices; this may be a localizer, or a picture of a scan.",
             )
         checked_orientation(frame.orientation, frame.name)
-        spacing = frame.spacing
-        if spacing is None or min(spacing) <= 0:
-            words = "no pixel spacing" if spacing is None else f"a pixel spacing of {spacing[0]:g} x {spacing[1]:g} mm"
-            raise GeometryError(f"{frame.name} has {words}, so its size is unknown.", "Export the scan again.")
+        if frame.spacing is None:
+            raise GeometryError(f"{frame.name} has no pixel spacing, so its size is unknown.", "Export the scan again.")
+        check_spacing(frame.spacing, frame.name, "Export the scan again.")
 
 
 def _by_grid(frames: Sequence[Frame]) -> list[tuple[tuple[str, ...], list[Frame]]]:
