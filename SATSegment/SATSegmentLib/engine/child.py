@@ -28,6 +28,9 @@ from SATSegmentLib.engine.session import Session, foreseen
 from SATSegmentLib.engine.transport.ending import say_last_words
 from SATSegmentLib.scratch import ended_by_signals
 
+# Each is done with the model that its options name.
+_LOADING = ("load", "plan", "segment", "teach")
+
 
 class Child:
     """Answers requests one after another.
@@ -115,11 +118,19 @@ class Child:
             "plan": lambda: self._session.plan(messages.unpack(message, SegmentRequest), listener),
             "teach": lambda: self._session.teach(messages.unpack(message, TeachRequest), listener),
             "export": lambda: export(messages.unpack(message, ExportRequest)),
-            "load": lambda: self._session.load_ahead(messages.unpack(message, RunOptions), listener),
+            "load": lambda: None if self._superseded() else self._load_ahead(message, listener),
             "forget": lambda: self._session.forget(str(message.content)),
             "task": lambda: tasks.run(message.content, listener),
         }
         return ways[message.type]()
+
+    def _load_ahead(self, message: Message, listener: RunListener) -> None:
+        self._session.load_ahead(messages.unpack(message, RunOptions), listener)
+
+    def _superseded(self) -> bool:
+        """Whether what waits already will load its own model: somebody tries one after the other in a list."""
+        with self._queue.mutex:
+            return any(one.type in _LOADING for one in self._queue.queue)
 
     def _send(self, kind: str, run: int, value: Any) -> None:
         with self._sending:

@@ -120,6 +120,7 @@ class WorkerEngine:
         if not self._busy.acquire(blocking=False):
             return
         try:
+            self._catch_up()
             request = messages.pack("load", next(self._runs), options)
             self._loads.add(request.run)
             self._reach(request)

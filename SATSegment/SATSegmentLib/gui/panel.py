@@ -84,6 +84,7 @@ class Panel:
     def exit(self) -> None:
         """The module goes to the back; a run goes on."""
         self.away.leave(self.run.running)
+        self.warmStart.left()
 
     def release(self) -> None:
         """Let go of everything: the panel is closed or made anew."""
@@ -184,7 +185,7 @@ class Panel:
         else:
             self._lookAtScan()
         if volumeNode is not None:
-            self.warmStart.scanChosen()
+            self.warmStart.runMayCome()
 
     def _lookAtScan(self) -> None:
         """Say what the scan is, or why it cannot be used; what the user chose by hand stays."""
@@ -301,6 +302,8 @@ class Panel:
     def _onEnded(self, output: Any, error: BaseException | None) -> None:
         self._setBusy(False)
         self.away.ended("" if isinstance(error, Cancelled) else self.run.told)
+        if isinstance(error, Cancelled):  # a cancel may have ended the engine
+            self.warmStart.runMayCome()
         if isinstance(output, WordFile):
             self.teachBar.close()
         elif output is not None:
@@ -313,11 +316,7 @@ class Panel:
         """Disable everything that would invalidate a running job."""
         for widget in (self.ui.inputSelector, self.ui.modalityComboBox, self.ui.outputSelector):
             widget.enabled = not busy
-        settings = (self.ui.deviceComboBox, self.ui.precisionComboBox, self.ui.featureStorageComboBox)
-        windows = (self.ui.windowsComboBox, self.ui.overlapComboBox)
-        for widget in (self.ui.modelComboBox, *settings, *windows):
-            widget.enabled = not busy
-        self.settings.server.setBusy(busy)
+        self.settings.setBusy(busy)
         self.promptBox.setEnabled(not busy)
         self.resultsPanel.setBusy(busy)
         self.teachBar.setBusy(busy)

@@ -40,7 +40,7 @@ class SettingsPanel:
 
     Signals
     -------
-    changed(): another model, or another folder of models.
+    changed(): another model or folder of models, or another device, precision or storage of features for it.
 
     Parameters
     ----------
@@ -192,6 +192,14 @@ class SettingsPanel:
         self._choose(combo, readSetting(_DEVICE_THERE if onServer else "device", "auto"))
         combo.blockSignals(False)
 
+    def setBusy(self, busy: bool) -> None:
+        """Disable what a running job was started with."""
+        ui = self._ui
+        ofModel = (ui.modelComboBox, ui.deviceComboBox, ui.precisionComboBox, ui.featureStorageComboBox)
+        for widget in (*ofModel, ui.windowsComboBox, ui.overlapComboBox):
+            widget.enabled = not busy
+        self.server.setBusy(busy)
+
     def release(self) -> None:
         self.server.release()
         self._connections.release()
@@ -262,12 +270,15 @@ class SettingsPanel:
     def _onDevice(self, index: int) -> None:
         writeSetting(_DEVICE_THERE if self.server.isChosen else "device", self.device)
         self._sayHeader()
+        self.changed.emit()
 
     def _onPrecision(self, index: int) -> None:
         writeSetting("precision", self.precision)
+        self.changed.emit()
 
     def _onFeatureStorage(self, index: int) -> None:
         writeSetting("featureStorage", self.featureStorage)
+        self.changed.emit()
 
     def _onWindows(self, index: int) -> None:
         writeSetting("windows", self.windows)

@@ -1,4 +1,4 @@
-"""The model is loaded while the user still types: when the panel is opened, and when a scan or a model is chosen."""
+"""The model is loaded while the user types: when the panel is opened, and when a scan, model or device is chosen."""
 
 from __future__ import annotations
 
@@ -53,8 +53,12 @@ class WarmStart:
         self._asked = None  # an engine that was idle may have let its model go
         self.look()
 
-    def scanChosen(self) -> None:
-        """A run may soon come: an engine that was idle, or has ended, is made ready again."""
+    def left(self) -> None:
+        """Another module is in front: what happens in it loads nothing."""
+        self._isOpen = False
+
+    def runMayCome(self) -> None:
+        """A scan was chosen, or a run was cancelled: an engine that was idle, or has ended, is made ready again."""
         self._asked = None
         self.look()
 

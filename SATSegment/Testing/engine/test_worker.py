@@ -398,3 +398,18 @@ def test_slicers_side_imports_no_torch() -> None:
         "assert not {'torch', 'SimpleITK', 'transformers'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_models_that_are_tried_one_after_the_other_are_not_all_loaded(worker: WorkerEngine, model: str) -> None:
+    before = len([line for line in worker.log if line.endswith("is ready.")])
+    for _ in range(3):
+        for precision in ("float32", "bfloat16"):
+            worker.load_ahead(RunOptions(model, "cpu", precision))
+    answer = ask(worker, headLikeImage(), HEAD, model, device="cpu", precision="float32")
+    assert answer.results[0].precision == "float32"
+    loaded = len([line for line in worker.log if line.endswith("is ready.")]) - before
+    assert loaded <= 1, "none but what had begun"
+    for _ in range(5):
+        worker.load_ahead(RunOptions(model, "cpu", "float32"))
+        time.sleep(0.05)
+    assert worker._child.messages.qsize() < 5, "what is said of them is not kept until a run comes"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ from gui.panel_rig import PanelInRig, addHead, loadModule
 from rig.hands import click, settle, waitFor
 
 from helpers.small_model import makeModel
+from SATSegmentLib.engine.api import RunListener, RunOptions
+from SATSegmentLib.engine.process import WorkerEngine
+from SATSegmentLib.errors import Cancelled
 
 
 @pytest.fixture
@@ -88,3 +92,64 @@ def test_nothing_is_started_before_the_panel_is_opened(model: None) -> None:
     settle()
     assert module.sharedEngine().pid is None
     widget.cleanup()
+
+
+@pytest.fixture
+def asked(model: None, monkeypatch: pytest.MonkeyPatch) -> list[RunOptions]:
+    """What the panel asks the engine to load; no process is started."""
+    asked: list[RunOptions] = []
+    monkeypatch.setattr(WorkerEngine, "load_ahead", lambda self, options: asked.append(options))
+    return asked
+
+
+def choose(comboBox: Any, data: str) -> None:
+    comboBox.setCurrentIndex(comboBox.findData(data))
+    settle()
+
+
+def test_another_device_precision_or_storage_is_another_model_to_load(asked: list[RunOptions]) -> None:
+    rig = PanelInRig()
+    choose(rig.ui.precisionComboBox, "bfloat16")
+    choose(rig.ui.deviceComboBox, "cpu")
+    choose(rig.ui.featureStorageComboBox, "uint8")
+    choose(rig.ui.windowsComboBox, "adaptive")  # the same model's
+    assert [(one.device, one.precision, one.feature_storage) for one in asked] == [
+        ("auto", "auto", "native"),
+        ("auto", "bfloat16", "native"),
+        ("cpu", "bfloat16", "native"),
+        ("cpu", "bfloat16", "uint8"),
+    ]
+    rig.cleanup()
+
+
+def test_a_scan_that_another_module_loads_does_not_load_the_model(scene: Any, asked: list[RunOptions]) -> None:
+    rig = PanelInRig()
+    rig.moduleWidget.exit()
+    asked.clear()
+    rig.ui.inputSelector.setCurrentNode(addHead(scene, "Head"))
+    settle()
+    assert asked == []
+    rig.moduleWidget.enter()
+    settle()
+    assert len(asked) == 1
+    rig.cleanup()
+
+
+def test_after_a_cancel_the_engine_is_made_ready_again(
+    scene: Any, asked: list[RunOptions], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cancelled(self: WorkerEngine, request: Any, listener: RunListener) -> None:
+        while not listener.cancel():
+            time.sleep(0.01)
+        raise Cancelled
+
+    monkeypatch.setattr(WorkerEngine, "segment", cancelled)
+    rig = PanelInRig()
+    rig.ui.inputSelector.setCurrentNode(addHead(scene, "Head"))
+    rig.ask("left hippocampus")
+    rig.panel.run.run()
+    asked.clear()
+    click(rig.ui.runButton)
+    rig.waitForEnd()
+    assert len(asked) == 1
+    rig.cleanup()
