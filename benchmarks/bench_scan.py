@@ -131,7 +131,9 @@ def stages(model: str, window: synthetic.Triple, precision: str) -> list[Row]:
             shifts = state.setdefault("shifts", None) or [None] * len(asked)
             asks = [Query(n, *each) for n, each in enumerate(zip(prompts, asked, shifts, strict=True))]
             state["pass"] = one._pass(state["scan"], asks, Output(0.5))
-            state["answers"] = list(state["pass"].answers(Run(), one._plan([state["pass"]]), range(len(asks))))
+            state["answers"] = list(
+                state["pass"].answers(Run(), one._runner.plan([state["pass"]], one.cache), range(len(asks)))
+            )
 
         def restore() -> None:
             state["results"] = [state["pass"]._finish(answer) for _, answer in state["answers"]]

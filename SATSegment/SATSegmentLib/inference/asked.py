@@ -14,7 +14,7 @@ from SATSegmentLib.inference.progress import ResultCallback
 from SATSegmentLib.inference.query import Query
 from SATSegmentLib.sat.backbone import Spec
 from SATSegmentLib.sat.text.queries import QuerySource
-from SATSegmentLib.types import Prompt, SegmentResult
+from SATSegmentLib.types import Modality, Orientation, Prompt, SegmentResult
 
 
 @dataclass(frozen=True)
@@ -106,6 +106,14 @@ def asked_in_words(
     if any(one is not None and len(one) != spec.channels for one in offsets):
         raise PairMismatch(f"The file of a taught word does not fit the model {model}.", "Teach the word again.")
     return [Query(i, *one) for i, one in enumerate(zip(prompts, queries, offsets, strict=True))]
+
+
+def looked_for_together(asks: Sequence[Query]) -> dict[tuple[Modality, Orientation], list[Query]]:
+    """The prompts of each modality and training orientation: one pass over the scan each."""
+    groups: dict[tuple[Modality, Orientation], list[Query]] = {}
+    for ask in asks:
+        groups.setdefault((ask.prompt.modality, ask.prompt.orientation), []).append(ask)
+    return groups
 
 
 def checked_vectors(queries: np.ndarray, spec: Spec) -> np.ndarray:

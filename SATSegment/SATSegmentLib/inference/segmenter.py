@@ -3,38 +3,32 @@
 from __future__ import annotations
 
 import importlib
-import logging
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from SATSegmentLib.anatomy.resolver.names import Structures, prompts_for
-from SATSegmentLib.errors import SATSegmentWarning, ScanError
+from SATSegmentLib.errors import ScanError
 from SATSegmentLib.grid.network_grid import GridRule, NetworkGrid
 from SATSegmentLib.inference.admission import admit
-from SATSegmentLib.inference.asked import Asked, asked_in_words, checked_vectors, divided
+from SATSegmentLib.inference.asked import Asked, asked_in_words, checked_vectors, divided, looked_for_together
 from SATSegmentLib.inference.cache import FeatureCache, default_cache
-from SATSegmentLib.inference.checks import warn_about_precision
 from SATSegmentLib.inference.device import check_storage, choose_device, inferring, precision_name
 from SATSegmentLib.inference.identity import Weights
 from SATSegmentLib.inference.loading import load_network
-from SATSegmentLib.inference.memory import free_memory, is_out_of_memory, out_of_memory
-from SATSegmentLib.inference.passes import carry_out, looked_for_together
-from SATSegmentLib.inference.plan import plan_precision, plan_run
+from SATSegmentLib.inference.plan import plan_precision
 from SATSegmentLib.inference.preprocess import PreparedScan, PreparedScans, check_arrived
 from SATSegmentLib.inference.progress import CancelCallback, ProgressCallback, ResultCallback, Run, check_cancelled
 from SATSegmentLib.inference.query import Output, Query
 from SATSegmentLib.inference.run_plan import RunPlan
+from SATSegmentLib.inference.runner import PlanCallback, Runner
 from SATSegmentLib.inference.scan_pass import ScanPass
-from SATSegmentLib.inference.speed import Speed, measure_speed
 from SATSegmentLib.inference.windows import WindowChoice
 from SATSegmentLib.models.catalog import find_model
 from SATSegmentLib.models.folder import ModelDescription, read_description
 from SATSegmentLib.quality import assess
-from SATSegmentLib.sat.interrupt import interruptible
 from SATSegmentLib.sat.network import SATNetwork
 from SATSegmentLib.sat.text.queries import QuerySource
 from SATSegmentLib.types import (
@@ -47,9 +41,6 @@ from SATSegmentLib.types import (
     SegmentResult,
     WindowRule,
 )
-
-PlanCallback = Callable[[RunPlan], None]
-_log = logging.getLogger(__name__)
 
 
 class Segmenter:
@@ -68,8 +59,6 @@ class Segmenter:
         What the network runs on, and how image features are kept.
     scans : PreparedScans
         The scans' views on the network's grid.
-    encode_seconds : float
-        Spent in the image encoder by the last run; 0 where all features were kept from earlier ones.
     grid : GridRule
         "own", or "sat" to see scans on the very grid of SAT's own preprocessing.
     """
@@ -93,8 +82,7 @@ class Segmenter:
         self.precision = precision_name(dtype)
         self._network = network.settle(self.device, dtype)
         self._queries = queries
-        self._speed: Speed | None = None
-        self.encode_seconds = 0.0
+        self._runner = Runner(self._network, self.feature_storage)
         self.scans = PreparedScans()
         self.grid: GridRule = "own"
         self._weights = Weights(self._network, file_sha256)
@@ -226,7 +214,7 @@ class Segmenter:
         output = Output(threshold, windows=WindowChoice(windows, overlap))
         asks = self._asks(self._admit(image, self._divided(prompts, modality).known), words)
         with inferring():
-            return self._plan(self._passes(image, asks, output, Run()))
+            return self._runner.plan(self._passes(image, asks, output, Run()), self.cache)
 
     def segment_queries(
         self,
@@ -285,11 +273,16 @@ class Segmenter:
         def maps() -> Iterator[np.ndarray]:
             with inferring():
                 one = self._pass(scan, asks, Output(0))
-                plan = self._plan([one])
+                plan = self._runner.plan([one], self.cache)
                 for _, answer in one.answers(Run(), plan, range(len(asks))):
                     yield answer.probability
 
         return scan.grid, maps()
+
+    @property
+    def encode_seconds(self) -> float:
+        """Spent in the image encoder by the last run; 0 where all features were kept from earlier ones."""
+        return self._runner.encode_seconds
 
     @property
     def network(self) -> SATNetwork:
@@ -353,26 +346,8 @@ class Segmenter:
     def _run(
         self, image: Image, asks: list[Query], run: Run, output: Output, on_plan: PlanCallback | None
     ) -> list[SegmentResult]:
-        with inferring(), interruptible(run.check):
-            try:
-                passes = self._passes(image, asks, output, run)
-                plan = self._plan(passes)
-            except (MemoryError, OSError, RuntimeError) as error:
-                if error is not run.of_caller and is_out_of_memory(error):
-                    raise out_of_memory(self.device) from error
-                raise
-            self._announce(plan, on_plan)
-            if plan.precision_in_doubt:
-                warn_about_precision(plan.precision)
-            while failed := carry_out(passes, plan, run, self.device):
-                free_memory()
-                smaller = plan.smaller()
-                if smaller is None:
-                    raise failed
-                instead, plan = smaller.instead_of(plan), smaller
-                warnings.warn(f"{failed.message.split('.')[0]}. {instead}", SATSegmentWarning, stacklevel=3)
-                self._announce(plan, on_plan)
-        self._learn_speed(passes)
+        with inferring():
+            self._runner.run(lambda: self._passes(image, asks, output, run), self.cache, run, on_plan)
         return [run.results[index] for index in range(len(asks))]
 
     def _passes(self, image: Image, asks: Sequence[Query], output: Output, run: Run) -> list[ScanPass]:
@@ -381,25 +356,6 @@ class Segmenter:
             run.check()
             passes.append(self._pass(self._prepare(image, modality, orientation), group, output))
         return passes
-
-    def _plan(self, passes: Sequence[ScanPass]) -> RunPlan:
-        if self._speed is None:
-            self._speed = measure_speed(self._network)
-        return plan_run(self._network, [one.size for one in passes], self.cache, self._speed, self.feature_storage)
-
-    def _announce(self, plan: RunPlan, on_plan: PlanCallback | None) -> None:
-        _log.info("%s", plan)
-        self.cache.use(plan.device_bytes, plan.memory_bytes)
-        self._network.backbone.in_slabs = plan.in_slabs
-        if on_plan is not None:
-            on_plan(plan)
-
-    def _learn_speed(self, passes: Sequence[ScanPass]) -> None:
-        """The next plan goes by what encoding really took, rather than by a small piece of it."""
-        windows, seconds = sum(one.encoded for one in passes), sum(one.encode_seconds for one in passes)
-        self.encode_seconds = seconds
-        if windows and seconds and self._speed is not None:
-            self._speed = self._speed.after_encoding(self._network, windows, seconds)
 
     def _prepare(self, image: Image, modality: Modality, orientation: Orientation) -> PreparedScan:
         return self.scans.get(image, modality, orientation, self.description.spacing, self.grid)

@@ -27,7 +27,7 @@ def limit(segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch, structures: int
     """A device on which more structures at once do not fit."""
     network = segmenter._network
     # Whatever test comes first: the plan's probe is not what runs out of memory here.
-    segmenter._speed = measure_speed(network)
+    segmenter._runner._speed = measure_speed(network)
     embed = network.embed_masks
 
     def embed_masks(tokens: torch.Tensor, queries: torch.Tensor) -> torch.Tensor:
