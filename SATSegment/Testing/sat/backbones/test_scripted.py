@@ -9,15 +9,21 @@ import torch
 from sat.backbones.test_strips import channels_last, unet
 
 from SATSegmentLib.inference.memory import is_out_of_memory
-from SATSegmentLib.sat.backbones.streaming import norm, slabs, sources, winograd
-from SATSegmentLib.sat.backbones.streaming.scripted import scripted
+from SATSegmentLib.sat.backbones.streaming import norm, slabs, sources, strips, winograd
+from SATSegmentLib.sat.backbones.streaming.scripted import _compiled, scripted
 
 FUNCTIONS = (
-    (winograd, "_multiply"),
-    (sources, "_join"),
-    (norm, "_activate"),
-    (norm, "_activate_in_half_precision"),
+    (winograd, "_convolve"),
+    (strips, "_read_strip"),
+    (sources, "_read_pieces"),
+    (norm, "_activate_pieces"),
 )
+
+
+@pytest.mark.parametrize(("module", "name"), FUNCTIONS)
+def test_what_a_window_takes_most_time_in_can_be_compiled(module, name):
+    # Where it cannot, results are the same and nobody would see.
+    assert isinstance(_compiled(getattr(module, name).__wrapped__), torch.jit.ScriptFunction)
 
 
 @pytest.mark.parametrize(
@@ -36,9 +42,22 @@ def test_a_network_has_the_same_bits_where_its_functions_are_not_compiled(monkey
             plain = getattr(module, name).__wrapped__
             monkeypatch.setattr(module, name, lambda *args, name=name, plain=plain: calls.append(name) or plain(*args))
         seen = made(x)
-    halves = {"_join", "_activate_in_half_precision"}
-    assert set(calls) == (halves if computed == torch.bfloat16 else {"_multiply", "_join", "_activate"})
+    used = {"_read_strip", "_activate_pieces"}
+    assert set(calls) == (used if computed == torch.bfloat16 else used | {"_read_pieces", "_convolve"})
     assert all(torch.equal(one, two) for one, two in zip(seen, expected, strict=True))
+
+
+@pytest.mark.parametrize("computed", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("firsts", [[0, 0], [1, 3]])
+def test_a_concatenation_has_the_same_bits_where_it_is_not_compiled(firsts, computed):
+    voxels = torch.Generator().manual_seed(0)
+    sides = ((1, 16, 5, 7, 6), (4, 5, 3, 32), (2, 2, 32, 16), (16,))
+    skip, *joined = (torch.randn(one, generator=voxels).to(computed) for one in sides)
+    plain, *compiled = (torch.empty(1, 24, 5, 7, 6, dtype=computed) for _ in range(4))
+    sources._read_pieces.__wrapped__([skip], [plain], [], joined, firsts, plain)
+    for made in compiled:
+        sources._read_pieces([skip], [made], [], joined, firsts, made)
+    assert all(torch.equal(made, plain) for made in compiled)
 
 
 @pytest.mark.parametrize("computed", [torch.float32, torch.bfloat16])

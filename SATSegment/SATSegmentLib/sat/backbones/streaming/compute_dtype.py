@@ -46,12 +46,12 @@ def _faster(stored: torch.dtype) -> torch.dtype:
     small, full = _best({stored: [_direct(stored, _SMALL)], torch.float32: [_direct(torch.float32, _SMALL)]}, 2)
     if small > _HOPELESS * full:
         return torch.float32
-    ways = [_direct(torch.float32, _DEPTH), _tiled()]
+    ways: list[Callable[[], object]] = [_direct(torch.float32, _DEPTH), _tiled()]
     half, full = _best({stored: [_direct(stored, _DEPTH)], torch.float32: ways}, _ROUNDS)
     return stored if half * _CLEAR_LEAD < full else torch.float32
 
 
-def _best(runs: dict[torch.dtype, list[Callable[[], Tensor]]], rounds: int) -> list[float]:
+def _best(runs: dict[torch.dtype, list[Callable[[], object]]], rounds: int) -> list[float]:
     """The shortest time of each type's ways, in turns, so that what disturbs one disturbs the other."""
     seconds = [float("inf")] * len(runs)
     for _ in range(rounds):
@@ -67,13 +67,13 @@ def _direct(dtype: torch.dtype, depth: int) -> Callable[[], Tensor]:
     return lambda: F.conv3d(x, weight, padding=(0, 1, 1))
 
 
-def _tiled() -> Callable[[], Tensor]:
+def _tiled() -> Callable[[], None]:
     space = TiledConvolution(torch.ones(_CHANNELS, _CHANNELS, 3, 3, 3)).space(_TILES, _DEPTH)
     out = torch.empty(TILE, TILE * _TILES, _DEPTH, _CHANNELS)
-    return lambda: space.multiply(0, out)
+    return lambda: space.multiply(out)
 
 
-def _seconds(run: Callable[[], Tensor]) -> float:
+def _seconds(run: Callable[[], object]) -> float:
     start = _now()
     run()
     return _now() - start

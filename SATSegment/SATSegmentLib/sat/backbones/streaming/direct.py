@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from SATSegmentLib.sat.backbones.streaming.norm import Moments
-from SATSegmentLib.sat.backbones.streaming.sources import Source
+from SATSegmentLib.sat.backbones.streaming.sources import Overwritable, Source
 from SATSegmentLib.sat.backbones.streaming.strips import Strip, even, strips, thick
 from SATSegmentLib.sat.interrupt import check_interrupt
 from SATSegmentLib.sat.workers import side_by_side, with_one_thread
@@ -38,7 +38,7 @@ FEW_VOXELS = 512
 FEW_INPUTS = 4
 
 
-def convolve_direct(source: Source, conv: nn.Conv3d, out: Tensor, dtype: torch.dtype) -> Moments:
+def convolve_direct(source: Overwritable, conv: nn.Conv3d, out: Tensor, dtype: torch.dtype) -> Moments:
     """Convolve `source` in this precision into `out` (1, C, X, Y, Z), which may be the map that it reads."""
     if by_channels(source, conv, out):
         return _by_channels(source, conv, out, dtype)
@@ -106,7 +106,7 @@ class _Space:
         shape = buffer_shape(source, conv, rows, planes)
         self._halo = (shape[3] - source.shape[3]) // 2
         self._line = (shape[3], shape[0])
-        self._numbers = torch.zeros(math.prod(shape), dtype=dtype)
+        self._numbers = torch.empty(math.prod(shape), dtype=dtype)
         self._rows = 0
 
     def _buffer(self, rows: int) -> Tensor:

@@ -28,20 +28,11 @@ class Norm:
 
     def activate(self, voxels: Tensor, into: Tensor) -> Tensor:
         """Normalise and activate (1, C, planes, Y, Z); scale and shift stay in float32 whatever the slab."""
-        self.activate_pieces([(voxels, into)], into)
-        return into
-
-    def activate_pieces(self, pieces: Sequence[tuple[Tensor, Tensor]], into: Tensor) -> None:
-        """Normalise and activate voxels, each piece into its place in `into`, which they fill."""
-        if into.device.type == "cpu" and into.dtype == torch.float32:
-            seen, places = [voxels for voxels, _ in pieces], [place for _, place in pieces]
-            _activate(seen, places, self.scale, self.shift, into, NEGATIVE_SLOPE)
-        elif into.device.type == "cpu":
-            self._in_half_precision(pieces, NEGATIVE_SLOPE)
+        if into.device.type == "cpu":
+            _activate_pieces([voxels], [into], self.parts, into)
         else:
-            for voxels, place in pieces:
-                self.apply(voxels, place)
-            F.leaky_relu_(into, NEGATIVE_SLOPE)
+            F.leaky_relu_(self.apply(voxels, into), NEGATIVE_SLOPE)
+        return into
 
     def apply(self, voxels: Tensor, into: Tensor) -> Tensor:
         """The same without the activation."""
@@ -51,75 +42,68 @@ class Norm:
                 voxels = into.copy_(voxels)
             torch.addcmul(self.shift.view(-1, 1, 1, 1), voxels, self.scale.view(-1, 1, 1, 1), out=into)
         elif into.device.type == "cpu":
-            self._in_half_precision([(voxels, into)], 1.0)
+            _activate_pieces([voxels], [into], self.parts, into, 1.0)
         else:
-            into.copy_(F.batch_norm(voxels, *self._nothing, self.scale, self.shift, eps=0.0))
+            scale, shift, zero, one = self.parts
+            into.copy_(F.batch_norm(voxels, zero, one, scale, shift, eps=0.0))
         return into
 
-    def _in_half_precision(self, pieces: Sequence[tuple[Tensor, Tensor]], slope: float) -> None:
-        seen, places = ([one[0].permute(1, 2, 3, 0) for one in column] for column in zip(*pieces, strict=True))
-        _activate_in_half_precision(seen, places, self.scale, self.shift, *self._nothing, slope, _CACHED_BYTES)
-
     @cached_property
-    def _nothing(self) -> tuple[Tensor, Tensor]:
-        """The mean and variance of what a batch norm need not normalise."""
-        return torch.zeros_like(self.scale), torch.ones_like(self.scale)
+    def parts(self) -> list[Tensor]:
+        """Scale and shift, and the mean and variance of what a batch norm need not normalise."""
+        return [self.scale, self.shift, torch.zeros_like(self.scale), torch.ones_like(self.scale)]
 
 
-@scripted
-def _activate(
-    voxels: list[Tensor], places: list[Tensor], scale: Tensor, shift: Tensor, into: Tensor, slope: float
-) -> None:
-    scale, shift = scale.view(-1, 1, 1, 1), shift.view(-1, 1, 1, 1)
-    for number, place in enumerate(places):
-        seen = voxels[number]
-        if seen.dtype != place.dtype:
-            seen = place.copy_(seen)
-        torch.addcmul(shift, seen, scale, out=place)
-    torch.nn.functional.leaky_relu_(into, slope)
-
-
-@scripted
-def _activate_in_half_precision(
+def activate_pieces(
     voxels: list[Tensor],
     places: list[Tensor],
-    scale: Tensor,
-    shift: Tensor,
-    zero: Tensor,
-    one: Tensor,
-    slope: float,
-    cached: int,
+    norm: list[Tensor],
+    into: Tensor,
+    slope: float = NEGATIVE_SLOPE,
+    cached: int = _CACHED_BYTES,
 ) -> None:
+    """On a CPU: normalise and activate voxels (1, C, planes, rows, Z), each piece into its place in `into`.
+
+    Together the places fill `into`. `norm` is `Norm.parts`. For TorchScript, as all that it calls.
+    """
+    scale, shift = norm[0].view(-1, 1, 1, 1), norm[1].view(-1, 1, 1, 1)
+    for number, place in enumerate(places):
+        seen = voxels[number]
+        if into.dtype != torch.float32:
+            lines, made = seen.permute(0, 2, 3, 4, 1)[0], place.permute(0, 2, 3, 4, 1)[0]
+            _activate_in_half_precision(lines, made, norm, slope, cached)
+        else:
+            if seen.dtype != place.dtype:
+                seen = place.copy_(seen)
+            torch.addcmul(shift, seen, scale, out=place)
+    if into.dtype == torch.float32:
+        torch.nn.functional.leaky_relu_(into, slope)
+
+
+_activate_pieces = scripted(activate_pieces)
+
+
+def _activate_in_half_precision(seen: Tensor, place: Tensor, norm: list[Tensor], slope: float, cached: int) -> None:
     """Normalise and activate lines (planes, rows, Z, C).
 
     Batch norm, which widens half precision within its one pass, takes ten times as long for voxels that do not lie side
     by side. In a map those of a plane do, and so do all of a border that was kept.
     """
-    for number, place in enumerate(places):
-        seen = voxels[number]
-        if seen.is_contiguous() and place.is_contiguous():
-            _activate_side_by_side(seen, place, scale, shift, zero, one, slope, cached)
-        elif seen.size(1) > 1 and seen[0].is_contiguous() and place[0].is_contiguous():
-            for plane in range(seen.size(0)):
-                _activate_side_by_side(seen[plane], place[plane], scale, shift, zero, one, slope, cached)
-        else:
-            made = torch.empty(seen.size(), dtype=place.dtype)
-            seen = seen if seen.is_contiguous() else made.copy_(seen)
-            _activate_side_by_side(seen, made, scale, shift, zero, one, slope, cached)
-            place.copy_(made)
+    if seen.is_contiguous() and place.is_contiguous():
+        _activate_side_by_side(seen, place, norm, slope, cached)
+    elif seen.size(1) > 1 and seen[0].is_contiguous() and place[0].is_contiguous():
+        for plane in range(seen.size(0)):
+            _activate_side_by_side(seen[plane], place[plane], norm, slope, cached)
+    else:
+        made = torch.empty(seen.size(), dtype=place.dtype)
+        seen = seen if seen.is_contiguous() else made.copy_(seen)
+        _activate_side_by_side(seen, made, norm, slope, cached)
+        place.copy_(made)
 
 
-def _activate_side_by_side(
-    voxels: Tensor,
-    into: Tensor,
-    scale: Tensor,
-    shift: Tensor,
-    zero: Tensor,
-    one: Tensor,
-    slope: float,
-    cached: int,
-) -> None:
+def _activate_side_by_side(voxels: Tensor, into: Tensor, norm: list[Tensor], slope: float, cached: int) -> None:
     """The same where all voxels lie side by side: so many at a time that they are activated in the cache."""
+    scale, shift, zero, one = norm
     channels = scale.size(0)
     seen, made, nothing = voxels.view(-1, channels), into.view(-1, channels), zero[:0]
     lines = max(cached // (channels * into.element_size()), 1)
@@ -154,7 +138,7 @@ class Moments:
     def __init__(self) -> None:
         self._counts: list[int] = []
         self._voxels: list[int] = []  # those of a count that are not padding
-        self._means: list[Tensor] = []
+        self._means: list[Tensor] = []  # (pieces, C), as variances
         self._variances: list[Tensor] = []
 
     @classmethod
@@ -178,22 +162,26 @@ class Moments:
 
     def add_padded(self, rows: Tensor, voxels: int) -> None:
         """Take in (N, C), of which `voxels` rows are voxels and all others zeros."""
-        column = rows.view(1, len(rows), 1, 1, rows.shape[1]).permute(0, 4, 1, 2, 3)
-        self._take(column, len(rows), voxels)
+        count, channels = rows.shape
+        self._take(rows.view(1, count, 1, 1, channels).permute(0, 4, 1, 2, 3), count, voxels)
+
+    def add_seen(self, means: Tensor, variances: Tensor, count: int, voxels: Sequence[int]) -> None:
+        """Take in (pieces, C) of what others have seen: `count` rows each, of which so many are voxels."""
+        self._counts += [count] * len(voxels)
+        self._voxels += voxels
+        self._means.append(means)
+        self._variances.append(variances)
 
     def _take(self, piece: Tensor, count: int, voxels: int) -> None:
         mean, variance = mean_and_variance(piece)
-        self._counts.append(count)
-        self._voxels.append(voxels)
-        self._means.append(mean)
-        self._variances.append(variance)
+        self.add_seen(mean[None], variance[None], count, [voxels])
 
     def norm(self, layer: nn.InstanceNorm3d) -> Norm:
         """The norm that `layer` makes of what was seen."""
         # Merged where the map is: to ask a GPU for numbers is to wait for all its work. Apple's GPUs know no float64.
         device = self._means[0].device
         place = torch.device("cpu") if device.type == "mps" else device
-        means, variances = (torch.stack(column).to(place, torch.float64) for column in (self._means, self._variances))
+        means, variances = (torch.cat(column).to(place, torch.float64) for column in (self._means, self._variances))
         counts = torch.tensor(self._counts, dtype=torch.float64).to(place, non_blocking=True)[:, None]
         voxels = torch.tensor(self._voxels, dtype=torch.float64).to(place, non_blocking=True)[:, None]
         # What the zeros have added: sums stay, so that the mean grows, and squares about a mean move with it.

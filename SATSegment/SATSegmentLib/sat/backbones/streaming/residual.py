@@ -28,7 +28,7 @@ from SATSegmentLib.sat.backbones.streaming.slabs import (
     ranges,
     slab_planes,
 )
-from SATSegmentLib.sat.backbones.streaming.sources import Joined, Map, Projected, Source
+from SATSegmentLib.sat.backbones.streaming.sources import Joined, Map, Overwritable, Projected, Source
 from SATSegmentLib.sat.workers import with_one_thread
 
 # Of each of the pieces that are worked on at once.
@@ -42,7 +42,8 @@ class Residual:
 
     Parameters
     ----------
-    source, skip : Source
+    source : Overwritable
+    skip : Source
         What the block reads, and what its skip reads: the same, or its averages where the block strides.
     block : ResidualBlock
         The layers.
@@ -54,7 +55,7 @@ class Residual:
     """
 
     def __init__(
-        self, source: Source, skip: Source, block: ResidualBlock, out: Tensor, spare: Tensor | None = None
+        self, source: Overwritable, skip: Source, block: ResidualBlock, out: Tensor, spare: Tensor | None = None
     ) -> None:
         norm = convolve(source, block.conv1, out)
         if block.skip_conv is not None:

@@ -31,7 +31,7 @@ from SATSegmentLib.sat.backbones.blocks import ConvBlock
 from SATSegmentLib.sat.backbones.streaming.compute_dtype import compute_dtype
 from SATSegmentLib.sat.backbones.streaming.direct import convolve_direct
 from SATSegmentLib.sat.backbones.streaming.norm import Moments, Norm
-from SATSegmentLib.sat.backbones.streaming.sources import Joined, Map, Source
+from SATSegmentLib.sat.backbones.streaming.sources import Joined, Map, Overwritable, Source
 from SATSegmentLib.sat.backbones.streaming.strip_cost import convolution_bytes, finishing_bytes
 from SATSegmentLib.sat.backbones.streaming.strips import even
 from SATSegmentLib.sat.backbones.streaming.winograd import convolve_tiled, filtering_pays
@@ -106,7 +106,7 @@ def window_by_window(x: Tensor, run: Callable[[Tensor], tuple[Tensor, Tensor]]) 
     return (pooled[0], finest[0]) if len(x) == 1 else (torch.cat(pooled), torch.cat(finest))
 
 
-def convolve(source: Source, block: ConvBlock, out: Tensor) -> Norm:
+def convolve(source: Overwritable, block: ConvBlock, out: Tensor) -> Norm:
     """Convolve `source` into `out` (1, C, X, Y, Z) and return the norm to apply to it.
 
     `out` may be the map that `source` reads: a plane is overwritten only after its last reading.

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
-from SATSegmentLib.sat.backbones.streaming.norm import Norm
+from SATSegmentLib.sat.backbones.streaming.norm import Norm, activate_pieces
 from SATSegmentLib.sat.backbones.streaming.scripted import scripted
 
 
@@ -27,43 +26,32 @@ class Source(Protocol):
         """
 
 
-# Voxels of a map (1, C, planes, rows, Z), each with its place in what is read into.
-Pieces = Sequence[tuple[Tensor, Tensor]]
-
-
 @runtime_checkable
 class Overwritable(Source, Protocol):
     """A source that a convolution may write its outputs over, as it reads each voxel of a map at its own place."""
 
-    def overwritten(self) -> Tensor:
-        """The map, (1, C, X, Y, Z)."""
-
-    def read_kept(self, planes: slice, rows: slice, pieces: Pieces, into: Tensor) -> None:
-        """As `read`, with what the map held at these planes and rows before it was overwritten, piece by piece."""
+    # The map, (1, C, X, Y, Z); `Norm.parts` of the norm to apply to it, or nothing; what `read_pieces` joins with it.
+    voxels: Tensor
+    norm: list[Tensor]
+    joined: list[Tensor]
 
 
 class Map:
     """A map, and the norm that is still to be applied to it, if one is."""
 
     def __init__(self, voxels: Tensor, norm: Norm | None = None) -> None:
-        self._voxels, self._norm = voxels, norm
+        self.voxels, self._norm = voxels, norm
+        self.norm = [] if norm is None else norm.parts
+        self.joined: list[Tensor] = []
         self.shape = tuple(voxels.shape[1:])
 
     def read(self, planes: slice, rows: slice, into: Tensor) -> None:
         """As in `Source`."""
-        self.read_kept(planes, rows, [(self._voxels[:, :, planes, rows], into)], into)
-
-    def overwritten(self) -> Tensor:
-        """As in `Overwritable`."""
-        return self._voxels
-
-    def read_kept(self, planes: slice, rows: slice, pieces: Pieces, into: Tensor) -> None:
-        """As in `Overwritable`."""
-        if self._norm is not None:
-            self._norm.activate_pieces(pieces, into)
-            return
-        for voxels, place in pieces:
-            place.copy_(voxels)
+        voxels = self.voxels[:, :, planes, rows]
+        if self._norm is None:
+            into.copy_(voxels)
+        else:
+            self._norm.activate(voxels, into)
 
     def projected(self, weight: Tensor) -> Source:
         """As in `Source`."""
@@ -97,37 +85,27 @@ class Joined:
     """
 
     def __init__(self, below: Tensor, upsample: nn.ConvTranspose3d, skip: Tensor, dtype: torch.dtype) -> None:
-        self._skip = skip
-        self._step = upsample.stride
+        self.voxels = skip
+        self.norm: list[Tensor] = []
         self._channels = upsample.weight.shape[1]
         # (step_x, step_y, in, step_z * out), widened and turned in one: each alone would be another copy.
         weight = upsample.weight.permute(2, 3, 0, 4, 1)
         self._weight = torch.empty(weight.shape, dtype=dtype, device=weight.device).copy_(weight).flatten(3)
         bias = upsample.weight.new_zeros(self._channels) if upsample.bias is None else upsample.bias
-        self._bias = bias.to(dtype).repeat(self._step[2])
         self._lines = below[0].permute(1, 2, 3, 0)
+        self.joined = [self._lines, self._weight, bias.to(dtype).repeat(upsample.stride[2])]
         self.shape = (2 * self._channels, *skip.shape[2:])
 
     def read(self, planes: slice, rows: slice, into: Tensor) -> None:
         """As in `Source`."""
-        self.read_kept(planes, rows, [(self._skip[:, :, planes, rows], into)], into)
-
-    def overwritten(self) -> Tensor:
-        """As in `Overwritable`: the skip."""
-        return self._skip
-
-    def read_kept(self, planes: slice, rows: slice, pieces: Pieces, into: Tensor) -> None:
-        """As in `Overwritable`."""
-        skips = [place[:, self._channels :] for _, place in pieces]
-        upsampled = into[0, : self._channels].permute(1, 2, 3, 0)
         firsts = [planes.start, rows.start]
-        _join([voxels for voxels, _ in pieces], skips, self._lines, self._weight, self._bias, firsts, upsampled)
+        _read_pieces([self.voxels[:, :, planes, rows]], [into], self.norm, self.joined, firsts, into)
 
     def projected(self, weight: Tensor) -> Source:
         """As in `Source`: neither the upsampled map nor the concatenation is made."""
         up, kept = weight.split([self._channels, weight.shape[0] - self._channels])
         upsample = self._weight.unflatten(3, (-1, self._channels)) @ up
-        return _JoinedProjection(self._lines, self._skip, upsample.flatten(3), kept)
+        return _JoinedProjection(self._lines, self.voxels, upsample.flatten(3), kept)
 
 
 class _JoinedProjection:
@@ -158,19 +136,45 @@ def _matching(first: int, length: int, offset: int, step: int) -> tuple[int, int
     return above, (first + above) // step, (length - above + step - 1) // step
 
 
-@scripted
-def _join(
+def read_pieces(
     voxels: list[Tensor],
-    skips: list[Tensor],
-    below: Tensor,
-    weight: Tensor,
-    bias: Tensor,
+    places: list[Tensor],
+    norm: list[Tensor],
+    joined: list[Tensor],
     firsts: list[int],
-    upsampled: Tensor,
+    into: Tensor,
 ) -> None:
-    """Copy what a skip holds, and write the planes and rows from `firsts` on of what is upsampled, channels last."""
-    for number, skip in enumerate(skips):
-        skip.copy_(voxels[number])
+    """What an `Overwritable` reads of the map's voxels, piece by piece, for TorchScript.
+
+    Parameters
+    ----------
+    voxels, places : list of Tensor
+        What the map holds or held, (1, C, planes, rows, Z), and where in `into` each piece goes: they fill it.
+    norm, joined : list of Tensor
+        As the source has them.
+    firsts : list of int
+        The first plane and row of `into`.
+    into : Tensor
+        (1, C, planes, rows, Z).
+    """
+    if len(joined) > 0:
+        below, weight, bias = joined
+        channels = into.size(1) - voxels[0].size(1)
+        for number, place in enumerate(places):
+            place[:, channels:].copy_(voxels[number])
+        _upsample(below, weight, bias, firsts, into.permute(0, 2, 3, 4, 1)[0, :, :, :, :channels])
+    elif len(norm) > 0:
+        activate_pieces(voxels, places, norm, into)
+    else:
+        for number, place in enumerate(places):
+            place.copy_(voxels[number])
+
+
+_read_pieces = scripted(read_pieces)
+
+
+def _upsample(below: Tensor, weight: Tensor, bias: Tensor, firsts: list[int], upsampled: Tensor) -> None:
+    """Write the planes and rows from `firsts` on of what is upsampled, channels last."""
     planes, rows = upsampled.size(0), upsampled.size(1)
     for x in range(weight.size(0)):
         step_x, step_y = weight.size(0), weight.size(1)

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import cast
 
 import torch
 from torch import Tensor
 
-from SATSegmentLib.sat.backbones.streaming.sources import Overwritable, Source
+from SATSegmentLib.sat.backbones.streaming.scripted import scripted
+from SATSegmentLib.sat.backbones.streaming.sources import Overwritable, read_pieces
 
 # As many pieces as keep a dozen cores busy to the end: so many that the last one is a small part of a layer.
 ENOUGH = 64
@@ -23,70 +23,111 @@ ENOUGH = 64
 
 @dataclass(frozen=True, eq=False)
 class Strip:
-    """A part of a convolution's outputs, and how to read what it sees.
+    """A part of a convolution's outputs, and what was kept of the map where it is overwritten.
 
     Attributes
     ----------
     planes, rows : slice
         Of the outputs, along X and Y.
+    source : Overwritable
+        What is read.
+    kept : list of (Tensor or None)
+        The row before and the one after (1, C, planes of the strip, 1, Z), the plane before and the one after
+        (1, C, 1, Y, Z), where neighbours may have overwritten them.
     """
 
     planes: slice
     rows: slice
-    _source: Source
-    _kept_rows: tuple[Tensor | None, Tensor | None] = (None, None)
-    _kept_planes: tuple[Tensor | None, Tensor | None] = (None, None)
+    source: Overwritable
+    kept: list[Tensor | None]
+
+    @property
+    def bounds(self) -> list[int]:
+        """First and last of the planes, first and last of the rows."""
+        return [self.planes.start, self.planes.stop, self.rows.start, self.rows.stop]
 
     def read(self, planes: slice, rows: slice, into: Tensor) -> None:
         """Read planes and rows of the input, zeros beyond the map, into (1, C, planes, rows, Z)."""
-        _, all_planes, all_rows, _ = self._source.shape
-        x = slice(max(planes.start, 0), min(planes.stop, all_planes))
-        y = slice(max(rows.start, 0), min(rows.stop, all_rows))
-        if (x, y) != (planes, rows):
-            low_x, high_x = x.start - planes.start, x.stop - planes.start
-            low_y, high_y = y.start - rows.start, y.stop - rows.start
-            for outside in (into[:, :, :low_x], into[:, :, high_x:], into[:, :, :, :low_y], into[:, :, :, high_y:]):
-                if outside.numel():
-                    outside.zero_()
-            into = into[:, :, low_x:high_x, low_y:high_y]
-        if not into.numel():
-            return
-        if all(kept is None for kept in (*self._kept_rows, *self._kept_planes)):
-            self._source.read(x, y, into)
-            return
-        source = cast(Overwritable, self._source)  # to ask it each time takes as long as to read a plane
-        source.read_kept(x, y, self._pieces(source.overwritten(), x, y, into), into)
-
-    def _pieces(self, voxels: Tensor, x: slice, y: slice, into: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """What the map held at these planes and rows, kept or still there, each piece with its place in `into`."""
-        pieces = []
-        before, after = self._kept_planes
-        inside = slice(max(x.start, self.planes.start), min(x.stop, self.planes.stop))
-        if before is None or inside.start == x.start:
-            inside = slice(x.start, inside.stop)
-        else:
-            pieces.append((before[:, :, :, y], into[:, :, :1]))
-        if after is None or inside.stop == x.stop:
-            inside = slice(inside.start, x.stop)
-        else:
-            pieces.append((after[:, :, :, y], into[:, :, -1:]))
-        if inside.start >= inside.stop:
-            return pieces
-        into = into[:, :, inside.start - x.start : inside.stop - x.start]
-        at = slice(inside.start - self.planes.start, inside.stop - self.planes.start)
-        before, after = self._kept_rows
-        first, last = y.start, y.stop
-        if before is not None and first < self.rows.start:
-            pieces.append((before[:, :, at], into[:, :, :, :1]))
-            first = self.rows.start
-        if after is not None and last > self.rows.stop:
-            pieces.append((after[:, :, at], into[:, :, :, -1:]))
-            last = self.rows.stop
-        pieces.append((voxels[:, :, inside, first:last], into[:, :, :, first - y.start : last - y.start]))
-        return pieces
+        source, seen = self.source, [planes.start, planes.stop, rows.start, rows.stop]
+        _read_strip(source.voxels, source.norm, source.joined, self.kept, self.bounds, seen, into)
 
 
-def strips(source: Source, out: Tensor, rows: int, planes: int, unit: int = 1) -> Iterator[Strip]:
+def read_strip(
+    voxels: Tensor,
+    norm: list[Tensor],
+    joined: list[Tensor],
+    kept: list[Tensor | None],
+    strip: list[int],
+    seen: list[int],
+    into: Tensor,
+) -> None:
+    """Read planes and rows that a strip sees, zeros beyond the map, for TorchScript.
+
+    Parameters
+    ----------
+    voxels, norm, joined
+        Of an `Overwritable`.
+    kept, strip
+        `kept` and `bounds` of a `Strip`.
+    seen : list of int
+        First and last of the planes to read, first and last of the rows.
+    into : Tensor
+        (1, C, planes, rows, Z).
+    """
+    low_x, high_x = max(seen[0], 0), min(seen[1], voxels.size(2))
+    low_y, high_y = max(seen[2], 0), min(seen[3], voxels.size(3))
+    planes, rows = [low_x - seen[0], high_x - seen[0]], [low_y - seen[2], high_y - seen[2]]
+    if planes[0] > 0:
+        into[:, :, : planes[0]].zero_()
+    if planes[1] < into.size(2):
+        into[:, :, max(planes[1], 0) :].zero_()
+    if rows[0] > 0:
+        into[:, :, :, : rows[0]].zero_()
+    if rows[1] < into.size(3):
+        into[:, :, :, max(rows[1], 0) :].zero_()
+    if low_x >= high_x or low_y >= high_y:
+        return
+    inside = into[:, :, planes[0] : planes[1], rows[0] : rows[1]]
+    pieces, places = _pieces(voxels, kept, strip, [low_x, high_x, low_y, high_y], inside)
+    read_pieces(pieces, places, norm, joined, [low_x, low_y], inside)
+
+
+_read_strip = scripted(read_strip)
+
+
+def _pieces(
+    voxels: Tensor, kept: list[Tensor | None], strip: list[int], seen: list[int], into: Tensor
+) -> tuple[list[Tensor], list[Tensor]]:
+    """What the map held at these planes and rows, kept or still there, each piece with its place in `into`."""
+    pieces: list[Tensor] = []
+    places: list[Tensor] = []
+    first, last, first_row, last_row = seen
+    row_before, row_after, before, after = kept
+    if before is not None and first < strip[0]:
+        pieces.append(before[:, :, :, first_row:last_row])
+        places.append(into[:, :, :1])
+        first = strip[0]
+    if after is not None and last > strip[1]:
+        pieces.append(after[:, :, :, first_row:last_row])
+        places.append(into[:, :, -1:])
+        last = strip[1]
+    if first >= last:
+        return pieces, places
+    into = into[:, :, first - seen[0] : last - seen[0]]
+    if row_before is not None and first_row < strip[2]:
+        pieces.append(row_before[:, :, first - strip[0] : last - strip[0]])
+        places.append(into[:, :, :, :1])
+        first_row = strip[2]
+    if row_after is not None and last_row > strip[3]:
+        pieces.append(row_after[:, :, first - strip[0] : last - strip[0]])
+        places.append(into[:, :, :, -1:])
+        last_row = strip[3]
+    pieces.append(voxels[:, :, first:last, first_row:last_row])
+    places.append(into[:, :, :, first_row - seen[2] : last_row - seen[2]])
+    return pieces, places
+
+
+def strips(source: Overwritable, out: Tensor, rows: int, planes: int, unit: int = 1) -> Iterator[Strip]:
     """Cut a convolution's outputs `out` (1, C, X, Y, Z) into strips.
 
     Where `out` is the map that `source` reads, rows are kept as strips are taken: one may be overwritten once it is.
@@ -101,9 +142,9 @@ def strips(source: Source, out: Tensor, rows: int, planes: int, unit: int = 1) -
     _, _, all_planes, all_rows, _ = out.shape
     along = even(all_rows, rows, unit)
     across = pieces(all_planes, len(along), planes, unit)
-    voxels = source.overwritten() if isinstance(source, Overwritable) else None
+    voxels = source.voxels
     if voxels is not out:
-        yield from (Strip(x, y, source) for x in across for y in along)
+        yield from (Strip(x, y, source, [None] * 4) for x in across for y in along)
         return
     between = [_copy(voxels[:, :, x.start - 1 : x.start + 1]) for x in across[1:]]
     for number, x in enumerate(across):
@@ -116,7 +157,7 @@ def strips(source: Source, out: Tensor, rows: int, planes: int, unit: int = 1) -
             before, after, last = last, None, None
             if y.stop < all_rows:
                 last, after = (_copy(voxels[:, :, x, row : row + 1]) for row in (y.stop - 1, y.stop))
-            yield Strip(x, y, source, (before, after), ends)
+            yield Strip(x, y, source, [before, after, *ends])
 
 
 def pieces(length: int, along: int, least: int, unit: int) -> list[slice]:

@@ -20,8 +20,8 @@ from torch import Tensor
 
 from SATSegmentLib.sat.backbones.streaming.norm import Moments
 from SATSegmentLib.sat.backbones.streaming.scripted import scripted
-from SATSegmentLib.sat.backbones.streaming.sources import Source
-from SATSegmentLib.sat.backbones.streaming.strips import Strip, even, strips
+from SATSegmentLib.sat.backbones.streaming.sources import Overwritable
+from SATSegmentLib.sat.backbones.streaming.strips import Strip, even, read_strip, strips
 from SATSegmentLib.sat.interrupt import check_interrupt
 from SATSegmentLib.sat.workers import side_by_side
 
@@ -34,6 +34,8 @@ _POINTS = (0.0, math.sqrt(0.5), -math.sqrt(0.5), math.sqrt(2.0), -math.sqrt(2.0)
 STRIP_BYTES = 2 << 20
 # Of products that are worked out together: what they read and write stays in the cache nearest to the core.
 _GROUP_BYTES = 640 << 10
+# Rows of tiles that are convolved in one go: seconds at most, for a run can be ended only in between.
+_AT_ONCE = 4
 # Tiles along X of a piece, at least: what it sees twice is a fourth of it then.
 _PIECE = 2
 # Input channels whose weights are transformed at once.
@@ -90,112 +92,119 @@ class TiledConvolution:
 
 
 class TileSpace:
-    """What one worker convolves tiles in.
-
-    Each tile takes dozens of operations, and Python lets one worker at a time begin one. So views are made once.
-    """
+    """What one worker convolves tiles in."""
 
     def __init__(self, convolution: TiledConvolution, tiles: int, depth: int) -> None:
-        self._convolution, self._tiles = convolution, tiles
+        self._forth, self._weight, self._back = convolution.forth, convolution.weight, convolution.back
         deep = depth + TAPS - 1
         lines = tiles * deep
         inputs, outputs = convolution.inputs, convolution.outputs
         # Axes are X and Y within a tile, the tile along Y, Z with a voxel of halo on each side, and the channel.
-        seen = torch.zeros(SEEN, SEEN, tiles, deep, inputs)
-        self._inside, self._seen = seen[:, :, :, 1:-1], seen.view(SEEN * SEEN, -1)
+        self._seen = torch.zeros(SEEN, SEEN, tiles, deep, inputs)
         rows = torch.empty(SEEN, tiles * TILE + SEEN - TILE, depth, inputs)
         self._rows = rows.permute(3, 0, 1, 2)[None]
-        self._fills: dict[tuple[int, int], list[tuple[Tensor, Tensor]]] = {}
-        transformed = torch.empty(SEEN * SEEN, lines, inputs)
+        self._transformed = torch.empty(SEEN * SEEN, lines, inputs)
         # The taps along Z see the same lines, shifted: what runs over a tile's end lands on outputs that are cut off.
-        valid = lines - TAPS + 1
-        products = torch.empty(SEEN * SEEN, valid, outputs)
-        result = torch.zeros(TILE * TILE, lines * outputs)
-        self._transformed, self._products = transformed, products
+        self._products = torch.empty(SEEN * SEEN, lines - TAPS + 1, outputs)
+        self._result = torch.zeros(TILE, TILE, tiles, deep, outputs)
         size = max(_GROUP_BYTES // (4 * lines * (inputs + outputs)), 1)
         self._groups = [group.stop for group in even(SEEN * SEEN, size)]
-        self._lines, self._valid = result.view(-1, outputs), result[:, : valid * outputs]
-        self._result = result.view(TILE, TILE, tiles, deep, outputs)
-        self._between = self._result[:, :, :, 1 - TAPS :]
-        # Outputs of a row of tiles lie row within tile before tile; in the map it is the other way round.
-        self._ordered = self._result[:, :, :, : 1 - TAPS].transpose(1, 2)
 
     def convolve(self, strip: Strip, out: Tensor) -> Moments:
         """Convolve a strip into the map `out`, without the bias, and see its outputs."""
-        moments, place = Moments(), 0
-        lines = out[0].permute(1, 2, 3, 0)[:, strip.rows]
-        row = lines[0, ..., 0].numel()
-        for first in range(strip.planes.start, strip.planes.stop, TILE):
+        moments, source = Moments(), strip.source
+        lines = out[0].permute(1, 2, 3, 0)
+        row = lines[0, strip.rows, :, 0].numel()
+        for first in range(strip.planes.start, strip.planes.stop, _AT_ONCE * TILE):
             check_interrupt()
-            planes = slice(first, min(first + TILE, strip.planes.stop))
-            seen = SEEN if first == strip.planes.start else TILE
-            self._fill(strip, slice(first + TILE + 1 - seen, first + TILE + 1), place + SEEN - seen)
-            moments.add_padded(self.multiply(place, lines[planes]), (planes.stop - planes.start) * row)
-            place = (place + TILE) % SEEN
+            last = min(first + _AT_ONCE * TILE, strip.planes.stop)
+            means, variances = _convolve(
+                source.voxels,
+                source.norm,
+                source.joined,
+                strip.kept,
+                strip.bounds,
+                [first, last],
+                self._rows,
+                self._seen,
+                self._forth,
+                self._transformed,
+                self._weight,
+                self._groups,
+                self._products,
+                self._back,
+                self._result,
+                lines,
+            )
+            voxels = [row * min(last - plane, TILE) for plane in range(first, last, TILE)]
+            moments.add_seen(means, variances, self._result[..., 0].numel(), voxels)
         return moments
 
-    def _fill(self, strip: Strip, planes: slice, place: int) -> None:
-        """Read planes, with the rows around the strip, into tiles, from this place of the ring onwards."""
-        rows = slice(strip.rows.start - 1, strip.rows.stop + 1)
-        read = self._rows[:, :, : planes.stop - planes.start]
-        count = rows.stop - rows.start
-        if count < read.shape[3]:
-            read[:, :, :, count:].zero_()
-            strip.read(planes, rows, read[:, :, :, :count])
-        else:
-            strip.read(planes, rows, read)
-        for part, tiles in self._filled(place % SEEN, planes.stop - planes.start):
-            part.copy_(tiles)
-
-    def _filled(self, place: int, planes: int) -> list[tuple[Tensor, Tensor]]:
-        """The places of so many planes in tiles, and what goes there of the rows that were read."""
-        if (place, planes) not in self._fills:
-            tiles = self._rows[0].permute(1, 2, 3, 0)[:planes].unfold(1, SEEN, TILE).permute(0, 4, 1, 2, 3)
-            parts, done = [], 0
-            for part in _runs(place, planes):
-                count = part.stop - part.start
-                parts.append((self._inside[part], tiles[done : done + count]))
-                done += count
-            self._fills[place, planes] = parts
-        return self._fills[place, planes]
-
-    def multiply(self, place: int, out: Tensor) -> Tensor:
-        """Convolve the tiles into `out` (4, 4 * T, Z, out), or less at its far borders.
-
-        Returns the outputs in float32 with zeros in between, (N, out), until the next call.
-        """
-        convolution, whole = self._convolution, out.shape[:2] == (TILE, TILE * self._tiles)
-        _multiply(
-            convolution.forth[place],
-            self._seen,
-            self._transformed,
-            convolution.weight,
-            self._groups,
-            self._products,
-            convolution.back,
-            self._valid,
-            self._between,
-            self._ordered,
-            out.unflatten(1, (-1, TILE)) if whole else None,
-        )
-        if not whole:
-            self._write_some(out)
-        return self._lines
-
-    def _write_some(self, out: Tensor) -> None:
-        """Where the map ends within a tile."""
-        planes, rows = out.shape[:2]
-        result, ordered = self._result, self._ordered[:planes]
-        result[planes:].zero_()
-        whole = rows // TILE
-        out[:, : whole * TILE].unflatten(1, (whole, TILE)).copy_(ordered[:, :whole])
-        if rows % TILE:
-            result[:, rows % TILE :, whole].zero_()
-            out[:, whole * TILE :].copy_(ordered[:, whole, : rows % TILE])
-        result[:, :, -(-rows // TILE) :].zero_()
+    def multiply(self, out: Tensor) -> None:
+        """Convolve what is in the tiles into `out`, (4, 4 * T, Z, C): what it takes beside reading."""
+        numbers = self._transformed, self._weight, self._groups, self._products, self._back, self._result
+        _multiply(self._forth[0], self._seen, *numbers)
+        _write(self._result, out)
 
 
 @scripted
+def _convolve(
+    voxels: Tensor,
+    norm: list[Tensor],
+    joined: list[Tensor],
+    kept: list[Tensor | None],
+    strip: list[int],
+    planes: list[int],
+    rows: Tensor,
+    seen: Tensor,
+    forth: list[Tensor],
+    transformed: Tensor,
+    weight: Tensor,
+    groups: list[int],
+    products: Tensor,
+    back: Tensor,
+    result: Tensor,
+    out: Tensor,
+    tile: int = TILE,
+    halo: int = SEEN - TILE,
+) -> tuple[Tensor, Tensor]:
+    """Convolve planes of a strip, row of tiles by row of tiles, into the map `out`, (X, Y, Z, C).
+
+    Planes of a tile lie in a ring; two of a row's are those of the row before.
+
+    Returns
+    -------
+    (Tensor, Tensor)
+        Mean and variance of each row's outputs, (rows of tiles, C), zeros in between included.
+    """
+    inside = seen[:, :, :, 1:-1]
+    tiles = rows.permute(0, 2, 3, 4, 1)[0].unfold(1, tile + halo, tile).permute(0, 4, 1, 2, 3)
+    column = result.view(1, -1, 1, 1, result.size(4)).permute(0, 4, 1, 2, 3)
+    means: list[Tensor] = []
+    variances: list[Tensor] = []
+    for first in range(planes[0], planes[1], tile):
+        new = tile + halo if first == strip[0] else tile
+        place = (first - strip[0]) % (tile + halo)
+        bounds = [first + tile + 1 - new, first + tile + 1, strip[2] - 1, strip[3] + 1]
+        into, count = rows[:, :, :new], bounds[3] - bounds[2]
+        if count < into.size(3):
+            into[:, :, :, count:].zero_()
+            into = into[:, :, :, :count]
+        read_strip(voxels, norm, joined, kept, strip, bounds, into)
+        done = 0
+        while done < new:
+            start = (place + tile + halo - new + done) % (tile + halo)
+            some = min(new - done, tile + halo - start)
+            inside[start : start + some].copy_(tiles[done : done + some])
+            done += some
+        _multiply(forth[place], seen, transformed, weight, groups, products, back, result)
+        _write(result, out[first : min(first + tile, planes[1]), strip[2] : strip[3]])
+        mean, variance = torch.batch_norm_update_stats(column, None, None, 0.0)
+        means.append(mean)
+        variances.append(variance)
+    return torch.stack(means), torch.stack(variances)
+
+
 def _multiply(
     forth: Tensor,
     seen: Tensor,
@@ -204,28 +213,43 @@ def _multiply(
     groups: list[int],
     products: Tensor,
     back: Tensor,
-    made: Tensor,
-    between: Tensor,
-    ordered: Tensor,
-    out: Tensor | None,
+    result: Tensor,
 ) -> None:
-    """Transform tiles, multiply group by group, tap by tap, and transform back."""
-    torch.mm(forth, seen, out=transformed.flatten(1))
-    lines = products.size(1)
+    """Transform tiles, multiply group by group, tap by tap, and transform back: zeros where outputs are cut off."""
+    torch.mm(forth, seen.view(forth.size(1), -1), out=transformed.flatten(1))
+    lines, taps = products.size(1), weight.size(1)
     first = 0
     for last in groups:
-        tiles, taps, sums = transformed[first:last], weight[first:last], products[first:last]
-        torch.bmm(tiles[:, :lines], taps[:, 0], out=sums)
-        for tap in range(1, taps.size(1)):
-            sums.baddbmm_(tiles[:, tap : tap + lines], taps[:, tap])
+        tiles, factors, sums = transformed[first:last], weight[first:last], products[first:last]
+        torch.bmm(tiles[:, :lines], factors[:, 0], out=sums)
+        for tap in range(1, taps):
+            sums.baddbmm_(tiles[:, tap : tap + lines], factors[:, tap])
         first = last
-    torch.mm(back, products.flatten(1), out=made)
-    between.zero_()
-    if out is not None:
-        out.copy_(ordered)
+    valid = result.view(back.size(0), -1)[:, : lines * products.size(2)]
+    torch.mm(back, products.flatten(1), out=valid)
+    result[:, :, :, 1 - taps :].zero_()
 
 
-def convolve_tiled(source: Source, weight: Tensor, out: Tensor) -> Moments:
+def _write(result: Tensor, out: Tensor, tile: int = TILE, taps: int = TAPS) -> None:
+    """Write outputs (4, 4, T, Z, C) into a part of a map (planes, rows, Z, C), which may end within a tile.
+
+    Where it does, zeros are left in their place.
+    """
+    planes, rows, whole = out.size(0), out.size(1), out.size(1) // tile
+    # Outputs of a row of tiles lie row within tile before tile; in the map it is the other way round.
+    ordered = result[:planes, :, :, : 1 - taps].transpose(1, 2)
+    out[:, : whole * tile].unflatten(1, [whole, tile]).copy_(ordered[:, :whole])
+    if planes < tile:
+        result[planes:].zero_()
+    if rows % tile > 0:
+        result[:, rows % tile :, whole].zero_()
+        out[:, whole * tile :].copy_(ordered[:, whole, : rows % tile])
+    ended = (rows + tile - 1) // tile
+    if ended < result.size(2):
+        result[:, :, ended:].zero_()
+
+
+def convolve_tiled(source: Overwritable, weight: Tensor, out: Tensor) -> Moments:
     """Convolve `source` into `out` (1, C, X, Y, Z), without a bias, which a norm takes off again."""
     convolution = TiledConvolution(weight)
     channels, _, _, depth = source.shape
@@ -242,12 +266,6 @@ def strip_rows(channels: int, rows: int, depth: int) -> tuple[int, int]:
     """Rows of a strip at most, of a map of so many, and the tiles along Y of the largest."""
     most = TILE * max(STRIP_BYTES // (4 * SEEN * SEEN * (depth + TAPS - 1) * channels), 1)
     return most, -(-max(strip.stop - strip.start for strip in even(rows, most, TILE)) // TILE)
-
-
-def _runs(place: int, count: int) -> list[slice]:
-    """So many places of a ring, from one onwards, as slices of it."""
-    end = place + count
-    return [slice(place, end)] if end <= SEEN else [slice(place, SEEN), slice(0, end - SEEN)]
 
 
 def _transforms() -> tuple[Tensor, Tensor, Tensor]:

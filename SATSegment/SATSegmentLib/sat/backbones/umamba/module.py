@@ -154,11 +154,11 @@ class UMamba(Backbone):
     def _stream(self, window: Tensor) -> tuple[Tensor, Tensor]:
         stem: ConvBlock = self.encoder.stem.convs[0]  # type: ignore[assignment]
         x = slabs.empty(window, stem.conv.out_channels, *window.shape[2:])
-        source: Source = Map(x, slabs.convolve(Map(window), stem, x))
+        source = Map(x, slabs.convolve(Map(window), stem, x))
         cells = [side // step for side, step in zip(window.shape[2:], self._spec.downsampling, strict=True)]
         levels: list[Tensor] = []
         pooled: list[Tensor] = []
-        skip = source
+        skip: Source = source
         for number, stage in enumerate(self.encoder.stages):
             block: UMambaBlock = stage.block  # type: ignore[assignment]
             if number:
