@@ -119,68 +119,175 @@ def plan_run(
     storage : FeatureStorage, optional
         How features are kept.
     """
-    dtype, device = network.backbone.dtype, network.position_code.device
-    names = ("windows", "least_windows", "to_encode", "window_voxels", "prompts")
-    windows, least, to_encode, voxels, prompts = (sum(getattr(one, name) for one in passes) for name in names)
-    voxel_bytes = network.architecture.channels * (1 if storage == "uint8" else dtype.itemsize)
-    feature_bytes = voxels * voxel_bytes
-    weights = sum(tensor.nbytes for tensor in network.state_dict().values())
-    encoding = _encoding_bytes(network, voxel_bytes) if to_encode else 0
-    scan_bytes = 4 * sum(one.grid_voxels for one in passes)
-    everywhere = 4 * max(one.grid_voxels for one in passes) * prompts
-    sums = min(BLOCK_BYTES, math.ceil(everywhere * (_STRUCTURE_SHARE if prompts > 1 else 1)))
-    free = _free_bytes(torch.device("cpu")) + cache.memory_used
-    # Sums for deciding which windows are needed are in the computer's memory, whatever the network runs on.
-    decided = max((one.tiled_voxels for one in passes if one.spares), default=0)
-    seen, deciding = _deciding_bytes(decided, min(prompts, _MOST_DECIDED))
-    device_bytes = 0
-    if device.type != "cpu":
-        if runs_ahead(device):  # There sums are added up, and tiles of a window looked at while the next arrives.
-            looking = sums + 2 * GPU_GROUP_BYTES + 2 * math.prod(network.window) * voxel_bytes
-            encoding = max(encoding, looking) + _WORKSPACE_BYTES
-        room = _free_bytes(device) + cache.device_used - encoding
-        device_bytes = feature_bytes if feature_bytes <= room * (1 - _SPARE) else 0
-    on_host = encoding if device.type == "cpu" else 0
-    beside = on_host + max(sums, seen, seen + deciding - on_host)
-    memory_bytes = max(min(cache.memory_bytes, int(free * (1 - _SPARE)) - beside), 0)
-    left = free - on_host - min(feature_bytes, memory_bytes)
-    block_bytes = min(max(left // 4, 1 << 20), BLOCK_BYTES)
-    kept = device_bytes if device.type != "cpu" else min(feature_bytes, memory_bytes)
-    home = _home(feature_bytes, device_bytes, memory_bytes, cache.disk_bytes)
-    spilled = max(feature_bytes - memory_bytes, 0) if home == "memory and disk" else 0
-    block = min(max(prompts, 1), _MOST_PROMPTS)
-    working, twice = max(encoding, sums), False
-    if home == "nowhere":
-        # Then nothing is decided, and what windows say is held instead, or the sums of everything.
-        held = 4 * math.ceil(voxels * prompts * (_STRUCTURE_SHARE if prompts > 1 else 1))
-        twice = min(everywhere, max(sums, held)) > block_bytes
-        working = encoding + min(max(sums, held), block_bytes)
-    elif decided:
-        # Where something is found everywhere, as many find room as half of what is left holds.
-        block = min(block, _MOST_DECIDED, max(left // 2 // (decided * SEEN_VOXEL_BYTES), 1))
-        seen, deciding = _deciding_bytes(decided, min(prompts, block))
-        working = max(encoding + seen, seen + deciding, sums)
-    working = working if device.type == "cpu" else encoding
+    device, precision = network.position_code.device, precision_name(network.backbone.dtype)
+    names = ("windows", "least_windows", "to_encode", "prompts")
+    windows, least, to_encode, prompts = (sum(getattr(one, name) for one in passes) for name in names)
+    needs = _needs(network, passes, storage)
+    room = _room(device, needs, cache, prompts)
+    decoding = _decoding(device, needs, room, prompts)
+    spilled = max(needs.features - room.memory_bytes, 0) if room.home == "memory and disk" else 0
+    seconds = sum(_seconds(one, network, speed, decoding.encodes_twice) for one in passes) + spilled * _SPILLED_BYTE
     return RunPlan(
         device=str(device),
-        precision=precision_name(dtype),
+        precision=precision,
         windows=windows,
         least_windows=least,
         to_encode=to_encode,
         prompts=prompts,
-        prompt_block=block,
-        block_bytes=block_bytes,
-        feature_bytes=feature_bytes,
-        features_in=home,
-        device_bytes=device_bytes,
-        memory_bytes=memory_bytes,
-        peak_bytes=weights + kept + working + (scan_bytes if device.type == "cpu" else 0),
-        free_bytes=weights + (free if device.type == "cpu" else _free_bytes(device) + cache.device_used),
+        prompt_block=decoding.prompt_block,
+        block_bytes=room.block_bytes,
+        feature_bytes=needs.features,
+        features_in=room.home,
+        device_bytes=room.device_bytes,
+        memory_bytes=room.memory_bytes,
+        peak_bytes=needs.weights + room.kept + decoding.working + (needs.scan if device.type == "cpu" else 0),
+        free_bytes=needs.weights + room.free,
         in_slabs=not (device.type == "cuda" and network.backbone.whole_on_gpu),
-        seconds=sum(_seconds(one, network, speed, twice) for one in passes) + spilled * _SPILLED_BYTE,
+        seconds=seconds,
         windows_note=_windows_note(passes),
-        precision_in_doubt=dtype != torch.float32 and not network.architecture.half_precision,
+        precision_in_doubt=network.backbone.dtype != torch.float32 and not network.architecture.half_precision,
     )
+
+
+@dataclass(frozen=True)
+class _Needs:
+    """What the parts of a run take, wherever that is. Bytes, but for `decided`.
+
+    Attributes
+    ----------
+    weights : int
+        Of the network.
+    scan : int
+        On the network's grid, all passes together.
+    features : int
+        Of all windows.
+    encoding : int
+        While a window is encoded; on a GPU also while one is looked at and the next arrives.
+    everywhere, sums : int
+        Sums of probabilities if all prompts were everywhere, and those that are expected and held at once.
+    held : int
+        Logits that are held instead of features, where these find no place.
+    decided : int
+        Voxels on which it is decided which windows are needed; 0 where all are.
+    """
+
+    weights: int
+    scan: int
+    features: int
+    encoding: int
+    everywhere: int
+    sums: int
+    held: int
+    decided: int
+
+
+@dataclass(frozen=True)
+class _Room:
+    """What a run may use. Bytes.
+
+    Attributes
+    ----------
+    home : FeaturePlacement
+        Where features are kept.
+    device_bytes, memory_bytes : int
+        Limits for features on the device, if it is no CPU, and in the computer's memory.
+    block_bytes : int
+        For sums of probabilities that are held at once.
+    kept : int
+        Features where the network runs: on the GPU, or in the computer's memory.
+    free, left : int
+        What is free there; and of the computer's memory, beside encoding and features.
+    """
+
+    home: FeaturePlacement
+    device_bytes: int
+    memory_bytes: int
+    block_bytes: int
+    kept: int
+    free: int
+    left: int
+
+
+@dataclass(frozen=True)
+class _Decoding:
+    """How a run decodes its prompts.
+
+    Attributes
+    ----------
+    prompt_block : int
+        How many of them go over the features together.
+    working : int
+        Bytes that it needs beside weights and features, where the network runs.
+    encodes_twice : bool
+        Whether windows are encoded again for a second look.
+    """
+
+    prompt_block: int
+    working: int
+    encodes_twice: bool
+
+
+def _needs(network: SATNetwork, passes: Sequence[PassSize], storage: FeatureStorage) -> _Needs:
+    device = network.position_code.device
+    prompts, voxels = sum(one.prompts for one in passes), sum(one.window_voxels for one in passes)
+    share = _STRUCTURE_SHARE if prompts > 1 else 1
+    voxel_bytes = network.architecture.channels * (1 if storage == "uint8" else network.backbone.dtype.itemsize)
+    everywhere = 4 * max(one.grid_voxels for one in passes) * prompts
+    sums = min(BLOCK_BYTES, math.ceil(everywhere * share))
+    encoding = _encoding_bytes(network, voxel_bytes) if any(one.to_encode for one in passes) else 0
+    if runs_ahead(device):  # There sums are added up, and tiles of a window looked at while the next arrives.
+        looking = sums + 2 * GPU_GROUP_BYTES + 2 * math.prod(network.window) * voxel_bytes
+        encoding = max(encoding, looking) + _WORKSPACE_BYTES
+    return _Needs(
+        weights=sum(tensor.nbytes for tensor in network.state_dict().values()),
+        scan=4 * sum(one.grid_voxels for one in passes),
+        features=voxels * voxel_bytes,
+        encoding=encoding,
+        everywhere=everywhere,
+        sums=sums,
+        held=4 * math.ceil(voxels * prompts * share),
+        decided=max((one.tiled_voxels for one in passes if one.spares), default=0),
+    )
+
+
+def _room(device: torch.device, needs: _Needs, cache: FeatureCache, prompts: int) -> _Room:
+    on_cpu = device.type == "cpu"
+    free = _free_bytes(torch.device("cpu")) + cache.memory_used
+    free_here = free if on_cpu else _free_bytes(device) + cache.device_used
+    fits_device = not on_cpu and needs.features <= (free_here - needs.encoding) * (1 - _SPARE)
+    on_host = needs.encoding if on_cpu else 0
+    # Sums for deciding which windows are needed are in the computer's memory, whatever the network runs on.
+    seen, deciding = _deciding_bytes(needs.decided, min(prompts, _MOST_DECIDED))
+    beside = on_host + max(needs.sums, seen, seen + deciding - on_host)
+    memory = max(min(cache.memory_bytes, int(free * (1 - _SPARE)) - beside), 0)
+    left = free - on_host - min(needs.features, memory)
+    on_device = needs.features if fits_device else 0
+    return _Room(
+        home=_home(needs.features, on_device, memory, cache.disk_bytes),
+        device_bytes=on_device,
+        memory_bytes=memory,
+        block_bytes=min(max(left // 4, 1 << 20), BLOCK_BYTES),
+        kept=min(needs.features, memory) if on_cpu else on_device,
+        free=free_here,
+        left=left,
+    )
+
+
+def _decoding(device: torch.device, needs: _Needs, room: _Room, prompts: int) -> _Decoding:
+    block = min(max(prompts, 1), _MOST_PROMPTS)
+    working, twice = max(needs.encoding, needs.sums), False
+    if room.home == "nowhere":
+        # Then nothing is decided, and what windows say is held instead, or the sums of everything.
+        held = max(needs.sums, needs.held)
+        twice = min(needs.everywhere, held) > room.block_bytes
+        working = needs.encoding + min(held, room.block_bytes)
+    elif needs.decided:
+        # Where something is found everywhere, as many find room as half of what is left holds.
+        block = min(block, _MOST_DECIDED, max(room.left // 2 // (needs.decided * SEEN_VOXEL_BYTES), 1))
+        seen, deciding = _deciding_bytes(needs.decided, min(prompts, block))
+        working = max(needs.encoding + seen, seen + deciding, needs.sums)
+    # A GPU encodes and looks; what is added up beside that is in the computer's memory, or counted with `encoding`.
+    return _Decoding(block, working if device.type == "cpu" else needs.encoding, twice)
 
 
 def _encoding_bytes(network: SATNetwork, voxel_bytes: int) -> int:
