@@ -127,7 +127,7 @@ def count(tree: Path, precision: str, window: tuple[int, int, int]) -> Levels:
 
 def seconds(tree: Path, precision: str, window: tuple[int, int, int]) -> float:
     """Of a window, without its convolutions and products."""
-    module, build = _imported(tree)
+    _, build = _imported(tree)
     import torch
 
     network = build("nano", window)
@@ -147,9 +147,11 @@ def seconds(tree: Path, precision: str, window: tuple[int, int, int]) -> float:
         sides = zip(x.shape[2:], weight.shape[2:], steps, added, strict=True)
         return made(x, len(x), len(weight), *((side + 2 * more - taps) // step + 1 for side, taps, step, more in sides))
 
-    join = getattr(importlib.import_module(module.Joined.__module__), "_join", None)
-    if join is not None:  # TorchScript would multiply out what is left out here
-        importlib.import_module(module.Joined.__module__)._join = join.__wrapped__
+    for reading in ("sources", "strips"):  # TorchScript would multiply out what is left out here
+        read_by = sys.modules.get(f"SATSegmentLib.sat.backbones.streaming.{reading}")
+        for name, function in list(vars(read_by).items()) if read_by else []:
+            if hasattr(function, "__wrapped__"):
+                setattr(read_by, name, function.__wrapped__)
     torch.nn.functional.conv3d = conv3d
     torch.nn.functional.linear = lambda x, weight, bias=None: made(x, len(x), len(weight))
     torch.addmm = lambda bias, one, two, out=None: made(one, len(one), two.shape[1]) if out is None else out

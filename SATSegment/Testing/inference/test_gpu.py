@@ -17,7 +17,7 @@ from SATSegmentLib.inference.device import inferring
 from SATSegmentLib.inference.memory import cuda_free_bytes
 from SATSegmentLib.inference.segmenter import Segmenter
 from SATSegmentLib.inference.tiles import HighTiles, TileLogits, TileSums, Tiling
-from SATSegmentLib.sat.backbones.streaming import norm, sources, winograd
+from SATSegmentLib.sat.backbones.streaming import norm, sources, strips, winograd
 from SATSegmentLib.sat.features import Features
 from SATSegmentLib.scans import read_scan
 from SATSegmentLib.types import Image, SegmentResult
@@ -112,10 +112,10 @@ class RunsOutOnce(TorchDispatchMode):
 def test_wherever_memory_runs_out_the_run_goes_on_and_masks_stay_the_same(segmenter, monkeypatch):
     # TorchScript drops the message of an error that is raised in Python; it keeps those of PyTorch's own operations.
     for module, name in (
-        (norm, "_activate"),
-        (norm, "_activate_in_half_precision"),
-        (sources, "_join"),
-        (winograd, "_multiply"),
+        (norm, "_activate_pieces"),
+        (sources, "_read_pieces"),
+        (strips, "_read_strip"),
+        (winograd, "_convolve"),
     ):
         monkeypatch.setattr(module, name, getattr(module, name).__wrapped__)
     noise = np.random.default_rng(0).normal(100, 30, (32, 64, 64)).astype(np.float32)
