@@ -18,8 +18,8 @@ code as it was; when that changes, its pieces are run again. A piece is one roun
 
 Each way runs in a process of its own and takes turns with the others, in the other order in the next round. Seconds are
 medians over the rounds, ratios the medians of each round's. OpenVINO takes the whole network, converted by
-`openvino.convert_model`; compiling is not counted. A way that takes longer than --patience for a window is left out,
-and shown as ">" with those seconds; its ratios are bounds.
+`openvino.convert_model`; compiling is not counted, and neither is the first window of a process. A way that takes
+longer than --patience for a window is left out, and shown as ">" with those seconds; its ratios are bounds.
 """
 
 from __future__ import annotations
@@ -159,7 +159,8 @@ class Bench:
             for child in children.values():
                 child.wait()
             for way, threads in keys:
-                children[way].prepare(threads)
+                if not children[way].ended and not children[way].prepare(threads):
+                    yield (way, threads), None, children[way].computed
             if piece.kind == "busy":
                 stack.enter_context(_busy(_cores()))
             for way, threads in keys:
@@ -207,9 +208,9 @@ class Child:
                 raise SystemExit(f"{self._name} did not start.")
         self.computed = line.split()[1]
 
-    def prepare(self, threads: int) -> None:
-        """Do what a run needs once and is not timed: OpenVINO compiles."""
-        self._asked(f"prepare {threads}")
+    def prepare(self, threads: int) -> bool:
+        """Do what is not timed: OpenVINO compiles, and a first window is computed; whether that ended in time."""
+        return bool(self._asked(f"prepare {threads}"))
 
     def seconds(self, threads: int) -> float | None:
         """Of a window; None where it takes too long, and from then on."""

@@ -3,13 +3,17 @@
     python window_ways.py TREE WAY PRECISION SIDE MODEL
 
 TREE is the checkout to measure, MODEL the network as OpenVINO keeps it. It prints "ready" and the precision that is
-computed in, then answers each line of its input: "prepare N" once what N threads need and is not timed is done,
-"seconds N" with those that a window takes with N threads, "peak" with the highest resident memory of the process so
-far, in bytes. Only what both checkouts have is used.
+computed in, then answers each line of its input. Only what both checkouts have is used.
+
+    prepare N   once what N threads need and is not timed is done, a first window included: a virtual machine may take
+                seconds to give a process its memory
+    seconds N   those that a window takes with N threads: the median of as many as are taken in some seconds
+    peak        the highest resident memory of the process so far, in bytes
 """
 
 from __future__ import annotations
 
+import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -28,6 +32,8 @@ PREPARE: dict[str, Run] = {}  # what a way does once for each number of threads
 DTYPE = getattr(torch, PRECISION)
 # Where a CPU has no instructions for bfloat16, a whole window of it would take minutes: a part of it tells as much.
 _MOST_SECONDS = 20.0
+# Of windows of which the median counts.
+_LEAST_SECONDS = 4.0
 
 
 def main() -> None:
@@ -39,14 +45,23 @@ def main() -> None:
         if what == "peak":
             print(_peak(), flush=True)
             continue
-        torch.set_num_threads(int(threads[0]))
+        number = int(threads[0])
+        torch.set_num_threads(number)
         if what == "prepare":
-            PREPARE.get(WAY, lambda threads: None)(int(threads[0]))
+            PREPARE.get(WAY, lambda threads: None)(number)
+            run(number)
             print("done", flush=True)
             continue
+        print(scale * _median_seconds(run, number), flush=True)
+
+
+def _median_seconds(run: Run, threads: int) -> float:
+    taken: list[float] = []
+    while sum(taken) < _LEAST_SECONDS:
         started = time.perf_counter()
-        run(int(threads[0]))
-        print(scale * (time.perf_counter() - started), flush=True)
+        run(threads)
+        taken.append(time.perf_counter() - started)
+    return statistics.median(taken)
 
 
 def _network():
