@@ -6,7 +6,7 @@ import dataclasses
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -15,6 +15,7 @@ import psutil
 
 from SATSegmentLib import __version__
 from SATSegmentLib.cohort.asked import Asked, modality_of, prompts_of
+from SATSegmentLib.cohort.background import in_background
 from SATSegmentLib.cohort.listing import ScanTask
 from SATSegmentLib.cohort.settings import refuse_other_settings, settings_of
 from SATSegmentLib.cohort.thumbnail import write_thumbnail
@@ -26,6 +27,7 @@ from SATSegmentLib.cohort.units import (
     key_of,
     masks_name,
     read_unit,
+    row_of_list,
     unit_folder,
     write_failure,
 )
@@ -219,7 +221,10 @@ class CohortRun:
     def _done(
         self, tasks: Sequence[ScanTask], on_scan: Callable[[ScanEvent], None], listener: RunListener
     ) -> Iterator[ScanEvent]:
-        """One scan is read ahead and one is written behind, so three are held at most."""
+        """One scan is read ahead and one is written behind, so three are held at most.
+
+        Where the run ends early, what is being written is waited for, and what is being read is not.
+        """
         started = time.monotonic()
         over = 0
 
@@ -237,32 +242,36 @@ class CohortRun:
             on_scan(event)
             return event
 
-        with ThreadPoolExecutor(1, "reader") as reader, ThreadPoolExecutor(1, "writer") as writer:
-            ahead = [reader.submit(self._ready, task) for task in tasks[:1]]
-            behind: tuple[ScanTask, Future[int]] | None = None
-            for number in range(len(tasks)):
+        behind: tuple[ScanTask, Future[int]] | None = None
+        try:
+            ahead = [in_background(self._ready, task) for task in tasks[:1]]
+            for number, task in enumerate(tasks):
                 ready = ahead.pop().result()
-                ahead += [reader.submit(self._ready, task) for task in tasks[number + 1 : number + 2]]
-                try:
-                    answer, error = self._segmented(ready, listener)
-                except BaseException:
-                    for one in ahead:
-                        one.cancel()
-                    raise
+                if number and isinstance(ready.error, OutOfMemory):
+                    # Beside two other scans; by itself it may fit.
+                    if behind is not None:
+                        yield ended(behind[0], behind[1], None)
+                        behind = None
+                    ready = self._ready(task)
+                ahead = [in_background(self._ready, following) for following in tasks[number + 1 : number + 2]]
+                answer, error = self._segmented(ready, listener)
                 if behind is not None:
                     yield ended(behind[0], behind[1], None)
                     behind = None
                 if answer is not None:
-                    behind = (ready.task, writer.submit(self._write, ready, answer))
+                    behind = (task, in_background(self._write, ready, answer))
                 else:
                     assert error is not None
-                    yield ended(ready.task, None, self._failed(ready, error))
+                    yield ended(task, None, self._failed(ready, error))
                 del ready, answer
             if behind is not None:
                 yield ended(behind[0], behind[1], None)
+        finally:
+            if behind is not None:
+                behind[1].exception()
 
     def _is_done(self, task: ScanTask) -> bool:
-        return is_done(self.out, task, self._key(task))
+        return is_done(self.out, task, self._key(task), self._settings)
 
     def _key(self, task: ScanTask) -> str:
         try:
@@ -327,6 +336,7 @@ class CohortRun:
             "scan": ready.task.name,
             "path": ready.task.path,
             "key": ready.key,
+            "row": row_of_list(ready.task),
             "settings": self._settings,
             "software": f"SATSegment {__version__}",
             "model": answer.model.name,

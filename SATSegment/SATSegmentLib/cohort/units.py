@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator
@@ -48,10 +49,23 @@ def key_of(task: ScanTask, settings: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
-def is_done(out: Path, task: ScanTask, key: str) -> bool:
-    """Whether a scan has its results, made as they would be made now."""
+def is_done(out: Path, task: ScanTask, key: str, settings: dict[str, Any]) -> bool:
+    """Whether a scan has its results, made as they would be made now.
+
+    Those of a scan that is away (its disk is not mounted) count if the same was asked: nothing says that it changed.
+    """
     found = read_unit(unit_folder(out, task))
-    return found is not None and found.get("key") == key and "error" not in found
+    if found is None or "error" in found:
+        return False
+    if found.get("key") == key:
+        return True
+    asked = (found.get("row"), found.get("settings"))
+    return not os.path.exists(task.path) and asked == (row_of_list(task), settings)
+
+
+def row_of_list(task: ScanTask) -> dict[str, Any]:
+    """A scan and what its row asks, as JSON reads it back."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(task).items()}
 
 
 def read_unit(folder: Path) -> dict[str, Any] | None:
