@@ -116,14 +116,17 @@ def ended_by_signals(*others: Path) -> Iterator[None]:
     """Let SIGTERM and SIGHUP end a program of ours as Ctrl+C does: what it was doing is undone, nothing is left behind.
 
     The handler raises `SystemExit` in the main thread, which may sit in the network for a while; so a thread waits for
-    two seconds, then removes the private folders itself and ends the process.
+    two seconds, then removes the private folders itself and ends the process. A program that takes a signal for itself
+    (a server that lets its clients go, a training that saves) has the time that it needs.
 
     Parameters
     ----------
     *others : Path
         Folders that are to go as well if a signal comes.
     """
-    signals = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    known = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    # `nohup` has a program ignore that its terminal is closed.
+    signals = [number for number in known if signal.getsignal(number) != signal.SIG_IGN]
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -154,7 +157,8 @@ def _raise_exit(number: int, frame: FrameType | None) -> None:
 def _watch(reader: int, signals: set[int], others: tuple[Path, ...], over: threading.Event) -> None:
     with open(reader, "rb", buffering=0) as pipe:
         while arrived := pipe.read(1):
-            if arrived[0] in signals and not over.wait(_GRACE_SECONDS):
+            ours = arrived[0] in signals and signal.getsignal(arrived[0]) is _raise_exit
+            if ours and not over.wait(_GRACE_SECONDS):
                 for private in list(_open):
                     private.remove()
                 for folder in others:

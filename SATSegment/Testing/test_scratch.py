@@ -76,6 +76,40 @@ def test_a_signal_leaves_nothing_behind(temporary: Path, number: signal.Signals,
 
 
 @POSIX
+def test_a_program_that_takes_a_signal_for_itself_has_the_time_it_needs() -> None:
+    """As a training that saves first, and a server that lets its clients go."""
+    program = (
+        "import signal, sys, threading; sys.path.insert(0, sys.argv[1])\n"
+        "from SATSegmentLib import scratch\n"
+        "scratch._GRACE_SECONDS = 0.1\n"
+        "asked = threading.Event()\n"
+        "with scratch.ended_by_signals():\n"
+        "    signal.signal(signal.SIGTERM, lambda *_: asked.set())\n"
+        "    print('ready', flush=True)\n"
+        "    asked.wait()\n"
+        "    threading.Event().wait(0.5)\n"
+        "    print('saved', flush=True)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program, LIBRARY], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "ready\n"
+    process.terminate()
+    assert process.wait(10) == 0
+    assert process.stdout.read() == "saved\n"
+
+
+@POSIX
+def test_nohup_keeps_a_program_whose_terminal_is_closed() -> None:
+    program = (
+        "import os, signal, sys; sys.path.insert(0, sys.argv[1])\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+        "from SATSegmentLib.scratch import ended_by_signals\n"
+        "with ended_by_signals():\n"
+        "    os.kill(os.getpid(), signal.SIGHUP)\n"
+    )
+    subprocess.run([sys.executable, "-c", program, LIBRARY], check=True, timeout=20)
+
+
+@POSIX
 def test_what_a_killed_process_left_is_cleared_and_what_a_living_one_has_is_not(temporary: Path) -> None:
     killed, left = hold(temporary)
     living, kept = hold(temporary)

@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "Tools: search, resolve, inspect, plan, segment, statistics, flags, picture, report_to_prompts. No code is "
             "run, nothing outside the folders is read or written, no answer names a patient. See Docs/mcp.md.",
         ),
-        codes={0: "ended: the client closed the connection, or Ctrl+C", 1: "cancelled"},
+        codes={0: "ended: the client closed the connection, or Ctrl+C; with --http also SIGTERM", 1: "cancelled"},
     )
     parser.add_argument(
         "--folder",

@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "Clients: satsegment segment --server URL, the panel's Settings, Segmenter.connect(URL). See "
             "Docs/server.md. Scans are held in memory only, and dropped when their client disconnects.",
         ),
-        codes={0: "ended by Ctrl+C", 1: "cancelled before it listened"},
+        codes={0: "stopped, by Ctrl+C or SIGTERM", 1: "cancelled before it listened"},
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this computer only)")
     parser.add_argument("--port", type=int, default=8765, help="port; 0 for any that is free (default: %(default)s)")

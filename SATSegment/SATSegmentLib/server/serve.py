@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import socket
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -124,10 +126,30 @@ def serve_app(make: Callable[[], Any], listening: Listening, tokens: Tokens, gre
     print(f"{greeting} on {scheme}://{host}:{bound.getsockname()[1]} . Research use only.", flush=True)
     if scheme == "http" and not is_loopback(listening.host):
         print("Warning: no TLS. Let only a proxy that has it reach this address.", file=sys.stderr, flush=True)
-    # Ctrl+C is how a server in a terminal is ended; uvicorn has let its clients go by then, and raises it again.
-    with contextlib.suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run(sockets=[bound])
+    server = uvicorn.Server(config)
+    try:
+        with _hangup_stops(server):
+            server.run(sockets=[bound])
+    except (KeyboardInterrupt, SystemExit):
+        # A signal is how a server is stopped. uvicorn has let its clients go by then, and raises the signal again.
+        if not server.should_exit:
+            raise
     print("The server has stopped.", flush=True)
+
+
+@contextlib.contextmanager
+def _hangup_stops(server: Any) -> Iterator[None]:
+    """Let a terminal that is closed stop the server as SIGTERM does; uvicorn itself listens to SIGINT and SIGTERM."""
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    # `nohup` has a program ignore it.
+    if not hasattr(signal, "SIGHUP") or not in_main_thread or signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+        yield
+        return
+    before = signal.signal(signal.SIGHUP, server.handle_exit)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def _bind(listening: Listening) -> socket.socket:

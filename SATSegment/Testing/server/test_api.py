@@ -67,10 +67,12 @@ def test_a_server_without_what_models_need_does_not_start(monkeypatch) -> None:
         serve.serve(serve.Listening(), ServerOptions(("cpu",)), Tokens({}))
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for another process")
-def test_ctrl_c_stops_a_server_as_it_should() -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="no signals for another process")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_stops_a_server_with_exit_code_0(name: str) -> None:
+    """Ctrl+C, `systemctl stop` and a closed terminal; anything but 0 would count as a crash."""
     server = ServerProcess({}, "--device", "cpu")
-    server.process.send_signal(signal.SIGINT)
+    server.process.send_signal(getattr(signal, name))
     assert "stopped" in server.process.stdout.read()
     assert server.process.wait(10) == 0
 

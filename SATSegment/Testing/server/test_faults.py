@@ -106,6 +106,31 @@ def test_a_server_that_is_killed_ten_times_costs_an_error_or_a_wait_and_leaves_n
 
 
 @pytest.mark.long
+def test_a_server_that_is_stopped_ends_the_run_in_hand(environment: dict[str, str], tokens: str) -> None:
+    server = ServerProcess(environment, "--device", "cpu", "--tokens", tokens)
+    started = threading.Event()
+    listener = RunListener(on_plan=lambda plan: started.set())
+    outcome: list[SATSegmentError] = []
+
+    def ask() -> None:
+        with pytest.raises(ConnectionLost, match="Nothing was lost") as lost:
+            RemoteEngine(server.url, ALICE, patience_seconds=0.5).segment(request(long_image()), listener)
+        outcome.append(lost.value)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    assert started.wait(60)
+    children = children_of(server.process.pid)
+    server.stop()
+    assert server.process.returncode == 0
+    assert "The server has stopped." in server.process.stdout.read()
+    assert children
+    assert all_gone(children)
+    asking.join(20)
+    assert outcome
+
+
+@pytest.mark.long
 def test_a_server_that_does_not_come_back_is_said(environment: dict[str, str], tokens: str) -> None:
     server = ServerProcess(environment, "--device", "cpu", "--tokens", tokens)
     engine = RemoteEngine(server.url, ALICE, patience_seconds=2.0)
