@@ -7,13 +7,7 @@ import shutil
 import textwrap
 from collections.abc import Mapping, Sequence
 
-# What they mean where a command says nothing else; AGENTS.md lists all of them.
-COMMON_CODES: Mapping[int, str] = {
-    0: "done",
-    1: "cancelled; nothing was written",
-    2: "error; the message says what to do",
-    3: "a bug in SATSegment; please report it",
-}
+from SATSegmentLib.cli.exit_codes import OF_ALL
 
 
 def describe(
@@ -33,17 +27,22 @@ def describe(
     notes : Sequence[str], optional
         Paragraphs before the examples. One with line breaks is kept as it is, any other is wrapped.
     codes : Mapping[int, str], optional
-        Exit codes that mean something else than `COMMON_CODES`, or are not among them.
+        Exit codes that mean something else than `exit_codes.OF_ALL` says, or are not in it.
     """
     width = max(shutil.get_terminal_size().columns - 2, 40)
 
     def wrapped(text: str, indent: str = "") -> str:
         return text if "\n" in text else textwrap.fill(text, width, subsequent_indent=indent, break_on_hyphens=False)
 
-    listed = [f"  {code}  {meaning}" for code, meaning in sorted({**COMMON_CODES, **(codes or {})}.items())]
+    listed = code_lines({**OF_ALL, **(codes or {})})
     blocks = [wrapped(note) for note in notes]
     blocks.append("\n".join(("Examples:" if len(examples) > 1 else "Example:", *(f"  {line}" for line in examples))))
     blocks.append("\n".join(("Exit codes:", *(wrapped(line, " " * 5) for line in listed))))
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description = wrapped(parser.description or "")
     parser.epilog = "\n\n".join(blocks)
+
+
+def code_lines(codes: Mapping[int, str]) -> list[str]:
+    """Exit codes and their meanings, a line each."""
+    return [f"  {code}  {meaning}" for code, meaning in sorted(codes.items())]

@@ -11,7 +11,9 @@ import traceback
 from collections.abc import Sequence
 
 from SATSegmentLib import __version__
+from SATSegmentLib.cli import exit_codes
 from SATSegmentLib.cli.engine import lacking
+from SATSegmentLib.cli.help_text import code_lines
 from SATSegmentLib.cli.json_answer import add_json, answering, print_answer, print_error
 from SATSegmentLib.engine.packages import OF_MODELS
 from SATSegmentLib.errors import Cancelled, SATSegmentError
@@ -49,8 +51,14 @@ def build_parser(command: str | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="satsegment",
         description="Text-prompted segmentation of CT, MRI and PET. Research use only; not a medical device.",
-        epilog="Exit codes of all commands: 0 done, 1 cancelled, 2 error, 3 a bug in SATSegment (please report it). "
-        "The --help of a command lists its own, with examples.",
+        epilog="\n".join(
+            (
+                "Exit codes of all commands, and 128 + N where signal N ended them:",
+                *code_lines(exit_codes.OF_ALL),
+                "The --help of a command lists its own, with examples.",
+            )
+        ),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"satsegment {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
@@ -65,11 +73,7 @@ def build_parser(command: str | None) -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run `satsegment`; returns the exit code.
-
-    0 done, 1 cancelled, 2 error, 3 a bug in SATSegment, 4 done but for structures that the model does not
-    know, 5 done but a result is implausible and `--strict` was given, 6 done but a scan of a cohort has no results.
-    """
+    """Run `satsegment`; returns one of `exit_codes`."""
     words = list(sys.argv[1:] if argv is None else argv)
     command = next((word for word in words if word in _COMMANDS), None)
     try:
@@ -77,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         # A command's own modules take a while to be imported.
         print("satsegment: cancelled; nothing was written.", file=sys.stderr)
-        return 1
+        return exit_codes.CANCELLED
     try:
         with ended_by_signals(), answering(arguments):
             code = int(arguments.run(arguments))
@@ -90,32 +94,32 @@ def main(argv: Sequence[str] | None = None) -> int:
         print_error(arguments, error)
         kept = error.kept if isinstance(error, Cancelled) else ""
         print(f"satsegment: cancelled; {kept or 'nothing was written.'}", file=sys.stderr)
-        return 1
+        return exit_codes.CANCELLED
     except BrokenPipeError:
         # Whoever read the output has seen enough (`| head`). Python would complain once more on the way out.
         _forget_output()
-        return 0
+        return exit_codes.DONE
     except SATSegmentError as error:
         print_error(arguments, error)
         print(f"satsegment: {error}", file=sys.stderr)
-        return 2
+        return exit_codes.ERROR
     except OSError as error:
         print_error(arguments, error)
         print(
             f"satsegment: {error.strerror or error}{f': {error.filename}' if error.filename else ''}", file=sys.stderr
         )
         _forget_output()
-        return 2
+        return exit_codes.ERROR
     except EOFError:
         print("satsegment: the input ended before the question was answered.", file=sys.stderr)
-        return 2
+        return exit_codes.ERROR
     except ModuleNotFoundError as error:
         if error.name not in OF_MODELS:
             return _bug(arguments, error)
         known = lacking(error.name)
         print_error(arguments, known)
         print(f"satsegment: {known}", file=sys.stderr)
-        return 2
+        return exit_codes.ERROR
     except Exception as error:  # what nobody foresaw is not to look like a cancelled run
         return _bug(arguments, error)
 
@@ -124,7 +128,7 @@ def _bug(arguments: argparse.Namespace, error: Exception) -> int:
     print_error(arguments, error)
     traceback.print_exception(error)
     print(f"satsegment {__version__}: this is a bug. Please report it with the lines above.", file=sys.stderr)
-    return 3
+    return exit_codes.BUG
 
 
 def _forget_output() -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib
 import re
 import shlex
+from pathlib import Path
 
 import pytest
 
 from SATSegmentLib.cli import exit_codes
 from SATSegmentLib.cli.main import _COMMANDS, build_parser, main
 
-SPECIAL = {name: code for name, code in vars(exit_codes).items() if name.isupper()}
+CODES = {name: code for name, code in vars(exit_codes).items() if isinstance(code, int)}
 
 
 def help_of(command: str, capsys, monkeypatch) -> str:
@@ -38,7 +39,13 @@ def test_help_lists_the_exit_codes_that_the_command_ends_with(command, capsys, m
     rest = help_of(command, capsys, monkeypatch).partition("\nExit codes:\n")[2]
     listed = {int(code) for code in re.findall(r"^  (\d)  \S", rest, re.MULTILINE)}
     module = importlib.import_module(f"SATSegmentLib.cli.{command}")
-    assert listed == {0, 1, 2, 3} | {code for name, code in SPECIAL.items() if hasattr(module, name)}
+    assert listed == set(exit_codes.OF_ALL) | {code for name, code in CODES.items() if hasattr(module, name)}
+
+
+def test_programs_are_told_all_exit_codes():
+    agents = Path(__file__).parents[3] / "AGENTS.md"
+    section = agents.read_text(encoding="utf-8").partition("## Exit codes")[2].partition("##")[0]
+    assert {int(code) for code in re.findall(r"(?:^|· )(\d) ", section, re.MULTILINE)} == set(CODES.values())
 
 
 @pytest.mark.parametrize("command", _COMMANDS)
