@@ -16,6 +16,8 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 # Input channels of a released network: SAT feeds it three copies of the image.
 COPIES = 3
+# Of their convolutions; all backbones have 3 x 3 x 3.
+KERNEL_VOXELS = 27
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,11 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from SATSegmentLib.sat import workers
-from SATSegmentLib.sat.backbone import Triple
+from SATSegmentLib.sat.backbone import KERNEL_VOXELS, Triple
 from SATSegmentLib.sat.backbones.streaming import direct, strips, winograd
 from SATSegmentLib.sat.backbones.streaming.sources import Source
-
-_TAPS = 27
 
 
 def convolution_bytes(
@@ -75,8 +73,8 @@ def _direct_bytes(source: Source, conv: nn.Conv3d, out: Tensor, computed: torch.
     voxels = min(2 * planes, out.shape[2]) * min(rows, out.shape[3]) * out.shape[4]
     space = math.prod(buffer) + voxels * out.shape[1]
     if conv.in_channels <= direct.FEW_INPUTS:
-        space += voxels * _TAPS * conv.in_channels
-    weights = _TAPS * conv.in_channels * conv.out_channels
+        space += voxels * KERNEL_VOXELS * conv.in_channels
+    weights = KERNEL_VOXELS * conv.in_channels * conv.out_channels
     return computed.itemsize * (weights + workers.count() * space) + _border_bytes(out, rows, planes, over)
 
 
@@ -84,10 +82,10 @@ def _channelwise_bytes(source: Source, conv: nn.Conv3d, out: Tensor, computed: t
     voxels, outputs = out[0, 0].numel(), out.shape[1]
     taken = source.shape[0] * math.prod(side + 2 for side in source.shape[1:]) + 2 * voxels * outputs
     if voxels <= direct.FEW_VOXELS and computed == torch.float32:
-        taken += voxels * _TAPS * source.shape[0]
+        taken += voxels * KERNEL_VOXELS * source.shape[0]
     if out.dtype != computed:  # weights are widened, group by group
         group = max(part.stop - part.start for part in direct.channel_groups(outputs))
-        taken += min(workers.count() * group, outputs) * source.shape[0] * _TAPS
+        taken += min(workers.count() * group, outputs) * source.shape[0] * KERNEL_VOXELS
     return taken * computed.itemsize
 
 

@@ -7,13 +7,12 @@ import math
 import torch
 
 from SATSegmentLib.sat import workers
-from SATSegmentLib.sat.backbone import COPIES, Triple
+from SATSegmentLib.sat.backbone import COPIES, KERNEL_VOXELS, Triple
 from SATSegmentLib.sat.backbones.streaming import slabs
 from SATSegmentLib.sat.backbones.streaming.residual import block_bytes
 from SATSegmentLib.sat.backbones.swinunetr import transformer
 from SATSegmentLib.sat.backbones.swinunetr.spec import MLP_RATIO, WINDOW, SwinUNETRSpec
 
-_TAPS = 27
 # Of a stage whose cells are fed forward at once: its maps in float32 that are there together, and windows' paddings.
 _STAGE_MAPS, _PADDINGS = 10, 5
 
@@ -30,10 +29,10 @@ def encode_macs(spec: SwinUNETRSpec, window: Triple) -> int:
     # Only the finest block's skip has a convolution, of the one channel; none where files have as many channels in.
     inputs = (1, *spec.widths[1:])
     for size, seen, width in zip(voxels, inputs, spec.widths, strict=True):
-        total += size * width * _TAPS * (seen + width)
+        total += size * width * KERNEL_VOXELS * (seen + width)
     total += voxels[0] * spec.feature_size * (spec.feature_size != COPIES)
     for size, width, below in zip(voxels, spec.widths, spec.widths[1:], strict=False):
-        total += size * width * (below + _TAPS * 3 * width + 2 * width)
+        total += size * width * (below + KERNEL_VOXELS * 3 * width + 2 * width)
     return total
 
 

@@ -7,13 +7,11 @@ import math
 import torch
 
 from SATSegmentLib.sat import workers
-from SATSegmentLib.sat.backbone import Triple
+from SATSegmentLib.sat.backbone import KERNEL_VOXELS, Triple
 from SATSegmentLib.sat.backbones.streaming import slabs
 from SATSegmentLib.sat.backbones.streaming.residual import block_bytes
 from SATSegmentLib.sat.backbones.umamba.mamba import layer_bytes
 from SATSegmentLib.sat.backbones.umamba.spec import EXPANSION, STATES, TAPS, WIDTH_OVER_RANK, UMambaSpec
-
-_KERNEL_VOXELS = 27
 
 
 def encode_macs(spec: UMambaSpec, window: Triple) -> int:
@@ -22,16 +20,16 @@ def encode_macs(spec: UMambaSpec, window: Triple) -> int:
     for stride in spec.strides:
         voxels //= math.prod(stride)
         sizes.append(voxels)
-    total, before = _KERNEL_VOXELS * sizes[0] * spec.features[0], spec.features[0]
+    total, before = KERNEL_VOXELS * sizes[0] * spec.features[0], spec.features[0]
     for size, features in zip(sizes, spec.features, strict=True):
-        total += size * features * (_KERNEL_VOXELS * (before + features) + (before if before != features else 0))
+        total += size * features * (KERNEL_VOXELS * (before + features) + (before if before != features else 0))
         before = features
     for size, features in list(zip(sizes, spec.features, strict=True))[len(sizes) - spec.mamba_layers :]:
         hidden, rank = EXPANSION * features, -(-features // WIDTH_OVER_RANK)
         # Projections in and out, to steps and states, and a state's decay, input and output, walked twice.
         total += size * hidden * (3 * features + 2 * rank + 2 * STATES + TAPS + 6 * STATES)
     for size, features, below in zip(sizes, spec.features, spec.features[1:], strict=False):
-        total += size * features * (below + _KERNEL_VOXELS * 3 * features + 2 * features)
+        total += size * features * (below + KERNEL_VOXELS * 3 * features + 2 * features)
     return total
 
 

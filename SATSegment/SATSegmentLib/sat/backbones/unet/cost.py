@@ -6,11 +6,10 @@ import math
 
 import torch
 
-from SATSegmentLib.sat.backbone import Triple
+from SATSegmentLib.sat.backbone import KERNEL_VOXELS, Triple
 from SATSegmentLib.sat.backbones.streaming import slabs, whole_maps
 from SATSegmentLib.sat.backbones.unet.spec import UNetSpec
 
-_KERNEL_VOXELS = 27
 _ONE = (1, 1, 1)
 
 
@@ -21,12 +20,12 @@ def encode_macs(spec: UNetSpec, window: Triple) -> int:
     for features, stride, depth in zip(spec.features, spec.strides, spec.encoder_convs, strict=True):
         voxels //= math.prod(stride)
         sizes.append(voxels)
-        total += _KERNEL_VOXELS * voxels * features * (channels + (depth - 1) * features)
+        total += KERNEL_VOXELS * voxels * features * (channels + (depth - 1) * features)
         channels = features
     upwards = list(zip(reversed(spec.features[:-1]), reversed(sizes[:-1]), strict=True))
     for (features, size), depth in zip(upwards, spec.decoder_convs, strict=True):
         total += size * channels * features  # each output voxel of the transposed convolution has one source
-        total += _KERNEL_VOXELS * size * features * (2 * features + (depth - 1) * features)
+        total += KERNEL_VOXELS * size * features * (2 * features + (depth - 1) * features)
         channels = features
     return total
 
