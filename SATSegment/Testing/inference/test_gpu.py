@@ -17,7 +17,7 @@ from SATSegmentLib.inference.device import inferring
 from SATSegmentLib.inference.memory import cuda_free_bytes
 from SATSegmentLib.inference.segmenter import Segmenter
 from SATSegmentLib.inference.tiles import HighTiles, TileLogits, TileSums, Tiling
-from SATSegmentLib.sat.backbones.streaming import norm, sources, strips, winograd
+from SATSegmentLib.sat.backbones.streaming import norm, slabs, sources, strips, winograd
 from SATSegmentLib.sat.features import Features
 from SATSegmentLib.scans import read_scan
 from SATSegmentLib.types import Image, SegmentResult
@@ -115,6 +115,7 @@ def test_wherever_memory_runs_out_the_run_goes_on_and_masks_stay_the_same(segmen
         (norm, "_activate_pieces"),
         (sources, "_read_pieces"),
         (strips, "_read_strip"),
+        (slabs, "_add_lines"),
         (winograd, "_convolve"),
     ):
         monkeypatch.setattr(module, name, getattr(module, name).__wrapped__)

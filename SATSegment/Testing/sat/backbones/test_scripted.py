@@ -17,6 +17,7 @@ FUNCTIONS = (
     (strips, "_read_strip"),
     (sources, "_read_pieces"),
     (norm, "_activate_pieces"),
+    (slabs, "_add_lines"),
 )
 
 
@@ -42,7 +43,7 @@ def test_a_network_has_the_same_bits_where_its_functions_are_not_compiled(monkey
             plain = getattr(module, name).__wrapped__
             monkeypatch.setattr(module, name, lambda *args, name=name, plain=plain: calls.append(name) or plain(*args))
         seen = made(x)
-    used = {"_read_strip", "_activate_pieces"}
+    used = {"_read_strip", "_activate_pieces", "_add_lines"}
     assert set(calls) == (used if computed == torch.bfloat16 else used | {"_read_pieces", "_convolve"})
     assert all(torch.equal(one, two) for one, two in zip(seen, expected, strict=True))
 

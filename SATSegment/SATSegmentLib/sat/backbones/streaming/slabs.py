@@ -31,6 +31,7 @@ from SATSegmentLib.sat.backbones.blocks import ConvBlock
 from SATSegmentLib.sat.backbones.streaming.compute_dtype import compute_dtype
 from SATSegmentLib.sat.backbones.streaming.direct import convolve_direct
 from SATSegmentLib.sat.backbones.streaming.norm import Moments, Norm
+from SATSegmentLib.sat.backbones.streaming.scripted import scripted
 from SATSegmentLib.sat.backbones.streaming.sources import Joined, Map, Overwritable, Source
 from SATSegmentLib.sat.backbones.streaming.strip_cost import convolution_bytes, finishing_bytes
 from SATSegmentLib.sat.backbones.streaming.strips import even
@@ -202,16 +203,23 @@ def average(voxels: Tensor, cells: Sequence[int], finished: Callable[[slice, sli
         first, last = (cell * thick + thick * bound // parts for bound in (number, number + 1))
         sums = torch.zeros(cells[1], voxels[0, :, 0, 0].numel(), device=voxels.device)
         for planes, rows in _cached(voxels, first, last, sides[0]):
-            lines = finished(planes, rows)[0].permute(1, 2, 3, 0)
-            # First over whole lines along Z: many times faster. On a CPU these sums are rounded once, to bfloat16.
-            wide = torch.float32 if lines.dtype == torch.float16 or lines.device.type != "cpu" else None
-            across = lines.flatten(2).unflatten(1, (-1, sides[0])).sum(dim=2, dtype=wide)
-            across = across[0] if len(across) == 1 else across.sum(dim=0, dtype=torch.float32)
-            sums[rows.start // sides[0] : rows.stop // sides[0]] += across
+            made = finished(planes, rows)
+            # On a CPU these sums are rounded once, to bfloat16.
+            wide = made.dtype == torch.float16 or made.device.type != "cpu"
+            _add_lines(made, wide, sides[0], sums[rows.start // sides[0] : rows.stop // sides[0]])
         return sums.view(*cells[1:], sides[1], -1).sum(dim=2) / (thick * sides[0] * sides[1])
 
     layers = each(voxels.device, range(cells[0] * parts), summed)
     return torch.stack(layers).unflatten(0, (-1, parts)).sum(dim=1).permute(3, 0, 1, 2)[None]
+
+
+@scripted
+def _add_lines(voxels: Tensor, wide: bool, rows: int, sums: Tensor) -> None:
+    """Add up planes, and so many rows at a time, of (1, C, planes, Y, Z) to each line of `sums`, (Y / rows, Z * C)."""
+    # First over whole lines along Z: many times faster.
+    lines = voxels.permute(0, 2, 3, 4, 1)[0].flatten(2).unflatten(1, [-1, rows])
+    across = lines.sum(dim=2, dtype=torch.float32) if wide else lines.sum(dim=2)
+    sums += across[0] if across.size(0) == 1 else across.sum(dim=0, dtype=torch.float32)
 
 
 def _cached(voxels: Tensor, first: int, last: int, rows: int) -> Iterator[tuple[slice, slice]]:
