@@ -28,6 +28,8 @@ WindowRule = Literal["all", "adaptive"]
 
 # What SAT itself was trained on.
 MODALITIES: tuple[Modality, ...] = ("ct", "mri", "pet")
+# What DICOM calls them.
+DICOM_MODALITIES: dict[str, Modality] = {"CT": "ct", "MR": "mri", "PT": "pet"}
 # What the models of the CVPR 2025 challenge were trained on.
 CHALLENGE_MODALITIES: tuple[Modality, ...] = ("ct", "mri", "us", "pet", "microscopy")
 # What people read.
@@ -46,6 +48,12 @@ DEFAULT_THRESHOLD = 0.5
 # Share of a window's side that it shares with the next one, as in SAT's own inference; and the most that is allowed.
 DEFAULT_OVERLAP = 0.5
 MOST_OVERLAP = 0.75
+
+
+def modality_named(text: str) -> Modality | None:
+    """What SAT was trained on, by its name here or in DICOM ("MRI", "mr"); None for everything else."""
+    name = text.strip()
+    return DICOM_MODALITIES.get(name.upper()) or next((one for one in MODALITIES if one == name.lower()), None)
 
 
 def check_threshold(threshold: float) -> None:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from SATSegmentLib.cli.engine import add_server, engine_of
 from SATSegmentLib.cli.exit_codes import FLAGGED, SOME_FAILED
 from SATSegmentLib.cli.help_text import describe
+from SATSegmentLib.cli.modality import add_modality
 from SATSegmentLib.cli.run_options import add_run_options, as_words, run_options
 from SATSegmentLib.cohort.jobs import CLUSTERS
 from SATSegmentLib.storage.formats import FORMATS
 from SATSegmentLib.storage.write import DicomSource, check_source
-from SATSegmentLib.types import MODALITIES
 
 if TYPE_CHECKING:
     from SATSegmentLib.cohort.asked import Asked
@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--reports", action="store_true", help="also what the scan's own report mentions: NAME.txt beside NAME.nii.gz"
     )
-    parser.add_argument("--modality", choices=MODALITIES, help="modality of scans that do not state one")
+    add_modality(parser, "modality of scans that do not state one")
     parser.add_argument("--free-text", action="store_true", help="run unknown names as free text")
     parser.add_argument(
         "--format", choices=FORMATS, default="seg.nrrd",

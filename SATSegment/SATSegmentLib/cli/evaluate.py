@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from SATSegmentLib.cli.help_text import describe
+from SATSegmentLib.cli.modality import add_modality
 from SATSegmentLib.cli.numbers import number_where
-from SATSegmentLib.types import MODALITIES
 
 if TYPE_CHECKING:
     from SATSegmentLib.evaluation.comparison import Difference
@@ -40,9 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("reference", type=Path, metavar="REFERENCE", help="reference masks")
     parser.add_argument("prediction", type=Path, metavar="PREDICTION", help="masks to evaluate")
-    parser.add_argument(
-        "--modality", required=True, choices=MODALITIES, help="modality of the scans; it decides what names mean"
-    )
+    add_modality(parser, "modality of the scans; it decides what names mean", required=True)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for results; created if missing")
     parser.add_argument("--against", type=Path, metavar="OTHER", help="another method's masks, to compare with")
     parser.add_argument(

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from SATSegmentLib.anatomy.report.reader import Mention, read_report
 from SATSegmentLib.cli.help_text import describe
+from SATSegmentLib.cli.modality import add_modality
 from SATSegmentLib.errors import SATSegmentError
-from SATSegmentLib.types import MODALITIES
 
 _BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _NOT_PLAIN_TEXT = ((b"%PDF", "a PDF"), (b"PK\x03\x04", "an office document"), (b"{\\rtf", "an RTF document"))
@@ -28,12 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         codes={0: "done, also where nothing is mentioned", 1: "cancelled"},
     )
     parser.add_argument("file", metavar="FILE", help="the report as plain text, or - for standard input")
-    parser.add_argument(
-        "--modality",
-        choices=MODALITIES,
-        required=True,
-        help="modality of the scan; only labels trained in it are listed",
-    )
+    add_modality(parser, "modality of the scan; only labels trained in it are listed", required=True)
     parser.add_argument("--json", action="store_true", help="print the mentions as JSON, with places in characters")
 
 

@@ -16,6 +16,7 @@ from SATSegmentLib.cli.engine import add_server, engine_of
 from SATSegmentLib.cli.exit_codes import FLAGGED, UNKNOWN_STRUCTURES
 from SATSegmentLib.cli.help_text import describe
 from SATSegmentLib.cli.inspect import add_choice
+from SATSegmentLib.cli.modality import add_modality
 from SATSegmentLib.cli.run_options import add_run_options, run_options
 from SATSegmentLib.cli.warning_lines import warning_lines
 from SATSegmentLib.grid.grid import Grid
@@ -23,11 +24,12 @@ from SATSegmentLib.grid.tilt import slice_tilt
 from SATSegmentLib.scans.read import is_dicom_path
 from SATSegmentLib.storage.formats import FORMATS, format_of
 from SATSegmentLib.storage.write import DicomSource, check_source
-from SATSegmentLib.types import MODALITIES, Modality, Prompt, SegmentResult
+from SATSegmentLib.types import Modality, Prompt, SegmentResult
 
 if TYPE_CHECKING:
     from SATSegmentLib.engine.api import SegmentAnswer
     from SATSegmentLib.inference.run_plan import RunPlan
+    from SATSegmentLib.types import Image
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,12 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="en",
         help="show the structures' names in this language as well; --prompt understands all of them (default: en)",
     )
-    parser.add_argument(
-        "--modality",
-        required=True,
-        choices=MODALITIES,
-        help="modality of the scan (ultrasound and microscopy: see `satsegment challenge`)",
-    )
+    add_modality(parser, "modality of the scan (ultrasound and microscopy: see `satsegment challenge`)", required=True)
     parser.add_argument(
         "--out", type=Path, required=True, metavar="FILE", help="segmentation to write: .seg.nrrd, or .dcm for DICOM"
     )
@@ -151,8 +148,7 @@ def _segment(
     from SATSegmentLib import __version__
     from SATSegmentLib.cli.progress import progress_bar
     from SATSegmentLib.engine.api import RunListener, SegmentRequest
-    from SATSegmentLib.files import write_report
-    from SATSegmentLib.quality.table import row_of, write_table
+    from SATSegmentLib.errors import Cancelled
     from SATSegmentLib.scans import read_scan
     from SATSegmentLib.storage import Algorithm, find_source, write_results
 
@@ -179,15 +175,34 @@ def _segment(
         source=source,
         overwrite=arguments.overwrite,
     )
-    if written.not_found:
-        print(f"Not found, so not in the file: {', '.join(written.not_found)}", file=sys.stderr)
+    try:
+        # The last plan is the one that was carried out.
+        _tell_more(arguments, image, answer, written.not_found, plans[-1], took)
+    except KeyboardInterrupt:
+        raise Cancelled(f"{arguments.out} is whole; what comes with it may be missing.") from None
+    return answer.results
+
+
+def _tell_more(
+    arguments: argparse.Namespace,
+    image: Image,
+    answer: SegmentAnswer,
+    not_found: Sequence[str],
+    plan: RunPlan,
+    took: float,
+) -> None:
+    """Report, table, and what is printed, once the masks are written."""
+    from SATSegmentLib.files import write_report
+    from SATSegmentLib.quality.table import row_of, write_table
+
+    if not_found:
+        print(f"Not found, so not in the file: {', '.join(not_found)}", file=sys.stderr)
     report = _report(answer, arguments.threshold)
     tilt = slice_tilt(Grid.of(image))
     report |= {"windows": arguments.windows, "overlap": arguments.overlap}
     report |= {"grid": arguments.grid, "slice_tilt_degrees": round(tilt.degrees, 2) if tilt else 0.0}
     report["doubts"] = [doubt.as_dict() for doubt in image.doubts]
-    # The last plan is the one that was carried out.
-    report |= {"plan": dataclasses.asdict(plans[-1]), "seconds": round(took, 3)}
+    report |= {"plan": dataclasses.asdict(plan), "seconds": round(took, 3)}
     arguments.answer = {**report, "out": str(arguments.out)}
     if arguments.report is not None:
         write_report(arguments.report, report, overwrite=arguments.overwrite)
@@ -198,11 +213,8 @@ def _segment(
     for doubt in image.doubts:
         # Once more beside the numbers: a warning that scrolled by is no warning.
         print(f"Doubt ({doubt.kind}): {doubt.text}")
-    print(
-        f"{arguments.out}: {answer.model.name} on {plans[-1].device}, {plans[-1].precision}{_windows(answer.results)}"
-    )
+    print(f"{arguments.out}: {answer.model.name} on {plan.device}, {plan.precision}{_windows(answer.results)}")
     print("Research use only. Not a medical device.")
-    return answer.results
 
 
 def _windows(results: Sequence[SegmentResult]) -> str:

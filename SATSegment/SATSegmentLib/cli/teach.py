@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from SATSegmentLib.cli.help_text import describe
+from SATSegmentLib.cli.modality import add_modality
 from SATSegmentLib.cli.warning_lines import warning_lines
-from SATSegmentLib.types import MODALITIES, ORIENTATIONS
+from SATSegmentLib.types import ORIENTATIONS
 
 if TYPE_CHECKING:
     from SATSegmentLib.anatomy.personal.user_words import WordFile
@@ -36,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="mask of the structure on the scan's grid: mask, label map, .seg.nrrd",
     )
     parser.add_argument("--name", help="what the word is called, for example 'my implant'")
-    parser.add_argument("--modality", choices=MODALITIES, help="modality of the scans")
+    add_modality(parser, "modality of the scans")
     parser.add_argument("--model", default="demo", help="model folder or name (see `satsegment models`; default: demo)")
     parser.add_argument(
         "--example", nargs=2, type=Path, action="append", default=[], metavar=("SCAN", "MASK"),

@@ -14,6 +14,7 @@ from SATSegmentLib.anatomy.vocabulary.definitions import Definition, definition_
 from SATSegmentLib.anatomy.vocabulary.labels import FAIR_EVIDENCE_SCANS, GOOD_EVIDENCE_SCANS
 from SATSegmentLib.cli.exit_codes import UNKNOWN_STRUCTURES
 from SATSegmentLib.cli.help_text import describe
+from SATSegmentLib.cli.modality import add_modality
 from SATSegmentLib.errors import PromptError
 from SATSegmentLib.types import MODALITIES, Prompt
 
@@ -51,9 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--resolve", metavar="TEXT", help="what TEXT means as a prompt: never a silent guess")
     what.add_argument("--about", metavar="NAME", help="what a label means, and what it holds and leaves out")
     what.add_argument("--tree", metavar="NAME", help="where a structure stands in the knowledge tree")
-    parser.add_argument(
-        "--modality", choices=MODALITIES, help="modality of the scan; needed except for --about and --tree"
-    )
+    add_modality(parser, "modality of the scan; needed except for --about and --tree")
     parser.add_argument(
         "--language",
         choices=tuple(TITLES),

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from SATSegmentLib.errors import SATSegmentError
-from SATSegmentLib.types import MODALITIES
+from SATSegmentLib.types import MODALITIES, modality_named
 
 _IMAGE_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd")
 _SEGMENTATION = ".seg.nrrd"
@@ -121,7 +121,7 @@ def _task(row: Mapping[str, str], folder: Path) -> ScanTask:
     task = ScanTask(
         name=_safe(row.get("name") or _stem(scan)),
         path=str(scan),
-        modality=row.get("modality", "").lower(),
+        modality=modality_named(row.get("modality", "")) or row.get("modality", ""),
         prompts=tuple(part.strip() for part in row.get("prompts", "").split(";") if part.strip()),
         preset=row.get("preset", ""),
         report=_beside(row.get("report", ""), folder),

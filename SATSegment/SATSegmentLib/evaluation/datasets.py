@@ -6,10 +6,9 @@ import csv
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
 
 from SATSegmentLib.errors import SATSegmentError
-from SATSegmentLib.types import MODALITIES, Modality
+from SATSegmentLib.types import Modality, modality_named
 
 DEFAULT_DATASET = "dataset"
 
@@ -65,13 +64,13 @@ def read_datasets(name_or_table: str | None, modality: Modality) -> Datasets:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             for row in csv.DictReader(stream):
                 case, dataset = (row["case"] or "").strip(), (row["dataset"] or "").strip()
-                own = ((row.get("modality") or "").strip() or modality).lower()
-                if not case or not dataset or own not in MODALITIES or case in cases:
+                own = modality_named((row.get("modality") or "").strip() or modality)
+                if not case or not dataset or own is None or case in cases:
                     raise SATSegmentError(
                         f'{path} has a line for the case "{case}" that is incomplete, repeated or without a modality.',
                         "Each case needs one line: case,dataset or case,dataset,modality (ct, mri or pet).",
                     )
-                cases[case] = (dataset, cast(Modality, own))
+                cases[case] = (dataset, own)
     except OSError as error:
         raise SATSegmentError(f"{path} cannot be read: {error.strerror or error}.", "Give a CSV table.") from error
     except (KeyError, UnicodeDecodeError) as error:

@@ -7,9 +7,8 @@ from typing import Any
 import slicer
 
 from SATSegmentLib.errors import PromptError
-from SATSegmentLib.types import MODALITIES, Modality
+from SATSegmentLib.types import DICOM_MODALITIES, MODALITIES, Modality
 
-_OF_DICOM: dict[str, Modality] = {"CT": "ct", "MR": "mri", "PT": "pet"}
 _MODALITY_TAG = "0008,0060"
 
 
@@ -32,7 +31,7 @@ def statedModality(volumeNode: Any) -> Modality | None:
     """The modality of a volume by its DICOM tags; None where they do not say, or say one that SAT does not support."""
     if volumeNode is None or volumeNode.GetScene() is None:
         return None  # What is wrong with the volume is said later, and better.
-    return _OF_DICOM.get(dicomModality(volumeNode))
+    return DICOM_MODALITIES.get(dicomModality(volumeNode))
 
 
 def requireModality(volumeNode: Any) -> Modality:

@@ -297,3 +297,15 @@ def test_nothing_but_unknown_structures_is_an_error(satsegment, tmp_path):
     assert code == 2
     assert "spleen" in err
     assert not (tmp_path / "out.seg.nrrd").exists()
+
+
+@pytest.mark.parametrize(("stops", "left"), [("files.write_report", 1), ("storage.write_results", 0)])
+def test_a_cancel_says_whether_the_masks_are_there(satsegment, tmp_path, monkeypatch, stops, left):
+    def interrupted(*what, **how):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"SATSegmentLib.{stops}", interrupted)
+    code, _, err = satsegment(GOLDEN / "oblique.nii.gz", "liver", more=("--report", tmp_path / "report.json"))
+    assert code == 1
+    assert ("out.seg.nrrd is whole" in err, "nothing was written" in err) == (left == 1, left == 0)
+    assert len(list(tmp_path.iterdir())) == left

@@ -9,7 +9,7 @@ from SATSegmentLib.anatomy.resolver.resolve import as_free_text, resolve
 from SATSegmentLib.anatomy.suggestions.suggestion import Suggestion
 from SATSegmentLib.anatomy.vocabulary.labels import find_label
 from SATSegmentLib.errors import NameQuestion, NameReason, PromptError
-from SATSegmentLib.types import MODALITIES, Modality, Prompt
+from SATSegmentLib.types import MODALITIES, Modality, Prompt, modality_named
 
 Structures = str | Prompt | Iterable[str | Prompt]
 
@@ -57,10 +57,11 @@ def prompts_for(
             continue
         if modality is None:
             raise PromptError(f"The modality for {one!r} is not given.", f"Say one of {', '.join(MODALITIES)}.")
-        if modality not in MODALITIES:
+        known = modality_named(modality)
+        if known is None:
             raise PromptError(f"SAT does not support the modality {modality!r}.", f"Use {', '.join(MODALITIES)}.")
         for name in (part.strip() for part in one.split(";")):
-            meant = _meaning(name, modality, free_text, model_sha256)
+            meant = _meaning(name, known, free_text, model_sha256)
             if on_meaning is not None:
                 on_meaning(name, meant)
             found += meant

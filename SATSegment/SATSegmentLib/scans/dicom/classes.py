@@ -5,6 +5,8 @@ from __future__ import annotations
 from pydicom import uid
 from pydicom.dataset import Dataset
 
+from SATSegmentLib.types import DICOM_MODALITIES
+
 # What a scan may be stored as (PS3.6, SOP classes), and the modality it then has.
 _SCANS = {
     uid.CTImageStorage: "ct",
@@ -25,12 +27,11 @@ _UNCERTAIN = (
     uid.XRay3DAngiographicImageStorage,
     uid.XRay3DCraniofacialImageStorage,
 )
-_MODALITIES = {"CT": "ct", "MR": "mri", "PT": "pet"}
 
 
 def modality_of(header: Dataset) -> str:
     """`ct`, `mri` or `pet`, from the SOP class and, where that is a general one, from Modality; else empty."""
-    return _SCANS.get(header.get("SOPClassUID", ""), "") or _MODALITIES.get(str(header.get("Modality", "")), "")
+    return _SCANS.get(header.get("SOPClassUID", ""), "") or DICOM_MODALITIES.get(str(header.get("Modality", "")), "")
 
 
 def is_uncertain(header: Dataset) -> bool:
@@ -46,6 +47,6 @@ def other_object(header: Dataset) -> str:
     if not sop_class:
         # Very old files have no SOP class; their modality decides.
         modality = str(header.get("Modality", "")).strip()
-        return "" if modality in _MODALITIES else f"object of modality {modality or 'unknown'}"
+        return "" if modality in DICOM_MODALITIES else f"object of modality {modality or 'unknown'}"
     name = uid.UID(sop_class).name
     return name.removesuffix(" Storage") if name != sop_class else f"object of the private or unknown class {sop_class}"
