@@ -66,6 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "Writes brain.seg.nrrd (opens in 3D Slicer) and brain.png. The head is held out from the model's training; "
             f"its reference labels are SAMSEG's. {_NOTE}",
         ),
+        codes={1: "cancelled; files that are finished stay"},
     )
     parser.add_argument(
         "--out", type=Path, default=Path("demo"), metavar="FOLDER", help="folder to write to (default: demo)"

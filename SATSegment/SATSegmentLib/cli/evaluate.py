@@ -37,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "Names are matched to SAT's labels only where there is no doubt; the rest is listed and not scored. "
             "Writes cases.csv, datasets.csv, labels.csv, regions.csv, comparison.csv, evaluation.json and pictures.",
         ),
+        codes={1: "cancelled; files that are finished stay"},
     )
     parser.add_argument("reference", type=Path, metavar="REFERENCE", help="reference masks")
     parser.add_argument("prediction", type=Path, metavar="PREDICTION", help="masks to evaluate")

@@ -7,7 +7,7 @@ import shutil
 import textwrap
 from collections.abc import Mapping, Sequence
 
-from SATSegmentLib.cli.exit_codes import OF_ALL
+from SATSegmentLib.cli.exit_codes import CANCELLED, OF_ALL
 
 
 def describe(
@@ -16,7 +16,7 @@ def describe(
     notes: Sequence[str] = (),
     codes: Mapping[int, str] | None = None,
 ) -> None:
-    """Write a command's epilog.
+    """Write a command's epilog, and keep what a cancel means (`arguments.cancelled`) for whoever says that it was one.
 
     Parameters
     ----------
@@ -34,13 +34,15 @@ def describe(
     def wrapped(text: str, indent: str = "") -> str:
         return text if "\n" in text else textwrap.fill(text, width, subsequent_indent=indent, break_on_hyphens=False)
 
-    listed = code_lines({**OF_ALL, **(codes or {})})
+    meanings = {**OF_ALL, **(codes or {})}
+    listed = code_lines(meanings)
     blocks = [wrapped(note) for note in notes]
     blocks.append("\n".join(("Examples:" if len(examples) > 1 else "Example:", *(f"  {line}" for line in examples))))
     blocks.append("\n".join(("Exit codes:", *(wrapped(line, " " * 5) for line in listed))))
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description = wrapped(parser.description or "")
     parser.epilog = "\n\n".join(blocks)
+    parser.set_defaults(cancelled=meanings[CANCELLED])
 
 
 def code_lines(codes: Mapping[int, str]) -> list[str]:

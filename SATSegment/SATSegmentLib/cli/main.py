@@ -93,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, Cancelled) as error:
         print_error(arguments, error)
         kept = error.kept if isinstance(error, Cancelled) else ""
-        print(f"satsegment: cancelled; {kept or 'nothing was written.'}", file=sys.stderr)
+        print(f"satsegment: {f'cancelled; {kept}' if kept else f'{arguments.cancelled}.'}", file=sys.stderr)
         return exit_codes.CANCELLED
     except BrokenPipeError:
         # Whoever read the output has seen enough (`| head`). Python would complain once more on the way out.

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 
@@ -11,6 +14,7 @@ import pytest
 
 from SATSegmentLib.cli import main
 from SATSegmentLib.cli import models as models_command
+from SATSegmentLib.cli.main import _COMMANDS, build_parser
 from SATSegmentLib.errors import Cancelled
 from SATSegmentLib.files import atomic_path
 from SATSegmentLib.resources import resource_path
@@ -89,6 +93,20 @@ def test_each_end_has_its_own_code(monkeypatch, capsys, error, code, words):
     monkeypatch.setattr(sys.modules["SATSegmentLib.cli.main"], "_forget_output", lambda: None)
     assert main(["models"]) == code
     assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", _COMMANDS)
+def test_a_cancel_says_what_stays_as_the_help_does(command, monkeypatch, capsys):
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(importlib.import_module(f"SATSegmentLib.cli.{command}"), "run", interrupted)
+    text = build_parser(command)._subparsers._group_actions[0].choices[command].format_help()
+    example = text.partition("\nExample")[2]
+    words = shlex.split(re.search(rf"^  .*?\bsatsegment ({command}\b.*)$", example, re.MULTILINE)[1], comments=True)
+    meaning = " ".join(re.search(r"^  1  ((?:.|\n {5})*)", text, re.MULTILINE)[1].split())
+    assert main(words) == 1
+    assert capsys.readouterr().err == f"satsegment: {meaning}.\n"
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only Linux has a disk that is always full")
