@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from SATSegmentLib.cli.help_text import describe
+from SATSegmentLib.memory import computer_memory
 
 _PACKAGES = (
     "torch",
@@ -81,10 +82,8 @@ def _machine() -> dict[str, Any]:
         "cores": os.cpu_count(),
     }
     try:
-        import psutil
-
-        memory = psutil.virtual_memory()
-        machine |= {"memory_bytes": memory.total, "free_memory_bytes": memory.available}
+        memory = computer_memory()
+        machine |= {"memory_bytes": memory.total, "free_memory_bytes": memory.free}
     except ImportError:
         machine |= {"memory_bytes": None, "free_memory_bytes": None}
     return machine

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-import psutil
-
 from SATSegmentLib import __version__
 from SATSegmentLib.cohort.asked import Asked, modality_of, prompts_of
 from SATSegmentLib.cohort.background import in_background
@@ -52,6 +50,7 @@ from SATSegmentLib.errors import (
 )
 from SATSegmentLib.files import atomic_path
 from SATSegmentLib.grid.digest import digest_of
+from SATSegmentLib.memory import computer_memory
 from SATSegmentLib.quality.table import as_json, row_of
 from SATSegmentLib.scans import read_scan
 from SATSegmentLib.scans.read import checked_path, is_dicom_path, open_scan
@@ -385,7 +384,7 @@ def refuse_too_large(task: ScanTask) -> None:
     if is_dicom_path(path):
         return
     i, j, k = open_scan(path).size_ijk
-    needed, free = i * j * k * _BYTES_A_VOXEL, psutil.virtual_memory().available
+    needed, free = i * j * k * _BYTES_A_VOXEL, computer_memory().free
     if needed > _MOST_OF_MEMORY * free:
         raise OutOfMemory(
             f"The scan has {i} x {j} x {k} voxels and would take about {needed / 1e9:.0f} GB of memory; "

@@ -15,12 +15,12 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import psutil
 import torch
 from torch import Tensor
 
 from SATSegmentLib.inference.identity import FeatureKey
 from SATSegmentLib.inference.transfer import Arriving, CudaLane, Transfer
+from SATSegmentLib.memory import computer_memory
 from SATSegmentLib.sat.features import Features
 from SATSegmentLib.scratch import PrivateFolder
 
@@ -259,7 +259,7 @@ class FeatureCache:
 def default_cache(memory_bytes: int | None = None, spill: bool = True) -> FeatureCache:
     """So much memory, or half of what is free; and a quarter of the free space where temporary files go, or none."""
     disk = shutil.disk_usage(tempfile.gettempdir()).free // 4 if spill else 0
-    memory = psutil.virtual_memory().available // 2 if memory_bytes is None else memory_bytes
+    memory = computer_memory().free // 2 if memory_bytes is None else memory_bytes
     return FeatureCache(memory, disk)
 
 

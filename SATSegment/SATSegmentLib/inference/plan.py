@@ -10,7 +10,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import psutil
 import torch
 
 from SATSegmentLib.inference.cache import FeatureCache
@@ -20,6 +19,7 @@ from SATSegmentLib.inference.run_plan import FeaturePlacement, RunPlan
 from SATSegmentLib.inference.speed import Speed
 from SATSegmentLib.inference.tiles import GPU_GROUP_BYTES, runs_ahead
 from SATSegmentLib.inference.undecided import DECIDING_VOXEL_BYTES, SEEN_VOXEL_BYTES
+from SATSegmentLib.memory import computer_memory
 from SATSegmentLib.sat.network import SATNetwork
 from SATSegmentLib.types import FeatureStorage
 
@@ -343,4 +343,4 @@ def _seconds(size: PassSize, network: SATNetwork, speed: Speed, twice: bool) -> 
 def _free_bytes(device: torch.device) -> int:
     if device.type == "cuda":
         return cuda_free_bytes(device)
-    return psutil.virtual_memory().available
+    return computer_memory().free

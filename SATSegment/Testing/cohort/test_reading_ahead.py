@@ -6,9 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
-import psutil
 import pytest
 from cohort.test_cohort import ASKED, cohort, stamps, table, write_scan
 
@@ -16,6 +14,7 @@ from helpers.small_model import makeModel
 from SATSegmentLib.cohort import run
 from SATSegmentLib.cohort.listing import find_tasks
 from SATSegmentLib.engine.local import LocalEngine
+from SATSegmentLib.memory import Memory, computer_memory
 
 
 @pytest.fixture(scope="module")
@@ -100,10 +99,7 @@ def test_a_scan_that_has_no_room_beside_others_is_read_again_by_itself(scans, tm
 
     monkeypatch.setattr(LocalEngine, "segment", beside("network", LocalEngine.segment))
     monkeypatch.setattr(run, "write_results", beside("writer", run.write_results))
-    memory = psutil.virtual_memory
-    monkeypatch.setattr(
-        run, "psutil", SimpleNamespace(virtual_memory=lambda: SimpleNamespace(available=1000) if held else memory())
-    )
+    monkeypatch.setattr(run, "computer_memory", lambda: Memory(1000, 1000) if held else computer_memory())
     prepare = run.CohortRun._ready
     monkeypatch.setattr(run.CohortRun, "_ready", lambda self, task: time.sleep(0.05) or prepare(self, task))
     assert cohort(scans, tmp_path / "out", model, *ASKED) == 0

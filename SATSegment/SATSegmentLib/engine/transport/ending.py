@@ -14,12 +14,12 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from SATSegmentLib.engine.api import EngineError, EngineReason
 from SATSegmentLib.errors import OutOfMemory, SATSegmentError
+from SATSegmentLib.memory import computer_memory
 
 MEMORY_FILE = "memory"
 _NOTE_SECONDS = 0.5
@@ -141,25 +141,9 @@ def say_last_words(folder: str) -> None:
 
 
 def _note_memory(path: Path) -> None:
-    try:
-        import psutil
-    except ImportError:
-        return
-    with contextlib.suppress(OSError):
+    # Without psutil nothing is noted.
+    with contextlib.suppress(OSError, ModuleNotFoundError):
         while path.parent.is_dir():
-            memory = psutil.virtual_memory()
-            path.write_text(f"{min([memory.available / memory.total, *_of_group()]):.4f}", encoding="ascii")
+            memory = computer_memory()
+            path.write_text(f"{memory.free / max(memory.total, 1):.4f}", encoding="ascii")
             time.sleep(_NOTE_SECONDS)
-
-
-def _of_group() -> Iterable[float]:
-    """Share of memory that the process's control group has left, where it is limited (a container, a batch job)."""
-    with contextlib.suppress(OSError, ValueError, ZeroDivisionError):
-        root = Path("/sys/fs/cgroup")
-        most = int((root / "memory.max").read_text(encoding="ascii"))
-        used = int((root / "memory.current").read_text(encoding="ascii"))
-        cache = 0
-        for line in (root / "memory.stat").read_text(encoding="ascii").splitlines():
-            if line.startswith(("inactive_file ", "active_file ")):
-                cache += int(line.split()[1])
-        yield 1 - (used - cache) / most
