@@ -43,8 +43,9 @@ class Residual:
     Parameters
     ----------
     source : Overwritable
+        What the block reads.
     skip : Source
-        What the block reads, and what its skip reads: the same, or its averages where the block strides.
+        What its skip reads: the same, or its averages where the block strides.
     block : ResidualBlock
         The layers.
     out : Tensor
