@@ -47,8 +47,9 @@ _HALO = 1  # planes that a convolution with 3x3x3 taps sees on each side
 SLAB_BYTES = 24 << 20
 # A GPU wants more to do at a time: of these, each is hundreds of tiles of a product for each of its processors.
 GPU_SLAB_BYTES = 128 << 20
-# Of a part of a map that is finished and summed.
-CACHED_BYTES = 1 << 19
+# Of a part of a map that is finished and summed. Smaller ones would stay in a core's own cache, but workers would wait
+# for Python's lock to begin them.
+CACHED_BYTES = 1 << 21
 # Of a map that is finished: as many as keep a dozen cores busy to the end.
 _PARTS = 32
 
@@ -223,7 +224,7 @@ def _add_lines(voxels: Tensor, wide: bool, rows: int, sums: Tensor) -> None:
 
 
 def _cached(voxels: Tensor, first: int, last: int, rows: int) -> Iterator[tuple[slice, slice]]:
-    """The planes [first, last) in parts that stay in a core's own cache: of whole planes, or of so many rows or more.
+    """The planes [first, last) in parts that stay in a cache: of whole planes, or of so many rows or more.
 
     On a GPU they are slabs.
     """
