@@ -141,7 +141,7 @@ def plan_run(
         device_bytes=room.device_bytes,
         memory_bytes=room.memory_bytes,
         peak_bytes=needs.weights + room.kept + decoding.working + (needs.scan if device.type == "cpu" else 0),
-        free_bytes=needs.weights + room.free,
+        free_bytes=needs.weights + room.free + (needs.scan if device.type == "cpu" else 0),
         in_slabs=not (device.type == "cuda" and network.backbone.whole_on_gpu),
         seconds=seconds,
         windows_note=_windows_note(passes),

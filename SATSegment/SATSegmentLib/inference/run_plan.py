@@ -35,7 +35,7 @@ class RunPlan:
     peak_bytes : int
         Highest use of memory (the GPU's, if it runs on one), weights and kept features included.
     free_bytes : int
-        What was free of it, weights and kept features included.
+        What there is of it for the run, with what it has already: weights, kept features, the scan.
     in_slabs : bool
         Whether each window is encoded in slabs; a GPU with memory for it computes maps whole.
     seconds : float
@@ -76,9 +76,11 @@ class RunPlan:
         if self.precision_in_doubt:
             kept += "; masks may differ from those in float32"
         kept += f". {self.windows_note}" if self.windows_note else ""
+        memory = f"{_gigabytes(self.peak_bytes)} of memory"
+        memory += "" if self.fits else f" (only {_gigabytes(self.free_bytes)} available)"
         return (
             f"{_count(self.prompts, 'structure')}, {windows} ({encoding}) on {self.device} in "
-            f"{self.precision}: {about} {_duration(self.seconds)} and {_gigabytes(self.peak_bytes)} of memory; {kept}"
+            f"{self.precision}: {about} {_duration(self.seconds)} and {memory}; {kept}"
         )
 
     @property
@@ -90,6 +92,18 @@ class RunPlan:
     def fits(self) -> bool:
         """Whether it should find the memory it needs."""
         return self.peak_bytes <= self.free_bytes
+
+    def shortage(self) -> str:
+        """What there is to say, and to do, about a run that does not fit; for people."""
+        on_cpu = self.device == "cpu"
+        place, end = ("computer", "the system may end it") if on_cpu else (f"GPU ({self.device})", "it may run out")
+        half = f"choose {'bfloat16' if on_cpu else 'float16'}, which takes about half of it, "
+        return (
+            f"The run needs about {_gigabytes(self.peak_bytes)} of memory, and the {place} has "
+            f"{_gigabytes(self.free_bytes)} for it: it may be slow, or {end}. Close other programs, "
+            f"{half if self.precision == 'float32' else ''}use SAT-Nano instead of SAT-Pro, "
+            f"or {'let a server run it' if on_cpu else 'segment on the CPU'}."
+        )
 
     def smaller(self) -> RunPlan | None:
         """How to go on after memory ran out; None where there is nothing left to do without.

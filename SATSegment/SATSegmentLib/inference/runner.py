@@ -48,10 +48,17 @@ class Runner:
         self.encode_seconds = 0.0
 
     def plan(self, passes: Sequence[ScanPass], cache: FeatureCache) -> RunPlan:
-        """What a run of these passes will take, with the features that `cache` holds now."""
+        """What a run of these passes will take, with the features that `cache` holds now.
+
+        Warns (`SATSegmentWarning`) where it needs more memory than there is: nobody is to wait for a run that the
+        system then ends. It is not refused: some computers find more, and slowly it may be done.
+        """
         if self._speed is None:
             self._speed = measure_speed(self._network)
-        return plan_run(self._network, [one.size for one in passes], cache, self._speed, self._storage)
+        plan = plan_run(self._network, [one.size for one in passes], cache, self._speed, self._storage)
+        if not plan.fits:
+            warnings.warn(plan.shortage(), SATSegmentWarning, stacklevel=3)
+        return plan
 
     def run(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from itertools import pairwise
 
@@ -13,6 +14,7 @@ import torch
 from helpers.live_bytes import LiveBytes
 from helpers.models import queries, tiny_segmenter
 from helpers.seeded import GOLDEN
+from SATSegmentLib.errors import SATSegmentWarning
 from SATSegmentLib.inference import plan as planning
 from SATSegmentLib.inference import speed
 from SATSegmentLib.inference.cache import FeatureCache
@@ -83,8 +85,35 @@ def test_features_go_where_there_is_room(monkeypatch, nano):
     assert tight.features_in == "memory and disk"
     assert tight.memory_bytes < 8 * GB
     assert tight.fits
+    assert "available" not in str(tight)
     free(monkeypatch, 1)
-    assert not plan_run(nano, [size()], FeatureCache(20 * GB, 20 * GB), SPEED).fits
+    short = plan_run(nano, [size()], FeatureCache(20 * GB, 20 * GB), SPEED)
+    assert not short.fits
+    assert "of memory (only 1.1 GB available)" in str(short)
+
+
+@pytest.mark.parametrize(
+    ("device", "precision", "advice"),
+    [
+        ("cpu", "float32", r"the computer has 1.0 GB .* system may end it.*choose bfloat16.*SAT-Nano.*let a server"),
+        ("cpu", "bfloat16", r"Close other programs, use SAT-Nano"),
+        ("cuda:1", "float32", r"the GPU \(cuda:1\) has 1.0 GB .* may run out.*choose float16.*on the CPU"),
+    ],
+)
+def test_what_does_not_fit_is_said_with_the_next_step(device, precision, advice):
+    plan = RunPlan(device, precision, 8, 8, 8, 5, 5, 1 << 20, GB, "memory", 0, GB, 3 * GB, GB, False, 1.0)
+    assert re.search(rf"needs about 3.0 GB .*{advice}", plan.shortage())
+
+
+def test_a_run_that_does_not_fit_is_warned_of_before_it_starts_and_tried(monkeypatch):
+    segmenter, scan = tiny_segmenter(cache=FeatureCache(0, 0)), read_scan(GOLDEN / "oblique.nii.gz")
+    (expected,) = segmenter.segment_queries(scan, queries(1), "ct")
+    free(monkeypatch, 0)
+    told: list[str] = []
+    with pytest.warns(SATSegmentWarning, match="needs about .* of memory, and the computer has"):
+        (result,) = segmenter.segment_queries(scan, queries(1), "ct", on_plan=lambda plan: told.append(str(plan)))
+    assert "available" in told[0]
+    np.testing.assert_array_equal(result.mask, expected.mask)
 
 
 def test_seconds_grow_with_windows_and_prompts_and_a_warm_run_is_short(monkeypatch, nano):
