@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from SATSegmentLib.anatomy.languages.display import TITLES, local_name
 from SATSegmentLib.anatomy.vocabulary.labels import label_of
 from SATSegmentLib.cli.engine import add_server, engine_of
-from SATSegmentLib.cli.exit_codes import FLAGGED, UNKNOWN_STRUCTURES
+from SATSegmentLib.cli.exit_codes import DONE, FLAGGED, UNKNOWN_STRUCTURES
 from SATSegmentLib.cli.help_text import describe
 from SATSegmentLib.cli.inspect import add_choice
 from SATSegmentLib.cli.modality import add_modality
@@ -38,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser,
         "satsegment segment chest.nii.gz --modality ct --model sat-nano --prompt liver --prompt IVC --out c.seg.nrrd",
         "satsegment segment head.nii.gz --modality mri --prompt 'left putamen; brainstem' --out head.seg.nrrd",
+        "satsegment segment head.nii.gz --modality mri --prompt brain --plan  # its time and memory; nothing is run",
         codes={
             UNKNOWN_STRUCTURES: "done, but the model does not know some structures: they are listed as 'unknown'",
             FLAGGED: "done, but a result has a flag and --strict was given; it is written, too",
@@ -59,7 +60,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_modality(parser, "modality of the scan (ultrasound and microscopy: see `satsegment challenge`)", required=True)
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="FILE", help="segmentation to write: .seg.nrrd, or .dcm for DICOM"
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="segmentation to write: .seg.nrrd, or .dcm for DICOM; needed without --plan",
+    )
+    parser.add_argument(
+        "--plan",
+        action="store_true",
+        help="print what the run would take (windows, seconds, memory) and end; --out may be left out",
     )
     parser.add_argument(
         "--format",
@@ -90,14 +99,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Segment; returns the exit code."""
+    from SATSegmentLib.errors import OutputError
+
+    if arguments.out is None and not arguments.plan:
+        raise OutputError("There is no file to write.", "Give --out FILE; or --plan, to see what the run would take.")
     dicom_source = _dicom_source(arguments)
-    _check_targets(arguments, dicom_source)
+    if arguments.out is not None:
+        _check_targets(arguments, dicom_source)
     prompts = resolve_prompts(arguments.prompt, arguments.modality, arguments.free_text, arguments.model)
+    if arguments.plan:
+        with warning_lines():
+            _plan(arguments, prompts)
+        return DONE
     with warning_lines():
         results = _segment(arguments, prompts, dicom_source)
     if arguments.strict and any(one.flags for one in results):
         return FLAGGED
-    return UNKNOWN_STRUCTURES if any(one.status == "unknown" for one in results) else 0
+    return UNKNOWN_STRUCTURES if any(one.status == "unknown" for one in results) else DONE
 
 
 def _check_targets(arguments: argparse.Namespace, dicom_source: DicomSource | None) -> None:
@@ -139,6 +157,18 @@ def resolve_prompts(texts: Sequence[str], modality: Modality, free_text: bool, m
 
     prompts = prompts_for(texts, modality, free_text, tell, checksum_of(model))
     return list({prompt.text: prompt for prompt in prompts}.values())
+
+
+def _plan(arguments: argparse.Namespace, prompts: list[Prompt]) -> None:
+    """Print what the run would take."""
+    from SATSegmentLib.engine.api import SegmentRequest
+    from SATSegmentLib.scans import read_scan
+
+    image = read_scan(arguments.scan, arguments.frame, arguments.series, arguments.volume)
+    with engine_of(arguments) as engine:
+        plan = engine.plan(SegmentRequest.of(image, prompts, run_options(arguments)))
+    arguments.answer = {"plan": {**dataclasses.asdict(plan), "text": str(plan)}}
+    print(f"Plan: {plan}")
 
 
 def _segment(

@@ -75,6 +75,9 @@ def test_a_segmentation_tells_what_its_report_tells(capsys, tmp_path, model, hea
     report = tmp_path / "report.json"
     words += ["--windows", "adaptive"]
     out = str(tmp_path / "a.seg.nrrd")
+    plan = document(capsys, *words, "--plan", "--device", "cpu")["plan"]
+    assert plan["peak_bytes"] < plan["free_bytes"]
+    assert plan["text"].startswith("2 structures")
     found = document(capsys, *words, "--out", out, "--device", "cpu", "--report", str(report))
     assert [one["structure"] for one in found["results"]] == ["left hippocampus", "brainstem"]
     assert found["out"] == out

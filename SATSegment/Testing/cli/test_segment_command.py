@@ -62,6 +62,25 @@ def test_names_become_segments_with_names_colours_and_a_report(satsegment, tmp_p
     assert "windows looked at per structure" in out
 
 
+def test_a_plan_is_printed_and_nothing_is_run_or_written(model, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("SATSegmentLib.inference.segmenter.Segmenter.segment", None)
+    words = ["segment", str(GOLDEN / "oblique.nii.gz"), "--modality", "ct", "--model", str(model), "--prompt", "liver"]
+    # Added to the command that is meant, or alone.
+    for more in (["--out", str(tmp_path / "out.seg.nrrd")], []):
+        assert main([*words, *more, "--plan"]) == 0
+        assert capsys.readouterr().out.startswith("Plan: 1 structure, 4 windows (4 to encode) on cpu in float32: about")
+    assert list(tmp_path.iterdir()) == []
+    assert main(words) == 2
+    assert "Give --out FILE; or --plan" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_plan_tells_what_the_run_would_be_refused_for(satsegment, tmp_path):
+    (tmp_path / "out.seg.nrrd").write_text("there")
+    code, _, err = satsegment(GOLDEN / "oblique.nii.gz", "liver", more=("--plan",))
+    assert code == 2
+    assert "out.seg.nrrd" in err
+
+
 def test_flags_and_statistics_are_written_and_strict_makes_them_an_exit_code(satsegment, tmp_path):
     more = ("--table", tmp_path / "table.csv", "--report", tmp_path / "report.json", "--strict")
     code, out, _ = satsegment(GOLDEN / "oblique.nii.gz", "liver", "both kidneys", more=more)
