@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -115,3 +117,11 @@ class ResidualBlock(nn.Module):
         assert self.skip_conv is not None
         y = self.conv2.normalised(self.conv1.forward_pair(upsampled, skip))
         return F.leaky_relu_(y + self.skip_conv.normalised_pair(upsampled, skip), NEGATIVE_SLOPE)
+
+
+def upsamplings(features: Sequence[int], strides: Sequence[Triple]) -> nn.ModuleList:
+    """A decoder's transposed convolutions, from the bottleneck upwards, for an encoder's widths and steps."""
+    return nn.ModuleList(
+        nn.ConvTranspose3d(below, above, stride, stride)
+        for below, above, stride in zip(features[:0:-1], features[-2::-1], strides[:0:-1], strict=True)
+    )

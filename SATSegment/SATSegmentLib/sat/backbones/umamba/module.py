@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from SATSegmentLib.sat.backbone import Backbone, Triple
-from SATSegmentLib.sat.backbones.blocks import NEGATIVE_SLOPE, ConvBlock, ConvStack, ResidualBlock
+from SATSegmentLib.sat.backbones.blocks import NEGATIVE_SLOPE, ConvBlock, ConvStack, ResidualBlock, upsamplings
 from SATSegmentLib.sat.backbones.pooling import average, pool
 from SATSegmentLib.sat.backbones.streaming import slabs
 from SATSegmentLib.sat.backbones.streaming.probe import convolution_rate
@@ -84,11 +84,7 @@ class Decoder(nn.Module):
     def __init__(self, spec: UMambaSpec) -> None:
         super().__init__()
         upwards = list(reversed(spec.features))
-        strides = list(reversed(spec.strides))[:-1]
-        self.transpconvs = nn.ModuleList(
-            nn.ConvTranspose3d(below, above, stride, stride)
-            for below, above, stride in zip(upwards, upwards[1:], strides, strict=False)
-        )
+        self.transpconvs = upsamplings(spec.features, spec.strides)
         self.stages = nn.ModuleList(Stage(2 * channels, channels) for channels in upwards[1:])
 
     def maps(self, levels: list[Tensor]) -> Iterator[Tensor]:

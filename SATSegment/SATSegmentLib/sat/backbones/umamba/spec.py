@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import torch
 
 from SATSegmentLib.errors import IncompleteCheckpoint
-from SATSegmentLib.sat.backbone import Backbone, Shapes, Spec, Triple
+from SATSegmentLib.sat.backbone import Backbone, Shapes, Triple
+from SATSegmentLib.sat.backbones.staged_spec import StagedSpec
 from SATSegmentLib.sat.shapes import GET_A_NETWORK, count_of, head_fields, kernel_of, shape_of
 
 # Of a Mamba layer (Gu and Dao, 2023), the same in every file: hidden width over width, states of a hidden channel, taps
@@ -21,15 +21,11 @@ WIDTH_OVER_RANK = 16
 
 
 @dataclass(frozen=True, kw_only=True)
-class UMambaSpec(Spec):
+class UMambaSpec(StagedSpec):
     """Widths of a U-Mamba and of SAT's head.
 
     Parameters
     ----------
-    features : tuple of int
-        Channels of each stage, from full resolution to the bottleneck.
-    strides : tuple of (int, int, int)
-        Step of each stage's residual block, per axis; the first is (1, 1, 1).
     mamba_layers : int
         How many of the coarsest stages have one.
     """
@@ -37,30 +33,7 @@ class UMambaSpec(Spec):
     # A Mamba layer may amplify what half precision rounds, by how much is up to its weights (Docs/performance.md).
     half_precision: ClassVar[bool] = False
 
-    features: tuple[int, ...]
-    strides: tuple[Triple, ...]
     mamba_layers: int = 3
-
-    @property
-    def channels(self) -> int:
-        """As in `Spec`."""
-        return self.features[0]
-
-    @property
-    def token_channels(self) -> int:
-        """As in `Spec`."""
-        return sum(self.features)
-
-    @property
-    def downsampling(self) -> Triple:
-        """As in `Spec`."""
-        x, y, z = (math.prod(stride[axis] for stride in self.strides) for axis in range(3))
-        return (x, y, z)
-
-    @property
-    def supervised_levels(self) -> tuple[tuple[int, Triple], ...]:
-        """As in `Spec`."""
-        return tuple(zip(self.features[1:-1], self.strides[1:-1], strict=True))
 
     def build(self) -> Backbone:
         """As in `Spec`."""

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from SATSegmentLib.sat.backbone import Backbone, Triple
-from SATSegmentLib.sat.backbones.blocks import NEGATIVE_SLOPE, ConvBlock, ConvStack
+from SATSegmentLib.sat.backbones.blocks import NEGATIVE_SLOPE, ConvBlock, ConvStack, upsamplings
 from SATSegmentLib.sat.backbones.pooling import pool
 from SATSegmentLib.sat.backbones.streaming import slabs, whole_maps
 from SATSegmentLib.sat.backbones.streaming.probe import convolution_rate
@@ -122,11 +122,7 @@ class Decoder(nn.Module):
     def __init__(self, spec: UNetSpec) -> None:
         super().__init__()
         upwards = list(reversed(spec.features))
-        strides = list(reversed(spec.strides))[:-1]
-        self.transpconvs = nn.ModuleList(
-            nn.ConvTranspose3d(below, above, stride, stride)
-            for below, above, stride in zip(upwards, upwards[1:], strides, strict=False)
-        )
+        self.transpconvs = upsamplings(spec.features, spec.strides)
         self.stages = nn.ModuleList(
             ConvStack(2 * channels, channels, depth)
             for channels, depth in zip(upwards[1:], spec.decoder_convs, strict=True)

@@ -6,58 +6,31 @@ so nothing has to be configured, and a file that is not of the family is noticed
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Self
 
 import torch
 
 from SATSegmentLib.errors import IncompleteCheckpoint
-from SATSegmentLib.sat.backbone import Backbone, Shapes, Spec, Triple
+from SATSegmentLib.sat.backbone import Backbone, Shapes, Triple
+from SATSegmentLib.sat.backbones.staged_spec import StagedSpec
 from SATSegmentLib.sat.shapes import GET_A_NETWORK, count_of, head_fields, kernel_of, shape_of
 
 _HALVED = ((1, 1, 1), *((2, 2, 2),) * 5)
 
 
 @dataclass(frozen=True, kw_only=True)
-class UNetSpec(Spec):
+class UNetSpec(StagedSpec):
     """Widths and depths of a U-Net and of SAT's head.
 
     Parameters
     ----------
-    features : tuple of int
-        Channels of each stage, from full resolution to the bottleneck.
-    strides : tuple of (int, int, int)
-        Step of each stage's first convolution, per axis; the first is (1, 1, 1).
     encoder_convs, decoder_convs : tuple of int
         Convolutions per stage; the decoder's from the bottleneck upwards.
     """
 
-    features: tuple[int, ...]
-    strides: tuple[Triple, ...]
     encoder_convs: tuple[int, ...]
     decoder_convs: tuple[int, ...]
-
-    @property
-    def channels(self) -> int:
-        """As in `Spec`."""
-        return self.features[0]
-
-    @property
-    def token_channels(self) -> int:
-        """As in `Spec`."""
-        return sum(self.features)
-
-    @property
-    def downsampling(self) -> Triple:
-        """As in `Spec`."""
-        x, y, z = (math.prod(stride[axis] for stride in self.strides) for axis in range(3))
-        return (x, y, z)
-
-    @property
-    def supervised_levels(self) -> tuple[tuple[int, Triple], ...]:
-        """As in `Spec`."""
-        return tuple(zip(self.features[1:-1], self.strides[1:-1], strict=True))
 
     def build(self) -> Backbone:
         """As in `Spec`."""
