@@ -12,8 +12,6 @@ from SATSegmentLib.cli.help_text import describe
 if TYPE_CHECKING:
     from SATSegmentLib.scans.inspect import Inspection
 
-HELP = "what a scan is: its grid, modality, doubts, the series and volumes of a folder"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from SATSegmentLib.errors import ModelNotFound, OutputError, SATSegmentError
 from SATSegmentLib.files import atomic_path
-from SATSegmentLib.models.catalog import CatalogEntry, catalog, models_home
+from SATSegmentLib.models.catalog import CatalogEntry, models_home
 from SATSegmentLib.models.download import Wanted
 from SATSegmentLib.models.folder import BANK_FILE, DESCRIPTION_FILE, NETWORK_FILE, TEXT_FOLDER, read_description
 from SATSegmentLib.types import Progress
@@ -50,11 +50,6 @@ _SIZES = {
 
 class ConsentError(SATSegmentError):
     """The user has not agreed to a download."""
-
-
-def released_models() -> tuple[CatalogEntry, ...]:
-    """The models of the catalog that can be downloaded."""
-    return tuple(entry for entry in catalog() if entry.repository)
 
 
 def sizes(entry: CatalogEntry) -> Sizes:

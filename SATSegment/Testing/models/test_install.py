@@ -93,7 +93,7 @@ def test_without_consent_nothing_is_asked_of_the_network(hub: Hub, home: Path) -
 
 
 def test_the_notice_says_size_source_and_that_there_is_no_licence() -> None:
-    for entry in weights.released_models():
+    for entry in (one for one in catalog() if one.repository):
         text = weights.notice(entry)
         assert "GB" in text
         assert entry.repository in text

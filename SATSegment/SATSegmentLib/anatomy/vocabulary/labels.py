@@ -22,9 +22,7 @@ NAMES_FILE = "Anatomy/sat_names.tsv"
 FAIR_EVIDENCE_SCANS = 61
 GOOD_EVIDENCE_SCANS = 601
 
-# Axis orders in the order of preference; a label seen in several runs in the first of these.
-
-LEFT_CODE, RIGHT_CODE = "7771000", "24028007"
+# SNOMED CT, as DICOM calls it: "Morphologically Altered Structure".
 FINDING_CATEGORY = "49755003"
 
 

@@ -139,10 +139,7 @@ def _by_grid(frames: Sequence[Frame]) -> list[tuple[tuple[str, ...], list[Frame]
     aspects: list[tuple[Callable[[Frame], Hashable], Callable[[Frame], str]]] = [
         (lambda frame: tuple(np.round(_orientation(frame), 2)), _plane),
         (lambda frame: frame.shape, lambda frame: f"{frame.shape[1]} x {frame.shape[0]} pixels"),
-        (
-            lambda frame: frame.spacing,
-            lambda frame: f"pixels of {_spacing(frame)[1]:.4g} x {_spacing(frame)[0]:.4g} mm",
-        ),
+        (lambda frame: frame.spacing, _pixel_words),
         (_reference, lambda frame: f"frame of reference {_reference(frame) or 'unknown'}"),
     ]
     varying = [words for key, words in aspects if len({key(group[0]) for group in groups}) > 1]

@@ -12,8 +12,6 @@ from SATSegmentLib.anatomy.vocabulary.labels import (
     FAIR_EVIDENCE_SCANS,
     FINDING_CATEGORY,
     GOOD_EVIDENCE_SCANS,
-    LEFT_CODE,
-    RIGHT_CODE,
     CodedConcept,
     Label,
     find_label,
@@ -22,7 +20,7 @@ from SATSegmentLib.anatomy.vocabulary.labels import (
 from SATSegmentLib.anatomy.vocabulary.tree import load_tree
 from SATSegmentLib.resources import resource_path
 
-SIDE_CODES = {"left": LEFT_CODE, "right": RIGHT_CODE}
+SIDE_CODES = {"left": "7771000", "right": "24028007"}  # SNOMED CT
 
 
 def by_name() -> dict[str, Label]:
