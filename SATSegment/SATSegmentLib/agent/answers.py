@@ -54,6 +54,7 @@ class PlanFacts(BaseModel):
     device: str
     seconds: float
     peak_bytes: int
+    fits: bool = Field(description="Whether there is as much memory; else it may be slow, or be ended by the system.")
     windows: int
     least_windows: int
     windows_to_encode: int

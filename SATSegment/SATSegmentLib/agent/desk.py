@@ -103,6 +103,7 @@ class Desk:
             device=plan.device,
             seconds=round(plan.seconds, 2),
             peak_bytes=plan.peak_bytes,
+            fits=plan.fits,
             windows=plan.windows,
             least_windows=plan.least_windows,
             windows_to_encode=plan.to_encode,

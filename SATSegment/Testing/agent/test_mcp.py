@@ -111,6 +111,7 @@ def test_segment_both_hippocampi_in_this_scan_and_tell_me_their_volumes(folder: 
     assert (folder / "out.seg.nrrd").is_file()
     assert facts["problem"] == ""
     assert plan["windows_to_encode"] > 0
+    assert plan["fits"] is True
     assert {one["structure"] for one in statistics} == {one["structure"] for one in flags} == set(expected)
     assert statistics[0]["statistics"]["centroid_ras"]
     assert picture.mime_type == "image/png"
