@@ -78,7 +78,8 @@ def fit(
     """Train a network in place, from the state it is in.
 
     `folder` gets `last.pth` and, with validation, `best.pth` in the layout of released checkpoints, `log.jsonl`, and
-    TensorBoard's files. Ctrl+C (or SIGTERM) ends the step, saves, and returns; a second one interrupts at once.
+    TensorBoard's files. Ctrl+C, SIGTERM or a closed terminal ends the step, saves, and returns; a second one interrupts
+    at once.
 
         network = new_network(architecture, (48, 64, 48))
         outcome = fit(network, LabelQueries.free(labels, 192), samples, Settings(steps=1000), Path("run"))
@@ -343,7 +344,7 @@ def _restored_random_state() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _stop_on_signal() -> Iterator[Callable[[], bool]]:
-    """Answers whether Ctrl+C or SIGTERM came; a second one is let through."""
+    """Answers whether Ctrl+C or SIGTERM came, or the terminal was closed; a second time is let through."""
     asked = False
 
     def ask(number: int, frame: FrameType | None) -> None:
@@ -355,7 +356,9 @@ def _stop_on_signal() -> Iterator[Callable[[], bool]]:
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    known = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    # What is ignored stays so: `nohup` and a script's background jobs are to go on.
+    before = {number: signal.signal(number, ask) for number in known if signal.getsignal(number) != signal.SIG_IGN}
     try:
         yield lambda: asked
     finally:

@@ -12,7 +12,6 @@ from SATSegmentLib.learning.data import NO_AUGMENTATION, Augmentation, Recipe, R
 from SATSegmentLib.learning.data.augment import Resampler, Shape, change_intensity, random_shape
 
 SHAPE = (20, 16, 12)
-BOX = (slice(4, 14), slice(2, 12), slice(1, 9))
 SIZE = (10, 10, 8)
 
 

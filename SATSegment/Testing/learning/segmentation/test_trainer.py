@@ -23,7 +23,7 @@ from SATSegmentLib.learning.segmentation.log import LOG_FILE
 from SATSegmentLib.learning.segmentation.optimizer import learning_rate
 from SATSegmentLib.learning.segmentation.queries import LabelQueries
 from SATSegmentLib.learning.segmentation.team import joined
-from SATSegmentLib.learning.segmentation.trainer import LAST_FILE, fit
+from SATSegmentLib.learning.segmentation.trainer import LAST_FILE, _stop_on_signal, fit
 from SATSegmentLib.sat.checkpoint.released import read_network
 
 TESTING = Path(__file__).parents[2]
@@ -104,6 +104,18 @@ def test_interrupted_step_is_finished_saved_and_continued(tmp_path, whole):
     assert signal.getsignal(signal.SIGINT) is before
     train(tmp_path, resume=True)
     assert losses(tmp_path) == losses(whole)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no such signal here")
+@pytest.mark.parametrize(("ignored", "asked"), [(False, True), (True, False)])
+def test_a_closed_terminal_asks_to_stop_unless_it_is_ignored(ignored, asked):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL)
+    try:
+        with _stop_on_signal() as asked_to_stop:
+            signal.raise_signal(signal.SIGHUP)
+            assert asked_to_stop() is asked
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_curve_does_not_depend_on_the_number_of_workers(tmp_path, whole):
