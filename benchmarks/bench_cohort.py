@@ -121,7 +121,7 @@ def overlap(paths: list[Path], prompt: str, rounds: int, waits: list[float], scr
                 apart = seconds(tasks, wait)
             together = seconds(tasks, wait)
             ratios[wait].append(apart / together)
-            reading, writing = (parts[name] / len(tasks) for name in ("_ready", "_write"))
+            reading, writing = (parts[name] / len(tasks) for name in ("_ready", "_written"))
             network = apart - reading - writing
             print(
                 f"round {number + 1}: {together:.2f} s a scan, {apart:.2f} s one after the other (reading "

@@ -17,6 +17,7 @@ from SATSegmentLib.errors import OutputError
 
 _KEPT_OF_NAME = 40
 _LONGEST_NAME = 255
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextlib.contextmanager
@@ -163,8 +164,17 @@ def _remove(path: Path) -> None:
             path.unlink(missing_ok=True)
 
 
+def is_disk_full(error: BaseException | None) -> bool:
+    """Whether a disk that is full, or a quota that is used up, is the reason of an error."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _FULL:
+            return True
+        error = error.__cause__
+    return False
+
+
 def _output_error(error: OSError, target: Path) -> OutputError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in _FULL:
         return OutputError(
             f"The disk is full: {target} could not be written.",
             "Free some space, or choose another disk. A file that was there before is unchanged.",

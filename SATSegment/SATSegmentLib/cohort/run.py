@@ -17,6 +17,7 @@ from SATSegmentLib.cohort.background import in_background
 from SATSegmentLib.cohort.listing import ScanTask
 from SATSegmentLib.cohort.settings import refuse_other_settings, settings_of
 from SATSegmentLib.cohort.thumbnail import write_thumbnail
+from SATSegmentLib.cohort.too_large import refuse_too_large
 from SATSegmentLib.cohort.units import (
     PICTURE,
     RESULT,
@@ -48,12 +49,11 @@ from SATSegmentLib.errors import (
     SATSegmentError,
     ScanError,
 )
-from SATSegmentLib.files import atomic_path
+from SATSegmentLib.files import atomic_path, is_disk_full
 from SATSegmentLib.grid.digest import digest_of
-from SATSegmentLib.memory import computer_memory
 from SATSegmentLib.quality.table import as_json, row_of
 from SATSegmentLib.scans import read_scan
-from SATSegmentLib.scans.read import checked_path, is_dicom_path, open_scan
+from SATSegmentLib.scans.read import is_dicom_path
 from SATSegmentLib.storage import Algorithm, find_source, write_results
 from SATSegmentLib.storage.formats import Format
 from SATSegmentLib.storage.write import DicomSource
@@ -62,9 +62,6 @@ from SATSegmentLib.types import Doubt, SegmentResult
 if TYPE_CHECKING:
     from SATSegmentLib.storage.dicom_series import SourceSeries
 
-# A scan is held as it is, as the network's float32 view, and once more while it is made.
-_BYTES_A_VOXEL = 16
-_MOST_OF_MEMORY = 0.8
 # Where the engine fails for one of these, no other scan will fare better.
 _NO_SCANS_FAULT = (ModelNotFound, DeviceError, CheckpointError)
 _NO_SCANS_REASON = (
@@ -233,8 +230,9 @@ class CohortRun:
             if written is not None:
                 try:
                     flagged = written.result()
-                except Exception as problem:
-                    error = foreseen(problem)
+                except SATSegmentError as problem:
+                    _stop_where_no_scan_is_to_blame(problem)
+                    error = problem
             over += 1
             left = (time.monotonic() - started) / over * (len(tasks) - over)
             event = ScanEvent(task, over, len(tasks), error, flagged, left)
@@ -258,10 +256,12 @@ class CohortRun:
                     yield ended(behind[0], behind[1], None)
                     behind = None
                 if answer is not None:
-                    behind = (task, in_background(self._write, ready, answer))
+                    behind = (task, in_background(self._written, ready, answer))
                 else:
                     assert error is not None
-                    yield ended(task, None, self._failed(ready, error))
+                    error = self._failed(ready, error)
+                    _stop_where_no_scan_is_to_blame(error)
+                    yield ended(task, None, error)
                 del ready, answer
             if behind is not None:
                 yield ended(behind[0], behind[1], None)
@@ -317,8 +317,17 @@ class CohortRun:
             # No other scan of the cohort needs this one's features.
             self._engine.forget(ready.digest)
 
+    def _written(self, ready: _Ready, answer: SegmentAnswer) -> int:
+        """Write a scan's folder, or why it cannot be; in a thread of its own. Returns how many results have flags."""
+        try:
+            return self._write(ready, answer)
+        except Exception as error:
+            known = self._failed(ready, foreseen(error))
+            if known is error:
+                raise
+            raise known from error
+
     def _write(self, ready: _Ready, answer: SegmentAnswer) -> int:
-        """Write a scan's folder; in a thread of its own. Returns how many results have flags."""
         assert ready.request is not None
         image, results = ready.request.image, answer.results
         with atomic_path(unit_folder(self.out, ready.task), overwrite=True, folder=True) as folder:
@@ -360,7 +369,7 @@ class CohortRun:
 
 def _stop_where_no_scan_is_to_blame(error: SATSegmentError) -> None:
     of_engine = isinstance(error, EngineError) and error.reason in _NO_SCANS_REASON
-    if of_engine or isinstance(error, _NO_SCANS_FAULT):
+    if of_engine or isinstance(error, _NO_SCANS_FAULT) or is_disk_full(error):
         raise error
 
 
@@ -368,29 +377,6 @@ def _dicom_source(task: ScanTask) -> DicomSource | None:
     if task.dicom_source:
         return DicomSource(task.dicom_source)
     return DicomSource(task.path, _series(task.series), task.volume) if is_dicom_path(Path(task.path)) else None
-
-
-def refuse_too_large(task: ScanTask) -> None:
-    """Refuse, by its header, a scan that this computer's memory cannot hold.
-
-    Raises
-    ------
-    OutOfMemory
-        Says how much it would take.
-    ScanError
-        The header cannot be read.
-    """
-    path = checked_path(task.path)
-    if is_dicom_path(path):
-        return
-    i, j, k = open_scan(path).size_ijk
-    needed, free = i * j * k * _BYTES_A_VOXEL, computer_memory().free
-    if needed > _MOST_OF_MEMORY * free:
-        raise OutOfMemory(
-            f"The scan has {i} x {j} x {k} voxels and would take about {needed / 1e9:.0f} GB of memory; "
-            f"{free / 1e9:.0f} GB are free.",
-            "Crop it or resample it, or use a computer with more memory.",
-        )
 
 
 def _series(text: str | None) -> str | int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 import time
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import pytest
 from cohort.test_cohort import ASKED, cohort, stamps, table, write_scan
 
 from helpers.small_model import makeModel
-from SATSegmentLib.cohort import run
+from SATSegmentLib.cohort import run, too_large
 from SATSegmentLib.cohort.listing import find_tasks
 from SATSegmentLib.engine.local import LocalEngine
 from SATSegmentLib.memory import Memory, computer_memory
@@ -99,7 +100,7 @@ def test_a_scan_that_has_no_room_beside_others_is_read_again_by_itself(scans, tm
 
     monkeypatch.setattr(LocalEngine, "segment", beside("network", LocalEngine.segment))
     monkeypatch.setattr(run, "write_results", beside("writer", run.write_results))
-    monkeypatch.setattr(run, "computer_memory", lambda: Memory(1000, 1000) if held else computer_memory())
+    monkeypatch.setattr(too_large, "computer_memory", lambda: Memory(1000, 1000) if held else computer_memory())
     prepare = run.CohortRun._ready
     monkeypatch.setattr(run.CohortRun, "_ready", lambda self, task: time.sleep(0.05) or prepare(self, task))
     assert cohort(scans, tmp_path / "out", model, *ASKED) == 0
@@ -122,3 +123,37 @@ def test_results_stay_results_while_their_scans_are_away(scans, tmp_path, model,
     (tmp_path / "list.csv").write_text(asked, encoding="utf-8")
     assert cohort(tmp_path / "list.csv", tmp_path / "listed", model, "--modality", "mri", "--resume") == 6
     assert [row["scan"] for row in table(tmp_path / "listed") if row["scan_status"] == "failed"] == ["s1"]
+
+
+def refused_for(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """The masks of the second scan cannot be written."""
+    write_results = run.write_results
+
+    def writing(path, *what, **how):
+        if path.parent.name.endswith("s1"):
+            raise error
+        return write_results(path, *what, **how)
+
+    monkeypatch.setattr(run, "write_results", writing)
+
+
+def test_a_scan_that_cannot_be_written_is_a_row_with_its_reason(scans, tmp_path, model, monkeypatch):
+    refused_for(monkeypatch, PermissionError(errno.EACCES, "Permission denied"))
+    assert cohort(scans, tmp_path / "out", model, *ASKED) == 6
+    failed = [row for row in table(tmp_path / "out") if row["scan_status"] == "failed"]
+    assert [row["scan"] for row in failed] == ["s1"]
+    assert "may not be written" in failed[0]["reason"]
+
+
+def test_a_full_disk_stops_the_run_before_more_is_computed_for_nothing(scans, tmp_path, model, monkeypatch, capsys):
+    write_scan(scans / "s3.nii.gz", 3)
+    segmented, segment = [], LocalEngine.segment
+    monkeypatch.setattr(LocalEngine, "segment", lambda *what: segmented.append(what) or segment(*what))
+    with monkeypatch.context() as patch:
+        refused_for(patch, OSError(errno.ENOSPC, "No space left on device"))
+        assert cohort(scans, tmp_path / "out", model, *ASKED) == 2
+    assert "The disk is full" in capsys.readouterr().err
+    assert len(segmented) <= 3
+    assert "s0" in stamps(tmp_path / "out")
+    assert cohort(scans, tmp_path / "out", model, *ASKED, "--resume") == 0
+    assert {row["scan_status"] for row in table(tmp_path / "out")} == {"done"}
