@@ -9,7 +9,7 @@ import numpy as np
 
 from SATSegmentLib.errors import GeometryError
 
-# Below this, what is divided by an edge overflows.
+# A nanometre: what is thinner is a damaged header's.
 _SMALLEST_MM = 1e-6
 # Voxels of people are neither thinner nor thicker; beyond, somebody took another unit.
 _LEAST_MM, _MOST_MM = 0.01, 30.0
