@@ -302,7 +302,7 @@ def finish_bytes(channels: int, shape: Triple, dtype: torch.dtype, device: torch
     """What finishing a map and averaging it takes beside the map."""
     computed = compute_dtype(dtype, device)
     if device.type == "cpu":
-        return finishing_bytes(channels, shape, CACHED_BYTES, dtype, computed)
+        return finishing_bytes(channels, shape, CACHED_BYTES, _PARTS, dtype, computed)
     plane = channels * math.prod(shape[1:])
     planes = min(max(GPU_SLAB_BYTES // (plane * computed.itemsize), 1), shape[0])
     return plane * (4 + 2 * planes * computed.itemsize)

@@ -45,14 +45,16 @@ def convolution_bytes(
     return _direct_bytes(source, conv, out, computed, over)
 
 
-def finishing_bytes(channels: int, shape: Triple, cached: int, stored: torch.dtype, computed: torch.dtype) -> int:
+def finishing_bytes(
+    channels: int, shape: Triple, cached: int, parts: int, stored: torch.dtype, computed: torch.dtype
+) -> int:
     """What all workers take while a map is finished and averaged: sums of lines, of a plane's at most, and a part.
 
-    A part of `cached` bytes is of a plane at most where that is more. It is there where it is widened, and its own sums
-    where a cell is one voxel across.
+    A part of `cached` bytes is of a plane at most where that is more, and of as many planes as each of `parts` has. It
+    is there where it is widened, and its own sums where a cell is one voxel across.
     """
     plane = channels * shape[1] * shape[2]
-    part = min(max(cached, plane * computed.itemsize), plane * shape[0] * computed.itemsize)
+    part = min(max(cached, plane * computed.itemsize), plane * -(-shape[0] // parts) * computed.itemsize)
     return workers.count() * (4 * plane + part * (1 if stored == computed else 2))
 
 
