@@ -65,7 +65,7 @@ MINIMAL = "name: a\ndata:\n  train: [a.jsonl]\n"
         (MINIMAL + "training: {part: unet}\n", "It can be all, decoder"),
         (MINIMAL + "training: {steps: 0}\n", "steps is 0; it must be at least 1"),
         (MINIMAL + "architecture: huge\n", "It can be nano, pro"),
-        (MINIMAL + "architecture: {features: [4, 8]}\n", "architecture.strides is missing"),
+        (MINIMAL + "architecture: {features: [4, 8]}\n", "architecture.encoder_convs is missing"),
         (MINIMAL + "window: [8, 8]\n", "window must be 3 values"),
         (MINIMAL + "queries: {text_encoder: a.pth}\n", "belong together"),
         (MINIMAL + "training:\n", "training must hold keys and values, not nothing"),
