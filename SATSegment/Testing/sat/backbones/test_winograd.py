@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from SATSegmentLib.sat.backbones.streaming import slabs, winograd
-from SATSegmentLib.sat.backbones.streaming.norm import Moments
+from SATSegmentLib.sat.backbones.streaming.norm import Moments, mean_and_variance
 from SATSegmentLib.sat.backbones.streaming.sources import Map
 from SATSegmentLib.sat.backbones.streaming.winograd import convolve_tiled, filtering_pays
 from SATSegmentLib.sat.backbones.unet.module import UNet
@@ -87,7 +87,9 @@ def test_zeros_between_voxels_leave_no_trace_in_the_norm():
     plain, padded = Moments(), Moments()
     plain.add(voxels)
     for piece in voxels.permute(0, 2, 3, 4, 1).reshape(-1, 6).split(100):
-        padded.add_padded(F.pad(piece, (0, 0, 0, 30)), len(piece))
+        rows = F.pad(piece, (0, 0, 0, 30))
+        mean, variance = mean_and_variance(rows.T[None, :, :, None, None])
+        padded.add_seen(mean[None], variance[None], len(rows), [len(piece)])
     expected = F.instance_norm(voxels, weight=layer.weight, bias=layer.bias)
     for moments in (plain, padded):
         norm = moments.norm(layer)

@@ -155,15 +155,10 @@ class Moments:
     def add(self, slab: Tensor) -> None:
         """Take in (1, C, planes, Y, Z)."""
         if slab.device.type != "cpu":
-            self._take(slab, slab[0, 0].numel(), slab[0, 0].numel())
+            self._take(slab)
             return
         for piece in slab.permute(0, 2, 3, 4, 1).reshape(-1, slab.shape[1]).split(_PIECE):
-            self.add_padded(piece, len(piece))
-
-    def add_padded(self, rows: Tensor, voxels: int) -> None:
-        """Take in (N, C), of which `voxels` rows are voxels and all others zeros."""
-        count, channels = rows.shape
-        self._take(rows.view(1, count, 1, 1, channels).permute(0, 4, 1, 2, 3), count, voxels)
+            self._take(piece[None, :, None, None].permute(0, 4, 1, 2, 3))
 
     def add_seen(self, means: Tensor, variances: Tensor, count: int, voxels: Sequence[int]) -> None:
         """Take in (pieces, C) of what others have seen: `count` rows each, of which so many are voxels."""
@@ -172,9 +167,10 @@ class Moments:
         self._means.append(means)
         self._variances.append(variances)
 
-    def _take(self, piece: Tensor, count: int, voxels: int) -> None:
+    def _take(self, piece: Tensor) -> None:
+        count = piece[0, 0].numel()
         mean, variance = mean_and_variance(piece)
-        self.add_seen(mean[None], variance[None], count, [voxels])
+        self.add_seen(mean[None], variance[None], count, [count])
 
     def norm(self, layer: nn.InstanceNorm3d) -> Norm:
         """The norm that `layer` makes of what was seen."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -26,11 +26,20 @@ class Source(Protocol):
         """
 
 
-@runtime_checkable
 class Overwritable(Source, Protocol):
-    """A source that a convolution may write its outputs over, as it reads each voxel of a map at its own place."""
+    """A source that a convolution may write its outputs over, as it reads each voxel of a map at its own place.
 
-    # The map, (1, C, X, Y, Z); `Norm.parts` of the norm to apply to it, or nothing; what `read_pieces` joins with it.
+    Attributes
+    ----------
+    voxels : Tensor
+        The map, (1, C, X, Y, Z).
+    norm : list of Tensor
+        `Norm.parts` of the norm to apply to it; empty where none is.
+    joined : list of Tensor
+        What is upsampled and joined with it: voxels below (x, y, z, C), weights and bias as `_upsample` takes them;
+        empty where nothing is.
+    """
+
     voxels: Tensor
     norm: list[Tensor]
     joined: list[Tensor]
