@@ -15,7 +15,8 @@ from typing import Any
 
 from SATSegmentLib.errors import OutputError
 
-_KEPT_OF_NAME = 40
+# How much of a name its temporary path ends with.
+KEPT_OF_NAME = 40
 _LONGEST_NAME = 255
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -50,7 +51,7 @@ def atomic_path(target: str | os.PathLike[str], *, overwrite: bool = False, fold
     check_target(target, overwrite=overwrite, folder=folder)
     # Beside the target, because only within one file system is a rename atomic. Its last letters only: with more in
     # front of it, a long name would be too long for the disk.
-    temporary = target.with_name(f".{secrets.token_hex(6)}.{target.name[-_KEPT_OF_NAME:]}")
+    temporary = target.with_name(f".{secrets.token_hex(6)}.{target.name[-KEPT_OF_NAME:]}")
     try:
         if folder:
             temporary.mkdir()
@@ -146,7 +147,7 @@ def _move_into_place(temporary: Path, target: Path) -> None:
         os.replace(temporary, target)
         return
     # A folder cannot replace a folder that has files in it: the old one steps aside first, and comes back on failure.
-    aside = target.with_name(f".{secrets.token_hex(6)}.{target.name[-_KEPT_OF_NAME:]}.old")
+    aside = target.with_name(f".{secrets.token_hex(6)}.{target.name[-KEPT_OF_NAME:]}.old")
     os.replace(target, aside)
     try:
         os.replace(temporary, target)

@@ -7,6 +7,7 @@ Each has a lock file that its process holds for as long as it lives. A folder wh
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import signal
@@ -21,6 +22,8 @@ from typing import IO
 
 PREFIX = "satsegment-"
 _LOCK = ".lock"
+# What a lock that another process holds is answered with; EDEADLK on Windows.
+_HELD = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK)
 # A program that was told to end and is still in a window of the network is ended after this.
 _GRACE_SECONDS = 2.0
 
@@ -81,17 +84,29 @@ def _hold(path: Path) -> IO[bytes]:
     """Make a lock file that is held from the moment it can be seen under its name."""
     if os.name != "posix":  # An open file cannot be renamed there; nor can another process remove its folder.
         file = path.open("w+b")
-        try_lock(file)
+        _lock_if_possible(file)
         return file
     hidden = path.with_name(f"{path.name}.new")
     file = hidden.open("w+b")
-    try_lock(file)
+    _lock_if_possible(file)
     hidden.rename(path)
     return file
 
 
+def _lock_if_possible(file: IO[bytes]) -> None:
+    # Without locks, no process looks whether the folder was left behind.
+    with contextlib.suppress(OSError):
+        try_lock(file)
+
+
 def try_lock(file: IO[bytes]) -> bool:
-    """Take the lock of an open file, which goes with it; whether nobody else has it."""
+    """Take the lock of an open file, which goes with it; whether nobody else has it.
+
+    Raises
+    ------
+    OSError
+        The file system has no locks (some of clusters).
+    """
     try:
         if sys.platform == "win32":
             import msvcrt
@@ -101,7 +116,9 @@ def try_lock(file: IO[bytes]) -> bool:
             import fcntl
 
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except OSError as error:
+        if error.errno not in _HELD:
+            raise
         return False
     return True
 

@@ -14,6 +14,7 @@ from SATSegmentLib.cli.exit_codes import FLAGGED, SOME_FAILED
 from SATSegmentLib.cli.help_text import describe
 from SATSegmentLib.cli.modality import add_modality
 from SATSegmentLib.cli.run_options import add_run_options, as_words, run_options
+from SATSegmentLib.cli.warning_lines import warning_lines
 from SATSegmentLib.cohort.jobs import CLUSTERS
 from SATSegmentLib.storage.formats import FORMATS
 from SATSegmentLib.storage.write import DicomSource, check_source
@@ -94,9 +95,8 @@ def run(arguments: argparse.Namespace) -> int:
             f"{out} has results already.",
             "Go on with --resume, make them again with --overwrite, or choose another folder.",
         )
-    if arguments.slurm is not None:
-        return _submitted(arguments, out)
-    return _run_here(arguments, out)
+    with warning_lines():
+        return _run_here(arguments, out) if arguments.slurm is None else _submitted(arguments, out)
 
 
 def _run_here(arguments: argparse.Namespace, out: Path) -> int:
@@ -195,7 +195,7 @@ def _submitted(arguments: argparse.Namespace, out: Path) -> int:
     if not arguments.overwrite:
         # Each job would refuse it, too, but hours later.
         settings = settings_of(_asked(arguments), run_options(arguments), arguments.format)
-        refuse_other_settings(out, find_tasks(arguments.scans, without=out), settings)
+        refuse_other_settings(out, find_tasks(arguments.scans, without=out), (), settings)
     words, parameters = _shard_words(arguments, out), _parameters(arguments.job)
     jobs = submit(run_shard, words, arguments.slurm, out.resolve() / "jobs", arguments.cluster, parameters)
     print(f"Submitted {len(jobs)} jobs: {', '.join(job.job_id for job in jobs)}. Logs: {out / 'jobs'}")

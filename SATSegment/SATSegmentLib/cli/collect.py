@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from SATSegmentLib.cli.help_text import describe
+from SATSegmentLib.cli.warning_lines import warning_lines
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +29,8 @@ def run(arguments: argparse.Namespace) -> int:
     from SATSegmentLib.cohort.collect import collect
 
     folders = [folder.expanduser() for folder in arguments.folders]
-    written = collect(folders, (arguments.out or folders[0]).expanduser())
+    with warning_lines():
+        written = collect(folders, (arguments.out or folders[0]).expanduser())
     arguments.answer = {"files": list(map(str, written))}
     print("\n".join(map(str, written)))
     return 0

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import html
 import os
-from collections.abc import Sequence
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from SATSegmentLib.cohort.settings import differences
 from SATSegmentLib.cohort.units import PICTURE, masks_in, units
-from SATSegmentLib.errors import OutputError, SATSegmentError
+from SATSegmentLib.errors import OutputError, SATSegmentError, SATSegmentWarning
 from SATSegmentLib.files import atomic_path
 from SATSegmentLib.quality.table import COLUMNS, write_table
 
@@ -46,11 +49,13 @@ def collect(folders: Sequence[Path], out: Path) -> list[Path]:
         As `files.atomic_path`.
     """
     found: list[Unit] = []
-    for folder in folders:
+    for folder in {one.resolve(): one for one in folders}.values():
         here = units(folder)
         if not here:
             raise SATSegmentError(f"{folder} has no results of a cohort.", "Give the --out of `satsegment cohort`.")
         found += here
+    for text in _doubts_of(found):
+        warnings.warn(text, SATSegmentWarning, stacklevel=2)
     rows = [row for _, content in found for row in rows_of(content)]
     out.mkdir(parents=True, exist_ok=True)
     write_table(out / TABLE, rows, ALL_COLUMNS, overwrite=True)
@@ -60,6 +65,21 @@ def collect(folders: Sequence[Path], out: Path) -> list[Path]:
     with atomic_path(out / PAGE, overwrite=True) as temporary:
         temporary.write_text(page(found, out), encoding="utf-8")
     return [*written, out / PAGE]
+
+
+def _doubts_of(found: Sequence[Unit]) -> Iterator[str]:
+    """What makes rows of one table no table of one cohort."""
+    counts = Counter((content["scan"], content["path"]) for _, content in found)
+    twice = sorted(name for (name, _), count in counts.items() if count > 1)
+    if twice:
+        more = f" and {len(twice) - 1} more" if len(twice) > 1 else ""
+        yield f"More than one of these folders has results of {twice[0]}{more}: the table has rows of each."
+    made = [content for _, content in found if "error" not in content]
+    unlike = {text for one in made for text in differences(made[0].get("settings") or {}, one.get("settings") or {})}
+    if unlike:
+        yield f"These results were made with different options ({'; '.join(sorted(unlike))}): do not compare them."
+    elif len({one.get("network_sha256") for one in made}) > 1:
+        yield "These results were made with different weights under one name of a model: do not compare them."
 
 
 def rows_of(content: dict[str, Any]) -> list[dict[str, Any]]:

@@ -15,13 +15,14 @@ from SATSegmentLib import __version__
 from SATSegmentLib.cohort.asked import Asked, modality_of, prompts_of
 from SATSegmentLib.cohort.background import in_background
 from SATSegmentLib.cohort.listing import ScanTask
+from SATSegmentLib.cohort.running import held_scans
 from SATSegmentLib.cohort.settings import refuse_other_settings, settings_of
 from SATSegmentLib.cohort.thumbnail import write_thumbnail
 from SATSegmentLib.cohort.too_large import refuse_too_large
 from SATSegmentLib.cohort.units import (
     PICTURE,
     RESULT,
-    held_shard,
+    SCANS,
     is_done,
     key_of,
     masks_name,
@@ -184,18 +185,19 @@ class CohortRun:
         Raises
         ------
         OutputError
-            The folder cannot be written to, another run writes the same shard, or results were made with other
+            The folder cannot be written to, another run writes some of these scans, or results were made with other
             settings.
         Cancelled
             The listener said so; what is complete stays.
         ModelNotFound, DeviceError, CheckpointError, EngineError
             No scan can be segmented, or the server cannot be reached any more; what is complete stays.
         """
-        number, count = self.shard
         own = self.own(tasks)
-        if not self.overwrite:
-            refuse_other_settings(self.out, own, self._settings)
-        with held_shard(self.out, number, count, own):
+        with held_scans(self.out, self.out / SCANS, (task.name for task in own)):
+            if not self.overwrite:
+                number, count = self.shard
+                others = (task for place, task in enumerate(tasks) if place % count != number - 1)
+                refuse_other_settings(self.out, own, others, self._settings)
             waiting = [task for task in own if not self._is_done(task)]
             for _ in self._done(waiting, on_scan, listener):
                 pass

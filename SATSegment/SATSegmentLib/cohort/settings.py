@@ -34,29 +34,50 @@ def settings_of(asked: Asked, options: RunOptions, format_: Format) -> dict[str,
     return of_asked | {"format": format_} | {name.replace("_", "-"): value for name, value in chosen.items()}
 
 
-def refuse_other_settings(out: Path, tasks: Iterable[ScanTask], settings: dict[str, Any]) -> None:
+def refuse_other_settings(
+    out: Path, own: Iterable[ScanTask], others: Iterable[ScanTask], settings: dict[str, Any]
+) -> None:
     """Refuse to go on where scans of the list have results that were made with other settings.
+
+    Parameters
+    ----------
+    out : Path
+        Folder of the results.
+    own, others : iterable of ScanTask
+        The scans that this run does, and those of other shares. Of these the first that has results speaks for
+        all: a thousand scans are not read by each of a hundred jobs.
+    settings : dict
+        Those of this run.
 
     Raises
     ------
     OutputError
         Says which settings differ.
     """
-    for task in tasks:
-        found = read_unit(unit_folder(out, task))
-        if found is None or "error" in found or found.get("settings") == settings:
+    of_others = (found for task in others if (found := _done_with(out, task)) is not None)
+    for found in (*(_done_with(out, task) for task in own), next(of_others, None)):
+        if found is None or found == settings:
             continue
-        earlier = found.get("settings") or {}
-        differing = [
-            f"--{name} was {_shown(earlier[name])}, now {_shown(value)}"
-            for name, value in settings.items()
-            if name in earlier and earlier[name] != value
-        ]
         raise OutputError(
             f"{out} has results that were made with other options "
-            f"({'; '.join(differing) or 'by another version of SATSegment'}).",
+            f"({'; '.join(differences(found, settings)) or 'by another version of SATSegment'}).",
             "Use the same options, choose another --out, or replace these results with --overwrite.",
         )
+
+
+def differences(earlier: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """Which options differ, each as a person reads it."""
+    return [
+        f"--{name} was {_shown(earlier[name])}, now {_shown(value)}"
+        for name, value in now.items()
+        if name in earlier and earlier[name] != value
+    ]
+
+
+def _done_with(out: Path, task: ScanTask) -> dict[str, Any] | None:
+    """The settings of a scan's results; None where it has none."""
+    found = read_unit(unit_folder(out, task))
+    return None if found is None or "error" in found else found.get("settings") or {}
 
 
 def _shown(value: object) -> str:

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
-import re
 import shutil
-from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from SATSegmentLib.cohort.listing import ScanTask
-from SATSegmentLib.errors import OutputError, SATSegmentError
+from SATSegmentLib.errors import SATSegmentError
 from SATSegmentLib.files import atomic_path
-from SATSegmentLib.scratch import try_lock
 from SATSegmentLib.storage.formats import Format, suffix_of
 
 SCANS, RESULT, PICTURE = "scans", "result.json", "picture.png"
 # What RESULT said of masks that stay although a later run of their scan failed.
 EARLIER = "earlier.json"
-_LEFTOVER = re.compile(r"\.[0-9a-f]{12}\.(?P<tail>.+?)(\.old)?$")
 
 
 def unit_folder(out: Path, task: ScanTask) -> Path:
@@ -106,35 +101,3 @@ def write_failure(out: Path, task: ScanTask, key: str, error: SATSegmentError, d
             shutil.copyfile(unit / RESULT, temporary)
     with atomic_path(unit / RESULT, overwrite=True) as temporary:
         temporary.write_text(text, encoding="utf-8")
-
-
-@contextlib.contextmanager
-def held_shard(out: Path, number: int, count: int, tasks: Iterable[ScanTask]) -> Iterator[None]:
-    """Hold a shard's lock, and clear away what an earlier run of it left half-written.
-
-    Raises
-    ------
-    OutputError
-        Another run holds it, or the folder cannot be written to.
-    """
-    try:
-        (out / SCANS).mkdir(parents=True, exist_ok=True)
-        lock = (out / f".shard-{number}-of-{count}.lock").open("ab")
-    except OSError as error:
-        raise OutputError(f"{out} cannot be written to: {error.strerror}.", "Choose another folder.") from error
-    with lock:
-        if not try_lock(lock):
-            raise OutputError(
-                f"Another run is writing shard {number} of {count} into {out}.", "Wait for it, or end it."
-            )
-        _clear_leftovers(out / SCANS, {task.name for task in tasks})
-        yield
-
-
-def _clear_leftovers(folder: Path, names: set[str]) -> None:
-    tails = {name[-40:] for name in names}
-    for path in folder.glob(".*"):
-        match = _LEFTOVER.match(path.name)
-        # Other shards write beside this one: only what is of this shard's scans is known to be nobody's.
-        if match is not None and match["tail"] in tails:
-            shutil.rmtree(path, ignore_errors=True)

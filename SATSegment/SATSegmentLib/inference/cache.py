@@ -22,7 +22,7 @@ from SATSegmentLib.inference.identity import FeatureKey
 from SATSegmentLib.inference.transfer import Arriving, CudaLane, Transfer
 from SATSegmentLib.memory import computer_memory
 from SATSegmentLib.sat.features import Features
-from SATSegmentLib.scratch import PrivateFolder
+from SATSegmentLib.scratch import PrivateFolder, clear_leftovers
 
 # A spilled file is summed up block by block, so that a damaged one is noticed before it is believed.
 _SUM_BLOCK_BYTES = 1 << 20
@@ -258,6 +258,8 @@ class FeatureCache:
 
 def default_cache(memory_bytes: int | None = None, spill: bool = True) -> FeatureCache:
     """So much memory, or half of what is free; and a quarter of the free space where temporary files go, or none."""
+    # What a process that was killed has spilled is a patient's, and takes room: it goes even if nothing is spilled now.
+    clear_leftovers()
     disk = shutil.disk_usage(tempfile.gettempdir()).free // 4 if spill else 0
     memory = computer_memory().free // 2 if memory_bytes is None else memory_bytes
     return FeatureCache(memory, disk)

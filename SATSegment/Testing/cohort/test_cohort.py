@@ -290,14 +290,6 @@ def test_where_a_file_cannot_be_written_its_scan_is_a_row_and_is_done_later(tmp_
     assert table(tmp_path / "out")[0]["scan_status"] == "done"
 
 
-def test_one_shard_is_not_written_by_two_runs(tmp_path, model):
-    from SATSegmentLib.cohort.units import held_shard
-
-    write_scan(tmp_path / "scans" / "s.nii.gz")
-    with held_shard(tmp_path / "out", 1, 1, ()):
-        assert cohort(tmp_path / "scans", tmp_path / "out", model, *ASKED) == 2
-
-
 def test_strict_makes_flags_an_exit_code(tmp_path, model):
     write_scan(tmp_path / "scans" / "s.nii.gz")
     assert cohort(tmp_path / "scans", tmp_path / "out", model, *ASKED, "--strict") == 5

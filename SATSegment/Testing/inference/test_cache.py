@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from SATSegmentLib.inference.cache import FeatureCache
+from SATSegmentLib.inference.cache import FeatureCache, default_cache
 from SATSegmentLib.sat.features import Features
 
 
@@ -104,3 +104,12 @@ def test_full_disk_makes_features_again(scratch, monkeypatch):
     assert same(windows.get(0), features(0))
     assert same(windows.get(0), features(0))
     assert windows.made == [0, 0]
+
+
+def test_what_a_killed_process_has_spilled_goes_though_nothing_is_spilled_now(scratch):
+    left = scratch / "satsegment-features-left"
+    left.mkdir()
+    for name in (".lock", "1.bin"):
+        (left / name).write_bytes(b"features of a scan")
+    default_cache(memory_bytes=0, spill=False)
+    assert not list(scratch.iterdir())
