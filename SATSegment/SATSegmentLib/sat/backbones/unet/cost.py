@@ -42,7 +42,7 @@ def encode_bytes(spec: UNetSpec, window: Triple, dtype: torch.dtype, device: tor
         )
     shapes = slabs.down_sizes(window, spec.strides)
     maps = [width * math.prod(shape) * dtype.itemsize for width, shape in zip(spec.features, shapes, strict=True)]
-    computed, peaks = slabs.compute_dtype(dtype, device), []
+    peaks = []
     inputs = (1, *spec.features)
     for stage, (width, stride, depth) in enumerate(zip(spec.features, spec.strides, spec.encoder_convs, strict=True)):
         shape = shapes[stage]
@@ -52,7 +52,6 @@ def encode_bytes(spec: UNetSpec, window: Triple, dtype: torch.dtype, device: tor
     for stage, width in enumerate(spec.features[:-1]):
         weights = slabs.upsampling_bytes(spec.features[stage + 1], width, spec.strides[stage + 1], dtype, device)
         joining = slabs.layer_bytes(2 * width, width, _ONE, shapes[stage], True, dtype, device)
-        widened = weights if computed != dtype else 0  # before they are laid out
-        peaks.append(sum(maps[: stage + 2]) + weights + max(joining, widened))
+        peaks.append(sum(maps[: stage + 2]) + weights + joining)
     # A twentieth for all that is small; and the window, as it comes and as it is stored.
     return max(peaks) * 21 // 20 + (4 + (dtype.itemsize if dtype != torch.float32 else 0)) * math.prod(window)
