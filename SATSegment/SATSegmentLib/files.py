@@ -11,9 +11,9 @@ import shutil
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from SATSegmentLib.errors import OutputError
+from SATSegmentLib.errors import OutputError, SATSegmentError
 
 # How much of a name its temporary path ends with.
 KEPT_OF_NAME = 40
@@ -163,6 +163,43 @@ def _remove(path: Path) -> None:
     else:
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
+
+
+E = TypeVar("E", bound=SATSegmentError)
+
+
+def unreadable(kind: type[E], path: Path, error: OSError) -> E:
+    """The error for a file of a model that is there, or was a moment ago, and cannot be read.
+
+    It is not damaged: nobody is to convert or download it again for that.
+
+    Parameters
+    ----------
+    kind : type
+        Of the error.
+    path : Path
+        The file.
+    error : OSError
+        What the system says.
+    """
+    name = f"{path.parent.name}/{path.name}"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return kind(f"No permission to read {name}.", "Ask its owner, or an administrator, for permission.")
+    if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ESTALE):
+        return kind(f"{name} is not there any more.", "It was moved, deleted or replaced meanwhile: choose it again.")
+    reason = error.strerror or error
+    return kind(f"{name} cannot be read: {reason}.", "Check the disk, or the network share, that it is on.")
+
+
+@contextlib.contextmanager
+def reading_folder(kind: type[SATSegmentError], folder: Path) -> Iterator[None]:
+    """Turn what the system says of any file of a folder into `unreadable`; a lack of memory stays what it is."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.ENOMEM:
+            raise
+        raise unreadable(kind, Path(error.filename or folder), error) from error
 
 
 def is_disk_full(error: BaseException | None) -> bool:

@@ -83,7 +83,7 @@ def _need(arguments: argparse.Namespace) -> None:
     missing = [f"--{name}" for name in ("name", "modality") if getattr(arguments, name) is None]
     missing = ["SCAN and MASK"] * (arguments.mask is None) + missing
     if missing:
-        raise PromptError(f"To teach a word, {', '.join(missing)} is missing.", "See `satsegment teach --help`.")
+        raise PromptError(f"Missing, to teach a word: {', '.join(missing)}.", "See `satsegment teach --help`.")
 
 
 def _teach(arguments: argparse.Namespace) -> None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import TypedDict
+from collections.abc import Sequence
+from typing import TypedDict, TypeVar
 
 from SATSegmentLib.errors import IncompleteCheckpoint
-from SATSegmentLib.sat.backbone import Shapes, Triple
+from SATSegmentLib.sat.backbone import Shapes, Spec, Triple
 from SATSegmentLib.sat.query_decoder import ATTENTION_HEADS
 
 GET_A_NETWORK = "Use a segmentation network of the SAT family, such as nano.pth or SAT_Pro.pth."
+# So many problems of a file are told; the others are counted.
+_TOLD = 5
+
+S = TypeVar("S", bound=Spec)
 
 
 class HeadFields(TypedDict):
@@ -20,6 +25,45 @@ class HeadFields(TypedDict):
     decoder_layers: int
     feedforward_dim: int
     mask_dim: int
+
+
+class _MissingTensor(IncompleteCheckpoint):
+    """A tensor that tells a width is missing."""
+
+    def __init__(self, message: str, remedy: str = "", tensor: str = "", dimensions: int = 0) -> None:
+        super().__init__(message, remedy)
+        self.tensor, self.dimensions = tensor, dimensions
+
+
+def read_spec(spec: type[S], shapes: Shapes, name: str) -> S:
+    """The widths of the network in the file `name`; what is missing is told at once, not one after the other.
+
+    Raises
+    ------
+    IncompleteCheckpoint
+        As `Spec.from_shapes`.
+    """
+    missing: list[str] = []
+    while True:
+        try:
+            found = spec.from_shapes(shapes)
+        except _MissingTensor as error:
+            missing.append(f"{error.tensor} is missing")
+            # A stand-in, only to see what else is: nothing is made of it.
+            shapes = {**shapes, error.tensor: (ATTENTION_HEADS,) * error.dimensions}
+            continue
+        except IncompleteCheckpoint:
+            if not missing:
+                raise
+        if missing:
+            raise incomplete(name, missing, GET_A_NETWORK)
+        return found
+
+
+def incomplete(name: str, problems: Sequence[str], remedy: str) -> IncompleteCheckpoint:
+    """The error that tells the first problems of a file, and how many more there are."""
+    more = f" and {len(problems) - _TOLD} more such problems" if len(problems) > _TOLD else ""
+    return IncompleteCheckpoint(f"In {name}: {'; '.join(problems[:_TOLD])}{more}.", remedy)
 
 
 def head_fields(shapes: Shapes) -> HeadFields:
@@ -60,7 +104,7 @@ def shape_of(shapes: Shapes, name: str, dimensions: int) -> tuple[int, ...]:
     """
     shape = shapes.get(name)
     if shape is None:
-        raise IncompleteCheckpoint(f"The tensor {name} is missing.", GET_A_NETWORK)
+        raise _MissingTensor(f"The tensor {name} is missing.", GET_A_NETWORK, name, dimensions)
     if len(shape) != dimensions:
         raise IncompleteCheckpoint(f"The tensor {name} has the shape {tuple(shape)}.", GET_A_NETWORK)
     return shape

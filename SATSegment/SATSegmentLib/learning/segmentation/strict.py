@@ -35,21 +35,37 @@ def build(cls: type[T], content: Any, base: Path, place: str = "") -> T:
     if not isinstance(content, Mapping):
         raise ConfigError(f"{place or 'The file'} must hold keys and values, not {_shown(content)}.")
     fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    for key in content:
-        if key not in fields:
-            near = difflib.get_close_matches(str(key), fields, 1)
-            hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(fields)}."
-            raise ConfigError(f"{_at(place, key)} is unknown.", hint)
     # A dataclass's own fields come first, what it inherits after them: as a reader of its documentation meets them.
-    for name, field in sorted(fields.items(), key=lambda item: item[0] not in cls.__annotations__):
-        if name not in content and field.default is field.default_factory is dataclasses.MISSING:
-            raise ConfigError(f"{_at(place, name)} is missing.", "Add it; Docs/training.md describes every key.")
+    ordered = sorted(fields.items(), key=lambda item: item[0] not in cls.__annotations__)
+    required = [name for name, field in ordered if field.default is field.default_factory is dataclasses.MISSING]
+    _check_keys(content, list(fields), required, place)
     kinds = get_type_hints(cls)
     values = {key: _value(kinds[key], value, base, _at(place, key)) for key, value in content.items()}
     try:
         return cls(**values)
     except SATSegmentError as error:
         raise ConfigError(f"In {place}: {error.message}", error.remedy) from error
+
+
+def _check_keys(content: Mapping[Any, Any], known: list[str], required: list[str], place: str) -> None:
+    """Tell all keys that are unknown, and all that are missing, at once."""
+    unknown = [key for key in content if key not in known]
+    missing = [name for name in required if name not in content]
+    if not unknown and not missing:
+        return
+    near = {key: difflib.get_close_matches(str(key), known, 1) for key in unknown}
+    meant = [found[0] for found in near.values() if found]
+    hints = [f"Did you mean {', '.join(meant)}?"] if meant else []
+    if not all(near.values()):
+        hints.append(f"There are: {', '.join(known)}.")
+    if set(missing) - set(meant):
+        hints.append("Add what is missing; Docs/training.md describes every key.")
+    sentences = [
+        f"{', '.join(_at(place, key) for key in keys)} {'is' if len(keys) == 1 else 'are'} {what}."
+        for keys, what in ((unknown, "unknown"), (missing, "missing"))
+        if keys
+    ]
+    raise ConfigError(" ".join(sentences), " ".join(hints))
 
 
 def _value(kind: Any, value: Any, base: Path, place: str) -> Any:

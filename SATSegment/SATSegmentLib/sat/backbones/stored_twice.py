@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from SATSegmentLib.errors import IncompleteCheckpoint
-from SATSegmentLib.sat.shapes import GET_A_NETWORK
+from SATSegmentLib.sat.shapes import GET_A_NETWORK, incomplete
 
 _DUPLICATE = re.compile(r"\.all_modules\.([01])\.")
 _PARTS = ("conv", "norm")
@@ -25,7 +25,7 @@ def drop_duplicates(tensors: Mapping[str, Tensor], block: re.Pattern[str], name:
     """
     missing = add_duplicates(tensors, block).keys() - tensors.keys()
     if missing and any(_DUPLICATE.search(key) for key in tensors):
-        raise IncompleteCheckpoint(f"In {name}, {min(missing)} is missing.", GET_A_NETWORK)
+        raise incomplete(name, [f"{key} is missing" for key in sorted(missing)], GET_A_NETWORK)
     kept = {}
     for key, tensor in tensors.items():
         match = _DUPLICATE.search(key)

@@ -28,6 +28,8 @@ from SATSegmentLib.errors import (
     TruncatedCheckpoint,
     WrongCheckpointKind,
 )
+from SATSegmentLib.files import reading_folder
+from SATSegmentLib.sat.shapes import incomplete
 
 _GET_AGAIN = "Download it again, and compare its size with the one on the download page."
 
@@ -41,7 +43,7 @@ def read_checkpoint_file(path: Path) -> tuple[dict[str, Tensor], str]:
     Raises
     ------
     CheckpointError
-        No such file, or not a weight file at all.
+        No such file, one that cannot be opened, or not a weight file at all.
     TruncatedCheckpoint
         The file ends too early or is damaged.
     HostileCheckpoint
@@ -56,6 +58,8 @@ def read_checkpoint_file(path: Path) -> tuple[dict[str, Tensor], str]:
         raise CheckpointError(f"{path} is a folder, not a weight file.", "Choose the .pth or .safetensors file in it.")
     if not path.is_file():
         raise CheckpointError(f"There is no weight file {path.name}.", "Check the path.")
+    with reading_folder(CheckpointError, path):
+        path.open("rb").close()  # what cannot be opened is not damaged
     content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
     state = _state_dict(content, path.name)
     return _bare_names(state, path.name), file_sha256(path)
@@ -84,8 +88,7 @@ def require_complete(found: Mapping[str, Tensor], needed: Mapping[str, Tensor], 
     ]
     problems += [f"{key} holds values that are not finite" for key, t in found.items() if not t.isfinite().all()]
     if problems:
-        more = f" and {len(problems) - 3} more such problems" if len(problems) > 3 else ""
-        raise IncompleteCheckpoint(f"In {name}: {'; '.join(problems[:3])}{more}.", remedy)
+        raise incomplete(name, problems, remedy)
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:

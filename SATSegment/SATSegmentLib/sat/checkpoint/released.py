@@ -23,7 +23,7 @@ from SATSegmentLib.sat.checkpoint.family import Family
 from SATSegmentLib.sat.checkpoint.file import read_checkpoint_file, require_complete
 from SATSegmentLib.sat.checkpoint.kinds import backbone_kind, refuse_odd_tensors
 from SATSegmentLib.sat.network import SATNetwork
-from SATSegmentLib.sat.shapes import GET_A_NETWORK
+from SATSegmentLib.sat.shapes import GET_A_NETWORK, read_spec
 
 # Heads of deep supervision, which released files hold beside the network.
 HEADS = "mid_mask_embed_proj."
@@ -84,7 +84,7 @@ def check_network(tensors: dict[str, Tensor], name: str, sha256: str, family: Fa
     kind = backbone_kind(tensors, name, family)
     refuse_odd_tensors(tensors, kind, name)
     tensors = kind.read({key: tensor for key, tensor in tensors.items() if not _TRAINING_ONLY.match(key)}, name)
-    architecture = kind.spec.from_shapes({key: tuple(tensor.shape) for key, tensor in tensors.items()})
+    architecture = read_spec(kind.spec, {key: tuple(tensor.shape) for key, tensor in tensors.items()}, name)
     with torch.device("meta"):
         needed = SATNetwork(architecture, architecture.downsampling).state_dict()
     require_complete(tensors, needed, name, GET_A_NETWORK)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from safetensors import safe_open
 from torch import Tensor
 
-from SATSegmentLib.errors import IncompleteCheckpoint, WrongCheckpointKind
+from SATSegmentLib.errors import WrongCheckpointKind
 from SATSegmentLib.sat.checkpoint.family import Family
 from SATSegmentLib.sat.checkpoint.file import read_checkpoint_file, require_complete
+from SATSegmentLib.sat.shapes import incomplete
 from SATSegmentLib.types import Modality
 
 # Metadata of a converted text encoder: SHA-256 of the checkpoint it was converted from, and of the vocabulary it reads.
@@ -161,15 +163,18 @@ def transformer_shape(weights: TextWeights) -> TransformerShape:
     IncompleteCheckpoint
         A tensor that tells one is missing, or has the wrong number of axes.
     """
-    vocabulary, width = _matrix(weights, "embeddings.word_embeddings.weight")
-    heads = _matrix(weights, "encoder.relative_attention_bias.weight")[1] if weights.transformer == "mpnet" else None
+    keys = [f"embeddings.{name}_embeddings.weight" for name in ("word", "position")]
+    keys += ["encoder.layer.0.intermediate.dense.weight"]
+    keys += ["encoder.relative_attention_bias.weight"] if weights.transformer == "mpnet" else []
+    _check_matrices(weights, keys)
+    words, positions, dense, *bias = (weights.backbone[key].shape for key in keys)
     return TransformerShape(
-        vocabulary=vocabulary,
-        positions=_matrix(weights, "embeddings.position_embeddings.weight")[0],
-        width=width,
-        feedforward=_matrix(weights, "encoder.layer.0.intermediate.dense.weight")[0],
+        vocabulary=words[0],
+        positions=positions[0],
+        width=words[1],
+        feedforward=dense[0],
         layers=len({match[1] for key in weights.backbone if (match := re.match(r"encoder\.layer\.(\d+)\.", key))}),
-        heads=heads,
+        heads=bias[0][1] if bias else None,
     )
 
 
@@ -220,9 +225,13 @@ def _refuse_other_kinds(tensors: dict[str, Tensor], name: str, family: Family | 
         )
 
 
-def _matrix(weights: TextWeights, key: str) -> tuple[int, int]:
-    tensor = weights.backbone.get(key)
-    if tensor is None or tensor.ndim != 2:
-        what = "is missing" if tensor is None else f"has {tensor.ndim} axes instead of 2"
-        raise IncompleteCheckpoint(f"In {weights.name}: {key} {what}.", _GET_AN_ENCODER)
-    return tensor.shape[0], tensor.shape[1]
+def _check_matrices(weights: TextWeights, keys: Sequence[str]) -> None:
+    problems = []
+    for key in keys:
+        tensor = weights.backbone.get(key)
+        if tensor is None:
+            problems.append(f"{key} is missing")
+        elif tensor.ndim != 2:
+            problems.append(f"{key} has {tensor.ndim} axes instead of 2")
+    if problems:
+        raise incomplete(weights.name, problems, _GET_AN_ENCODER)

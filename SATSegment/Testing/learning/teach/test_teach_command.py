@@ -93,7 +93,7 @@ def test_a_structure_of_a_label_map_is_named_by_its_values(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["teach"], "SCAN and MASK, --name, --modality is missing"),
+        (["teach"], "SCAN and MASK, --name, --modality"),
         (["teach", "--delete", "nothing"], "No word is called"),
         (["teach", "--import", "nothing.satword"], "cannot be read"),
     ],

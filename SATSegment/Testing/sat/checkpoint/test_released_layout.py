@@ -61,6 +61,18 @@ def test_a_file_that_lacks_some_second_copies_is_refused(kind):
         check_network(state, "damaged", sha256="")
 
 
+@pytest.mark.parametrize("kind", BACKBONES, ids=lambda kind: kind.name)
+def test_all_that_a_file_lacks_is_told_at_once(kind):
+    state = without_prefix(seeded_state(manifest(NARROW[kind.name])["keys"]))
+    told_by_shape = ["projection_layer.0.weight", "mask_embed_proj.0.weight", "projection_layer.2.weight"]
+    for lacking in (told_by_shape, ["mask_embed_proj.0.bias", "query_proj.bias", "projection_layer.0.bias"]):
+        left = {key: tensor for key, tensor in state.items() if key not in lacking}
+        told = [f"{key} is missing" for key in lacking if key in state]
+        with pytest.raises(IncompleteCheckpoint) as refused:
+            check_network(left, "damaged", sha256="")
+        assert all(one in refused.value.message for one in told)
+
+
 @pytest.mark.parametrize("name", list(NAMED_SPECS))
 def test_names_of_released_widths_are_of_their_backbone(name):
     spec = NAMED_SPECS[name]

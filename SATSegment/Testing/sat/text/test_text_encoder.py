@@ -302,6 +302,11 @@ BAD_STATES = {
         IncompleteCheckpoint,
         "word_embeddings.weight is missing",
     ),
+    "missing words and places": (
+        lambda state: [state.pop(f"{TEXT_PREFIX}embeddings.{name}_embeddings.weight") for name in ("word", "position")],
+        IncompleteCheckpoint,
+        "word_embeddings.weight is missing; embeddings.position_embeddings.weight is missing",
+    ),
     "missing projection": (
         _without("module.projection_layer.2.weight"),
         IncompleteCheckpoint,

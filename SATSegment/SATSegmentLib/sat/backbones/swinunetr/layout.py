@@ -8,12 +8,11 @@ from collections.abc import Collection, Mapping
 import torch
 from torch import Tensor
 
-from SATSegmentLib.errors import IncompleteCheckpoint
 from SATSegmentLib.sat.backbone import BackboneKind, three_channels
 from SATSegmentLib.sat.backbones.stored_twice import fold_stems
 from SATSegmentLib.sat.backbones.swinunetr.spec import SWINUNETR_SPEC, SwinUNETRSpec
 from SATSegmentLib.sat.backbones.swinunetr.windows import relative_position_index
-from SATSegmentLib.sat.shapes import GET_A_NETWORK
+from SATSegmentLib.sat.shapes import GET_A_NETWORK, incomplete
 
 _STEMS = (
     "backbone.encoder.swinViT.patch_embed.proj.weight",
@@ -45,7 +44,7 @@ def _check_tables(tensors: Mapping[str, Tensor], name: str) -> None:
         if not torch.equal(tensors[key].cpu(), relative_position_index())
     ]
     if problems:
-        raise IncompleteCheckpoint(f"In {name}, {problems[0]}.", GET_A_NETWORK)
+        raise incomplete(name, problems, GET_A_NETWORK)
 
 
 def _write(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -7,11 +7,10 @@ from collections.abc import Collection, Mapping
 
 from torch import Tensor
 
-from SATSegmentLib.errors import IncompleteCheckpoint
 from SATSegmentLib.sat.backbone import BackboneKind, three_channels
 from SATSegmentLib.sat.backbones.stored_twice import add_duplicates, check_copy, drop_duplicates, fold_stems
 from SATSegmentLib.sat.backbones.umamba.spec import UMAMBA_SPEC, UMambaSpec
-from SATSegmentLib.sat.shapes import GET_A_NETWORK
+from SATSegmentLib.sat.shapes import GET_A_NETWORK, incomplete
 
 _STEM = "backbone.encoder.stem.convs.0.conv.weight"
 _STAGE = re.compile(r"backbone\.encoder\.stages\.\d+\.blocks\.")
@@ -27,7 +26,7 @@ def _read(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
     copies = {key for key in tensors if key.startswith(_COPY)}
     missing = {_COPY + key.removeprefix(_ENCODER) for key in tensors if key.startswith(_ENCODER)} - copies
     if copies and missing:
-        raise IncompleteCheckpoint(f"In {name}, {min(missing)} is missing.", GET_A_NETWORK)
+        raise incomplete(name, [f"{key} is missing" for key in sorted(missing)], GET_A_NETWORK)
     for key in sorted(copies):
         check_copy(tensors, _ENCODER + key.removeprefix(_COPY), tensors[key], name)
     kept = {key: tensor for key, tensor in tensors.items() if key not in copies}
