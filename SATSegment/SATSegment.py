@@ -12,6 +12,7 @@ import dataclasses
 import os
 import sys
 import types
+import weakref
 from collections.abc import Callable, Sequence
 
 import slicer
@@ -59,6 +60,10 @@ class SATSegment(ScriptedLoadableModule):
         parent.acknowledgementText = _("The network was published by: {citation}").format(citation=CITATION)
 
 
+# Panels that share the engine: Slicer has one, and other modules may embed more.
+_openPanels: weakref.WeakSet = weakref.WeakSet()
+
+
 class SATSegmentWidget(ScriptedLoadableModuleWidget):
     """The module's panel. All it does is in `SATSegmentLib.gui.panel`."""
 
@@ -71,6 +76,7 @@ class SATSegmentWidget(ScriptedLoadableModuleWidget):
         uiWidget.setMRMLScene(slicer.mrmlScene)
         self.logic = SATSegmentLogic()
         self.panel = Panel(uiWidget, self.logic, childPython)
+        _openPanels.add(self)
 
     def enter(self) -> None:
         self.panel.enter()
@@ -81,11 +87,14 @@ class SATSegmentWidget(ScriptedLoadableModuleWidget):
     def cleanup(self) -> None:
         # Slicer is closing, or the module is reloaded: the engine must not outlive the code that talks to it.
         self.panel.release()
-        closeEngine()
+        _openPanels.discard(self)
+        if not _openPanels:
+            closeEngine()
 
     def onReload(self) -> None:
         """Load the library anew as well: Slicer itself executes only this file again."""
         self.cleanup()
+        closeEngine()
         # Stands for the panel that has just been taken down, until the new one is up.
         self.panel = types.SimpleNamespace(**dict.fromkeys(("enter", "exit", "release"), lambda: None))
         reloadLibrary()

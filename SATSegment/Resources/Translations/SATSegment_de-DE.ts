@@ -443,6 +443,10 @@
 <translation>Gerät prüfen</translation>
 </message>
 <message>
+<source>Choose another model in Settings, or install this one again.</source>
+<translation>Wählen Sie in den Einstellungen ein anderes Modell, oder installieren Sie dieses neu.</translation>
+</message>
+<message>
 <source>Click: choose among them</source>
 <translation>Klick: daraus auswählen</translation>
 </message>

@@ -443,6 +443,10 @@
 <translation>Vérifier le périphérique</translation>
 </message>
 <message>
+<source>Choose another model in Settings, or install this one again.</source>
+<translation>Choisissez un autre modèle dans les paramètres, ou réinstallez celui-ci.</translation>
+</message>
+<message>
 <source>Click: choose among them</source>
 <translation>Clic : choisir parmi elles</translation>
 </message>

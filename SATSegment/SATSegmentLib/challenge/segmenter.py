@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import torch
@@ -11,7 +12,8 @@ import torch
 from SATSegmentLib.challenge.container import Case
 from SATSegmentLib.challenge.grid import file_labels, network_image
 from SATSegmentLib.challenge.weights import reference_weights
-from SATSegmentLib.errors import Cancelled, ModelNotFound, PairMismatch
+from SATSegmentLib.errors import Cancelled, CheckpointError, ModelNotFound, PairMismatch
+from SATSegmentLib.files import reading_folder
 from SATSegmentLib.inference.device import choose_device, inferring
 from SATSegmentLib.inference.loading import load_network
 from SATSegmentLib.inference.windows import cover
@@ -55,7 +57,7 @@ class ChallengeSegmenter:
         self.description = description or ModelDescription("unnamed", network.window, family=CHALLENGE_FAMILY)
 
     @classmethod
-    def load(cls, folder_or_name: str | Path, device: str = "auto") -> ChallengeSegmenter:
+    def load(cls, folder_or_name: str | Path, device: str = "auto") -> Self:
         """Load a converted model of the challenge's family.
 
         Parameters
@@ -74,6 +76,11 @@ class ChallengeSegmenter:
         """
         chosen = choose_device(device)
         folder = find_model(folder_or_name)
+        with reading_folder(CheckpointError, folder):
+            return cls._loaded(folder, chosen)
+
+    @classmethod
+    def _loaded(cls, folder: Path, device: torch.device) -> Self:
         description = read_description(folder, CHALLENGE_FAMILY)
         text = folder / TEXT_FOLDER
         if not (text / ENCODER_FILE).is_file():
@@ -88,7 +95,7 @@ class ChallengeSegmenter:
                 "Convert the model again, with the text encoder that was released with the network.",
             )
         network, _ = load_network(folder, description)
-        return cls(network.settle(chosen, network.backbone.dtype), encoder, description)
+        return cls(network.settle(device, network.backbone.dtype), encoder, description)
 
     @property
     def device(self) -> torch.device:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from slicer.i18n import tr as _
 
 from SATSegmentLib.engine.api import EngineError, EngineReason
-from SATSegmentLib.errors import OutOfMemory, SATSegmentError
+from SATSegmentLib.errors import ModelNotFound, OutOfMemory, SATSegmentError
 
 
 def errorText(error: BaseException) -> str:
@@ -20,6 +20,8 @@ def errorText(error: BaseException) -> str:
         return _outOfMemory(error)
     if isinstance(error, EngineError):
         return _engine(error) or str(error)
+    if isinstance(error, ModelNotFound):
+        return f"{error.message} " + _("Choose another model in Settings, or install this one again.")
     if isinstance(error, SATSegmentError):
         return str(error)
     return _("Something went wrong: {error}. The log says more.").format(error=error)

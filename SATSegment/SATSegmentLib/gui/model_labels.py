@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -44,10 +45,10 @@ class ModelLabels:
         """The labels of the model in a folder."""
         bank = Path(folder) / BANK_FILE
         sha256 = _sha256(folder) if folder else ""
-        if not folder or not bank.is_file():
+        if not folder or not os.path.isfile(bank):
             return cls(title, sha256=sha256)
         readsText = any((Path(folder) / TEXT_FOLDER).glob("*.safetensors"))
-        return cls(title, _labels(str(bank), bank.stat().st_mtime_ns) or None, readsText, sha256)
+        return cls(title, _labels(str(bank), os.path.getmtime(bank)) or None, readsText, sha256)
 
     def knows(self, prompt: Prompt) -> bool:
         """Whether the model has an answer to this prompt."""
@@ -83,7 +84,7 @@ def _sha256(folder: str) -> str:
 
 
 @lru_cache(maxsize=8)
-def _labels(bank: str, changed: int) -> frozenset[tuple[str, str]]:
+def _labels(bank: str, changed: float) -> frozenset[tuple[str, str]]:
     """Read from the head of the file alone: eight bytes of length, then JSON (the safetensors format)."""
     try:
         with open(bank, "rb") as file:

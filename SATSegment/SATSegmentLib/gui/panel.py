@@ -11,7 +11,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from SATSegmentLib.anatomy.personal.user_words import WordFile, find_words
-from SATSegmentLib.errors import Cancelled, SATSegmentError, ScanError
+from SATSegmentLib.errors import Cancelled, CheckpointError, ModelNotFound, SATSegmentError, ScanError
 from SATSegmentLib.gui.away_progress import AwayProgress
 from SATSegmentLib.gui.modality import Guess, guessModality, mismatch
 from SATSegmentLib.gui.model_labels import ANY_LABEL
@@ -77,6 +77,8 @@ class Panel:
     def enter(self) -> None:
         """The module comes to the front."""
         self.away.enter()
+        if not self.run.running:
+            self.settings.refreshModels()
         self.setup.refresh()
         self.promptBox.setFocus()
         self.warmStart.opened()
@@ -304,6 +306,9 @@ class Panel:
         self.away.ended("" if isinstance(error, Cancelled) else self.run.told)
         if isinstance(error, Cancelled):  # a cancel may have ended the engine
             self.warmStart.runMayCome()
+        elif isinstance(error, ModelNotFound | CheckpointError) and not self.settings.server.isChosen:
+            self.settings.refreshModels()
+            self.setup.refresh()
         if isinstance(output, WordFile):
             self.teachBar.close()
         elif output is not None:

@@ -164,6 +164,9 @@ class SettingsPanel:
             combo.setItemData(combo.count - 1, entry.about, qt.Qt.ToolTipRole)
         for folder in _others():
             combo.addItem(folder.name, str(folder))
+        if combo.count and combo.findData(wanted) < 0:
+            # Deleted, renamed, or on a disk that is not there: no other model takes its place unasked.
+            combo.addItem(_("{model} (not installed)").format(model=Path(wanted).name), wanted)
         combo.setCurrentIndex(max(combo.findData(wanted), 0))
 
     def _fillFromServer(self, wanted: str) -> None:

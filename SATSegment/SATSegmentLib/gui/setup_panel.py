@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -156,7 +157,7 @@ class SetupPanel:
         entry = self._settings.entry
         if entry is not None:
             return entry.installed
-        return bool(self._settings.model) and Path(self._settings.model).is_dir()
+        return bool(self._settings.model) and os.path.isdir(self._settings.model)
 
     # --- what it does
 

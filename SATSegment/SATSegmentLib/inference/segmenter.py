@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from SATSegmentLib.anatomy.resolver.names import Structures, prompts_for
-from SATSegmentLib.errors import ScanError
+from SATSegmentLib.errors import CheckpointError, ScanError
+from SATSegmentLib.files import reading_folder
 from SATSegmentLib.grid.network_grid import GridRule, NetworkGrid
 from SATSegmentLib.inference.admission import admit
 from SATSegmentLib.inference.asked import Asked, asked_in_words, checked_vectors, divided, looked_for_together
@@ -122,9 +123,10 @@ class Segmenter:
         choose_device(device)
         check_storage(feature_storage)
         folder = find_model(folder_or_name)
-        description = read_description(folder)
-        network, file_sha256 = load_network(folder, description)
-        queries = QuerySource.of_model(folder, description, network.architecture.query_dim)
+        with reading_folder(CheckpointError, folder):
+            description = read_description(folder)
+            network, file_sha256 = load_network(folder, description)
+            queries = QuerySource.of_model(folder, description, network.architecture.query_dim)
         return cls(network, description, queries, device, precision, cache, feature_storage, file_sha256)
 
     @staticmethod

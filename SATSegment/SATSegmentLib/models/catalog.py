@@ -52,7 +52,8 @@ class CatalogEntry:
     @property
     def installed(self) -> bool:
         """Whether a converted model is there."""
-        return (self.folder / DESCRIPTION_FILE).is_file()
+        # Not Path.is_file: that raises where a folder on the way may not be entered.
+        return os.path.isfile(self.folder / DESCRIPTION_FILE)
 
 
 @cache
@@ -98,7 +99,7 @@ def installed_models(family: str | None = None) -> list[Path]:
     """
     embedded = [entry.folder for entry in catalog() if entry.embedded and entry.installed]
     home = models_home()
-    others = sorted(path.parent for path in home.glob(f"*/{DESCRIPTION_FILE}")) if home.is_dir() else []
+    others = sorted(path.parent for path in home.glob(f"*/{DESCRIPTION_FILE}")) if os.path.isdir(home) else []
     return [folder for folder in (*embedded, *others) if family is None or _family(folder) in (family, None)]
 
 
@@ -129,7 +130,7 @@ def find_model(folder_or_name: str | Path) -> Path:
             )
     named = models_home() / str(folder_or_name)
     for folder in (Path(folder_or_name).expanduser(), named):
-        if folder.is_dir():
+        if os.path.isdir(folder):
             return folder
     names = ", ".join(entry.name for entry in catalog())
     raise ModelNotFound(
@@ -141,7 +142,7 @@ def find_model(folder_or_name: str | Path) -> Path:
 def absolute_name(folder_or_name: str) -> str:
     """A model's folder with its whole path, which counts from anywhere; a name as it is."""
     folder = Path(folder_or_name).expanduser()
-    return str(folder.resolve()) if folder.is_dir() else folder_or_name
+    return str(folder.resolve()) if os.path.isdir(folder) else folder_or_name
 
 
 def checksum_of(folder_or_name: str | Path) -> str:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from SATSegmentLib.errors import CheckpointError, ModelNotFound
+from SATSegmentLib.files import reading_folder, unreadable
 from SATSegmentLib.types import ORIENTATIONS, RELEASED_SPACING, RELEASED_WINDOW, Orientation
 
 DESCRIPTION_FILE = "model.json"
@@ -89,16 +90,20 @@ def read_description(folder: Path, family: str | None = FAMILY) -> ModelDescript
     ModelNotFound
         The folder is not a converted model.
     CheckpointError
-        model.json is damaged, or of a family this code does not know.
+        model.json cannot be read, is damaged, or of a family this code does not know.
     """
     path = folder / DESCRIPTION_FILE
-    if not path.is_file():
+    try:
+        text = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
         raise ModelNotFound(
             f"{folder.name or folder} is not a model folder: it has no {DESCRIPTION_FILE}.",
             "Make one from a released checkpoint with `satsegment convert`.",
-        )
+        ) from error
+    except OSError as error:
+        raise unreadable(CheckpointError, path, error) from error
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(text.decode("utf-8"))
         description = ModelDescription(
             **{
                 **content,
@@ -108,7 +113,7 @@ def read_description(folder: Path, family: str | None = FAMILY) -> ModelDescript
             }
         )
         _check_values(description)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError, AttributeError) as error:
         raise CheckpointError(
             f"The {DESCRIPTION_FILE} of the model {folder.name} is damaged.", "Convert the checkpoint again."
         ) from error
@@ -144,8 +149,15 @@ def _check_values(description: ModelDescription) -> None:
 
 
 def fingerprint(folder: Path) -> tuple[object, ...]:
-    """Changes whenever a file of a model folder is replaced or rewritten; reads no file."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    found = [(str(path.relative_to(folder)), path.stat()) for path in files]
+    """Changes whenever a file of a model folder is replaced or rewritten; reads no file.
+
+    Raises
+    ------
+    CheckpointError
+        The folder cannot be looked into, or is being replaced.
+    """
+    with reading_folder(CheckpointError, folder):
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        found = [(str(path.relative_to(folder)), path.stat()) for path in files]
     stamps = tuple((name, one.st_ino, one.st_size, one.st_mtime_ns, one.st_ctime_ns) for name, one in found)
     return (str(folder.resolve()), *stamps)

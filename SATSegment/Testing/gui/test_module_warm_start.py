@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from helpers.small_model import makeModel
 from SATSegmentLib.engine.api import RunListener, RunOptions
 from SATSegmentLib.engine.process import WorkerEngine
 from SATSegmentLib.errors import Cancelled
+from SATSegmentLib.models.catalog import find_model
 
 
 @pytest.fixture
@@ -153,3 +155,38 @@ def test_after_a_cancel_the_engine_is_made_ready_again(
     rig.waitForEnd()
     assert len(asked) == 1
     rig.cleanup()
+
+
+def test_a_model_that_goes_while_the_panel_is_open_is_said_to_be_gone_with_the_next_step(
+    scene: Any, asked: list[RunOptions], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(WorkerEngine, "segment", lambda self, request, listener: find_model(request.options.model))
+    rig = PanelInRig()
+    rig.ui.inputSelector.setCurrentNode(addHead(scene, "Head"))
+    rig.ask("left hippocampus")
+    shutil.rmtree(rig.panel.settings.modelFolder)
+    rig.panel.run.run()
+    rig.waitForEnd()
+    assert "Choose another model in Settings" in rig.panel.run.told
+    assert "satsegment" not in rig.panel.run.told
+    assert "(not installed)" in rig.ui.modelComboBox.currentText
+    assert "Choose another one in Settings" in rig.ui.setupLabel.text
+    asked.clear()
+    rig.ui.inputSelector.setCurrentNode(addHead(scene, "Other"))
+    settle()
+    assert asked == []
+    rig.cleanup()
+
+
+def test_the_engine_ends_with_the_last_panel_and_not_with_the_first(
+    asked: list[RunOptions], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = PanelInRig()
+    closed: list[bool] = []
+    monkeypatch.setattr(first.module, "closeEngine", lambda: closed.append(True))
+    second = PanelInRig(first.module)
+    second.cleanup()
+    second.moduleWidget.cleanup()  # Slicer's reload calls it twice
+    assert closed == []
+    first.cleanup()
+    assert closed == [True]

@@ -107,3 +107,19 @@ def test_the_language_of_names_is_slicers_until_another_is_chosen_and_then_kept(
     qt.QSettings().remove("language")
     qt.QSettings().remove(SETTING)
     userLanguage.cache_clear()
+
+
+def test_a_chosen_model_that_is_away_stays_chosen_and_no_other_takes_its_place(scene: Any, tmp_path: Path) -> None:
+    folder = makeModel(tmp_path)
+    qt.QSettings().setValue("SATSegment/model", str(folder))
+    away = folder.rename(tmp_path.parent / "away")
+    rig = open_panel()
+    assert rig.panel.settings.model == str(folder)
+    assert rig.ui.modelComboBox.currentText == "tiny (not installed)"
+    assert not rig.panel.setup.isReady
+    assert "tiny is not installed. Choose another one in Settings." in rig.ui.setupLabel.text
+    away.rename(folder)
+    rig.moduleWidget.exit()
+    rig.moduleWidget.enter()
+    assert rig.panel.setup.isReady
+    rig.cleanup()

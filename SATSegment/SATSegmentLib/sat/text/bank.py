@@ -15,6 +15,7 @@ import numpy as np
 
 from SATSegmentLib.errors import (
     Cancelled,
+    CheckpointError,
     IncompleteCheckpoint,
     ModelNotFound,
     PairMismatch,
@@ -22,7 +23,7 @@ from SATSegmentLib.errors import (
     TruncatedCheckpoint,
     WrongCheckpointKind,
 )
-from SATSegmentLib.files import atomic_path
+from SATSegmentLib.files import atomic_path, reading_folder
 from SATSegmentLib.sat.text.tokenizer import query_text
 from SATSegmentLib.types import MODALITIES, Modality, Progress
 
@@ -114,6 +115,8 @@ class EmbeddingBank:
         ------
         ModelNotFound
             No such file.
+        CheckpointError
+            It cannot be opened.
         TruncatedCheckpoint
             The file ends too early or is damaged.
         WrongCheckpointKind
@@ -126,6 +129,8 @@ class EmbeddingBank:
         path = Path(path).expanduser()
         if not path.is_file():
             raise ModelNotFound(f"There is no embedding bank {path.name}.", _REMEDY)
+        with reading_folder(CheckpointError, path):
+            path.open("rb").close()  # what cannot be opened is not damaged
         try:
             with safe_open(path, framework="np") as file:
                 about = file.metadata() or {}

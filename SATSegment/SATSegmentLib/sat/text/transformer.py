@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from SATSegmentLib.errors import ModelNotFound, PairMismatch
+from SATSegmentLib.files import unreadable
 from SATSegmentLib.sat.text.checkpoint import TextWeights, TransformerShape, transformer_shape
 
 _REMEDY = "Use the config.json of the language model that the text encoder is based on."
@@ -103,6 +104,8 @@ def _read_config(folder: Path) -> dict[str, Any]:
     path = folder / "config.json"
     try:
         settings = json.loads(path.read_text(encoding="utf-8"))
+    except PermissionError as error:
+        raise unreadable(ModelNotFound, path, error) from error
     except OSError as error:
         raise ModelNotFound(f"There is no config.json in {folder.name}.", _REMEDY) from error
     except ValueError as error:
