@@ -149,10 +149,10 @@ def _read_words(text_encoder: Path | None, language_model: Path | None, query_di
 
 def _told(spec: Spec, network: str, words: _Words | None, said: str | None) -> Release | None:
     release = told_release(spec, network, words.side if words else None, said)
-    if words is not None:
-        for doubt in (doubt_of_pair(release, network, words.side, said), words.encoder.vocabulary_doubt):
-            if doubt:
-                warnings.warn(doubt, SATSegmentWarning, stacklevel=3)
+    doubts = [doubt_of_pair(release, network, words.side if words else None, said)]
+    doubts += [words.encoder.vocabulary_doubt] if words is not None else []
+    for doubt in filter(None, doubts):
+        warnings.warn(doubt, SATSegmentWarning, stacklevel=3)
     return release
 
 

@@ -81,7 +81,7 @@ def told_release(spec: Spec, network: str, text: TextSide | None, said: str | No
     -------
     Release or None
         None for widths that were never released, of which nothing is known. Where such a network has the name of a
-        released one, that one's family, but not its labels.
+        released one, that one's family, but neither its shape nor its labels.
 
     Raises
     ------
@@ -112,12 +112,12 @@ def told_release(spec: Spec, network: str, text: TextSide | None, said: str | No
     if release is not None and text is not None:
         _check_text(release, shape, network, text)
     if release is not None and shape is None:
-        return dataclasses.replace(release, knows_labels=False)
+        return dataclasses.replace(release, shape="", knows_labels=False)
     return release
 
 
-def doubt_of_pair(release: Release | None, network: str, text: TextSide, said: str | None = None) -> str:
-    """What about a pair could not be told, for people; empty where nothing is left open."""
+def doubt_of_pair(release: Release | None, network: str, text: TextSide | None, said: str | None = None) -> str:
+    """What of a network, alone or with its text encoder, could not be told, for people; empty where nothing is left open."""
     if release is None:
         return ""
     if said:
@@ -128,13 +128,19 @@ def doubt_of_pair(release: Release | None, network: str, text: TextSide, said: s
             f"{network} is the name of {named.title} ({named.folder}), but it was said to be {release.title} "
             f"({release.folder}), and nothing in the file tells them apart. Make sure that it is."
         )
-    if release.network == network.lower():
-        return ""
     others = [one for one in RELEASES if one.shape == release.shape and one != release]
-    if not others:
+    if not others or (text is not None and release.network == network.lower()):
         return ""
-    return (
+    alike = (
         f"{len(others) + 1} released networks have the shape of {network}, and nothing in the file tells them apart. "
+    )
+    if text is None:
+        return (
+            f"{alike}By its name alone it was taken for {release.title} ({release.folder}). "
+            "Make sure that it is, or say with --release which it is."
+        )
+    return (
+        f"{alike}"
         f"By its text encoder it was taken for {release.title} ({release.folder}). Make sure that {text.name} came "
         "from the same folder."
     )

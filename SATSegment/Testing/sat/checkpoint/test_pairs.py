@@ -54,6 +54,24 @@ def test_right_pairs_are_told_and_leave_nothing_open(shape, network, text, relea
     assert doubt_of_pair(found, network, text) == ""
 
 
+@pytest.mark.parametrize(
+    ("widths", "network", "said", "warns"),
+    [
+        (NAMED_SPECS["nano"], "nano.pth", None, True),
+        (NAMED_SPECS["nano"], "nano_cvpr25_v0.pth", None, True),
+        (NAMED_SPECS["nano"], "nano.pth", "sat-nano", False),
+        (NAMED_SPECS["pro"], "SAT_Pro.pth", None, False),
+        (NAMED_SPECS["umamba"], "mine.pth", None, False),
+        (dataclasses.replace(NAMED_SPECS["nano"], mask_dim=64), "nano.pth", None, False),
+        (dataclasses.replace(NAMED_SPECS["nano"], mask_dim=64), "nano_cvpr25_v0.pth", None, False),
+    ],
+)
+def test_what_a_name_alone_tells_is_warned_about_where_others_look_the_same(widths, network, said, warns):
+    # A network of the challenge that was renamed nano.pth passes for SAT-Nano: nothing in its tensors tells.
+    doubt = doubt_of_pair(told_release(widths, network, None, said), network, None, said)
+    assert ("By its name alone it was taken for" in doubt) == warns
+
+
 @pytest.mark.parametrize(("kind", "release"), [("medcpt", "unet-cpt"), ("basebert", "unet-basebert")])
 def test_a_renamed_network_that_its_text_encoder_tells_is_warned_about(kind, release):
     found = told_release(NAMED_SPECS["nano"], "renamed.pth", side(kind))
