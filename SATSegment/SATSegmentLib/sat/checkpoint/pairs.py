@@ -117,7 +117,7 @@ def told_release(spec: Spec, network: str, text: TextSide | None, said: str | No
 
 
 def doubt_of_pair(release: Release | None, network: str, text: TextSide | None, said: str | None = None) -> str:
-    """What of a network, alone or with its text encoder, could not be told, for people; empty where nothing is left open."""
+    """What of a network, alone or with its text encoder, could not be told, for people; empty where nothing is open."""
     if release is None:
         return ""
     if said:
