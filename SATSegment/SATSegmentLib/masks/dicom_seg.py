@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,10 +147,12 @@ def _frames(path: Path, data: Dataset, numbers: list[int], labelmap: bool) -> An
 
 
 def _declared_distance(data: Dataset) -> float:
+    """Of slices, without the sign that some writers give it (PS3.3 forbids one here: positions say which way); or 0."""
     measures = data.SharedFunctionalGroupsSequence[0].get("PixelMeasuresSequence")
     if not measures:
         return 0.0
-    return float(measures[0].get("SpacingBetweenSlices") or measures[0].get("SliceThickness") or 0)
+    declared = (abs(float(measures[0].get(name) or 0)) for name in ("SpacingBetweenSlices", "SliceThickness"))
+    return next((one for one in declared if 0 < one < math.inf), 0.0)
 
 
 def _step(places: np.ndarray, normal: np.ndarray, declared: float) -> tuple[np.ndarray, int]:

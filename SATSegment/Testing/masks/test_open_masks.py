@@ -138,3 +138,29 @@ def test_pixels_without_a_size_are_refused(written, tmp_path):
     data.save_as(tmp_path / "flat.dcm")
     with pytest.raises(GeometryError, match=r"flat\.dcm, frame 1 is 0 x 1 mm; each must be finite and above zero"):
         open_masks(tmp_path / "flat.dcm")
+
+
+@pytest.mark.parametrize("declared", [-1.0, 0.0, None, 1.0])
+@pytest.mark.parametrize("frames", ["all", "one"])
+def test_positions_say_where_slices_lie_whatever_sign_their_spacing_has(written, tmp_path, declared, frames):
+    root, grid = written
+    data = pydicom.dcmread(root / "seg.dcm")
+    measures = data.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
+    distance = float(np.linalg.norm(grid.ijk_to_ras[:3, 2]))
+    if declared is None:
+        measures.pop("SpacingBetweenSlices", None)
+    else:
+        measures.SpacingBetweenSlices = declared * distance
+    if frames == "one":
+        data.NumberOfFrames = 1
+        data.PerFrameFunctionalGroupsSequence = data.PerFrameFunctionalGroupsSequence[:1]
+        data.PixelData = data.PixelData[: -(-int(data.Rows) * int(data.Columns) // 8) + 1]
+    data.save_as(tmp_path / "seg.dcm")
+    read = open_masks(tmp_path / "seg.dcm")
+    name = read.names[0]
+    alone, fitted = read.read(name), read.read(name, grid)
+    assert np.linalg.norm(alone.ijk_to_ras[:3, 2]) == pytest.approx(distance, rel=1e-3)
+    assert np.linalg.det(alone.ijk_to_ras[:3, :3]) * np.linalg.det(grid.ijk_to_ras[:3, :3]) > 0
+    assert alone.array.sum() == fitted.array.sum() > 0
+    if frames == "all":
+        np.testing.assert_array_equal(fitted.array, masks()[name])
