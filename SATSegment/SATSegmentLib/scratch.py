@@ -14,11 +14,14 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 from typing import IO
+
+from SATSegmentLib.errors import OutputError
 
 PREFIX = "satsegment-"
 _LOCK = ".lock"
@@ -26,6 +29,8 @@ _LOCK = ".lock"
 _HELD = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK)
 # A program that was told to end and is still in a window of the network is ended after this.
 _GRACE_SECONDS = 2.0
+# A process that was killed may have helpers, which share its locks and end by themselves within this.
+_HELPERS_SECONDS = 10.0
 
 # What a signal removes where the program itself gets no more time to.
 _open: weakref.WeakSet[PrivateFolder] = weakref.WeakSet()
@@ -121,6 +126,50 @@ def try_lock(file: IO[bytes]) -> bool:
             raise
         return False
     return True
+
+
+@contextlib.contextmanager
+def held_folder(folder: Path) -> Iterator[None]:
+    """Keep every other process from writing into a folder meanwhile; a process that is killed holds nothing.
+
+    Raises
+    ------
+    OutputError
+        Another process writes into it, or nobody can.
+    """
+    path = folder / _LOCK
+    until = time.monotonic() + _HELPERS_SECONDS
+    while (file := _held(path)) is None:
+        if time.monotonic() > until:
+            raise OutputError(
+                f"Another process is writing into {folder}.", "Wait for it, end it, or choose another folder."
+            )
+        time.sleep(0.1)
+    try:
+        yield
+    finally:
+        if os.name == "nt":  # No open file is removed there.
+            file.close()
+        with contextlib.suppress(OSError):
+            path.unlink()
+        file.close()
+
+
+def _held(path: Path) -> IO[bytes] | None:
+    """An open lock file that this process holds; None where another one does."""
+    try:
+        file = path.open("ab")
+    except OSError as error:
+        raise OutputError(f"{path.parent} cannot be written to: {error.strerror}.", "Choose another folder.") from error
+    free = True
+    with contextlib.suppress(OSError):  # the file system has no locks
+        free = try_lock(file)
+    # The one before may have removed the file in between.
+    with contextlib.suppress(OSError):
+        if free and os.path.samestat(os.fstat(file.fileno()), path.stat()):
+            return file
+    file.close()
+    return None
 
 
 def _remove(path: Path, lock: IO[bytes]) -> None:

@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 import SATSegmentLib
-from SATSegmentLib.scratch import PrivateFolder, clear_leftovers
+from SATSegmentLib import scratch
+from SATSegmentLib.errors import OutputError
+from SATSegmentLib.scratch import PrivateFolder, clear_leftovers, held_folder
 
 LIBRARY = str(Path(SATSegmentLib.__file__).parent.parent)
 POSIX = pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
@@ -158,3 +160,24 @@ def test_the_command_line_ends_on_sigterm_without_a_trace(temporary: Path) -> No
     assert list(scratch.iterdir()) == []
     assert not out.exists()
     assert headLikeImage().array.size
+
+
+def test_a_folder_is_written_by_one_process_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scratch, "_HELPERS_SECONDS", 0.2)
+    work = "with held_folder(Path(sys.argv[2])): print('held', flush=True); sys.stdin.read()"
+    start = "import sys; sys.path.insert(0, sys.argv[1])\nfrom pathlib import Path\nfrom SATSegmentLib.scratch import *"
+    code = f"{start}\n{work}"
+    other = subprocess.Popen(
+        [sys.executable, "-c", code, LIBRARY, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert other.stdout.readline() == "held\n"
+    with pytest.raises(OutputError, match="Another process is writing"), held_folder(tmp_path):
+        pass
+    other.kill()
+    other.communicate()
+    for _ in range(2):
+        with held_folder(tmp_path):
+            pass
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(OutputError, match="cannot be written to"), held_folder(tmp_path / "none"):
+        pass

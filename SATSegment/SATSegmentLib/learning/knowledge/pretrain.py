@@ -20,6 +20,7 @@ from SATSegmentLib.learning.knowledge.objective import Objective
 from SATSegmentLib.learning.knowledge.recipe import KnowledgeRecipe
 from SATSegmentLib.learning.saving import save_atomically
 from SATSegmentLib.learning.schedule import warmed_cosine
+from SATSegmentLib.scratch import held_folder
 from SATSegmentLib.types import Progress
 
 STATE_FILE = "pretraining.pt"
@@ -88,9 +89,13 @@ class Pretraining:
         CheckpointError
             The folder's run has another recipe or another language model.
         OutputError
-            The folder cannot be written; the last good checkpoint stays.
+            The folder cannot be written, or another process trains into it; the last good checkpoint stays.
         """
         self.out.mkdir(parents=True, exist_ok=True)
+        with held_folder(self.out):
+            return self._run(progress, cancel)
+
+    def _run(self, progress: Callable[[Progress], None] | None, cancel: Callable[[], bool] | None) -> Outcome:
         self._resume()
         started, first = time.monotonic(), self.step
         with (self.out / LOG_FILE).open("a", encoding="utf-8") as log:

@@ -35,6 +35,7 @@ from SATSegmentLib.learning.segmentation.supervised import SupervisedNetwork
 from SATSegmentLib.learning.segmentation.team import Team
 from SATSegmentLib.learning.segmentation.validation import Scores, judge, summarise
 from SATSegmentLib.sat.network import SATNetwork
+from SATSegmentLib.scratch import held_folder
 from SATSegmentLib.types import Progress
 
 LAST_FILE = "last.pth"
@@ -110,8 +111,8 @@ def fit(
     Raises
     ------
     OutputError
-        The folder holds a training and `resume` is False, or a file cannot be written; the last
-        checkpoint stays whole.
+        The folder holds a training and `resume` is False, another process trains into it, or a file cannot be
+        written; the last checkpoint stays whole.
     NonFiniteLoss
         The loss or a gradient is not a number; names the records and the step.
     TrainingError
@@ -119,10 +120,12 @@ def fit(
     """
     team = team or Team()
     folder = _prepare_folder(folder, resume)
-    trainer = Trainer(network, queries, settings, folder, heads, team)
-    if resume and (folder / LAST_FILE).exists():
-        trainer.go_on()
-    return trainer.run(samples, validation, progress or (lambda _: None))
+    # A job that a cluster began anew may meet the one that it was begun for.
+    with held_folder(folder) if team.is_main_process else contextlib.nullcontext():
+        trainer = Trainer(network, queries, settings, folder, heads, team)
+        if resume and (folder / LAST_FILE).exists():
+            trainer.go_on()
+        return trainer.run(samples, validation, progress or (lambda _: None))
 
 
 class Trainer:
