@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Test workers and the processes that tests start import the same modules: compiled once, not in each of them.
+unexport PYTHONDONTWRITEBYTECODE
 # One thread per test worker: two workers with two threads each would only get in each other's way.
 TEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal
 
