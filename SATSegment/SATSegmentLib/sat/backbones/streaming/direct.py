@@ -161,7 +161,7 @@ def _by_channels(source: Source, conv: nn.Conv3d, out: Tensor, dtype: torch.dtyp
         weight = conv.weight[group].to(dtype)
         bias = None if conv.bias is None else conv.bias[group].to(dtype)
         if patches is None:
-            slab = F.conv3d(seen, weight, bias, conv.stride)
+            slab = _convolution(seen, weight, bias, conv.stride, (0, 0, 0))
             return slab.permute(0, 2, 3, 4, 1).reshape(voxels, -1)
         return F.linear(patches, weight.flatten(1), bias)
 
@@ -195,7 +195,7 @@ def _kernel(conv: nn.Conv3d, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
     bias = None if conv.bias is None else conv.bias.to(dtype)
     if weight.shape[1] > FEW_INPUTS:
         weight = weight.contiguous(memory_format=torch.channels_last_3d)
-        return lambda seen: F.conv3d(seen, weight, bias, conv.stride, (0, 0, _HALO))
+        return lambda seen: _convolution(seen, weight, bias, conv.stride, (0, 0, _HALO))
     matrix = weight.flatten(1).T.contiguous()
 
     def multiply(seen: Tensor) -> Tensor:
@@ -205,6 +205,16 @@ def _kernel(conv: nn.Conv3d, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
         return (columns @ matrix).view(*windows.shape[4:], -1).permute(3, 0, 1, 2)[None]
 
     return multiply
+
+
+def _convolution(
+    seen: Tensor, weight: Tensor, bias: Tensor | None, stride: Sequence[int], padding: Sequence[int]
+) -> Tensor:
+    """`conv3d`, by oneDNN for small maps as well: PyTorch itself asks it for large ones only."""
+    lines = seen.numel() // seen.shape[-1]
+    if lines < LEAST_LINES and seen.dtype == torch.float32 and torch.backends.mkldnn.is_available():
+        return torch.mkldnn_convolution(seen, weight, bias, padding, stride, (1, 1, 1), 1)
+    return F.conv3d(seen, weight, bias, stride, padding)
 
 
 def _windows(seen: Tensor, stride: Sequence[int]) -> Tensor:
