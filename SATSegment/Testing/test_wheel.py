@@ -103,24 +103,33 @@ def test_whatever_a_module_of_the_wheel_imports_is_in_the_wheel(wheel: Path, whe
     assert lacking == []
 
 
+# One process, because each would load PyTorch anew.
+_EVERYTHING = """
+import importlib, pathlib, sys
+import SATSegmentLib
+from SATSegmentLib.cli import main
+source, model, *rooms = sys.argv[1:]
+assert not pathlib.Path(SATSegmentLib.__file__).is_relative_to(source)
+for name in "ab":
+    asked = ["--modality", "mri", "--model", model, "--prompt", "lt hippocampus", "--prompt", "brainstem"]
+    assert main(["segment", "scan.nii.gz", *asked, "--out", f"{name}/scan.seg.nrrd"]) == 0
+assert main(["evaluate", "a", "b", "--modality", "mri", "--out", "scores"]) == 0
+for room in rooms:
+    importlib.import_module(f"SATSegmentLib.{room}")
+assert main(["doctor"]) == 0
+"""
+
+
 def test_the_wheel_alone_segments_and_evaluates(python: str, tmp_path: Path) -> None:
-    where = run(python, "-c", "import SATSegmentLib; print(SATSegmentLib.__file__)", folder=tmp_path)
-    assert not Path(where.strip()).is_relative_to(ROOT)
     image = headLikeImage()
     scan = SimpleITK.GetImageFromArray(image.array)
     scan.SetSpacing([1.5, 1.4, 2.0])
     SimpleITK.WriteImage(scan, tmp_path / "scan.nii.gz")
     model = makeModel(tmp_path)
-    command = "import sys; from SATSegmentLib.cli import main; sys.exit(main(sys.argv[1:]))"
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-        out = str(tmp_path / name / "scan.seg.nrrd")
-        words = ["segment", "scan.nii.gz", "--modality", "mri", "--model", str(model), "--out", out]
-        run(python, "-c", command, *words, "--prompt", "lt hippocampus", "--prompt", "brainstem", folder=tmp_path)
-    words = ["evaluate", "a", "b", "--modality", "mri", "--out", "scores"]
-    printed = run(python, "-c", command, *words, folder=tmp_path, MPLBACKEND="agg")
-    assert "1.000" in printed
     rooms = ("server.app", "server.serve", "engine.remote", "agent.mcp_server", "cohort.run", "challenge")
-    imports = "; ".join(f"import SATSegmentLib.{room}" for room in rooms)
-    run(python, "-c", imports, folder=tmp_path)
-    assert "no problems" in run(python, "-c", command, "doctor", folder=tmp_path, HOME=str(tmp_path))
+    words = [str(ROOT), str(model), *rooms]
+    printed = run(python, "-c", _EVERYTHING, *words, folder=tmp_path, MPLBACKEND="agg", HOME=str(tmp_path))
+    assert "1.000" in printed
+    assert "no problems" in printed

@@ -140,8 +140,7 @@ def test_warnings_of_the_engine_arrive(worker: WorkerEngine, model: str) -> None
         ask(worker, headLikeImage(), [Prompt("liver", "ct")], model)
 
 
-def test_a_killed_run_is_a_clear_error_and_the_next_run_works(model: str) -> None:
-    worker = WorkerEngine(environment={**os.environ, "OMP_NUM_THREADS": "1"})
+def test_a_killed_run_is_a_clear_error_and_the_next_run_works(worker: WorkerEngine, model: str) -> None:
     ask(worker, headLikeImage(), HEAD[:1], model)
     pid = worker.pid
 
@@ -155,7 +154,6 @@ def test_a_killed_run_is_a_clear_error_and_the_next_run_works(model: str) -> Non
     assert worker.pid is None
     assert ask(worker, headLikeImage(), HEAD[:1], model).results
     assert worker.pid not in (None, pid)
-    worker.close()
 
 
 def test_a_worker_that_was_killed_between_runs_is_replaced_in_silence(worker: WorkerEngine, model: str) -> None:
@@ -290,17 +288,22 @@ def test_a_callback_that_fails_stops_the_run(worker: WorkerEngine, model: str) -
     assert gone(pid)
 
 
-def test_the_worker_and_its_files_go_when_the_parent_is_killed(model: str, temporary: Path) -> None:
+def test_the_worker_and_its_files_go_when_the_parent_is_killed(model: str, temporary: Path, tmp_path: Path) -> None:
     script = (
         "import sys, os\n"
-        f"sys.path[:0] = [{str(LIBRARY)!r}, {str(LIBRARY / 'Testing')!r}]\n"
-        "from engine.test_worker import HEAD, ask, long_image\n"
+        f"sys.path.insert(0, {str(LIBRARY)!r})\n"
+        "import numpy as np\n"
+        "from SATSegmentLib.engine.api import RunListener, RunOptions, SegmentRequest\n"
         "from SATSegmentLib.engine.process import WorkerEngine\n"
+        "from SATSegmentLib.types import Image, Prompt\n"
         "worker = WorkerEngine()\n"
         "def begun(progress):\n"
         "    if progress.fraction > 0: print(worker.pid, flush=True)\n"
-        f"ask(worker, long_image(), HEAD, {model!r}, progress=begun)\n"
+        f"image = Image(np.load({str(tmp_path / 'long.npy')!r}), np.eye(4))\n"
+        f"request = SegmentRequest.of(image, [Prompt('left hippocampus', 'mri')], RunOptions({model!r}))\n"
+        "worker.segment(request, RunListener(begun))\n"
     )
+    np.save(tmp_path / "long.npy", long_image().array)
     environment = {**os.environ, "TMPDIR": str(temporary), "OMP_NUM_THREADS": "1"}
     parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, env=environment)
     pid = int(parent.stdout.readline())
@@ -310,10 +313,20 @@ def test_the_worker_and_its_files_go_when_the_parent_is_killed(model: str, tempo
     assert gone(pid)
 
 
-def test_what_the_worker_wrote_goes_with_it(model: str, temporary: Path) -> None:
-    worker = WorkerEngine(environment={**os.environ, "OMP_NUM_THREADS": "1"})
+def test_what_the_worker_wrote_goes_with_it_and_what_libraries_print_does_not_disturb(
+    model: str, temporary: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, threading, time\n"
+        "def noise():\n"
+        "    while True:\n"
+        "        print('{\"noise\"', flush=True); os.write(1, b'more noise\\n'); time.sleep(0.01)\n"
+        "threading.Thread(target=noise, daemon=True).start()\n"
+    )
+    worker = WorkerEngine(environment={**os.environ, "PYTHONPATH": str(tmp_path), "OMP_NUM_THREADS": "1"})
     # Room for one byte in memory: all features are spilled to disk.
-    ask(worker, headLikeImage(), HEAD, model, cache_bytes=1)
+    assert len(ask(worker, headLikeImage(), HEAD, model, cache_bytes=1).results) == 3
+    assert "more noise" in worker.log
     spilled = [path for path in temporary.rglob("*.bin") if path.stat().st_size]
     assert spilled
     worker.close()
@@ -321,7 +334,7 @@ def test_what_the_worker_wrote_goes_with_it(model: str, temporary: Path) -> None
     assert not list(temporary.glob(f"{SCRATCH_PREFIX}*/*features*"))
 
 
-def test_an_idle_worker_lets_the_model_go_and_comes_back(model: str) -> None:
+def test_an_idle_worker_lets_the_model_go_and_comes_back_and_one_that_is_forgotten_goes(model: str) -> None:
     worker = WorkerEngine(environment={**os.environ, "OMP_NUM_THREADS": "1"}, idle_seconds=0.3)
     first = ask(worker, headLikeImage(), HEAD[:1], model)
     pid = worker.pid
@@ -332,7 +345,8 @@ def test_an_idle_worker_lets_the_model_go_and_comes_back(model: str) -> None:
     again = ask(worker, headLikeImage(), HEAD[:1], model)
     assert worker.pid == pid
     np.testing.assert_array_equal(again.results[0].mask, first.results[0].mask)
-    worker.close()
+    del worker
+    assert gone(pid)
 
 
 def test_a_later_prompt_or_threshold_finds_the_scans_features(worker: WorkerEngine, model: str) -> None:
@@ -357,20 +371,6 @@ def test_the_log_outlives_a_worker_that_crashed(model: str, tmp_path: Path) -> N
     assert any("last words" in line for line in worker.log)
 
 
-def test_what_libraries_print_does_not_disturb(model: str, tmp_path: Path) -> None:
-    (tmp_path / "sitecustomize.py").write_text(
-        "import os, threading, time\n"
-        "def noise():\n"
-        "    while True:\n"
-        "        print('{\"noise\"', flush=True); os.write(1, b'more noise\\n'); time.sleep(0.01)\n"
-        "threading.Thread(target=noise, daemon=True).start()\n"
-    )
-    worker = WorkerEngine(environment={**os.environ, "PYTHONPATH": str(tmp_path), "OMP_NUM_THREADS": "1"})
-    assert len(ask(worker, headLikeImage(), HEAD, model).results) == 3
-    assert "more noise" in worker.log
-    worker.close()
-
-
 def test_a_python_without_torch_says_what_is_missing(tmp_path: Path, model: str) -> None:
     (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['torch'] = None\n")
     worker = WorkerEngine(environment={**os.environ, "PYTHONPATH": str(tmp_path)})
@@ -382,14 +382,6 @@ def test_a_python_without_torch_says_what_is_missing(tmp_path: Path, model: str)
 def test_a_python_that_is_not_there_is_said() -> None:
     with pytest.raises(EngineError, match="cannot be started"):
         ask(WorkerEngine(python="no-such-python"), headLikeImage(), HEAD[:1], "demo")
-
-
-def test_a_worker_that_is_forgotten_goes(model: str) -> None:
-    worker = WorkerEngine()
-    ask(worker, headLikeImage(), HEAD[:1], model)
-    pid = worker.pid
-    del worker
-    assert gone(pid)
 
 
 def test_slicers_side_imports_no_torch() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import qt
 import slicer
-from gui.panel_rig import PanelInRig, addHead, leftovers
+from gui.panel_rig import PanelInRig, addHead, keptEngine, leftovers
 from PySide6 import QtWidgets
 from rig.hands import click, settle, waitFor
 
@@ -19,11 +19,21 @@ from helpers.small_model import makeModel
 from SATSegmentLib.errors import ScanError
 
 
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("models")
+    makeModel(home)
+    return home
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _engine(models: Path) -> Iterator[None]:
+    with keptEngine(models):
+        yield
+
+
 @pytest.fixture
-def rig(scene: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PanelInRig]:
-    models = tmp_path / "models"
-    models.mkdir()
-    makeModel(models)
+def rig(scene: Any, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PanelInRig]:
     monkeypatch.setenv("SATSEGMENT_MODELS", str(models))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     (tmp_path / "temporary").mkdir()

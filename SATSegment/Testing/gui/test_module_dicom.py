@@ -15,7 +15,7 @@ import pydicom
 import pytest
 import slicer
 import vtk
-from gui.panel_rig import PanelInRig, panelWithDemoModel
+from gui.panel_rig import PanelInRig, keptEngine, panelWithDemoModel
 from mrml.mrml_phantom import addLinearTransform, fromMatrix, worldPoints
 from rig.hands import click, waitFor
 from vtk.util.numpy_support import numpy_to_vtk
@@ -27,6 +27,12 @@ from SATSegmentLib.scans import read_scan
 SIDES = {"left cerebellum": (7, 8), "right cerebellum": (46, 47)}
 # Rows that a slice lies further along than the one before: 14.9 degrees in this scan.
 TILT_ROWS = 0.4
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with keptEngine(tmp_path_factory.mktemp("models")):
+        yield
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import numpy as np
 import pydicom
 import pytest
 import slicer
-from gui.panel_rig import PanelInRig, panelWithDemoModel
+from gui.panel_rig import PanelInRig, keptEngine, panelWithDemoModel
 from mrml.mrml_phantom import addVolume
 from rig.file_dialog import QFileDialog
 from rig.hands import settle, waitFor
@@ -31,6 +31,12 @@ from SATSegmentLib.setup import packages
 MODEL = ModelRecord("SAT-Nano", "ab" * 32, "", "2.8")
 NAMES = ("left kidney", "spleen")
 AFFINE = lps_affine(SHAPE, [1, 0, 0, 0, 1, 0])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with keptEngine(tmp_path_factory.mktemp("models")):
+        yield
 
 
 @pytest.fixture

@@ -14,6 +14,8 @@ from gui.panel_rig import (
     PanelInRig,
     addRealHead,
     importWhatRunsNeed,
+    keptEngine,
+    ownEngine,
     panelWithDemoModel,
     segmentNames,
 )
@@ -27,6 +29,12 @@ from SATSegmentLib.scans import read_scan
 # What the demonstration model does well; in SAMSEG's labels of the scan.
 LABELS = {"cerebellum": (7, 8, 46, 47), "lateral ventricle": (4, 5, 43, 44), "white matter": (2, 41)}
 SIDES = {"left cerebellum": (7, 8), "right cerebellum": (46, 47)}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with keptEngine(tmp_path_factory.mktemp("models")):
+        yield
 
 
 @pytest.fixture
@@ -86,7 +94,10 @@ def dice(one: np.ndarray, other: np.ndarray) -> float:
     return 2 * float((one & other).sum()) / float(one.sum() + other.sum())
 
 
-def test_the_panel_lives_through_the_whole_run_and_its_writing(rig: PanelInRig) -> None:
+def test_the_panel_lives_through_the_whole_run_and_its_writing(
+    rig: PanelInRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ownEngine(monkeypatch)  # its start is a part of a run
     rig.ask("brain", "white matter", "grey matter", "cerebellum", "lateral ventricle", "brain ventricle")
     settle()
     importWhatRunsNeed()

@@ -239,7 +239,6 @@ def test_the_panel_lives_on_during_a_run_and_cancel_ends_it(rig: PanelInRig) -> 
     assert slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode") == 0
 
 
-@pytest.mark.usefixtures("own")
 def test_escape_twice_cancels_and_once_does_not(rig: PanelInRig) -> None:
     longScan(rig)
     rig.ask("left hippocampus")
@@ -255,7 +254,6 @@ def test_escape_twice_cancels_and_once_does_not(rig: PanelInRig) -> None:
     assert "Cancelled" in rig.ui.logTextEdit.plainText
 
 
-@pytest.mark.usefixtures("own")
 def test_while_a_run_is_on_its_ground_cannot_be_taken_away(rig: PanelInRig) -> None:
     longScan(rig)
     rig.ask("left hippocampus")
@@ -267,27 +265,6 @@ def test_while_a_run_is_on_its_ground_cannot_be_taken_away(rig: PanelInRig) -> N
     assert all(widget.enabled for widget in locked)
 
 
-@pytest.mark.usefixtures("own")
-def test_a_killed_worker_is_an_error_message_and_the_next_run_works(rig: PanelInRig) -> None:
-    node = run(rig, "brainstem")
-    before = voxelsOf(node, "SAT_mri_brainstem")
-    head = rig.ui.inputSelector.currentNode()
-    longScan(rig)
-    rig.ui.outputSelector.setCurrentNode(None)
-    click(rig.ui.runButton)
-    waitFor(lambda: rig.ui.progressBar.value > 0, 60)
-    killWorker(rig.module.sharedEngine().pid)
-    rig.waitForEnd()
-    assert not rig.ui.errorFrame.isHidden()
-    assert "Nothing was lost" in rig.ui.errorLabel.text
-    assert voxelsOf(node, "SAT_mri_brainstem") == before
-    rig.ui.inputSelector.setCurrentNode(head)
-    click(rig.ui.runButton)
-    rig.waitForEnd()
-    assert rig.ui.errorFrame.isHidden()
-
-
-@pytest.mark.usefixtures("own")
 def test_closing_the_scene_ends_the_run_and_empties_the_panel(rig: PanelInRig) -> None:
     run(rig, "left hippocampus")
     rig.ui.outputSelector.setCurrentNode(None)
@@ -392,3 +369,24 @@ def test_the_console_does_not_block_and_hears_of_the_end_once(rig: PanelInRig) -
     assert error is None
     assert segmentNames(output.segmentationNode)
     assert progress == sorted(progress)
+
+
+def test_a_killed_worker_is_an_error_message_and_the_next_run_works(rig: PanelInRig) -> None:
+    node = run(rig, "brainstem")
+    before = voxelsOf(node, "SAT_mri_brainstem")
+    head = rig.ui.inputSelector.currentNode()
+    longScan(rig)
+    rig.ui.outputSelector.setCurrentNode(None)
+    click(rig.ui.runButton)
+    waitFor(lambda: rig.ui.progressBar.value > 0, 60)
+    killWorker(rig.module.sharedEngine().pid)
+    rig.waitForEnd()
+    assert not rig.ui.errorFrame.isHidden()
+    assert "Nothing was lost" in rig.ui.errorLabel.text
+    assert voxelsOf(node, "SAT_mri_brainstem") == before
+    rig.ui.inputSelector.setCurrentNode(head)
+    click(rig.ui.runButton)
+    rig.waitForEnd()
+    assert rig.ui.errorFrame.isHidden()
+    # All tests share this process; its temporary files go with it.
+    rig.module.sharedEngine().close()
