@@ -74,7 +74,7 @@ class DoubtKind(StrEnum):
     """What about a scan had to be guessed, or looks wrong although it can be read."""
 
     SIDES = "sides"  # the file does not say which side of the patient is which
-    SIZES = "sizes"  # the file gives no voxel size, or no unit of length
+    SIZES = "sizes"  # the file gives no voxel size or no unit of length, or voxels or scan are of an unlikely size
     GRID = "grid"  # the file says two different things about where its voxels are
     VALUES = "values"  # the voxel values may not be in the unit their modality has
     MARKS = "marks"  # many voxels share one value far above all others: a border, or burnt-in marks

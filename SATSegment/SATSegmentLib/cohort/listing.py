@@ -90,11 +90,15 @@ def find_tasks(source: str | os.PathLike[str], without: Path | None = None) -> l
 
 
 def _listed(path: Path) -> Iterator[ScanTask]:
+    if path.name.lower().endswith(_IMAGE_SUFFIXES):
+        raise SATSegmentError(
+            f"{path} is a scan, not a list.", "Give the folder that it is in, or use `satsegment segment`."
+        )
     try:
         text = path.read_text(encoding="utf-8-sig")
         rows = _rows(path, text)
-    except (OSError, ValueError) as error:
-        raise SATSegmentError(f"{path} cannot be read: {error}.", "Give a CSV file, or JSON lines.") from error
+    except (OSError, ValueError, csv.Error) as error:
+        raise SATSegmentError(f"{path} is no list: {error}.", "Give a CSV file, or JSON lines.") from error
     for number, row in enumerate(rows, start=1):
         if unknown := set(row) - set(_COLUMNS):
             raise SATSegmentError(f"{path} has a column {min(unknown)!r}.", f"Columns are {', '.join(_COLUMNS)}.")
@@ -106,6 +110,8 @@ def _listed(path: Path) -> Iterator[ScanTask]:
 def _rows(path: Path, text: str) -> list[dict[str, str]]:
     if path.suffix.lower() in (".jsonl", ".ndjson"):
         rows = [json.loads(line) for line in text.splitlines() if line.strip()]
+        if not all(isinstance(row, dict) for row in rows):
+            raise ValueError('each line must be an object, like {"scan": "head.nii.gz"}')
         return [{str(key): _cell(value) for key, value in row.items()} for row in rows]
     return [
         {key: (value or "").strip() for key, value in row.items() if key} for row in csv.DictReader(text.splitlines())

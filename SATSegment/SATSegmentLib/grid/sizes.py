@@ -13,6 +13,8 @@ from SATSegmentLib.errors import GeometryError
 _SMALLEST_MM = 1e-6
 # Voxels of people are neither thinner nor thicker; beyond, somebody took another unit.
 _LEAST_MM, _MOST_MM = 0.01, 30.0
+# Nothing that SAT was trained on is flatter.
+_FEWEST_SLICES = 4
 # 8 GB in float32, more than three people at 1 x 1 x 1 mm.
 _MOST_VOXELS = 1 << 31
 
@@ -52,6 +54,15 @@ def implausible_sizes(lengths: Sequence[float] | np.ndarray) -> str:
         return ""
     words = " x ".join(f"{length:.4g}" for length in lengths)
     return f"The voxels are {words} mm large, which is implausible: check their unit."
+
+
+def too_few_slices(shape: Sequence[int]) -> str:
+    """What there is to say about a scan that hardly is a volume; empty where it is one."""
+    count = min(shape)
+    if count >= _FEWEST_SLICES:
+        return ""
+    slices = "a single slice" if count == 1 else f"only {count} slices"
+    return f"The scan has {slices}: SAT was trained on volumes, and its masks here cannot be relied on."
 
 
 def check_volume(shape: Sequence[int], spacing: Sequence[float]) -> None:

@@ -11,7 +11,7 @@ import slicer
 from SATSegmentLib.errors import GeometryError, SATSegmentError
 from SATSegmentLib.mrml.dicom_files import INSTANCES_ATTRIBUTE
 from SATSegmentLib.scans.marks import mark_doubts
-from SATSegmentLib.scans.read import open_scan
+from SATSegmentLib.scans.read import open_scan, size_doubts
 from SATSegmentLib.types import Doubt, DoubtKind, Image
 
 _SUFFIXES = (".nii", ".nii.gz", ".hdr", ".img", ".img.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
@@ -26,7 +26,8 @@ def volumeDoubts(volumeNode: Any, image: Image) -> tuple[Doubt, ...]:
     Only the header of the file is read, of DICOM one attribute of one image. A volume that was made in Slicer has those
     of its voxels only.
     """
-    return (*_fileDoubts(volumeNode, image), *_dicomDoubts(volumeNode), *mark_doubts(image.array))
+    ofVoxels = (*size_doubts(image), *mark_doubts(image.array))
+    return (*_fileDoubts(volumeNode, image), *_dicomDoubts(volumeNode), *ofVoxels)
 
 
 def _dicomDoubts(volumeNode: Any) -> tuple[Doubt, ...]:

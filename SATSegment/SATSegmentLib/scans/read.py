@@ -10,7 +10,7 @@ import numpy as np
 
 from SATSegmentLib.errors import SATSegmentWarning, ScanError
 from SATSegmentLib.grid.affine import check_axes, spacing_mm
-from SATSegmentLib.grid.sizes import implausible_sizes
+from SATSegmentLib.grid.sizes import implausible_sizes, too_few_slices
 from SATSegmentLib.scans.dicom.signature import is_dicom
 from SATSegmentLib.scans.marks import mark_doubts
 from SATSegmentLib.scans.opened import OpenScan
@@ -72,7 +72,7 @@ def read_scan(
         _refuse_dicom_choices(path, series, volume, pet_unit)
         scan = open_scan(path)
         image = Image(scan.load(_checked_frame(scan, frame)), scan.ijk_to_ras, scan.doubts)
-    doubts = (*image.doubts, *_size_doubts(image.ijk_to_ras), *mark_doubts(image.array))
+    doubts = (*image.doubts, *size_doubts(image), *mark_doubts(image.array))
     for doubt in doubts:
         warnings.warn(doubt.text, SATSegmentWarning, stacklevel=2)
     return Image(image.array, image.ijk_to_ras, doubts, image.unit)
@@ -180,6 +180,7 @@ def _checked_unit(name: str):  # type: ignore[no-untyped-def]
     return name
 
 
-def _size_doubts(ijk_to_ras: np.ndarray) -> tuple[Doubt, ...]:
-    text = implausible_sizes(spacing_mm(ijk_to_ras))
-    return (Doubt(DoubtKind.SIZES, text),) if text else ()
+def size_doubts(image: Image) -> tuple[Doubt, ...]:
+    """What there is to say about a scan's voxels and slices, whatever they were read by."""
+    texts = [implausible_sizes(spacing_mm(image.ijk_to_ras)), too_few_slices(image.array.shape)]
+    return tuple(Doubt(DoubtKind.SIZES, text) for text in texts if text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -202,6 +203,23 @@ def test_a_list_that_cannot_be_meant_is_refused(tmp_path, text):
     (tmp_path / "list.csv").write_text(text)
     with pytest.raises(SATSegmentError):
         find_tasks(tmp_path / "list.csv")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("head.nii.gz", b"\x1f\x8b\x00", "is a scan, not a list. Give the folder"),
+        ("head.NRRD", b"NRRD0004", "is a scan, not a list"),
+        ("list.jsonl", b'"head.nii.gz"\n', "each line must be an object"),
+        ("list.jsonl", b"[1, 2]\n", "each line must be an object"),
+        ("list.csv", b"scan\n" + b"x" * 200_000, "is no list: field larger"),
+        ("list.csv", b"\xff\xfe\x00", "is no list"),
+    ],
+)
+def test_a_file_that_is_no_list_is_named_for_what_it_is(tmp_path, name, content, said):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(SATSegmentError, match=re.escape(said)):
+        find_tasks(tmp_path / name)
 
 
 def test_shards_share_the_scans_out_and_collect_joins_them(tmp_path, model):

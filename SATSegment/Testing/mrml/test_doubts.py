@@ -48,6 +48,17 @@ def test_a_volume_without_a_file_has_no_doubts(scene):
     assert kinds(addVolume(scene, VOXELS, grid("axial"))) == set()
 
 
+@pytest.mark.parametrize(
+    ("shape", "spacing", "said"), [((1, 9, 9), 1, "a single slice"), ((9, 2, 9), 1, "2 slices"), (SHAPE, 100, "large")]
+)
+def test_a_volume_that_is_flat_or_of_an_unlikely_size_is_doubted_whatever_it_came_from(scene, shape, spacing, said):
+    affine = np.diag([spacing, spacing, spacing, 1.0])
+    volumeNode = addVolume(scene, np.arange(np.prod(shape), dtype=np.int16).reshape(shape), affine)
+    (doubt,) = volumeDoubts(volumeNode, imageFromVolume(volumeNode))
+    assert doubt.kind is DoubtKind.SIZES
+    assert said in doubt.text
+
+
 def test_slicers_reader_inverts_monochrome1_and_that_is_doubted(scene, tmp_path, monkeypatch):
     """With Slicer's own reader: where it no longer does, the doubt goes."""
     read = {}

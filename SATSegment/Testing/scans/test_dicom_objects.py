@@ -127,7 +127,8 @@ def test_a_real_enhanced_ct_is_read_where_its_frames_are() -> None:
     order = sorted((0, 1), key=lambda n: -places[n][2])
     np.testing.assert_array_equal(image.array, data.pixel_array[order].astype(np.int32) - 1024)
     np.testing.assert_allclose(image.ijk_to_ras[:3, 3], places[order[0]] * [-1, -1, 1], atol=1e-6)
-    assert {doubt.kind for doubt in image.doubts} == {DoubtKind.VALUES}  # it is blood flow, and says so
+    # It is blood flow, and says so; and it has two slices.
+    assert {doubt.kind for doubt in image.doubts} == {DoubtKind.VALUES, DoubtKind.SIZES}
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -7,6 +7,7 @@ import os
 import struct
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from hypothesis import strategies as st
 from SATSegmentLib.errors import GeometryError, ScanError
 from SATSegmentLib.scans import read_scan
 from SATSegmentLib.storage import write_segmentation
-from SATSegmentLib.types import Image
+from SATSegmentLib.types import DoubtKind, Image
 
 VOXELS = np.random.default_rng(7).integers(-1000, 1000, (6, 7, 8)).astype(np.int16)
 SPACING = (0.9, 1.1, 2.5)
@@ -75,9 +76,15 @@ def test_slope_and_intercept_of_nifti_are_applied(tmp_path: Path) -> None:
     np.testing.assert_allclose(read_scan(tmp_path / "a.nii").array, VOXELS * 2.0 - 1024)
 
 
-def test_a_single_slice_volume_is_a_scan(tmp_path: Path) -> None:
-    SimpleITK.WriteImage(itk_image()[:, :, 2:3], str(tmp_path / "a.nrrd"))
-    assert read_scan(tmp_path / "a.nrrd").array.shape == (1, 7, 8)
+@pytest.mark.parametrize(("slices", "said"), [(1, "a single slice"), (3, "only 3 slices"), (4, "")])
+def test_a_few_slices_are_a_scan_with_a_doubt(tmp_path: Path, slices: int, said: str) -> None:
+    image = SimpleITK.Image(8, 7, slices, SimpleITK.sitkInt16) + 5
+    SimpleITK.WriteImage(image, str(tmp_path / "a.nrrd"))
+    with warnings.catch_warnings(record=True):
+        found = read_scan(tmp_path / "a.nrrd")
+    assert found.array.shape == (slices, 7, 8)
+    assert [one.kind for one in found.doubts] == [DoubtKind.SIZES] * bool(said)
+    assert said in "".join(one.text for one in found.doubts)
 
 
 def test_unicode_and_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
