@@ -20,7 +20,13 @@ from SATSegmentLib.types import MODALITIES, Image, Prompt
 
 
 def admit(
-    image: Image, prompts: Sequence[Prompt], model: ModelDescription, has_bank: bool, *, phantoms: bool = False
+    image: Image,
+    prompts: Sequence[Prompt],
+    model: ModelDescription,
+    has_bank: bool,
+    *,
+    phantoms: bool = False,
+    check_axes: bool = True,
 ) -> tuple[Prompt, ...]:
     """Refuse a scan or prompts that cannot be used, and warn of what is doubtful.
 
@@ -36,6 +42,8 @@ def admit(
         Whether the model says itself which labels it was trained on.
     phantoms : bool, optional
         Whether a phantom of few flat values is taken, with a warning: with query vectors, which are for experiments.
+    check_axes : bool, optional
+        Whether axes that the model was not trained in are refused.
 
     Returns
     -------
@@ -56,7 +64,8 @@ def admit(
     known = has_bank and model.knows_labels
     trusted = tuple(_trusted(prompt, has_bank, known) for prompt in prompts)
     # What was given, too: axes that there are not are a mistake, even where the table knows better.
-    _check_axes([*prompts, *trusted], model)
+    if check_axes:
+        _check_axes([*prompts, *trusted], model)
     _check_repeats(trusted)
     if unsure := [prompt.text for prompt in trusted if not prompt.trained and label_of(prompt)]:
         warnings.warn(

@@ -16,6 +16,9 @@ from SATSegmentLib.sat.backbone import Spec
 from SATSegmentLib.sat.text.queries import QuerySource
 from SATSegmentLib.types import Modality, Orientation, Prompt, SegmentResult
 
+# So many structures that a model does not know are named in a warning; each is a row of the results.
+_NAMED = 8
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -60,9 +63,11 @@ def divided(model: str, prompts: Sequence[Prompt], source: QuerySource | None) -
     known = tuple(one for one in prompts if source is None or source.answers(one))
     if not known or len(known) == len(prompts):
         return Asked(tuple(prompts), tuple(prompts))
-    unknown = ", ".join(one.text for one in prompts if one not in known)
+    unknown = [one.text for one in prompts if one not in known]
+    named = ", ".join(unknown[:_NAMED]) + (f" and {len(unknown) - _NAMED} more" if len(unknown) > _NAMED else "")
+    them = "it" if len(unknown) == 1 else "them"
     warnings.warn(
-        f"{model} was not trained on {unknown}, and did not look for it. Choose another model for it.",
+        f"{model} was not trained on {named}, and did not look for {them}. Choose another model for {them}.",
         SATSegmentWarning,
         stacklevel=4,
     )

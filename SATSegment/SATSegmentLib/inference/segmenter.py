@@ -317,9 +317,12 @@ class Segmenter:
 
     def _admit(self, image: Image, prompts: Sequence[Prompt], phantoms: bool = False) -> tuple[Prompt, ...]:
         """The one gate of everything that looks at a scan; see `admission.admit`."""
-        has_bank = self._queries is not None and self._queries.bank is not None
+        source = self._queries
+        has_bank = source is not None and source.bank is not None
+        # Labels that the model does not have are refused for that, and not for axes that it does not have either.
+        answered = source is None or not all(one.trained and not source.answers(one) for one in prompts)
         try:
-            return admit(image, prompts, self.description, has_bank, phantoms=phantoms)
+            return admit(image, prompts, self.description, has_bank, phantoms=phantoms, check_axes=answered)
         except ScanError:
             # What is wrong with a scan may be what happened to it on its way here.
             check_arrived(image)

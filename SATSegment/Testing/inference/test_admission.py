@@ -14,6 +14,7 @@ import torch
 from helpers.models import queries, tiny_segmenter
 from helpers.small_model import headLikeImage, makeModel
 from SATSegmentLib import errors
+from SATSegmentLib.anatomy.vocabulary.labels import load_labels
 from SATSegmentLib.errors import OutOfMemory, PromptError, SATSegmentWarning, ScanError
 from SATSegmentLib.inference.memory import is_out_of_memory
 from SATSegmentLib.inference.segmenter import Segmenter
@@ -54,6 +55,31 @@ def test_every_way_in_goes_through_the_same_gate(segmenter: Segmenter, way: str)
     ct = Image(np.where(head.array > 0, head.array, -1000).astype(np.float32), head.ijk_to_ras)
     with pytest.warns(SATSegmentWarning, match="look like CT"):
         WAYS[way](segmenter, ct)
+
+
+def test_labels_that_a_model_does_not_have_are_refused_for_that_and_not_for_their_axes(segmenter: Segmenter) -> None:
+    before = segmenter.description
+    segmenter.description = dataclasses.replace(before, orientations=("RAS",))
+    try:
+        # One is trained in RAS, one in IPL; the model has neither.
+        absent = [Prompt("spleen", "ct"), Prompt("inferior alveolar nerve", "ct", "IPL")]
+        for asked in (absent, absent[1:]):
+            with pytest.raises(PromptError, match=r"not know|not trained on|unknown") as refused:
+                segmenter.plan(headLikeImage(), asked)
+            assert "axes" not in str(refused.value)
+        with pytest.warns(SATSegmentWarning, match="and did not look for them"):
+            results = segmenter.segment(headLikeImage(), [*absent, Prompt("brainstem", "mri")])
+        assert [one.status for one in results[:2]] == ["unknown", "unknown"]
+        with pytest.raises(PromptError, match="axes"):
+            segmenter.windows(headLikeImage(), "mri", "IPL")
+    finally:
+        segmenter.description = before
+
+
+def test_of_many_labels_that_a_model_does_not_have_a_few_are_named(segmenter: Segmenter) -> None:
+    absent = [Prompt(label.text, "ct") for label in load_labels() if label.modality == "ct" and label.text != "liver"]
+    with pytest.warns(SATSegmentWarning, match=r"not trained on .* and 297 more, and did not look for them\."):
+        segmenter.plan(headLikeImage(), [*absent, Prompt("brainstem", "mri")])
 
 
 def test_a_trained_prompt_gets_its_axes_and_its_concept_from_the_table(segmenter: Segmenter) -> None:
