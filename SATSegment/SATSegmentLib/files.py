@@ -218,5 +218,5 @@ def _output_error(error: OSError, target: Path) -> OutputError:
             "Free some space, or choose another disk. A file that was there before is unchanged.",
         )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return OutputError(f"{target} may not be written.", "Choose a folder that you may write to.")
+        return OutputError(f"No permission to write {target}.", "Choose a folder that you may write to.")
     return OutputError(f"{target} could not be written: {error.strerror or error}.", "Choose another place.")

@@ -171,7 +171,7 @@ class Session:
         self._segmenter = self._loaded = None
         free_memory()
 
-    def _load(self, options: RunOptions, listener: RunListener) -> Segmenter:
+    def _load(self, options: RunOptions, listener: RunListener, again: bool = False) -> Segmenter:
         from SATSegmentLib.models.catalog import find_model
         from SATSegmentLib.models.folder import fingerprint
 
@@ -186,8 +186,19 @@ class Session:
             from SATSegmentLib.inference.cache import default_cache
             from SATSegmentLib.inference.segmenter import Segmenter
 
-            cache = default_cache(options.cache_bytes, options.spill)
-            self._segmenter = Segmenter.load(folder, options.device, options.precision, cache, options.feature_storage)
+            try:
+                self._segmenter = Segmenter.load(
+                    folder,
+                    options.device,
+                    options.precision,
+                    default_cache(options.cache_bytes, options.spill),
+                    options.feature_storage,
+                )
+            except SATSegmentError:
+                if again or fingerprint(find_model(options.model)) == wanted[0]:
+                    raise
+                # It was replaced meanwhile: half of it was the old one, and half the new.
+                return self._load(options, listener, again=True)
             self._loaded = wanted
         self._segmenter.grid = options.grid
         return self._segmenter

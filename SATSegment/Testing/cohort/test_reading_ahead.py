@@ -144,7 +144,7 @@ def test_a_scan_that_cannot_be_written_is_a_row_with_its_reason(scans, tmp_path,
     assert cohort(scans, tmp_path / "out", model, *ASKED) == 6
     failed = [row for row in table(tmp_path / "out") if row["scan_status"] == "failed"]
     assert [row["scan"] for row in failed] == ["s1"]
-    assert "may not be written" in failed[0]["reason"]
+    assert "No permission to write" in failed[0]["reason"]
 
 
 def test_a_full_disk_stops_the_run_before_more_is_computed_for_nothing(scans, tmp_path, model, monkeypatch, capsys):

@@ -108,3 +108,43 @@ def test_a_model_that_was_replaced_under_a_warm_engine_is_loaded_anew(tmp_path) 
     other.rename(model)
     assert engine.segment(request).model.name == "Another"
     engine.close()
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_model_that_is_replaced_while_it_is_loaded_is_loaded_anew_and_one_that_goes_is_said_to_be_gone(
+    tmp_path, monkeypatch, gone
+) -> None:
+    import dataclasses
+    import shutil
+
+    from helpers.small_model import makeModel
+    from SATSegmentLib.engine.api import RunOptions, SegmentRequest
+    from SATSegmentLib.engine.local import LocalEngine
+    from SATSegmentLib.errors import ModelNotFound
+    from SATSegmentLib.inference import segmenter
+    from SATSegmentLib.models.folder import DESCRIPTION_FILE, read_description
+
+    model = makeModel(tmp_path)
+    new = tmp_path / "new"
+    shutil.copytree(model, new)
+    # The old folder's description belongs to another network than the new folder's.
+    old = dataclasses.replace(read_description(model), name="Old", network_file_sha256="1" * 64)
+    (model / DESCRIPTION_FILE).write_text(old.to_json())
+    load = segmenter.load_network
+
+    def replaced(folder, description):
+        if description.name == "Old":
+            shutil.rmtree(model)
+            if not gone:
+                new.rename(model)
+        return load(folder, description)
+
+    monkeypatch.setattr(segmenter, "load_network", replaced)
+    engine = LocalEngine()
+    request = SegmentRequest.of(headLikeImage(), "brainstem", RunOptions(str(model), "cpu"), "mri")
+    if gone:
+        with pytest.raises(ModelNotFound, match="There is no model"):
+            engine.segment(request)
+    else:
+        assert engine.segment(request).model.name == "Tiny"
+    engine.close()
