@@ -190,9 +190,13 @@ class SettingsPanel:
             entries = entries[:1] + [(name, name) for name in self.server.devices if name != "auto"]
         combo.blockSignals(True)
         combo.clear()
+        wanted = readSetting(_DEVICE_THERE if onServer else "device", "auto")
+        if wanted not in (value for _text, value in entries):
+            # Not there, or the server has not said yet what it has: a run is refused, and not done elsewhere unasked.
+            entries.append((wanted, wanted))
         for text, value in entries:
             combo.addItem(text, value)
-        self._choose(combo, readSetting(_DEVICE_THERE if onServer else "device", "auto"))
+        self._choose(combo, wanted)
         combo.blockSignals(False)
 
     def setBusy(self, busy: bool) -> None:

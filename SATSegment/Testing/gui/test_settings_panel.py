@@ -123,3 +123,14 @@ def test_a_chosen_model_that_is_away_stays_chosen_and_no_other_takes_its_place(s
     rig.moduleWidget.enter()
     assert rig.panel.setup.isReady
     rig.cleanup()
+
+
+@pytest.mark.parametrize(("place", "device"), [("device", "cuda:3"), ("serverDevice", "cuda:1")])
+def test_a_chosen_device_that_is_not_there_is_not_exchanged_for_another(scene: Any, place: str, device: str) -> None:
+    qt.QSettings().setValue(f"SATSegment/{place}", device)
+    if place == "serverDevice":
+        qt.QSettings().setValue("SATSegment/runOn", "server")
+        qt.QSettings().setValue("SATSegment/serverUrl", "http://127.0.0.1:9")
+    rig = open_panel()
+    assert rig.panel.settings.device == device
+    rig.cleanup()
