@@ -23,6 +23,9 @@ ALL_COLUMNS = (*SCAN_COLUMNS, *COLUMNS)
 _STRUCTURE_TEXTS = ("structure", "status", "flags", "flag_reasons", "doubts", "doubt_reasons", "cut_by", "unit")
 _TEXT_COLUMNS = {*SCAN_COLUMNS, *_STRUCTURE_TEXTS, "modality", "trained"}
 
+# Columns of a scan's table on the page.
+_SHOWN = ("structure", "status", "volume_ml", "mean", "flags")
+
 Unit = tuple[Path, dict[str, Any]]
 
 
@@ -49,12 +52,15 @@ def collect(folders: Sequence[Path], out: Path) -> list[Path]:
         As `files.atomic_path`.
     """
     found: list[Unit] = []
+    damaged: list[str] = []
     for folder in {one.resolve(): one for one in folders}.values():
-        here = units(folder)
+        all_here = units(folder)
+        here = [(path, content) for path, content in all_here if content is not None]
+        damaged += [path.name for path, content in all_here if content is None]
         if not here:
             raise SATSegmentError(f"{folder} has no results of a cohort.", "Give the --out of `satsegment cohort`.")
         found += here
-    for text in _doubts_of(found):
+    for text in (*_about_damaged(damaged), *_doubts_of(found)):
         warnings.warn(text, SATSegmentWarning, stacklevel=2)
     rows = [row for _, content in found for row in rows_of(content)]
     out.mkdir(parents=True, exist_ok=True)
@@ -65,6 +71,15 @@ def collect(folders: Sequence[Path], out: Path) -> list[Path]:
     with atomic_path(out / PAGE, overwrite=True) as temporary:
         temporary.write_text(page(found, out), encoding="utf-8")
     return [*written, out / PAGE]
+
+
+def _about_damaged(names: Sequence[str]) -> Iterator[str]:
+    if names:
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        yield (
+            f"The results of {names[0]}{more} are damaged, and not in the table. "
+            "`satsegment cohort ... --resume` makes them again."
+        )
 
 
 def _doubts_of(found: Sequence[Unit]) -> Iterator[str]:
@@ -91,8 +106,8 @@ def rows_of(content: dict[str, Any]) -> list[dict[str, Any]]:
         "path": content["path"],
         "scan_status": "failed" if error else "done",
         "reason": f"{error['message']} {error.get('remedy', '')}".strip() if error else "",
-        "doubts": "; ".join(one["kind"] for one in doubts),
-        "doubt_reasons": " ".join(one["text"] for one in doubts),
+        "doubts": "; ".join(str(one.get("kind", "")) for one in doubts),
+        "doubt_reasons": " ".join(str(one.get("text", "")) for one in doubts),
     }
     return [{**head, **row} for row in content["rows"]] or [head]
 
@@ -141,17 +156,15 @@ def _card(folder: Path, content: dict[str, Any], out: Path) -> str:
     lines = [f"<p class=bad>\u2716 {html.escape(rows_of(content)[0]['reason'])}</p>"] if rank == 1 else []
     for row in content["rows"]:
         if row.get("flags"):
-            text = f"{row['structure']}: {row['flag_reasons']}"
+            text = f"{row.get('structure', '')}: {row.get('flag_reasons', '')}"
             lines.append(f"<p class=flag>\u26a0 {html.escape(text)}</p>")
-    lines += [f"<p class=doubt>? {html.escape(one['text'])}</p>" for one in content.get("doubts", ())]
+    lines += [f"<p class=doubt>? {html.escape(str(one.get('text', '')))}</p>" for one in content.get("doubts", ())]
     picture = f'<img src="{link}/{PICTURE}" alt="Slice through {name} with its structures" loading=lazy>'
     masks = masks_in(folder)
     # Masks of an earlier run may lie beside a failure; they are not this scan's results.
     title = f'<a href="{link}/{masks.name}">{name}</a>' if masks is not None and rank != 1 else name
     rows = "".join(
-        f"<tr><td>{html.escape(str(row['structure']))}<td>{html.escape(str(row['status']))}<td>{row['volume_ml']}"
-        f"<td>{row['mean']}<td>{html.escape(str(row['flags']))}"
-        for row in content["rows"]
+        "<tr>" + "".join(f"<td>{html.escape(str(row.get(name, '')))}" for name in _SHOWN) for row in content["rows"]
     )
     table = f"<table><tr><th>structure<th>result<th>mL<th>mean<th>flags{rows}</table>" if rows else ""
     state = ("flagged", "no result", "done")[rank]

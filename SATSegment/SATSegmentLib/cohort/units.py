@@ -69,15 +69,25 @@ def read_unit(folder: Path) -> dict[str, Any] | None:
         found = json.loads((folder / RESULT).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return found if isinstance(found, dict) and isinstance(found.get("rows"), list) else None
+    return found if _is_of_a_scan(found) else None
 
 
-def units(out: Path) -> list[tuple[Path, dict[str, Any]]]:
-    """All scans' folders of a cohort, by name, with what they say."""
+def _is_of_a_scan(found: Any) -> bool:
+    """Whether it has what every reader of a scan's results counts on; a file may be damaged, or edited by hand."""
+    if not isinstance(found, dict) or not all(isinstance(found.get(name), str) for name in ("scan", "path")):
+        return False
+    error, doubts, rows = found.get("error"), found.get("doubts", []), found.get("rows")
+    if not isinstance(rows, list) or not isinstance(doubts, list):
+        return False
+    told = [*rows, *doubts, *([] if error is None else [error])]
+    return all(isinstance(one, dict) for one in told) and (error is None or isinstance(error.get("message"), str))
+
+
+def units(out: Path) -> list[tuple[Path, dict[str, Any] | None]]:
+    """All scans' folders of a cohort, by name, with what they say; None where that cannot be understood."""
     folder = out / SCANS
     names = sorted(one.name for one in folder.iterdir() if not one.name.startswith(".")) if folder.is_dir() else []
-    found = ((folder / name, read_unit(folder / name)) for name in names)
-    return [(path, content) for path, content in found if content is not None]
+    return [(folder / name, read_unit(folder / name)) for name in names if (folder / name).is_dir()]
 
 
 def write_failure(out: Path, task: ScanTask, key: str, error: SATSegmentError, doubts: list[dict[str, str]]) -> None:

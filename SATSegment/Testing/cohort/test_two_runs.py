@@ -18,6 +18,7 @@ from SATSegmentLib.cohort.collect import collect
 from SATSegmentLib.cohort.listing import ScanTask
 from SATSegmentLib.cohort.running import held_scans
 from SATSegmentLib.cohort.settings import refuse_other_settings
+from SATSegmentLib.cohort.units import read_unit
 from SATSegmentLib.errors import OutputError, SATSegmentWarning
 
 NAMES = [f"s{number}" for number in range(12)]
@@ -140,3 +141,30 @@ def test_a_table_of_what_does_not_belong_together_says_so(tmp_path, second, said
 def test_a_folder_that_is_given_twice_counts_once(tmp_path):
     write_unit(tmp_path / "1", "s0")
     collect([tmp_path / "1", tmp_path / "1"], tmp_path / "1")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"rows": ["x"]},
+        {"rows": [], "scan": 1},
+        {"rows": [], "error": "x"},
+        {"rows": [], "error": {}},
+        {"rows": [], "doubts": [1]},
+        {"rows": {}},
+        [],
+        None,
+    ],
+)
+def test_a_damaged_result_is_no_result_and_breaks_no_table(tmp_path, content):
+    write_unit(tmp_path, "s0", rows=[{"structure": "liver"}])
+    write_unit(tmp_path, "s1")
+    whole = {"scan": "s1", "path": "/scans/s1.nii.gz"}
+    text = json.dumps(whole | content if isinstance(content, dict) else content)
+    (tmp_path / "scans" / "s1" / "result.json").write_text(text)
+    with pytest.warns(SATSegmentWarning, match="results of s1 are damaged"):
+        collect([tmp_path], tmp_path)
+    assert read_unit(tmp_path / "scans" / "s1") is None
+    table = (tmp_path / "cohort.csv").read_text()
+    assert "liver" in table
+    assert "s1" not in table
