@@ -13,6 +13,7 @@ import SimpleITK as sitk  # noqa: N813 - as its own documentation does
 from helpers.results import result
 from SATSegmentLib.cli import evaluate
 from SATSegmentLib.errors import SATSegmentError
+from SATSegmentLib.evaluation import plots
 from SATSegmentLib.scans import read_scan
 from SATSegmentLib.storage import write_segmentation
 from SATSegmentLib.types import Image
@@ -55,14 +56,18 @@ def write_cases(folder, moved, cases=3, names=tuple(BOXES)):
 
 
 @pytest.fixture
-def run(tmp_path, capsys):
-    """Run the command; returns (tables by name, evaluation.json, standard output, standard error)."""
+def run(tmp_path, capsys, monkeypatch):
+    """Run the command; returns (tables by name, evaluation.json, standard output, standard error).
+
+    Only the first run of a test draws pictures, which takes longer than all else.
+    """
 
     def go(*words, out="judged"):
         parser = argparse.ArgumentParser()
         evaluate.add_arguments(parser)
         folder = tmp_path / out
         assert evaluate.run(parser.parse_args([*map(str, words), "--modality", "ct", "--out", str(folder)])) == 0
+        monkeypatch.setattr(plots, "draw", lambda *_, **__: None)
         captured = capsys.readouterr()
         tables = {}
         for path in folder.glob("*.csv"):

@@ -37,7 +37,7 @@ def hand_made_network(channels: int, window: tuple[int, int, int]) -> SATNetwork
     """A U-Net of two levels whose weights are all zero, for those that a test chooses."""
     architecture = UNetSpec(
         features=(channels, channels),
-        strides=((1, 1, 1), (2, 2, 2)),
+        strides=((1, 1, 1), (8, 8, 8)),
         encoder_convs=(1, 1),
         decoder_convs=(1,),
         query_dim=8,

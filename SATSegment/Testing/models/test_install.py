@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -14,8 +15,8 @@ import pytest
 from models.hub_server import Hub, tree
 from models.released_files import NANO, hub_with, write_released_files
 
-from helpers.models import write_tiny_checkpoint
-from helpers.small_model import headLikeImage, makeModel
+from helpers.models import TINY_WINDOW, write_tiny_checkpoint
+from helpers.small_model import headLikeImage
 from SATSegmentLib.engine.api import RunOptions, SegmentRequest
 from SATSegmentLib.engine.offline import download_environment, offline_environment
 from SATSegmentLib.engine.process import WorkerEngine
@@ -24,7 +25,7 @@ from SATSegmentLib.errors import Cancelled, CheckpointError, ModelNotFound, Outp
 from SATSegmentLib.models import install as weights
 from SATSegmentLib.models.catalog import CatalogEntry, catalog
 from SATSegmentLib.models.download import DownloadError
-from SATSegmentLib.models.folder import read_description
+from SATSegmentLib.models.folder import DESCRIPTION_FILE, read_description
 from SATSegmentLib.models.install import ConsentError, Installer
 from SATSegmentLib.setup.child_tasks import ChildTasks
 from SATSegmentLib.types import Progress, Prompt
@@ -300,14 +301,15 @@ def test_a_run_and_an_import_never_touch_the_network(hub: Hub, released: Path, t
     site.mkdir()
     (site / "sitecustomize.py").write_text(_NO_NETWORK.format(log=str(log)))
     environment = {**os.environ, "PYTHONPATH": str(site), "HF_ENDPOINT": hub.address, "OMP_NUM_THREADS": "1"}
-    Installer(ChildTasks(sys.executable, environment)).import_folder(NANO, released)
+    folder = Installer(ChildTasks(sys.executable, environment)).import_folder(NANO, released)
+    # With windows as small as the network: those of SAT-Nano take a minute.
+    description = dataclasses.replace(read_description(folder), window=TINY_WINDOW)
+    (folder / DESCRIPTION_FILE).write_text(description.to_json(), encoding="utf-8")
     worker = WorkerEngine(sys.executable, offline_environment(environment))
-    model = makeModel(tmp_path)
     # Free text goes through the text encoder and its tokenizer, whose library would look for updates.
-    prompts = [Prompt("left hippocampus", "mri")]
-    worker.segment(SegmentRequest.of(headLikeImage(), prompts, RunOptions(str(model))))
-    words = [Prompt("some other words", "mri", trained=False)]
-    worker.segment(SegmentRequest.of(headLikeImage(), words, RunOptions("sat-nano")))
+    prompts = [Prompt("left hippocampus", "mri"), Prompt("some other words", "mri", trained=False)]
+    answer = worker.segment(SegmentRequest.of(headLikeImage(), prompts, RunOptions("sat-nano")))
+    assert len(answer.results) == 2
     worker.close()
     assert not log.exists(), log.read_text()
     assert hub.requests == []
