@@ -6,7 +6,7 @@ import gzip
 import json
 import math
 import zlib
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -28,13 +28,25 @@ def _manifests() -> dict[str, str]:
         return {name: json.dumps(one) for name, one in json.load(file).items()}
 
 
+# Of a tensor that is kept: those of the tests' small networks, which dozens of tests write to a file.
+_KEPT_NUMBERS = 1 << 16
+
+
+def _normal(seed: int, shape: tuple[int, ...]) -> np.ndarray:
+    return np.random.Generator(np.random.PCG64(seed)).standard_normal(shape).astype(np.float32)
+
+
+_kept_normal = lru_cache(maxsize=2000)(_normal)
+
+
 def seeded_tensor(key: str, shape: list[int]) -> torch.Tensor:
     """The tensor that `key` (with its `module.` prefix) stands for; duplicates come out equal."""
     if key.endswith("relative_position_index"):
         return relative_position_index().clone()
     seed = key.replace("all_modules.0.", "conv.").replace("all_modules.1.", "norm.")
     seed = seed.replace("backbone.decoder.encoder.", "backbone.encoder.")
-    x = np.random.Generator(np.random.PCG64(zlib.crc32(seed.encode()))).standard_normal(shape).astype(np.float32)
+    make = _normal if math.prod(shape) > _KEPT_NUMBERS else _kept_normal
+    x = make(zlib.crc32(seed.encode()), tuple(shape)).copy()
     if key.endswith("mamba.A_log"):
         x = np.log(np.arange(1, shape[-1] + 1, dtype=np.float32)) + 0.1 * x
     elif key.endswith("mamba.D"):

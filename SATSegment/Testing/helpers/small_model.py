@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import tempfile
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,25 @@ QUERY_DIM = 48
 
 def makeModel(folder: Path, window: tuple[int, int, int] = (64, 64, 32), checkpoint: Path | None = None) -> Path:
     """The model folder of a checkpoint, the golden tiny one by default, that is known to know `LABELS`."""
-    checkpoint = checkpoint or write_tiny_checkpoint(folder / "tiny.pth")
+    if checkpoint is not None:
+        return _convert(checkpoint, folder, window)
+    for name, content in _tiny(window).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    return folder / "tiny"
+
+
+@cache
+def _tiny(window: tuple[int, int, int]) -> dict[str, bytes]:
+    """Checkpoint and model folder, file by file: dozens of tests want one of their own."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        _convert(write_tiny_checkpoint(folder / "tiny.pth"), folder, window)
+        files = [path for path in folder.rglob("*") if path.is_file()]
+        return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def _convert(checkpoint: Path, folder: Path, window: tuple[int, int, int]) -> Path:
     model = folder / "tiny"
     convert(checkpoint, model, ModelDescription("Tiny", window), released=False)
     queries = np.random.default_rng(3).standard_normal((len(LABELS), QUERY_DIM)).astype(np.float32)
