@@ -129,7 +129,8 @@ def find_model(folder_or_name: str | Path) -> Path:
                 else "Install SATSegment again.",
             )
     named = models_home() / str(folder_or_name)
-    for folder in (Path(folder_or_name).expanduser(), named):
+    # An empty name (a variable of a script that is not set) would be the folder one is in.
+    for folder in (Path(folder_or_name).expanduser(), named) if str(folder_or_name) else ():
         if os.path.isdir(folder):
             return folder
     names = ", ".join(entry.name for entry in catalog())

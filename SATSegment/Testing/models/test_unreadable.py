@@ -93,6 +93,13 @@ def test_a_folder_that_goes_while_it_is_read_is_said_to_be_gone(model: Path, mon
         fingerprint(model)
 
 
+def test_no_name_is_no_model(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(model)
+    with pytest.raises(ModelNotFound, match="There is no model ''"):
+        find_model("")
+    assert find_model(".") == Path(".")
+
+
 def test_other_reasons_keep_their_words_and_a_lack_of_memory_its_kind() -> None:
     with (
         pytest.raises(CheckpointError, match=r"m/a cannot be read: .* Check the disk"),

@@ -114,8 +114,8 @@ def _askable(candidate: Suggestion, modality: Modality) -> str:
 def _remedy(modality: Modality, nearest: Sequence[Prompt]) -> str:
     if not nearest:
         return "Choose another structure."
-    names = ", ".join(f"{prompt.text!r} ({prompt.modality})" for prompt in nearest)
     if any(prompt.modality == modality for prompt in nearest):
-        return f"Nearest: {names}."
-    others = [other for other in MODALITIES if any(find_label(other, prompt.text) for prompt in nearest)]
-    return f"It is known for {' and '.join(others)} only: {names}."
+        return f"Nearest: {', '.join(f'{prompt.text!r} ({prompt.modality})' for prompt in nearest)}."
+    named = {one.text: ", ".join(other for other in MODALITIES if find_label(other, one.text)) for one in nearest}
+    listed = ", ".join(f"{text!r} ({where})" for text, where in named.items())
+    return f"In scans of another modality: {listed}."
