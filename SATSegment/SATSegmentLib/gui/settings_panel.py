@@ -166,7 +166,9 @@ class SettingsPanel:
             combo.addItem(folder.name, str(folder))
         if combo.count and combo.findData(wanted) < 0:
             # Deleted, renamed, or on a disk that is not there: no other model takes its place unasked.
-            combo.addItem(_("{model} (not installed)").format(model=Path(wanted).name), wanted)
+            name = Path(wanted).name
+            isThere = os.path.isdir(wanted)  # elsewhere than among the models
+            combo.addItem(name if isThere else _("{model} (not installed)").format(model=name), wanted)
         combo.setCurrentIndex(max(combo.findData(wanted), 0))
 
     def _fillFromServer(self, wanted: str) -> None:

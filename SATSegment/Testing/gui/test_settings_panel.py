@@ -122,6 +122,7 @@ def test_a_chosen_model_that_is_away_stays_chosen_and_no_other_takes_its_place(s
     rig.moduleWidget.exit()
     rig.moduleWidget.enter()
     assert rig.panel.setup.isReady
+    assert rig.ui.modelComboBox.currentText == "tiny"
     rig.cleanup()
 
 
