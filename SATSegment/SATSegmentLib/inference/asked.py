@@ -41,11 +41,11 @@ class Asked:
             return None
         return lambda number, result: on_result(self.prompts.index(self.known[number]), result)
 
-    def completed(self, results: Sequence[SegmentResult], device: str, precision: str) -> list[SegmentResult]:
+    def completed(self, results: Sequence[SegmentResult]) -> list[SegmentResult]:
         """The known prompts' results with one of the status "unknown" for each of the others."""
         # By what was asked for: a result's own prompt has axes and concept of the labels' table.
         found = dict(zip(self.known, results, strict=True))
-        return [found.get(one) or _not_looked_for(one, device, precision) for one in self.prompts]
+        return [found.get(one) or _not_looked_for(one, results[0]) for one in self.prompts]
 
 
 def divided(model: str, prompts: Sequence[Prompt], source: QuerySource | None) -> Asked:
@@ -74,7 +74,8 @@ def divided(model: str, prompts: Sequence[Prompt], source: QuerySource | None) -
     return Asked(tuple(prompts), known)
 
 
-def _not_looked_for(prompt: Prompt, device: str, precision: str) -> SegmentResult:
+def _not_looked_for(prompt: Prompt, beside: SegmentResult) -> SegmentResult:
+    """Of the run that `beside` is of: whoever describes a run may take any of its results for it."""
     return SegmentResult(
         prompt=prompt,
         status="unknown",
@@ -85,8 +86,9 @@ def _not_looked_for(prompt: Prompt, device: str, precision: str) -> SegmentResul
         max_probability=0.0,
         cut_by=(),
         orientation=prompt.orientation,
-        device=device,
-        precision=precision,
+        device=beside.device,
+        precision=beside.precision,
+        feature_storage=beside.feature_storage,
         seconds=0.0,
     )
 

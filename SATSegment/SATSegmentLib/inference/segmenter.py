@@ -196,7 +196,7 @@ class Segmenter:
         asks = self._asks(self._admit(image, asked.known), words)
         results = self._run(image, asks, Run(progress, cancel, asked.placed(on_result)), output, on_plan)
         found = assess(image, results, lambda: check_cancelled(cancel))
-        return asked.completed(found, str(self.device), self.precision)
+        return asked.completed(found)
 
     def _divided(self, prompts: Structures, modality: Modality | None) -> Asked:
         asked = prompts_for(prompts, modality, model_sha256=self.description.network_sha256)

@@ -30,7 +30,8 @@ def addRecord(
 
     No name of a patient, file or scan goes in: the node's reference to its volume says which scan it was.
     """
-    windows = results[0].windows if results else None
+    # A structure that the model does not know was looked for in none.
+    windows = next((one.windows for one in results if one.windows is not None), None)
     run = {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "satsegment": SATSegmentLib.__version__,

@@ -76,6 +76,20 @@ def test_labels_that_a_model_does_not_have_are_refused_for_that_and_not_for_thei
         segmenter.description = before
 
 
+def test_any_result_says_how_its_run_was_done_also_one_that_was_not_looked_for(segmenter: Segmenter) -> None:
+    before = segmenter.feature_storage
+    segmenter.feature_storage = "uint8"
+    try:
+        with pytest.warns(SATSegmentWarning, match="did not look for it"):
+            results = segmenter.segment(headLikeImage(), [Prompt("spleen", "ct"), Prompt("brainstem", "mri")])
+    finally:
+        segmenter.feature_storage = before
+    assert [one.status == "unknown" for one in results] == [True, False]
+    for name in ("device", "precision", "feature_storage"):
+        assert getattr(results[0], name) == getattr(results[1], name), name
+    assert results[1].feature_storage == "uint8"
+
+
 def test_of_many_labels_that_a_model_does_not_have_a_few_are_named(segmenter: Segmenter) -> None:
     absent = [Prompt(label.text, "ct") for label in load_labels() if label.modality == "ct" and label.text != "liver"]
     with pytest.warns(SATSegmentWarning, match=r"not trained on .* and 297 more, and did not look for them\."):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from typing import Any
 
@@ -16,6 +17,7 @@ from SATSegmentLib.errors import ScanError
 from SATSegmentLib.mrml.record import records
 from SATSegmentLib.mrml.run import VolumeRun
 from SATSegmentLib.mrml.segmentations import LABELMAP, SURFACE
+from SATSegmentLib.types import WindowUse
 
 MASKS = {
     "brainstem": box(1, 4, 1, 5, 1, 6),
@@ -197,6 +199,18 @@ def test_a_structure_that_arrives_beside_surfaces_has_one_too(scene: Any) -> Non
     for identifier in IDS:
         surface = node.GetSegmentation().GetSegment(identifier).GetRepresentation(SURFACE)
         assert surface.GetNumberOfPoints() > 0
+
+
+def test_the_record_says_how_windows_were_chosen_whatever_came_of_the_first_structure(scene: Any) -> None:
+    use = WindowUse("adaptive", 0.25, 8, 5, 0.05)
+    looked = [dataclasses.replace(one, windows=use) for one in RESULTS]
+    unknown = dataclasses.replace(RESULTS[2], status="unknown")
+    for found in ([unknown, *looked[:2]], looked, [unknown]):
+        run = started(scene)
+        node = run.write(SegmentAnswer(tuple(found), ANSWER.model)).segmentationNode
+        (record,) = records(node)
+        told = ("adaptive", 0.25) if found != [unknown] else ("", "")
+        assert (record["windows"], record["overlap"]) == told
 
 
 def test_a_later_run_is_compared_with_what_the_segmentation_holds(scene: Any) -> None:
