@@ -92,7 +92,7 @@ def run(arguments: argparse.Namespace) -> int:
     goes_on = arguments.resume or arguments.overwrite or arguments.shard[1] > 1
     if not goes_on and (out / "scans").is_dir() and any((out / "scans").iterdir()):
         raise OutputError(
-            f"{out} has results already.",
+            f"The folder {out} holds results already.",
             "Go on with --resume, make them again with --overwrite, or choose another folder.",
         )
     with warning_lines():

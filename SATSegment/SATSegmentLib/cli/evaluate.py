@@ -42,7 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("reference", type=Path, metavar="REFERENCE", help="reference masks")
     parser.add_argument("prediction", type=Path, metavar="PREDICTION", help="masks to evaluate")
     add_modality(parser, "modality of the scans; it decides what names mean", required=True)
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for results; created if missing")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FOLDER", help="folder for results; created if missing"
+    )
     parser.add_argument("--against", type=Path, metavar="OTHER", help="another method's masks, to compare with")
     parser.add_argument(
         "--tolerance", type=_TOLERANCE, default=1.0, metavar="MM", help="tolerance of the NSD (default: 1.0, as SAT's)"
@@ -68,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--resample", action="store_true", help="bring masks on another grid onto the reference's (nearest voxel)"
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace results that are in DIR")
+    parser.add_argument("--overwrite", action="store_true", help="replace results that are in FOLDER")
 
 
 def run(arguments: argparse.Namespace) -> int:

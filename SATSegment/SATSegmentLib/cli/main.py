@@ -9,6 +9,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import NoReturn
 
 from SATSegmentLib import __version__
 from SATSegmentLib.cli import exit_codes
@@ -24,6 +25,7 @@ from SATSegmentLib.scratch import ended_by_signals
 # Modules are imported only for the command that is called, so that `--help` does not wait for torch.
 _COMMANDS = {
     "segment": "segment structures in a scan by their names",
+    "inspect": "tell what a scan is: its grid, modality, doubts, the series and volumes of a folder",
     "cohort": "segment many scans: a folder, a BIDS data set or a list, to masks, one table and one page",
     "collect": "join the results of a cohort's shards into one table and one page",
     "demo": "segment a real head scan with the embedded demonstration model, and draw it",
@@ -33,6 +35,7 @@ _COMMANDS = {
     "models": "list the models that are installed and those that could be, or delete one",
     "doctor": "print versions, devices, models and folders, for a bug report",
     "terms": "search the anatomy vocabulary, or resolve words to prompts",
+    "report": "find the anatomy that a radiology report mentions",
     "train": "train a network on scans of one's own",
     "finetune": "train a network further on scans of one's own",
     "teach": "teach a model a new word from a scan and a mask of the structure",
@@ -41,14 +44,19 @@ _COMMANDS = {
     "mcp": "offer search, segmentation and statistics as tools to an agent (MCP)",
     "serve": "let others use this computer's models and GPUs over HTTP",
     "schema": "print the JSON schema of what a command prints with --json",
-    "report": "find the anatomy that a radiology report mentions",
-    "inspect": "tell what a scan is: its grid, modality, doubts, the series and volumes of a folder",
 }
+
+
+class _Parser(argparse.ArgumentParser):
+    """One line for a wrong option: the usage of a command is longer than a terminal is high, and hides it."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(exit_codes.ERROR, f"{self.prog}: {message}. `{self.prog} --help` lists all options.\n")
 
 
 def build_parser(command: str | None) -> argparse.ArgumentParser:
     """The whole parser; only `command`'s own arguments are filled in."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="satsegment",
         description="Text-prompted segmentation of CT, MRI and PET. Research use only; not a medical device.",
         epilog="\n".join(

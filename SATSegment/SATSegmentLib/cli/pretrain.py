@@ -44,7 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "language_model", type=Path, metavar="LANGUAGE_MODEL", help="folder of the language model to start from"
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the run; created if missing")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FOLDER", help="folder for the run; created if missing"
+    )
     parser.add_argument(
         "--size",
         choices=("full", "small"),
@@ -59,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     images = parser.add_argument_group("images")
     images.add_argument("--images", type=Path, nargs="+", metavar="RECORDS", help=".jsonl files of training records")
-    images.add_argument("--cache", type=Path, metavar="DIR", help="for preprocessed scans (default: OUT-cache)")
+    images.add_argument("--cache", type=Path, metavar="FOLDER", help="for preprocessed scans (default: OUT-cache)")
     images.add_argument(
         "--architecture",
         default="nano",

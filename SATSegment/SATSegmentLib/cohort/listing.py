@@ -81,7 +81,9 @@ def find_tasks(source: str | os.PathLike[str], without: Path | None = None) -> l
         found = _bids(path) if (path / _BIDS_MARK).is_file() else _folder(path, without)
         tasks = _named(found, path)
     else:
-        raise SATSegmentError(f"There is no file or folder {path}.", "Check the name; quote it if it has spaces.")
+        raise SATSegmentError(
+            f"There is no file or folder {path}.", "Check the name; put it in quotes if it has spaces."
+        )
     if not tasks:
         raise SATSegmentError(
             f"{path} holds no scans.", f"Give files ending in {', '.join(_IMAGE_SUFFIXES)}, or DICOM."

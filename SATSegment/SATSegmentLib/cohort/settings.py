@@ -59,7 +59,7 @@ def refuse_other_settings(
         if found is None or found == settings:
             continue
         raise OutputError(
-            f"{out} has results that were made with other options "
+            f"The folder {out} holds results that were made with other options "
             f"({'; '.join(differences(found, settings)) or 'by another version of SATSegment'}).",
             "Use the same options, choose another --out, or replace these results with --overwrite.",
         )

@@ -90,7 +90,7 @@ def _trusted(prompt: Prompt, has_bank: bool, known: bool) -> Prompt:
     if not prompt.text.strip():
         raise PromptError("A prompt is empty.", "Name a structure, or remove the prompt.")
     if prompt.modality not in MODALITIES:
-        raise PromptError(f"{prompt.modality!r} is not a modality.", f"Use {', '.join(MODALITIES)}.")
+        raise PromptError(f"{prompt.modality!r} is not a modality.", "Use ct, mri or pet.")
     if not prompt.trained:
         return prompt
     label = find_label(prompt.modality, prompt.text.strip())

@@ -66,7 +66,7 @@ def choose_precision(requested: str, device: torch.device, window_macs: int) -> 
         worth_it = device.type == "cpu" and window_macs >= _WORTH_BFLOAT16_MACS and processor_has_bfloat16()
         return torch.bfloat16 if worth_it else torch.float32
     if requested not in _PRECISIONS:
-        raise DeviceError(f"{requested!r} is not a precision.", f"Use auto or {', '.join(_PRECISIONS)}.")
+        raise DeviceError(f"{requested!r} is not a precision.", "Use auto, float32, bfloat16 or float16.")
     if device.type == "cpu" and requested == "float16":
         raise DeviceError("float16 is for GPUs.", "On the CPU use bfloat16, float32 or auto.")
     return _PRECISIONS[requested]

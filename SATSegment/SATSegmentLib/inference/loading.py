@@ -18,6 +18,11 @@ def load_network(folder: Path, description: ModelDescription) -> tuple[SATNetwor
     CheckpointError, PairMismatch
         It is not whole, or not the one that is described.
     """
+    if not (folder / NETWORK_FILE).is_file():
+        raise CheckpointError(
+            f"The model folder {folder.name} has no {NETWORK_FILE}.",
+            "Copy the whole folder again, or convert the checkpoint again.",
+        )
     weights = read_network(folder / NETWORK_FILE)
     if description.network_file_sha256 not in ("", weights.sha256):
         raise PairMismatch(

@@ -76,7 +76,9 @@ def find_cases(path: str | os.PathLike[str], table: str | os.PathLike[str] | Non
     if path.is_file():
         return [_file_case(path, names or _table_beside(path))]
     if not path.is_dir():
-        raise SATSegmentError(f"There is no file or folder {path}.", "Check the name; quote it if it has spaces.")
+        raise SATSegmentError(
+            f"There is no file or folder {path}.", "Check the name; put it in quotes if it has spaces."
+        )
     folders = sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
     images = mask_files(path)
     if [folder.name for folder in folders] == [_INNER_FOLDER]:

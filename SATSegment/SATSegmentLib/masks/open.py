@@ -72,7 +72,7 @@ def open_masks(path: str | os.PathLike[str], table: Table | None = None) -> Mask
     if path.is_dir():
         return _folder(path)
     if not path.is_file():
-        raise ScanError(f"There is no file or folder {path}.", "Check the name; quote it if it has spaces.")
+        raise ScanError(f"There is no file or folder {path}.", "Check the name; put it in quotes if it has spaces.")
     if is_segmentation(path):
         names = seg_nrrd.segmentation_names(path)
         return _own_grid(names.names, names.not_found, lambda: seg_nrrd.open_segmentation(path))

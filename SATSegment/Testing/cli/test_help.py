@@ -53,3 +53,12 @@ def test_prose_of_help_fits_the_terminal(command, capsys, monkeypatch):
     text = help_of(command, capsys, monkeypatch)
     wide = [line for line in text.splitlines() if len(line) > 80 and not line.startswith("  ")]
     assert not [line for line in wide if "[" not in line and "usage" not in line]
+
+
+def test_a_wrong_option_is_told_in_one_line(capsys):
+    for words in (["segment", "head.nii", "--modality", "mri"], ["cohort", "x", "--out", "y", "--shard", "3/2"], []):
+        with pytest.raises(SystemExit) as ended:
+            main(words)
+        assert ended.value.code == exit_codes.ERROR
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.endswith(f"`{' '.join(['satsegment', *words[:1]])} --help` lists all options.")

@@ -79,6 +79,12 @@ def test_a_folder_of_models_that_may_not_be_entered_has_none_and_breaks_nothing(
         model.parent.chmod(0o755)
 
 
+def test_a_folder_that_was_not_copied_whole_is_named_with_what_it_lacks(model: Path) -> None:
+    (model / "network.safetensors").unlink()
+    with pytest.raises(CheckpointError, match=f"{model.name} has no network.safetensors.* Copy the whole folder"):
+        Segmenter.load(model, "cpu")
+
+
 def test_a_folder_that_goes_while_it_is_read_is_said_to_be_gone(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rglob = Path.rglob
 

@@ -56,10 +56,10 @@ def prompts_for(
             found.append(one)
             continue
         if modality is None:
-            raise PromptError(f"The modality for {one!r} is not given.", f"Say one of {', '.join(MODALITIES)}.")
+            raise PromptError(f"The modality for {one!r} is not given.", "Say ct, mri or pet.")
         known = modality_named(modality)
         if known is None:
-            raise PromptError(f"SAT does not support the modality {modality!r}.", f"Use {', '.join(MODALITIES)}.")
+            raise PromptError(f"SAT does not support the modality {modality!r}.", "Use ct, mri or pet.")
         for name in (part.strip() for part in one.split(";")):
             meant = _meaning(name, known, free_text, model_sha256)
             if on_meaning is not None:

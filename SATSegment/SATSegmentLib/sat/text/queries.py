@@ -167,8 +167,8 @@ class QuerySource:
         if self.bank is not None and self.has_text_encoder and claimed:
             raise PromptError(
                 f"The model was not trained on {_listed(claimed)}.",
-                "Choose one of its labels or another model. In Python, Prompt(..., trained=False) asks for it as free "
-                "text, which is marked as a guess.",
+                "Choose one of its labels, or another model (`satsegment models` lists them). In Python, "
+                "Prompt(..., trained=False) asks for it as free text, which is marked as a guess.",
             )
 
     def _known(self, prompt: Prompt, words: Sequence[bytes] | None) -> np.ndarray:
