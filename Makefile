@@ -49,6 +49,7 @@ anatomy:
 
 $(VENV)/.ready: requirements/runtime.txt requirements/dev.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "SATSegment needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
+	@echo "Installing pinned packages into $(VENV): 3.5 GB, some minutes."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet -r requirements/dev.txt
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
