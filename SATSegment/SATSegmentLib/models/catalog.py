@@ -141,7 +141,13 @@ def find_model(folder_or_name: str | Path) -> Path:
 
 
 def absolute_name(folder_or_name: str) -> str:
-    """A model's folder with its whole path, which counts from anywhere; a name as it is."""
+    """A model's folder with its whole path, which counts from anywhere; a name as it is.
+
+    A name of the catalog is one in any folder, as for `find_model`: `satsegment demo` itself makes a folder "demo".
+    """
+    name = folder_or_name.lower()
+    if any(entry.name == name for entry in catalog()):
+        return name
     folder = Path(folder_or_name).expanduser()
     return str(folder.resolve()) if os.path.isdir(folder) else folder_or_name
 

@@ -106,6 +106,15 @@ def test_no_name_is_no_model(model: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert find_model(".") == Path(".")
 
 
+def test_a_name_of_the_catalog_is_no_folder_of_that_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As `satsegment demo` leaves it: jobs of a cluster would take it for the model, and --resume for another one.
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "ours").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert catalog.absolute_name("demo") == catalog.absolute_name("Demo") == "demo"
+    assert catalog.absolute_name("ours") == str((tmp_path / "ours").resolve())
+
+
 def test_other_reasons_keep_their_words_and_a_lack_of_memory_its_kind() -> None:
     with (
         pytest.raises(CheckpointError, match=r"m/a cannot be read: .* Check the disk"),
