@@ -136,18 +136,18 @@ def inspect_scan(
     """
     path = checked_path(path)
     if is_dicom_path(path):
-        return _inspect_dicom(path, series, volume)
+        return _inspect_dicom(path, frame, series, volume)
     scan = open_scan(path)
     base = Inspection(str(path), scan.kind, frames=scan.frames, doubts=scan.doubts)
     base = _with_grid(base, scan.size_ijk, scan.ijk_to_ras)
-    image, base = _read(base, path, frame=frame)
+    image, base = _read(base, path, frame=frame, series=series, volume=volume)
     if image is None:
         return base
     modality, reason = _modality_from_values(image.array)
     return dataclasses.replace(base, modality=modality, modality_reason=reason)
 
 
-def _inspect_dicom(path: Path, series: str | int | None, volume: int | None) -> Inspection:
+def _inspect_dicom(path: Path, frame: int | None, series: str | int | None, volume: int | None) -> Inspection:
     from SATSegmentLib.scans.dicom.read import series_of
     from SATSegmentLib.scans.dicom.suv import suv_words
 
@@ -156,7 +156,7 @@ def _inspect_dicom(path: Path, series: str | int | None, volume: int | None) -> 
     base = Inspection(
         str(path), "DICOM", tuple(choices), tuple(f"{name} ({file.name})" for file, name in folder.others)
     )
-    image, base = _read(base, path, series=series, volume=volume)
+    image, base = _read(base, path, frame=frame, series=series, volume=volume)
     if image is None:
         return base
     chosen = next(

@@ -11,6 +11,7 @@ import pytest
 
 from helpers.dicom_files import ROOT, stack, write_classic
 from SATSegmentLib.cli import main
+from SATSegmentLib.resources import resource_path
 
 VOLUME = np.random.default_rng(9).integers(0, 2000, (6, 8, 9)).astype(np.int16)
 
@@ -68,6 +69,15 @@ def test_what_is_wrong_with_a_series_is_said_beside_it(tmp_path, inspected):
     assert code == 2
     assert "cannot be segmented: Slices are missing" in out
     assert "Not ready to be segmented" in out
+
+
+def test_an_option_that_the_scan_has_no_use_for_is_refused_as_by_a_run(tmp_path, inspected):
+    write_classic(tmp_path, stack(VOLUME))
+    code, out = inspected(tmp_path, "--frame", "0")
+    assert (code, "DICOM has no frames to pick from" in out) == (2, True)
+    for option, words in (("--series", "not a folder with DICOM series"), ("--volume", "no volumes to choose")):
+        code, out = inspected(resource_path("Demo/itk_t1.nii.gz"), option, "2")
+        assert (code, words in out) == (2, True)
 
 
 def test_a_tilted_series_is_said_to_be_tilted(tmp_path, inspected):
