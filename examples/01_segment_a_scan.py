@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from SATSegmentLib import Segmenter, __version__, anatomy
+from SATSegmentLib import Segmenter, __version__
 from SATSegmentLib.resources import resource_path
 from SATSegmentLib.scans import read_scan
 from SATSegmentLib.storage import Algorithm, write_results
@@ -12,10 +12,8 @@ scan = sys.argv[1] if len(sys.argv) > 1 else resource_path("Demo/itk_t1.nii.gz")
 out = Path(sys.argv[2] if len(sys.argv) > 2 else "brain.seg.nrrd")
 
 image = read_scan(scan)
-prompts = [anatomy.resolve(words, "mri").prompt for words in ("lt putamen", "right putamen", "brainstem")]
-
 segmenter = Segmenter.load("demo")  # or "sat-nano", "sat-pro", or the folder of a converted model
-results = segmenter.segment(image, prompts)
+results = segmenter.segment(image, ["lt putamen", "right putamen", "brainstem"], modality="mri")
 for result in results:
     print(f"{result.prompt.text}: {result.status}, {result.volume_ml:.1f} mL")
 

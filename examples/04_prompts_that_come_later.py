@@ -3,7 +3,7 @@
 import sys
 import time
 
-from SATSegmentLib import Segmenter, anatomy
+from SATSegmentLib import Segmenter
 from SATSegmentLib.resources import resource_path
 from SATSegmentLib.scans import read_scan
 
@@ -12,5 +12,5 @@ segmenter = Segmenter.load("demo")
 
 for words in ("brainstem", "left thalamus", "third ventricle"):
     started = time.perf_counter()
-    (result,) = segmenter.segment(image, [anatomy.resolve(words, "mri").prompt])
+    (result,) = segmenter.segment(image, words, modality="mri")
     print(f"{result.prompt.text}: {result.status}, {time.perf_counter() - started:.1f} s")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from SATSegmentLib import Segmenter, __version__, anatomy
+from SATSegmentLib import Segmenter, __version__
 from SATSegmentLib.evaluation.datasets import Datasets
 from SATSegmentLib.evaluation.run import evaluate
 from SATSegmentLib.masks.cases import find_cases
@@ -16,9 +16,8 @@ from SATSegmentLib.scans import read_scan
 from SATSegmentLib.storage import Algorithm, write_results
 
 image = read_scan(resource_path("Demo/itk_t1.nii.gz"))
-prompts = [anatomy.resolve(words, "mri").prompt for words in ("left putamen", "right putamen", "brainstem")]
 segmenter = Segmenter.load("demo")
-results = segmenter.segment(image, prompts)
+results = segmenter.segment(image, ["left putamen", "right putamen", "brainstem"], modality="mri")
 
 with tempfile.TemporaryDirectory() as folder:
     masks, reference = Path(folder, "head.seg.nrrd"), Path(folder, "reference")
