@@ -18,7 +18,8 @@ from SATSegmentLib.files import KEPT_OF_NAME
 from SATSegmentLib.scratch import try_lock
 
 _RUN, _ENTRANCE = ".run-{}.lock", ".runs.lock"
-_ENTRANCE_SECONDS = 60.0
+# Clearing away what was left on a slow share may take a while.
+_ENTRANCE_SECONDS = 300.0
 _LEFTOVER = re.compile(r"\.[0-9a-f]{12}\.(?P<tail>.+?)(\.old)?$")
 
 

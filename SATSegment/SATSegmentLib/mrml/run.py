@@ -21,7 +21,7 @@ from SATSegmentLib.mrml.doubts import volumeDoubts
 from SATSegmentLib.mrml.earlier import earlierResults
 from SATSegmentLib.mrml.modality import statedModality
 from SATSegmentLib.mrml.record import addRecord
-from SATSegmentLib.mrml.segmentations import WrittenSegments, checkTarget, writeResults
+from SATSegmentLib.mrml.segmentations import WrittenSegments, checkTarget, nameAlgorithm, writeResults
 from SATSegmentLib.mrml.undo import RunUndo
 from SATSegmentLib.mrml.volumes import imageFromVolume
 from SATSegmentLib.quality.assess import compared
@@ -175,6 +175,7 @@ class VolumeRun:
         except BaseException:
             undo.undo()
             raise
+        nameAlgorithm(node, edited, algorithm)
         found = tuple(segment_id(one.prompt) for one in answer.results if one.voxels)
         written = dataclasses.replace(written, segmentIds=found)
         addRecord(node, answer.results, answer.model, self.options.threshold, self.doubts)

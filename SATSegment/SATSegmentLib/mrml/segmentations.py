@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,9 @@ from SATSegmentLib.types import Prompt, SegmentResult
 
 LABELMAP = "Binary labelmap"
 SURFACE = "Closed surface"
+# What is said of a segment's origin before the run says which model it was.
+ALGORITHM = "SAT"
+_ALGORITHM_TAG = "DICOM.SegmentAlgorithmName"
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ def writeResults(
     volumeNode: Any,
     results: Sequence[SegmentResult],
     style: Callable[[Prompt], SegmentStyle] = style_of,
-    algorithm: str = "SAT",
+    algorithm: str = ALGORITHM,
 ) -> WrittenSegments:
     """Write results of a volume as segments: one per prompt, under an id that is the same in every run.
 
@@ -141,7 +144,15 @@ def addSegment(segmentationNode: Any, volumeNode: Any, result: SegmentResult, ne
         if not segmentation.GetNumberOfSegments():
             _attachToVolume(segmentationNode, volumeNode)
             segmentation.SetSourceRepresentationName(LABELMAP)
-        _putSegment(segmentation, segment_id(prompt), labelmap, value, prompt, style_of(prompt), "", nextId)
+        _putSegment(segmentation, segment_id(prompt), labelmap, value, prompt, style_of(prompt), ALGORITHM, nextId)
+
+
+def nameAlgorithm(segmentationNode: Any, segmentIds: Iterable[str], algorithm: str) -> None:
+    """Say on segments what made them; DICOM wants a name of each that was made automatically."""
+    for identifier in segmentIds:
+        segment = segmentationNode.GetSegmentation().GetSegment(identifier)
+        if segment is not None:
+            segment.SetTag(_ALGORITHM_TAG, algorithm)
 
 
 def _registerConverters() -> None:
@@ -326,7 +337,7 @@ def _putSegment(
     if look.terminology:
         segment.SetTag(segment.GetTerminologyEntryTagName(), look.terminology)
     segment.SetTag("DICOM.SegmentAlgorithmType", "AUTOMATIC")
-    segment.SetTag("DICOM.SegmentAlgorithmName", algorithm)
+    segment.SetTag(_ALGORITHM_TAG, algorithm)
     segment.SetLabelValue(value)
     segment.AddRepresentation(LABELMAP, labelmap)
     if isNew:

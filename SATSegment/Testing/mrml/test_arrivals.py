@@ -152,6 +152,8 @@ def test_what_a_user_edits_meanwhile_is_neither_overwritten_nor_thrown_away(scen
     assert order(node) == IDS
     assert output.written.segmentIds == tuple(IDS)
     assert output.undo.editedSince() == ["brainstem"]
+    algorithms = {one[4] for one in state(node)}
+    assert algorithms == {"Tiny 111111111111"}
 
     run = started(scene)
     run.show(0, RESULTS[0])
@@ -160,6 +162,7 @@ def test_what_a_user_edits_meanwhile_is_neither_overwritten_nor_thrown_away(scen
     paint(node, IDS[0])
     run.discard()
     assert order(node) == IDS[:1]
+    assert state(node)[0][4] == "SAT"  # DICOM wants a name of each that was made automatically
 
 
 def test_a_scan_that_changes_meanwhile_gets_no_more_and_keeps_nothing(scene: Any) -> None:
