@@ -92,7 +92,7 @@ def nodes(scene) -> list[str]:
     ("change", "kind", "words"),
     [
         ({"structures": ["no such organ"]}, PromptError, "spelling"),
-        ({"structures": ["left hippocampus"], "modality": "pet"}, PromptError, "mri only"),
+        ({"structures": ["left hippocampus"], "modality": "pet"}, PromptError, "(ct, mri)"),
         ({"modality": "xray"}, PromptError, "ct, mri, pet"),
         ({"structures": ["left hippocampus", " "]}, PromptError, "remove"),
         ({"structures": []}, PromptError, "Name"),
