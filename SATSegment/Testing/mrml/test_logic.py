@@ -93,7 +93,7 @@ def nodes(scene) -> list[str]:
     [
         ({"structures": ["no such organ"]}, PromptError, "spelling"),
         ({"structures": ["left hippocampus"], "modality": "pet"}, PromptError, "(ct, mri)"),
-        ({"modality": "xray"}, PromptError, "ct, mri, pet"),
+        ({"modality": "xray"}, PromptError, "ct, mri or pet"),
         ({"structures": ["left hippocampus", " "]}, PromptError, "remove"),
         ({"structures": []}, PromptError, "Name"),
         ({"structures": ["brainstem", "Brainstem"]}, PromptError, "Remove"),
