@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import importlib
 import importlib.util
 import os
@@ -49,17 +51,32 @@ def loadModule() -> ModuleType:
     return module
 
 
+@functools.cache
+def _sharedWorker() -> WorkerEngine:
+    """One process for the panels of all files: starting it takes longer than most of what it is asked for."""
+    engine = WorkerEngine(sys.executable, offline_environment({**os.environ, "OMP_NUM_THREADS": "1"}))
+    atexit.register(engine.close)
+    return engine
+
+
 @contextlib.contextmanager
-def keptEngine(models: Path) -> Iterator[None]:
-    """One process for all panels within; that they end and start theirs is tested elsewhere."""
-    environment = {**os.environ, "SATSEGMENT_MODELS": str(models), "OMP_NUM_THREADS": "1"}
-    engine = WorkerEngine(sys.executable, offline_environment(environment))
+def keptEngine(models: Path | None = None) -> Iterator[None]:
+    """One process for all panels within; that they end and start theirs is tested elsewhere.
+
+    With a folder of models it is one for this file, which looks for models there.
+    """
+    engine = _sharedWorker()
+    if models is not None:
+        environment = {**os.environ, "SATSEGMENT_MODELS": str(models), "OMP_NUM_THREADS": "1"}
+        engine = WorkerEngine(sys.executable, offline_environment(environment))
+    # Started here, its temporary files lie outside of the tests' own temporary folders.
     engine.call("check_device", {"device": "cpu"})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shared_engine, "_engine", engine)
         patch.setattr(shared_engine, "close", lambda: None)
         yield
-    engine.close()
+    if models is not None:
+        engine.close()
 
 
 def ownEngine(patch: pytest.MonkeyPatch) -> None:

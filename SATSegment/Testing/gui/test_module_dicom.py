@@ -30,8 +30,8 @@ TILT_ROWS = 0.4
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with keptEngine(tmp_path_factory.mktemp("models")):
+def _engine() -> Iterator[None]:
+    with keptEngine():
         yield
 
 

@@ -34,8 +34,8 @@ AFFINE = lps_affine(SHAPE, [1, 0, 0, 0, 1, 0])
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with keptEngine(tmp_path_factory.mktemp("models")):
+def _engine() -> Iterator[None]:
+    with keptEngine():
         yield
 
 

@@ -32,8 +32,8 @@ SIDES = {"left cerebellum": (7, 8), "right cerebellum": (46, 47)}
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with keptEngine(tmp_path_factory.mktemp("models")):
+def _engine() -> Iterator[None]:
+    with keptEngine():
         yield
 
 

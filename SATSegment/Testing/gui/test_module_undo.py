@@ -35,8 +35,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _engine(models: Path) -> Iterator[None]:
-    with keptEngine(models):
+def _engine() -> Iterator[None]:
+    with keptEngine():
         yield
 
 
