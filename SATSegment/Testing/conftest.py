@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
@@ -16,6 +17,17 @@ def pytest_configure() -> None:
     # What a script starts in the background is told to ignore Ctrl-C, and so is every process that a test starts.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What collecting imports and makes stays to the end: looking through it for garbage takes seconds, each time."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)
