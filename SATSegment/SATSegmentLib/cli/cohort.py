@@ -87,6 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the cohort, or submit it; returns the exit code."""
     from SATSegmentLib.errors import OutputError
+    from SATSegmentLib.models.catalog import find_model
 
     out = arguments.out.expanduser()
     goes_on = arguments.resume or arguments.overwrite or arguments.shard[1] > 1
@@ -95,6 +96,10 @@ def run(arguments: argparse.Namespace) -> int:
             f"The folder {out} holds results already.",
             "Go on with --resume, make them again with --overwrite, or choose another folder.",
         )
+    # What is missing for all scans is no scan's fault, and nothing that jobs should wait in a queue for.
+    if arguments.server is None:
+        find_model(arguments.model)
+    check_source(arguments.format, DicomSource(arguments.scans))
     with warning_lines():
         return _run_here(arguments, out) if arguments.slurm is None else _submitted(arguments, out)
 
@@ -106,12 +111,7 @@ def _run_here(arguments: argparse.Namespace, out: Path) -> int:
     from SATSegmentLib.cohort.run import CohortRun
     from SATSegmentLib.engine.api import RunListener
     from SATSegmentLib.errors import Cancelled
-    from SATSegmentLib.models.catalog import find_model
 
-    # What is missing for all scans is no scan's fault.
-    if arguments.server is None:
-        find_model(arguments.model)
-    check_source(arguments.format, DicomSource(arguments.scans))
     tasks = find_tasks(arguments.scans, without=out)
     asked = _asked(arguments)
     more = {"format_": arguments.format, "shard": arguments.shard, "overwrite": arguments.overwrite}
@@ -206,6 +206,9 @@ def _submitted(arguments: argparse.Namespace, out: Path) -> int:
     codes = [job.result() for job in jobs]
     arguments.answer["files"] = list(map(str, collect([out], out)))
     print("\n".join(arguments.answer["files"]))
+    if SOME_FAILED in codes:
+        print("Some scans have no results; their rows in the table say why.")
+    print("Research use only. Not a medical device.")
     if arguments.strict and FLAGGED in codes:
         return FLAGGED
     return SOME_FAILED if SOME_FAILED in codes else 0

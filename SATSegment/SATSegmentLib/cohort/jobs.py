@@ -57,4 +57,5 @@ def submit(
         shards = [[*words, "--shard", f"{number}/{count}"] for number in range(1, count + 1)]
         return list(executor.map_array(run, shards))
     except (RuntimeError, TypeError, NameError, ValueError, OSError) as error:
-        raise SATSegmentError(f"The jobs could not be submitted: {error}", "Check the cluster and --job.") from error
+        reason = str(error).strip().rstrip(".")
+        raise SATSegmentError(f"The jobs could not be submitted: {reason}.", "Check the cluster and --job.") from error

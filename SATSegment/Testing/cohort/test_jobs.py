@@ -47,7 +47,15 @@ def test_shards_run_as_jobs_and_are_collected(scans, tmp_path, model, cluster, c
 def test_a_job_with_an_unknown_parameter_is_an_error(scans, tmp_path, model, capsys):
     more = (*ASKED, "--slurm", 1, "--cluster", "local", "--job", "no_such_thing=1")
     assert cohort(scans, tmp_path / "out", model, *more) == 2
-    assert "could not be submitted" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "could not be submitted" in error
+    assert ". Check the cluster and --job." in error
+
+
+def test_jobs_do_not_wait_in_a_queue_for_what_is_missing_already(scans, tmp_path, capsys):
+    assert cohort(scans, tmp_path / "out", "nosuch", *ASKED, "--slurm", 1, "--cluster", "local") == 2
+    assert "There is no model 'nosuch'" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def slurm_is_up() -> bool:
