@@ -89,7 +89,7 @@ def run(arguments: argparse.Namespace) -> int:
     }
     for doubt in doubts:
         print(f"Warning: {doubt}", file=sys.stderr)
-    print(f"{arguments.out}: {written.name}, network {written.network_sha256[:12]}")
+    print(f"{arguments.out}: model {written.name!r}, network {written.network_sha256[:12]}")
     if not written.text_sha256:
         print("Without a text encoder the model takes query vectors only, no words.")
     elif written.family != FAMILY:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -26,7 +26,7 @@ class CroppedMask:
         Its voxels along these axes; (0, 0, 0) where the mask is empty.
     """
 
-    bits: np.ndarray
+    bits: np.ndarray = field(repr=False)  # pages of numbers, where a console shows a result
     offset: tuple[int, int, int] = (0, 0, 0)
     shape: tuple[int, int, int] = (0, 0, 0)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -26,7 +26,7 @@ class CroppedProbability:
         Index of its first voxel in the grid.
     """
 
-    levels: np.ndarray
+    levels: np.ndarray = field(repr=False)
     offset: tuple[int, int, int] = (0, 0, 0)
 
     @classmethod

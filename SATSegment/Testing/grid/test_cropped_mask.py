@@ -84,3 +84,7 @@ def test_a_part_of_the_grid_keeps_its_place(mask, offset):
 def test_a_union_holds_all(several):
     union = CroppedMask.union(CroppedMask.from_array(mask) for mask in several)
     np.testing.assert_array_equal(union.on_grid(SHAPE), np.any(several, axis=0))
+
+
+def test_a_console_shows_where_a_mask_is_and_not_its_voxels():
+    assert repr(CroppedMask.from_array(np.ones(SHAPE, bool))) == "CroppedMask(offset=(0, 0, 0), shape=(7, 9, 5))"
