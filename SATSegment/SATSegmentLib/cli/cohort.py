@@ -126,7 +126,7 @@ def _run_here(arguments: argparse.Namespace, out: Path) -> int:
                 "The same command with --resume goes on."
             ) from None
     # One shard of several may end before the others have begun: `collect` is for the last one.
-    written = collect([out], out) if arguments.shard[1] == 1 else []
+    written = collect([out], out).files if arguments.shard[1] == 1 else ()
     arguments.answer = {"out": str(out), **dataclasses.asdict(summary), "files": list(map(str, written))}
     print(
         f"{summary.done} of {summary.done + summary.failed} scans have results ({summary.skipped} done before), "
@@ -204,10 +204,11 @@ def _submitted(arguments: argparse.Namespace, out: Path) -> int:
         print(f"When they are done: satsegment collect {out}")
         return 0
     codes = [job.result() for job in jobs]
-    arguments.answer["files"] = list(map(str, collect([out], out)))
-    print("\n".join(arguments.answer["files"]))
-    if SOME_FAILED in codes:
-        print("Some scans have no results; their rows in the table say why.")
+    made = collect([out], out)
+    arguments.answer["files"] = list(map(str, made.files))
+    print("\n".join([made.text(), *arguments.answer["files"]]))
+    if made.failed:
+        print("Rows of the table say why a scan has no results.")
     print("Research use only. Not a medical device.")
     if arguments.strict and FLAGGED in codes:
         return FLAGGED

@@ -30,7 +30,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     folders = [folder.expanduser() for folder in arguments.folders]
     with warning_lines():
-        written = collect(folders, (arguments.out or folders[0]).expanduser())
-    arguments.answer = {"files": list(map(str, written))}
-    print("\n".join(map(str, written)))
+        made = collect(folders, (arguments.out or folders[0]).expanduser())
+    files = list(map(str, made.files))
+    arguments.answer = {"done": made.done, "failed": made.failed, "flagged": made.flagged, "files": files}
+    print("\n".join([made.text(), *files]))
     return 0

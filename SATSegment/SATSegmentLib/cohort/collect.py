@@ -7,6 +7,7 @@ import os
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -29,7 +30,30 @@ _SHOWN = ("structure", "status", "volume_ml", "mean", "flags")
 Unit = tuple[Path, dict[str, Any]]
 
 
-def collect(folders: Sequence[Path], out: Path) -> list[Path]:
+@dataclass(frozen=True)
+class Collected:
+    """What was put together.
+
+    Attributes
+    ----------
+    files : tuple of Path
+        Table and page.
+    done, failed, flagged : int
+        Scans with results, without results, and with flags, which have results, too.
+    """
+
+    files: tuple[Path, ...]
+    done: int
+    failed: int
+    flagged: int
+
+    def text(self) -> str:
+        """For people."""
+        counts = f"{self.done} of {self.done + self.failed} scans have results"
+        return f"{counts}, {self.failed} without results, {self.flagged} with flags."
+
+
+def collect(folders: Sequence[Path], out: Path) -> Collected:
     """Write the table (CSV, and Parquet where pyarrow is there) and the page of all scans in one or more folders.
 
     Parameters
@@ -41,8 +65,8 @@ def collect(folders: Sequence[Path], out: Path) -> list[Path]:
 
     Returns
     -------
-    list of Path
-        What was written.
+    Collected
+        What was written, and of how many scans.
 
     Raises
     ------
@@ -70,7 +94,9 @@ def collect(folders: Sequence[Path], out: Path) -> list[Path]:
         written.append(out / PARQUET)
     with atomic_path(out / PAGE, overwrite=True) as temporary:
         temporary.write_text(page(found, out), encoding="utf-8")
-    return [*written, out / PAGE]
+    failed = sum("error" in content for _, content in found)
+    flagged = sum(_rank(content) == 0 for _, content in found)
+    return Collected((*written, out / PAGE), len(found) - failed, failed, flagged)
 
 
 def _about_damaged(names: Sequence[str]) -> Iterator[str]:

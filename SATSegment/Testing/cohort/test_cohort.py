@@ -222,16 +222,19 @@ def test_a_file_that_is_no_list_is_named_for_what_it_is(tmp_path, name, content,
         find_tasks(tmp_path / name)
 
 
-def test_shards_share_the_scans_out_and_collect_joins_them(tmp_path, model):
+def test_shards_share_the_scans_out_and_collect_joins_them_and_counts(tmp_path, model, capsys):
     for number in range(3):
         write_scan(tmp_path / "scans" / f"s{number}.nii.gz", number)
+    (tmp_path / "scans" / "s3.nii.gz").write_bytes(b"no scan")
     for number in (1, 2):
         more = (*ASKED, "--shard", f"{number}/2")
-        assert cohort(tmp_path / "scans", tmp_path / f"out{number}", model, *more) == 0
+        assert cohort(tmp_path / "scans", tmp_path / f"out{number}", model, *more) == (0, 6)[number - 1]
         assert not (tmp_path / f"out{number}" / TABLE).exists()
     assert sorted(stamps(tmp_path / "out1")) == ["s0", "s2"]
+    capsys.readouterr()
     assert main(["collect", str(tmp_path / "out1"), str(tmp_path / "out2"), "--out", str(tmp_path / "all")]) == 0
-    assert sorted({row["scan"] for row in table(tmp_path / "all")}) == ["s0", "s1", "s2"]
+    assert "3 of 4 scans have results, 1 without results" in capsys.readouterr().out
+    assert sorted({row["scan"] for row in table(tmp_path / "all")}) == ["s0", "s1", "s2", "s3"]
     assert "../out2/scans/s1/picture.png" in (tmp_path / "all" / PAGE).read_text(encoding="utf-8")
 
 

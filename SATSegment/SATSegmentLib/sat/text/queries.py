@@ -34,6 +34,8 @@ class QuerySource:
         has no text encoder beside it.
     words : TaughtWords | None, optional
         What users taught the model; None where the model cannot be told from others.
+    name : str, optional
+        Of the model, for messages.
 
     Raises
     ------
@@ -47,12 +49,14 @@ class QuerySource:
         bank: EmbeddingBank | None = None,
         load_text_encoder: Callable[[], TextEncoder] | None = None,
         words: TaughtWords | None = None,
+        name: str = "",
     ) -> None:
         if bank is not None:
             _check_length(bank.query_dim, query_dim, "embedding bank")
         self.query_dim = query_dim
         self.bank = bank
         self.words = words
+        self._name = name or "This model"
         self._load_text_encoder = load_text_encoder
         self._text_encoder: TextEncoder | None = None
 
@@ -88,7 +92,7 @@ class QuerySource:
             return encoder
 
         words = TaughtWords(description.name, description.network_sha256) if description.network_sha256 else None
-        return cls(query_dim, bank, load if has_encoder else None, words)
+        return cls(query_dim, bank, load if has_encoder else None, words, description.name)
 
     @property
     def has_text_encoder(self) -> bool:
@@ -166,7 +170,7 @@ class QuerySource:
         claimed = [prompt for prompt in unknown if prompt.trained]
         if self.bank is not None and self.has_text_encoder and claimed:
             raise PromptError(
-                f"The model was not trained on {_listed(claimed)}.",
+                f"{self._name} was not trained on {_listed(claimed)}.",
                 "Choose one of its labels, or another model (`satsegment models` lists them). In Python, "
                 "Prompt(..., trained=False) asks for it as free text, which is marked as a guess.",
             )

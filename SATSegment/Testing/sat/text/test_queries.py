@@ -137,6 +137,11 @@ def test_a_model_folder_without_text_encoder_knows_its_labels_and_without_bank_i
     assert len(QuerySource.of_model(folder, description, bank.query_dim).embed([FREE])) == 1
 
 
+def test_a_refusal_names_the_model(model, bank):
+    with pytest.raises(PromptError, match=r"^small was not trained on 'spleen' \(ct\)"):
+        QuerySource.of_model(*model, bank.query_dim).embed([Prompt("spleen", "ct")])
+
+
 def test_a_bank_or_text_encoder_that_model_json_does_not_name_is_a_mismatched_pair(model, bank):
     folder, description = model
     other = dataclasses.replace(description, text_sha256="f" * 64)
