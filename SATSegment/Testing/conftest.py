@@ -14,9 +14,12 @@ from SATSegmentLib.cli.schema import load_schemas
 
 
 def pytest_configure() -> None:
-    # What a script starts in the background is told to ignore Ctrl-C, and so is every process that a test starts.
+    # What a script starts in the background is told to ignore Ctrl-C, what nohup starts that its terminal is closed,
+    # and so is every process that a test starts.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
