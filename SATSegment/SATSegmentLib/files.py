@@ -202,6 +202,12 @@ def reading_folder(kind: type[SATSegmentError], folder: Path) -> Iterator[None]:
         raise unreadable(kind, Path(error.filename or folder), error) from error
 
 
+def check_readable(kind: type[SATSegmentError], path: Path) -> None:
+    """Refuse a file that cannot be opened as `unreadable`, before a library calls it damaged."""
+    with reading_folder(kind, path):
+        path.open("rb").close()
+
+
 def is_disk_full(error: BaseException | None) -> bool:
     """Whether a disk that is full, or a quota that is used up, is the reason of an error."""
     while error is not None:

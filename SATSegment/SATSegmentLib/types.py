@@ -28,6 +28,8 @@ WindowRule = Literal["all", "adaptive"]
 
 # What SAT itself was trained on.
 MODALITIES: tuple[Modality, ...] = ("ct", "mri", "pet")
+# The same for a sentence: "ct, mri or pet".
+MODALITY_CHOICE = f"{', '.join(MODALITIES[:-1])} or {MODALITIES[-1]}"
 # What DICOM calls them.
 DICOM_MODALITIES: dict[str, Modality] = {"CT": "ct", "MR": "mri", "PT": "pet"}
 # What the models of the CVPR 2025 challenge were trained on.

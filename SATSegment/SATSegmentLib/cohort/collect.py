@@ -94,8 +94,7 @@ def collect(folders: Sequence[Path], out: Path) -> Collected:
         written.append(out / PARQUET)
     with atomic_path(out / PAGE, overwrite=True) as temporary:
         temporary.write_text(page(found, out), encoding="utf-8")
-    failed = sum("error" in content for _, content in found)
-    flagged = sum(_rank(content) == 0 for _, content in found)
+    flagged, failed = _counts(found)
     return Collected((*written, out / PAGE), len(found) - failed, failed, flagged)
 
 
@@ -164,9 +163,15 @@ def _write_parquet(path: Path, rows: Sequence[dict[str, Any]]) -> bool:
 def page(found: Sequence[Unit], out: Path) -> str:
     """The page: a card a scan, flagged ones first, then those without results, then all others."""
     ordered = sorted(found, key=lambda unit: (_rank(unit[1]), unit[1]["scan"]))
-    flagged, failed = (sum(_rank(content) == rank for _, content in found) for rank in (0, 1))
+    flagged, failed = _counts(found)
     cards = "\n".join(_card(folder, content, out) for folder, content in ordered)
     return _PAGE.format(scans=len(found), flagged=flagged, failed=failed, cards=cards)
+
+
+def _counts(found: Sequence[Unit]) -> tuple[int, int]:
+    """How many have flags, and how many no results."""
+    ranks = Counter(_rank(content) for _, content in found)
+    return ranks[0], ranks[1]
 
 
 def _rank(content: dict[str, Any]) -> int:

@@ -16,7 +16,7 @@ from SATSegmentLib.inference.checks import (
     warn_about_tilt,
 )
 from SATSegmentLib.models.folder import ModelDescription
-from SATSegmentLib.types import MODALITIES, Image, Prompt
+from SATSegmentLib.types import MODALITIES, MODALITY_CHOICE, Image, Prompt
 
 
 def admit(
@@ -90,7 +90,7 @@ def _trusted(prompt: Prompt, has_bank: bool, known: bool) -> Prompt:
     if not prompt.text.strip():
         raise PromptError("A prompt is empty.", "Name a structure, or remove the prompt.")
     if prompt.modality not in MODALITIES:
-        raise PromptError(f"{prompt.modality!r} is not a modality.", "Use ct, mri or pet.")
+        raise PromptError(f"{prompt.modality!r} is not a modality.", f"Use {MODALITY_CHOICE}.")
     if not prompt.trained:
         return prompt
     label = find_label(prompt.modality, prompt.text.strip())

@@ -7,7 +7,7 @@ from typing import Any
 import slicer
 
 from SATSegmentLib.errors import PromptError
-from SATSegmentLib.types import DICOM_MODALITIES, Modality
+from SATSegmentLib.types import DICOM_MODALITIES, MODALITY_CHOICE, Modality
 
 _MODALITY_TAG = "0008,0060"
 
@@ -44,5 +44,5 @@ def requireModality(volumeNode: Any) -> Modality:
     """
     found = statedModality(volumeNode)
     if found is None:
-        raise PromptError("The modality of the volume is not known.", "Say ct, mri or pet.")
+        raise PromptError("The modality of the volume is not known.", f"Say {MODALITY_CHOICE}.")
     return found

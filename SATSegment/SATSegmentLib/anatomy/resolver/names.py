@@ -9,7 +9,7 @@ from SATSegmentLib.anatomy.resolver.resolve import as_free_text, resolve
 from SATSegmentLib.anatomy.suggestions.suggestion import Suggestion
 from SATSegmentLib.anatomy.vocabulary.labels import find_label
 from SATSegmentLib.errors import NameQuestion, NameReason, PromptError
-from SATSegmentLib.types import MODALITIES, Modality, Prompt, modality_named
+from SATSegmentLib.types import MODALITIES, MODALITY_CHOICE, Modality, Prompt, modality_named
 
 Structures = str | Prompt | Iterable[str | Prompt]
 
@@ -56,10 +56,10 @@ def prompts_for(
             found.append(one)
             continue
         if modality is None:
-            raise PromptError(f"The modality for {one!r} is not given.", "Say ct, mri or pet.")
+            raise PromptError(f"The modality for {one!r} is not given.", f"Say {MODALITY_CHOICE}.")
         known = modality_named(modality)
         if known is None:
-            raise PromptError(f"SAT does not support the modality {modality!r}.", "Use ct, mri or pet.")
+            raise PromptError(f"SAT does not support the modality {modality!r}.", f"Use {MODALITY_CHOICE}.")
         for name in (part.strip() for part in one.split(";")):
             meant = _meaning(name, known, free_text, model_sha256)
             if on_meaning is not None:

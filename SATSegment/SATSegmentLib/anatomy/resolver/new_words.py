@@ -12,7 +12,7 @@ from SATSegmentLib.anatomy.resolver.answers import Composite, Resolved
 from SATSegmentLib.anatomy.resolver.resolve import resolve_vocabulary
 from SATSegmentLib.errors import PromptError
 from SATSegmentLib.files import atomic_path
-from SATSegmentLib.types import MODALITIES, Modality
+from SATSegmentLib.types import MODALITIES, MODALITY_CHOICE, Modality
 
 
 def check_name(name: str, modality: Modality) -> str:
@@ -24,7 +24,7 @@ def check_name(name: str, modality: Modality) -> str:
         It is empty, too long, or already means something to SAT in this modality.
     """
     if modality not in MODALITIES:
-        raise PromptError(f'SAT does not support the modality "{modality}".', "Use ct, mri or pet.")
+        raise PromptError(f'SAT does not support the modality "{modality}".', f"Use {MODALITY_CHOICE}.")
     tidy = " ".join(unicodedata.normalize("NFC", name).split())
     if not any(letter.isalnum() for letter in tidy):
         raise PromptError("The new word has no name.", "Give it one, for example 'my implant'.")

@@ -24,7 +24,7 @@ from SATSegmentLib.anatomy.text.written import DEFAULT_NAME, SCORE, Written, rea
 from SATSegmentLib.anatomy.vocabulary.labels import find_label
 from SATSegmentLib.anatomy.vocabulary.lexicon import load_lexicon
 from SATSegmentLib.errors import PromptError
-from SATSegmentLib.types import MODALITIES, Modality, Prompt
+from SATSegmentLib.types import MODALITIES, MODALITY_CHOICE, Modality, Prompt
 
 # Roman numerals count the liver's segments where nothing else is said: "segment VII", "segments II-III".
 # Letters and numbers only, without the signs and brackets of copies and of TG-263.
@@ -91,7 +91,7 @@ def resolve_vocabulary(text: str, modality: Modality) -> Resolution:
         As `resolve`.
     """
     if modality not in MODALITIES:
-        raise PromptError(f"SAT does not support the modality {modality!r}.", "Use ct, mri or pet.")
+        raise PromptError(f"SAT does not support the modality {modality!r}.", f"Use {MODALITY_CHOICE}.")
     if len(text) > MAX_CHARACTERS:
         return Unknown(text)
     label = find_label(modality, " ".join(text.split()))

@@ -28,7 +28,7 @@ from SATSegmentLib.errors import (
     TruncatedCheckpoint,
     WrongCheckpointKind,
 )
-from SATSegmentLib.files import reading_folder
+from SATSegmentLib.files import check_readable
 from SATSegmentLib.sat.shapes import incomplete
 
 _GET_AGAIN = "Download it again, and compare its size with the one on the download page."
@@ -58,8 +58,7 @@ def read_checkpoint_file(path: Path) -> tuple[dict[str, Tensor], str]:
         raise CheckpointError(f"{path} is a folder, not a weight file.", "Choose the .pth or .safetensors file in it.")
     if not path.is_file():
         raise CheckpointError(f"There is no weight file {path.name}.", "Check the path.")
-    with reading_folder(CheckpointError, path):
-        path.open("rb").close()  # what cannot be opened is not damaged
+    check_readable(CheckpointError, path)
     content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
     state = _state_dict(content, path.name)
     return _bare_names(state, path.name), file_sha256(path)

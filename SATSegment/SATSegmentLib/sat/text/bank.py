@@ -23,7 +23,7 @@ from SATSegmentLib.errors import (
     TruncatedCheckpoint,
     WrongCheckpointKind,
 )
-from SATSegmentLib.files import atomic_path, reading_folder
+from SATSegmentLib.files import atomic_path, check_readable
 from SATSegmentLib.sat.text.tokenizer import query_text
 from SATSegmentLib.types import MODALITIES, Modality, Progress
 
@@ -129,8 +129,7 @@ class EmbeddingBank:
         path = Path(path).expanduser()
         if not path.is_file():
             raise ModelNotFound(f"There is no embedding bank {path.name}.", _REMEDY)
-        with reading_folder(CheckpointError, path):
-            path.open("rb").close()  # what cannot be opened is not damaged
+        check_readable(CheckpointError, path)
         try:
             with safe_open(path, framework="np") as file:
                 about = file.metadata() or {}
