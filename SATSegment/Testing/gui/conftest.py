@@ -15,7 +15,16 @@ start()
 import qt  # noqa: E402
 import slicer  # noqa: E402
 
+from helpers.small_model import makeModel  # noqa: E402
 from SATSegmentLib.setup.shared_engine import shared_engine  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of models with one small model in it."""
+    home = tmp_path_factory.mktemp("models")
+    makeModel(home)
+    return home
 
 
 @pytest.fixture(autouse=True)

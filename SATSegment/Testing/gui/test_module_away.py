@@ -15,15 +15,7 @@ from gui.panel_rig import PanelInRig, addHead, keptEngine, leftovers
 from PySide6 import QtWidgets
 from rig.hands import click, settle, waitFor
 
-from helpers.small_model import makeModel
 from SATSegmentLib.errors import ScanError
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("models")
-    makeModel(home)
-    return home
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -18,17 +18,8 @@ from rig.file_dialog import QFileDialog
 from rig.hands import click, press, settle, typeText, waitFor
 from rig.wrappers import isA
 
-from helpers.small_model import makeModel
-
 CONTROL = QtCore.Qt.ControlModifier
 Key = QtCore.Qt.Key
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("models")
-    makeModel(home)
-    return home
 
 
 @pytest.fixture(scope="module")

@@ -29,18 +29,9 @@ from rig.hands import click, press, settle, waitFor
 from rig.slicer_app import closeScene
 
 from helpers.processor import slowdown
-from helpers.small_model import makeModel
 from SATSegmentLib.engine.api import RunListener, RunOptions
 from SATSegmentLib.gui.self_test.acceptance import killWorker
 from SATSegmentLib.types import Prompt
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of models with one small model in it."""
-    home = tmp_path_factory.mktemp("models")
-    makeModel(home)
-    return home
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -19,19 +19,11 @@ from rig.hands import click, press, settle
 from rig.slicer_app import closeScene
 
 from helpers.results import result
-from helpers.small_model import makeModel
 from SATSegmentLib.mrml.run import VolumeRun
 from SATSegmentLib.mrml.segmentations import writeResults
 from SATSegmentLib.types import Prompt
 
 HIPPOCAMPUS, BRAINSTEM = "SAT_mri_left_hippocampus", "SAT_mri_brainstem"
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("models")
-    makeModel(home)
-    return home
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -16,16 +16,8 @@ from PySide6 import QtCore
 from rig.hands import click, press, settle, typeText, waitFor
 from rig.slicer_app import closeScene
 
-from helpers.small_model import makeModel
 from SATSegmentLib.anatomy.personal.user_words import word_files
 from SATSegmentLib.mrml.record import records
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("models")
-    makeModel(home)
-    return home
 
 
 @pytest.fixture(scope="module", autouse=True)
